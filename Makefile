@@ -1,0 +1,42 @@
+# Two commands for a newcomer: `make demo` and `make test`. Each builds what it needs.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(abspath $(VENV))/bin
+PIP     = $(BIN)/python -m pip
+
+.PHONY: demo demo-short test check format man clean
+
+demo: $(VENV)/.ready
+	$(MAKE) -C examples/photos WSS="$(BIN)/wss"
+	$(MAKE) -C examples/demo WSS="$(BIN)/wss"
+
+# The same with a few small steps: shows that all runs, not what it is worth.
+demo-short: $(VENV)/.ready
+	$(MAKE) -C examples/demo WSS="$(BIN)/wss" OUT=out/short TRAIN=6 VAL=4 ITERATIONS=4
+
+test: $(VENV)/.ready-test
+	$(BIN)/python -m pytest $(PYTEST)
+
+check: $(VENV)/.ready-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.ready-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+man: $(VENV)/.ready
+	$(BIN)/python -m wsstools.manual
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[test,dask]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) examples/*/out

@@ -1,0 +1,5 @@
+"""`python -m wsstools` is `wss`."""
+
+from wsstools.entry import main
+
+main()

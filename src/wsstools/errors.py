@@ -1,0 +1,21 @@
+"""The project's errors. Each carries a single string, so that it survives a process boundary."""
+
+
+class WssError(Exception):
+    """An error that is reported in one line. Exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(WssError):
+    """A command was called wrongly; the message ends with a hint. Exit code 2."""
+
+    exit_code = 2
+
+
+class DataError(WssError):
+    """A file does not hold what it should."""
+
+
+class SkippedImage(WssError):
+    """There is nothing to do for an image, which is no failure (it has no scribble, say)."""
