@@ -1,0 +1,83 @@
+"""The probability map of one image, as the steps hand it on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+SUM_TOLERANCE = 1e-2
+
+
+@dataclass(frozen=True)
+class ProbabilityMap:
+    """Class probabilities of one image, over the classes that can occur in it.
+
+    Attributes
+    ----------
+    probs : (K, H, W) float32
+        Probabilities; they sum to 1 over the K classes at each pixel.
+    classes : (K,) int64
+        Ids of those classes, ascending. Every other class has probability 0.
+    n_classes : int
+        Number of classes of the label space; the ids are below it.
+    """
+
+    probs: NDArray[np.float32]
+    classes: NDArray[np.int64]
+    n_classes: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of the image."""
+        return self.probs.shape[1], self.probs.shape[2]
+
+    def with_probs(self, probs: NDArray[np.float32]) -> ProbabilityMap:
+        """The same classes with other probabilities, (K, H, W)."""
+        return replace(self, probs=probs)
+
+    def dense(self) -> NDArray[np.float32]:
+        """Probabilities of all classes, (n_classes, H, W) float32."""
+        full = np.zeros((self.n_classes, *self.shape), np.float32)
+        full[self.classes] = self.probs
+        return full
+
+
+def checked_map(probs: NDArray, classes: NDArray, n_classes: int) -> ProbabilityMap:
+    """A map whose probabilities sum to 1, made from arrays that nearly do.
+
+    Parameters
+    ----------
+    probs : (K, H, W), any float dtype
+        Probabilities; their sum over K may be off by 1e-2 (rounding), which is divided out.
+    classes : (K,) integers
+        Class ids, strictly ascending, in 0..n_classes-1.
+    n_classes : int
+        Number of classes of the label space.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, an id is out of range or out of order, or a probability is
+        negative, not finite or part of a sum that is off by more than 1e-2.
+    """
+    probs = np.asarray(probs, np.float32)
+    classes = np.asarray(classes, np.int64)
+    if probs.ndim != 3 or 0 in probs.shape:
+        raise ValueError(f"probs has shape {probs.shape}, expected (C, H, W)")
+    if classes.shape != probs.shape[:1]:
+        raise ValueError(f"{len(probs)} planes of probabilities, but {classes.size} class ids")
+    if np.any(np.diff(classes) <= 0):
+        raise ValueError(f"class ids {classes.tolist()} are not strictly ascending")
+    if classes[0] < 0 or classes[-1] >= n_classes:
+        raise ValueError(f"class ids {classes.tolist()} are not all in 0..{n_classes - 1}")
+    total = probs.sum(axis=0)
+    if not np.isfinite(total).all():
+        raise ValueError("probabilities are not finite")
+    if probs.min() < 0:
+        raise ValueError(f"probabilities are negative (minimum {probs.min():g})")
+    worst = float(np.abs(total - 1).max())
+    if worst > SUM_TOLERANCE:
+        raise ValueError(f"probabilities do not sum to 1 over the classes (off by {worst:.3g})")
+    return ProbabilityMap(probs / total, classes, int(n_classes))

@@ -1,0 +1,92 @@
+"""Agreement of labels with ground truth, from one integer confusion matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+IGNORE_LABEL = 255
+N_VALUES = 256
+
+
+def confusion_matrix(labels: NDArray[np.uint8], gt: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Pixel counts of one image, (256, 256) int64: rows ground truth, columns labels.
+
+    Row 255 (ignored in the ground truth) is zero. Column 255 counts pixels that the labels leave
+    open: a miss for their ground-truth class, and no claim of any class.
+
+    Parameters
+    ----------
+    labels, gt : (H, W) uint8
+        Class ids; 255 = ignore.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    if labels.shape != gt.shape:
+        raise ValueError(f"labels have shape {labels.shape}, ground truth {gt.shape} (H, W)")
+    valid = gt != IGNORE_LABEL
+    pairs = gt[valid].astype(np.int64) * N_VALUES + labels[valid]
+    return np.bincount(pairs, minlength=N_VALUES * N_VALUES).reshape(N_VALUES, N_VALUES)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Intersection over union per class, its mean, and what they leave out.
+
+    Attributes
+    ----------
+    iou : dict of int to float
+        Fraction per class that occurs in the ground truth or in the labels.
+    mean_iou : float
+        Mean of those; NaN if there is none.
+    pixel_accuracy : float
+        Share of the ground-truth pixels that carry their class; NaN if there is none.
+    open_share : float
+        Share of the ground-truth pixels that the labels leave open (255); they count as misses.
+    absent : tuple of int
+        Classes of the label space that occur in neither; they are left out of the mean.
+    """
+
+    iou: dict[int, float]
+    mean_iou: float
+    pixel_accuracy: float
+    open_share: float
+    absent: tuple[int, ...]
+
+
+def scores(confusion: NDArray[np.int64], n_classes: int | None = None) -> Scores:
+    """IoU, mean IoU and pixel accuracy of a confusion matrix.
+
+    Parameters
+    ----------
+    confusion : (256, 256) int64
+        Sum of the confusion matrices of a set, rows ground truth (see `confusion_matrix`).
+    n_classes : int or None
+        Size of the label space, to name the absent classes; None takes the largest id that occurs.
+
+    Notes
+    -----
+    IoU_c = TP_c / (TP_c + FP_c + FN_c), accumulated over the set before dividing (Everingham et
+    al., The PASCAL Visual Object Classes Challenge, IJCV 2010, section 4.3).
+    """
+    in_gt = confusion.sum(axis=1)
+    in_labels = confusion.sum(axis=0)
+    hits = np.diag(confusion)
+    union = in_gt + in_labels - hits
+    union[IGNORE_LABEL] = 0
+    present = np.flatnonzero(union)
+    iou = {int(c): float(hits[c] / union[c]) for c in present}
+    size = n_classes if n_classes is not None else int(present.max(initial=-1)) + 1
+    total = int(in_gt.sum())
+    return Scores(
+        iou=iou,
+        mean_iou=float(np.mean(list(iou.values()))) if iou else float("nan"),
+        pixel_accuracy=float(hits[:IGNORE_LABEL].sum() / total) if total else float("nan"),
+        open_share=float(in_labels[IGNORE_LABEL] / total) if total else float("nan"),
+        absent=tuple(c for c in range(size) if c not in iou),
+    )
