@@ -1,0 +1,75 @@
+"""Functions compiled by numba, and where what was compiled is kept."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding
+import numba
+
+_config: Any = numba.config
+
+# Sums may be reordered and fused, which vectorising needs. The flags `nnan` and `ninf` stay out:
+# they let the compiler drop checks for NaN and infinity.
+_OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "arcp", "nsz", "afn"},
+}
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """The function compiled by numba, without the GIL; what is compiled is kept on disk.
+
+    Parameters
+    ----------
+    function : callable
+        Takes arrays and numbers. Call it with one combination of types only: of two processes
+        that compile two combinations at the same moment, one can spoil the other's file.
+
+    Returns
+    -------
+    numba dispatcher
+        Compiles at its first call, or loads what an earlier process compiled. Division by zero
+        gives infinity or NaN and raises nothing.
+
+    Notes
+    -----
+    Files go to the folder named by NUMBA_CACHE_DIR where that is set, else to wsstools/numba in
+    XDG_CACHE_HOME or ~/.cache. Where nothing can be written, each process compiles anew. Numba
+    renews a file when the source file of its function changes, whatever that function calls: let
+    compiled functions call compiled functions of their own module only.
+    """
+    folder = _cache_folder()
+    if folder is not None:
+        # numba looks at this setting once, while it decorates; other users of numba keep theirs.
+        others, _config.CACHE_DIR = _config.CACHE_DIR, folder
+        try:
+            kept = numba.njit(function, cache=True, **_OPTIONS)
+        finally:
+            _config.CACHE_DIR = others
+        if str(kept.stats.cache_path).startswith(folder):  # else it chose the source tree
+            return kept
+    return numba.njit(function, **_OPTIONS)
+
+
+@functools.cache
+def _cache_folder() -> str | None:
+    """The folder for compiled functions, made where it is missing; None if it takes no file."""
+    chosen = _config.CACHE_DIR
+    try:
+        if not chosen:
+            caches = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+            # By processor: machines of several kinds can share a home and write at once.
+            chosen = Path(caches, "wsstools", "numba", llvmlite.binding.get_host_cpu_name())
+        os.makedirs(chosen, exist_ok=True)
+        with tempfile.TemporaryFile(dir=chosen) as probe:
+            probe.write(b"0")  # a full disk shows here
+    except (OSError, RuntimeError):  # RuntimeError: there is no home
+        return None
+    return str(chosen)

@@ -1,0 +1,161 @@
+"""Filter banks and the local model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import N_CLASSES, draw_image
+from scipy import ndimage
+from sklearn.ensemble import RandomForestClassifier
+
+from wsstools.core.bank import FilterBank, FilterLayer, Responses
+from wsstools.core.forest import predict_from_scribbles
+from wsstools.core.gabor import OPPONENT, gabor_bank
+from wsstools.errors import SkippedImage
+
+
+def random_layer(size: int, stride: int = 1, **options) -> FilterLayer:
+    rng = np.random.default_rng(size)
+    weights = rng.normal(size=(4, 3, size, size)).astype(np.float32)
+    return FilterLayer(weights, rng.normal(size=4).astype(np.float32), stride, **options)
+
+
+def expected_responses(image: np.ndarray, layer: FilterLayer) -> np.ndarray:
+    """(F, H, W) by scipy, for stride 1."""
+    planes = np.moveaxis(image.astype(float), 2, 0)
+    if layer.colours is not None:
+        planes = np.tensordot(layer.colours, planes, axes=1)
+    out = np.stack(
+        [
+            sum(
+                ndimage.correlate(p, k, mode="nearest")
+                for p, k in zip(planes, filters, strict=True)
+            )
+            for filters in layer.weights.astype(float)
+        ]
+    )
+    return out + layer.biases[:, None, None]
+
+
+@pytest.mark.parametrize("colours", [None, OPPONENT.astype(np.float32)])
+@pytest.mark.parametrize("size", [3, 11])
+def test_responses_are_those_of_scipy(size, colours):
+    image = draw_image(0)[0]
+    layer = random_layer(size, colours=colours)
+    found = Responses(image, FilterBank("x", (layer,))).of_rows(0, len(image))
+    np.testing.assert_allclose(found, expected_responses(image, layer), rtol=1e-4, atol=0.05)
+
+
+@pytest.mark.parametrize("stride", [1, 4])
+@pytest.mark.parametrize("rectified", [False, True])
+def test_points_and_bands_give_the_same_responses(stride, rectified):
+    image = draw_image(0)[0]
+    bank = FilterBank("x", (random_layer(3), random_layer(11, stride, is_rectified=rectified)))
+    responses = Responses(image, bank)
+    whole = responses.of_rows(0, 40)
+    np.testing.assert_array_equal(whole[:, 13:20], responses.of_rows(13, 20))
+    rows, columns = np.array([0, 17, 39]), np.array([0, 31, 55])
+    at = responses.at(rows, columns)
+    np.testing.assert_allclose(at, whole[:, rows, columns].T, rtol=1e-4, atol=0.02)
+    if rectified:
+        assert whole[4:].min() == 0
+
+
+@pytest.mark.parametrize("edge", [20, 21, 22, 23])
+def test_a_step_edge_stays_where_it_is(edge):
+    """A symmetric mean filter at stride 4: the half-height of the step is at the edge."""
+    image = np.zeros((48, 48, 3), np.uint8)
+    image[:, edge:] = 200
+    mean = np.zeros((1, 3, 11, 11), np.float32)
+    mean[0, :] = 1 / (3 * 121)
+    layer = FilterLayer(mean, np.zeros(1, np.float32), stride=4)
+    row = Responses(image, FilterBank("x", (layer,))).of_rows(24, 25)[0, 0]
+    crossing = np.interp(100, row, np.arange(48))
+    assert abs(crossing - (edge - 0.5)) <= 0.5
+
+
+def test_at_every_fourth_pixel_the_responses_are_exact():
+    image = draw_image(0)[0]
+    layer = random_layer(11, stride=4)
+    found = Responses(image, FilterBank("x", (layer,))).of_rows(0, 40)
+    expected = expected_responses(image, layer)
+    np.testing.assert_allclose(found[:, ::4, ::4], expected[:, ::4, ::4], rtol=1e-4, atol=0.1)
+
+
+def test_a_subset_of_a_bank_gives_the_same_responses():
+    image = draw_image(0)[0]
+    bank = gabor_bank()
+    chosen = np.array([3, 70, 100, 159])
+    whole = Responses(image, bank).of_rows(5, 9)
+    np.testing.assert_array_equal(
+        Responses(image, bank.subset(chosen)).of_rows(5, 9), whole[chosen]
+    )
+
+
+def test_the_built_in_bank():
+    bank = gabor_bank()
+    assert len(bank) == 160
+    assert [len(layer) for layer in bank.layers] == [64, 96]
+    flat = [layer.weights.reshape(len(layer), -1) for layer in bank.layers]
+    for weights in flat:
+        np.testing.assert_allclose(np.abs(weights).sum(axis=1), 1, rtol=1e-5)
+        unit = weights / np.linalg.norm(weights, axis=1, keepdims=True)
+        likeness = np.abs(unit @ unit.T) - np.eye(len(unit))
+        assert likeness.max() < 0.999, "two filters are the same"
+
+
+def test_the_forest_labels_what_it_is_shown():
+    image, labels, scribbles = draw_image(3)
+    found = predict_from_scribbles(
+        image, scribbles, bank=gabor_bank(), n_classes=N_CLASSES, rng=np.random.default_rng(0)
+    )
+    assert found.classes.tolist() == [0, 1, 3]
+    assert found.n_classes == N_CLASSES
+    np.testing.assert_allclose(found.probs.sum(axis=0), 1, atol=1e-5)
+    accuracy = (found.classes[found.probs.argmax(axis=0)] == labels).mean()
+    assert accuracy > 0.95
+
+
+def test_the_forest_is_that_of_scikit_learn():
+    """With all filters kept there is one forest: scikit-learn's, on the same features."""
+    image, _, scribbles = draw_image(4)
+    bank = gabor_bank()
+    rng = np.random.default_rng(5)
+    seed = int(rng.integers(2**31, size=2)[1])
+    found = predict_from_scribbles(
+        image,
+        scribbles,
+        bank=bank,
+        n_classes=N_CLASSES,
+        n_trees=7,
+        n_features=160,
+        rng=np.random.default_rng(5),
+    )
+    rows, columns = np.nonzero(scribbles != 255)
+    responses = Responses(image, bank)
+    forest = RandomForestClassifier(7, random_state=seed)
+    forest.fit(responses.at(rows, columns), scribbles[rows, columns])
+    features = responses.of_rows(0, len(image)).reshape(160, -1).T
+    expected = forest.predict_proba(features).T.reshape(found.probs.shape)
+    np.testing.assert_allclose(found.probs, expected, atol=1e-6)
+
+
+def test_one_scribbled_class_is_the_answer():
+    image, _, scribbles = draw_image(0)
+    scribbles[scribbles != 255] = 3
+    found = predict_from_scribbles(
+        image, scribbles, bank=gabor_bank(), n_classes=4, rng=np.random.default_rng(0)
+    )
+    assert found.classes.tolist() == [3]
+    assert (found.probs == 1).all()
+
+
+def test_bad_scribbles_are_refused():
+    image, _, scribbles = draw_image(0)
+    options = {"bank": gabor_bank(), "rng": np.random.default_rng(0)}
+    with pytest.raises(ValueError, match="class 3"):
+        predict_from_scribbles(image, scribbles, n_classes=3, **options)
+    with pytest.raises(ValueError, match="shape"):
+        predict_from_scribbles(image, scribbles[1:], n_classes=4, **options)
+    with pytest.raises(SkippedImage):
+        predict_from_scribbles(image, np.full_like(scribbles, 255), n_classes=4, **options)
