@@ -1,0 +1,287 @@
+"""Strokes: drawn into scribbles, read from text, and simulated from ground truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.ndimage import gaussian_filter1d
+from skimage.graph import MCP_Geometric
+
+IGNORE_LABEL = 255
+MAX_STROKES_PER_REGION = 3
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One open line that carries one class.
+
+    Attributes
+    ----------
+    label : int
+        Class id, 0..255.
+    points : (N, 2) float64
+        x, y in pixels; (0, 0) is the centre of the upper left pixel. One point makes a dot.
+    """
+
+    label: int
+    points: NDArray[np.float64]
+
+
+def draw_strokes(
+    strokes: Iterable[Stroke],
+    shape: tuple[int, int],
+    *,
+    width: float = 3,
+    ignore_label: int = IGNORE_LABEL,
+) -> NDArray[np.uint8]:
+    """Scribbles, (H, W) uint8, drawn with a round brush; later strokes cover earlier ones.
+
+    Parameters
+    ----------
+    strokes : iterable of Stroke
+        Points may lie outside the image; the part of the line inside is drawn.
+    shape : (H, W)
+        Size of the image.
+    width : float, pixels
+        Diameter of the brush; larger is thicker. A pixel is drawn if its centre lies within
+        `width / 2` of the line, or a point of the stroke lies in it.
+    ignore_label : int
+        Label of the pixels that no stroke covers.
+
+    Raises
+    ------
+    ValueError
+        If a label is not in 0..255, the points are not a finite (N, 2), or `width` is not above 0.
+    """
+    if not width > 0:
+        raise ValueError(f"width is {width}, expected a number above 0")
+    scribbles = np.full(shape, ignore_label, np.uint8)
+    for stroke in strokes:
+        points = _checked_points(stroke)
+        _mark_points(scribbles, points, stroke.label)
+        for start, end in pairwise(points):
+            _draw_segment(scribbles, start, end, width / 2, stroke.label)
+        if len(points) == 1:
+            _draw_segment(scribbles, points[0], points[0], width / 2, stroke.label)
+    return scribbles
+
+
+def grow_scribbles(
+    scribbles: NDArray[np.uint8], radius: float, *, ignore_label: int = IGNORE_LABEL
+) -> NDArray[np.uint8]:
+    """The scribbles, (H, W) uint8, made thicker by `radius` pixels on each side.
+
+    A pixel that several strokes reach takes the class of the nearest.
+    """
+    unlabelled = scribbles == ignore_label
+    if unlabelled.all() or radius <= 0:
+        return scribbles.copy()
+    distance, nearest = ndimage.distance_transform_edt(unlabelled, return_indices=True)
+    return np.where(distance <= radius, scribbles[tuple(nearest)], np.uint8(ignore_label))
+
+
+def parse_strokes(text: str) -> list[Stroke]:
+    """The strokes in a text, one a line: `class,x,y,x,y,...`.
+
+    Blank lines and lines that start with `#` are skipped. Coordinates may be decimal.
+
+    Raises
+    ------
+    ValueError
+        If a line is not of this form; the message names the line number.
+    """
+    strokes = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.strip()
+        if line and not line.startswith("#"):
+            try:
+                strokes.append(_parse_stroke(line))
+            except ValueError as error:
+                raise ValueError(f"line {number}: {error}") from None
+    return strokes
+
+
+def simulate_scribbles(
+    labels: NDArray[np.uint8],
+    *,
+    rng: np.random.Generator,
+    width: float = 3,
+    share: float = 0.02,
+    min_area: int | None = None,
+    ignore_label: int = IGNORE_LABEL,
+) -> NDArray[np.uint8]:
+    """Scribbles, (H, W) uint8, as a person would draw them over a picture with these labels.
+
+    Each connected region that is large enough, and the largest of each class in any case, gets
+    one to three smooth strokes that keep away from its border. No stroke pixel has another class
+    than `labels`.
+
+    Parameters
+    ----------
+    labels : (H, W) uint8
+        Ground truth.
+    rng : numpy.random.Generator
+        Same state, same scribbles.
+    width : float, pixels
+        Diameter of the brush.
+    share : float, 0..1
+        Share of the pixels to cover, about; larger means longer strokes.
+    min_area : int, pixels
+        Smaller regions are passed over; None means `(4 * width) ** 2`.
+    ignore_label : int
+        Label of pixels that get no stroke, in `labels` and in the result.
+
+    Raises
+    ------
+    ValueError
+        If `labels` is not (H, W), or `width` is not above 0.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 2:
+        raise ValueError(f"labels has shape {labels.shape}, expected (H, W)")
+    if min_area is None:
+        min_area = round((4 * width) ** 2)
+    regions = list(_regions(labels, min_area, ignore_label))
+    diameters = np.array([math.sqrt(mask.sum()) for _, _, mask in regions])
+    lengths = share * labels.size / width * diameters / max(diameters.sum(), 1)
+    strokes = [
+        Stroke(label, path + corner)
+        for (label, corner, mask), length in zip(regions, lengths, strict=True)
+        for path in _simulate_paths(mask, max(length, 2 * width), width, rng)
+    ]
+    scribbles = draw_strokes(strokes, labels.shape, width=width, ignore_label=ignore_label)
+    scribbles[scribbles != labels] = ignore_label
+    return scribbles
+
+
+def _checked_points(stroke: Stroke) -> NDArray[np.float64]:
+    points = np.asarray(stroke.points, np.float64)
+    if points.ndim != 2 or points.shape[1] != 2 or len(points) == 0:
+        raise ValueError(f"points of a stroke have shape {points.shape}, expected (N, 2)")
+    if not np.isfinite(points).all():
+        raise ValueError("points of a stroke are not finite")
+    if not 0 <= stroke.label <= 255:
+        raise ValueError(f"class {stroke.label} is not in 0..255")
+    return points
+
+
+def _mark_points(scribbles: NDArray[np.uint8], points: NDArray[np.float64], label: int) -> None:
+    """Label the pixels that the points lie in, so that no thin stroke falls between pixels."""
+    x, y = np.floor(points + 0.5).T
+    inside = (x >= 0) & (x < scribbles.shape[1]) & (y >= 0) & (y < scribbles.shape[0])
+    scribbles[y[inside].astype(int), x[inside].astype(int)] = label
+
+
+def _draw_segment(
+    scribbles: NDArray[np.uint8],
+    start: NDArray[np.float64],
+    end: NDArray[np.float64],
+    radius: float,
+    label: int,
+) -> None:
+    height, width = scribbles.shape
+    low = np.ceil(np.minimum(start, end) - radius)
+    high = np.floor(np.maximum(start, end) + radius)
+    left, top = np.maximum(low, 0).astype(int)
+    right, bottom = np.minimum(high, (width - 1, height - 1)).astype(int)
+    if left > right or top > bottom:
+        return
+    box = scribbles[top : bottom + 1, left : right + 1]
+    x = np.arange(left, right + 1) - start[0]
+    y = np.arange(top, bottom + 1)[:, None] - start[1]
+    dx, dy = end - start
+    along = np.clip((x * dx + y * dy) / max(dx * dx + dy * dy, 1e-12), 0, 1)
+    box[(x - along * dx) ** 2 + (y - along * dy) ** 2 <= radius**2] = label
+
+
+def _parse_stroke(line: str) -> Stroke:
+    fields = line.rstrip(",").split(",")
+    if len(fields) < 3 or len(fields) % 2 == 0:
+        raise ValueError(f"expected class,x,y,x,y,..., found {len(fields)} fields")
+    try:
+        label = int(fields[0])
+        values = [float(field) for field in fields[1:]]
+    except ValueError as error:
+        raise ValueError(f"expected class,x,y,x,y,...: {error}") from None
+    stroke = Stroke(label, np.array(values).reshape(-1, 2))
+    _checked_points(stroke)
+    return stroke
+
+
+def _regions(
+    labels: NDArray, min_area: int, ignore_label: int
+) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.bool_]]]:
+    """Class, upper left corner (x, y) and mask, padded by 1, of each region that gets strokes."""
+    for label in np.unique(labels):
+        if label == ignore_label:
+            continue
+        components, _ = ndimage.label(labels == label)
+        areas = np.bincount(components.ravel())[1:]
+        for index, box in enumerate(ndimage.find_objects(components)):
+            if areas[index] >= min_area or index == areas.argmax():
+                corner = np.array([box[1].start - 1, box[0].start - 1])
+                yield int(label), corner, np.pad(components[box] == index + 1, 1)
+
+
+def _simulate_paths(
+    mask: NDArray[np.bool_], length: float, width: float, rng: np.random.Generator
+) -> list[NDArray[np.float64]]:
+    """One to three smooth lines inside a region, together about `length` pixels long."""
+    depth = ndimage.distance_transform_edt(mask)
+    deep = depth >= min(width / 2 + 2, 0.6 * depth.max())
+    wander = ndimage.gaussian_filter(rng.standard_normal(mask.shape), math.sqrt(mask.sum()) / 10)
+    wander *= 1.2 / max(wander.std(), 1e-6)
+    cost = np.where(deep, np.exp(wander) + 4 / np.maximum(depth, 1), -1.0)
+    paths: list[NDArray[np.float64]] = []
+    remaining = length
+    while remaining > length / 4 and len(paths) < MAX_STROKES_PER_REGION:
+        path = _far_path(cost, paths, rng)
+        path = gaussian_filter1d(path, np.clip(depth.max() / 4, 1.5, 10), axis=0, mode="nearest")
+        path = _cut(path, remaining, 0.0 if paths else rng.random())
+        remaining -= _lengths(path)[-1] + width
+        paths.append(path)
+    return paths
+
+
+def _far_path(
+    cost: NDArray[np.float64], others: list[NDArray[np.float64]], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """A line, (N, 2) x y, between two points far apart, the first far from `others`."""
+    rows, columns = np.nonzero(cost > 0)
+
+    def far_point(reach: NDArray[np.float64]) -> tuple[int, int]:
+        reach = reach[rows, columns]
+        chosen = rng.choice(np.flatnonzero(reach >= 0.85 * reach.max()))
+        return int(rows[chosen]), int(columns[chosen])
+
+    if others:
+        sources = np.rint(np.concatenate(others)[:, ::-1]).astype(int)
+    else:
+        chosen = rng.integers(len(rows))
+        sources = np.array([[rows[chosen], columns[chosen]]])
+    reach, _ = MCP_Geometric(cost).find_costs(sources)
+    start = far_point(reach if others else np.where(np.isfinite(reach), reach, -1))
+    finder = MCP_Geometric(cost)
+    reach, _ = finder.find_costs([start])
+    end = far_point(np.where(np.isfinite(reach), reach, -1))
+    return np.array(finder.traceback(end), np.float64)[:, ::-1]
+
+
+def _lengths(path: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Length of the line up to each of its points, (N,)."""
+    steps = np.hypot(*np.diff(path, axis=0).T)
+    return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def _cut(path: NDArray[np.float64], length: float, place: float) -> NDArray[np.float64]:
+    """A piece of the line of at most `length`; `place` 0 is its beginning, 1 its end."""
+    lengths = _lengths(path)
+    start = place * max(lengths[-1] - length, 0)
+    piece = path[(lengths >= start) & (lengths <= start + length)]
+    return piece if len(piece) else path[:1]
