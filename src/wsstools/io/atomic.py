@@ -1,0 +1,66 @@
+"""Files that are whole or absent: written under a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import socket
+from pathlib import Path
+
+_HOST = hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+_TEMPORARY = re.compile(r"\.wss-[0-9a-f]{16}-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.part")
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that no reader and no interruption ever sees a part of it.
+
+    The temporary name starts with a dot and ends in `.part`, so that no step takes it for an
+    input; it lies in the target's folder, so that the renaming is atomic.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made if it does not exist.
+    data : bytes
+        The whole content.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; nothing is left behind.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
+    temporary = path.parent / f".wss-{digest}-{_HOST}-{os.getpid()}.part"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete temporary files of this machine's runs that were killed; those of others stay."""
+    if not folder.is_dir():
+        return
+    for entry in os.scandir(folder):
+        match = _TEMPORARY.fullmatch(entry.name)
+        if match and match["host"] == _HOST and not _is_alive(int(match["pid"])):
+            with contextlib.suppress(OSError):
+                os.unlink(entry.path)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,105 @@
+"""Inputs joined by stem: one task per image, in the order of the first input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from wsstools.errors import DataError, UsageError
+from wsstools.io.provenance import Decoded
+from wsstools.io.sources import PathStream, Selection, Source
+
+_STREAM_WINDOW = 256
+"""Most paths of standard input that are handed to the workers at once; bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a step: where its files are and how to read one.
+
+    Attributes
+    ----------
+    role : str
+        What the file is to the step; stands in the record.
+    source : Source
+        The files.
+    decode : callable
+        Takes a file's bytes and name, gives its content.
+    may_lack : bool
+        Stems without such a file are counted and left out instead of failing.
+    """
+
+    role: str
+    source: Source
+    decode: Callable[[bytes, str], Decoded]
+    may_lack: bool = False
+
+
+@dataclass(frozen=True)
+class Task:
+    """The files of one stem, in the order of the inputs, or why there are none."""
+
+    stem: str
+    paths: tuple[Path, ...] = ()
+    problem: str | None = None
+    is_lacking: bool = False
+
+
+def batches(inputs: Sequence[Input], selection: Selection) -> Iterator[Iterable[Task]]:
+    """Tasks in input order, in batches that are there at once.
+
+    A folder is one batch, made lazily; standard input gives a batch whenever paths have come.
+    """
+    streams = [entry for entry in inputs if entry.source.is_stream]
+    if len(streams) > 1:
+        raise UsageError("only one input can be - (standard input)")
+    if not streams:
+        yield _folder_tasks(inputs, selection)
+        return
+    stream = PathStream(null=streams[0].source.null)
+    positions = count()
+    wanted = None if selection.ids is None else set(selection.ids)
+    while True:
+        paths = list(stream.available(_STREAM_WINDOW))
+        if not paths:
+            return
+        yield [
+            _task(path.stem, inputs, given=path)
+            for path in paths
+            if (wanted is None or path.stem in wanted) and selection.takes_position(next(positions))
+        ]
+
+
+def count_tasks(inputs: Sequence[Input], selection: Selection) -> int | None:
+    """How many tasks there will be, or None where standard input decides."""
+    if any(entry.source.is_stream for entry in inputs):
+        return None
+    stems = _stems(inputs, selection)
+    return sum(selection.takes_position(position) for position in range(len(stems)))
+
+
+def _stems(inputs: Sequence[Input], selection: Selection) -> Sequence[str]:
+    return inputs[0].source.stems if selection.ids is None else selection.ids
+
+
+def _folder_tasks(inputs: Sequence[Input], selection: Selection) -> Iterator[Task]:
+    for position, stem in enumerate(_stems(inputs, selection)):
+        if selection.takes_position(position):
+            yield _task(stem, inputs)
+
+
+def _task(stem: str, inputs: Sequence[Input], given: Path | None = None) -> Task:
+    paths: list[Path] = []
+    for entry in inputs:
+        if given is not None and entry.source.is_stream:
+            paths.append(given)
+            continue
+        if entry.may_lack and stem not in entry.source:
+            return Task(stem, problem=f"no {entry.source.what}", is_lacking=True)
+        try:
+            paths.append(entry.source.find(stem))
+        except DataError as error:
+            return Task(stem, problem=str(error))
+    return Task(stem, tuple(paths))

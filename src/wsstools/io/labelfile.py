@@ -1,0 +1,99 @@
+"""Labels and scribbles: index PNG with the VOC palette, 255 = ignore or unlabelled."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+from wsstools.core.palette import voc_palette
+from wsstools.errors import DataError
+from wsstools.io.provenance import Decoded, Meta
+
+SUFFIX = ".png"
+SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm")
+IGNORE_LABEL = 255
+CLASSES_FILE = "classes.txt"
+_RECORD_KEY = "wsstools"
+
+
+def encode_labels(labels: NDArray[np.uint8], meta: Meta) -> bytes:
+    """The bytes of a palette PNG of labels, (H, W) uint8, with their record in a text chunk."""
+    picture = Image.fromarray(np.ascontiguousarray(labels, np.uint8))
+    picture.putpalette(voc_palette().ravel().tolist())
+    record = PngImagePlugin.PngInfo()
+    record.add_text(_RECORD_KEY, json.dumps(meta, sort_keys=True), zip=True)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", pnginfo=record)
+    return buffer.getvalue()
+
+
+def decode_labels(data: bytes, name: str) -> Decoded:
+    """The indices of a palette or grey picture, as (H, W) uint8.
+
+    Raises
+    ------
+    DataError
+        If the file is no picture or damaged, or its pixels are colours instead of indices.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as picture:
+            picture.load()
+            mode, text = picture.mode, getattr(picture, "text", {})
+            values = np.asarray(picture)
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
+        raise DataError(f"{name}: not a readable label picture: {error}") from error
+    if values.ndim != 2:
+        raise DataError(
+            f"{name}: labels are stored as {mode} colours, expected class indices "
+            "(save them as a palette or grey PNG whose pixel value is the class id)"
+        )
+    if values.size and (values.min() < 0 or values.max() > IGNORE_LABEL):
+        raise DataError(f"{name}: labels reach {values.max()}, expected class ids up to 255")
+    return Decoded(values.astype(np.uint8), _parse(text.get(_RECORD_KEY)))
+
+
+def read_meta(path: Path) -> Meta | None:
+    """The record in a label file, or None if it carries none that can be read."""
+    try:
+        with Image.open(path) as picture:
+            return _parse(getattr(picture, "text", {}).get(_RECORD_KEY))
+    except (OSError, ValueError, SyntaxError):
+        return None
+
+
+def _parse(text: str | None) -> Meta | None:
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return None
+
+
+def read_class_names(path: Path) -> list[str]:
+    """The names in a `classes.txt`: one per line, line number = class id (from 0).
+
+    Raises
+    ------
+    DataError
+        If it names no class or more than 255.
+    """
+    names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    while names and not names[-1]:
+        names.pop()
+    if not 1 <= len(names) <= IGNORE_LABEL:
+        raise DataError(f"{path}: {len(names)} class names, expected 1 to {IGNORE_LABEL}")
+    return names
+
+
+def find_class_names(*places: str) -> list[str] | None:
+    """The class names that travel with a folder: `classes.txt` in it or beside it, or None."""
+    for place in places:
+        folder = Path(place)
+        for candidate in (folder / CLASSES_FILE, folder.parent / CLASSES_FILE):
+            if place != "-" and candidate.is_file():
+                return read_class_names(candidate)
+    return None

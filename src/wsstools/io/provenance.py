@@ -1,0 +1,86 @@
+"""What a file was made from: the record that every output carries, and what follows from it.
+
+The record holds nothing that varies between equal runs (no time, no path, no number of jobs), so
+that the same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wsstools import __version__
+
+Meta = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The content of a file, the record it carries and what there is to say of it."""
+
+    value: Any
+    meta: Meta | None = None
+    note: str | None = None
+
+
+def digest(data: bytes) -> str:
+    """BLAKE2b of a file's bytes, 128 bits, as 32 hexadecimal digits."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def input_record(role: str, name: str, data_digest: str, meta: Meta | None = None) -> Meta:
+    """One input of a step: its role, file name and digest, and its own record if it has one."""
+    record: Meta = {"role": role, "name": name, "blake2b": data_digest}
+    if meta is not None:
+        record["made_by"] = meta
+    return record
+
+
+def output_record(
+    *,
+    kind: str,
+    stem: str,
+    step: str,
+    options: Mapping[str, Any],
+    inputs: Sequence[Meta],
+    result: Mapping[str, Any] | None = None,
+) -> Meta:
+    """The record of an output: what it is, which step made it, how and from what."""
+    record: Meta = {
+        "kind": kind,
+        "stem": stem,
+        "step": step,
+        "version": __version__,
+        "options": dict(options),
+        "inputs": list(inputs),
+    }
+    if result:
+        record["result"] = dict(result)
+    return record
+
+
+def made_by_other_run(meta: Meta | None, step: str, options: Mapping[str, Any]) -> str | None:
+    """Why an existing output is not this run's to replace, or None if it is."""
+    if meta is None or "step" not in meta:
+        return "it was not made by wss"
+    if meta["step"] != step:
+        return f"it was made by wss {meta['step']}"
+    theirs, ours = meta.get("options", {}), dict(options)
+    differing = sorted(k for k in theirs.keys() | ours.keys() if theirs.get(k) != ours.get(k))
+    if differing:
+        told = ", ".join(f"{k} {theirs.get(k)!r} (now {ours.get(k)!r})" for k in differing)
+        return f"it was made with other options: {told}"
+    return None
+
+
+def is_current(meta: Meta, inputs: Sequence[Meta]) -> bool:
+    """Whether an output of the same step and options was made by this version from these inputs."""
+    return meta.get("version") == __version__ and _identity(meta.get("inputs", [])) == _identity(
+        inputs
+    )
+
+
+def _identity(inputs: Sequence[Meta]) -> list[tuple[str, str]]:
+    return [(entry["role"], entry["blake2b"]) for entry in inputs]

@@ -1,0 +1,292 @@
+"""A step: a pure function mapped over joined folders, every output whole and with its record."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wsstools.errors import SkippedImage, UsageError, WssError
+from wsstools.io import labelfile, mapfile
+from wsstools.io.atomic import remove_leftovers, write_whole
+from wsstools.io.joined import Input, Task, batches, count_tasks
+from wsstools.io.messages import Messages
+from wsstools.io.pool import Pool
+from wsstools.io.provenance import (
+    Meta,
+    digest,
+    input_record,
+    is_current,
+    made_by_other_run,
+    output_record,
+)
+from wsstools.io.sources import Selection
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What a step's function gives: the output, numbers for its record, and a warning if any."""
+
+    value: Any
+    result: Mapping[str, Any] = field(default_factory=dict)
+    warning: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a command does to one image.
+
+    Attributes
+    ----------
+    name : str
+        The command.
+    kind : str
+        What it makes: `prob` or `soft` (map files), `labels` or `scribbles` (label files).
+    compute : callable
+        Pure function of the inputs' contents, in the order of the inputs; gives a Computed. It
+        must survive a process boundary. If `seed` is given it also takes `rng`.
+    options : mapping
+        Every option that changes the output's bytes, as JSON values.
+    seed : int or None
+        Where chance is used: the generator of an image follows from (seed, stem).
+    shared : sequence of records
+        Inputs that all images share (a model), as provenance.input_record gives them.
+    """
+
+    name: str
+    kind: str
+    compute: Callable[..., Computed]
+    options: Mapping[str, Any]
+    seed: int | None = None
+    shared: Sequence[Meta] = ()
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How a step runs; nothing here changes the bytes of an output."""
+
+    selection: Selection = Selection()
+    pool: Pool = Pool()
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class _Report:
+    stem: str
+    status: str
+    path: Path | None = None
+    text: str | None = None
+    notes: tuple[str, ...] = ()
+    value: Any = None
+
+
+_FORMATS = {"prob": mapfile, "soft": mapfile, "labels": labelfile, "scribbles": labelfile}
+_ENCODERS: Mapping[str, Callable[[Any, Meta], bytes]] = {
+    "prob": mapfile.encode_map,
+    "soft": mapfile.encode_map,
+    "labels": labelfile.encode_labels,
+    "scribbles": labelfile.encode_labels,
+}
+
+
+def image_rng(seed: int, stem: str) -> np.random.Generator:
+    """The random generator of one image: it follows from (seed, stem) alone."""
+    return np.random.default_rng([seed, *os.fsencode(stem)])
+
+
+def run_step(step: Step, inputs: Sequence[Input], out: str, settings: RunSettings) -> None:
+    """Map a step over its inputs and write one file per image into the folder `out`.
+
+    Outputs that were made by the same step, options and version from the same inputs stand;
+    others of the same step and options are remade. An image that fails is told of, and the
+    others go on.
+
+    Raises
+    ------
+    UsageError
+        If `out` holds outputs of another step or other options and `overwrite` is not set.
+    SomeFailed
+        If an image failed.
+    """
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{out} is a file, expected a folder to write to")
+    if any(entry.source.is_same_folder(folder) for entry in inputs):
+        raise UsageError(f"{out} holds the inputs; write to another folder")
+    if not settings.overwrite:
+        _refuse_foreign_outputs(step, folder)
+    remove_leftovers(folder)
+    messages = Messages(
+        step.name, count_tasks(inputs, settings.selection), null=settings.selection.null
+    )
+    make = partial(_make, step=step, inputs=inputs, folder=folder, overwrite=settings.overwrite)
+    with messages:
+        _tell_unmatched(inputs, settings.selection, messages)
+        tasks = batches(inputs, settings.selection)
+        for report in settings.pool.map(partial(_guarded, make=make), tasks):
+            _tell(report, messages)
+        messages.summarise(out)
+
+
+def collect(
+    name: str,
+    compute: Callable[..., Any],
+    inputs: Sequence[Input],
+    selection: Selection,
+    pool: Pool,
+) -> Iterator[tuple[str, Any]]:
+    """`compute` of the contents of each image's inputs, as (stem, value), in input order.
+
+    Nothing is written. An image that fails is told of, and the others go on.
+
+    Raises
+    ------
+    SomeFailed
+        At the end, if an image failed.
+    """
+    messages = Messages(name, count_tasks(inputs, selection), null=selection.null)
+    make = partial(_look, compute=compute, inputs=inputs)
+    with messages:
+        tasks = batches(inputs, selection)
+        for report in pool.map(partial(_guarded, make=make), tasks):
+            if report.status == "done":
+                messages.advance()
+                yield report.stem, report.value
+            else:
+                _tell(report, messages)
+        messages.raise_failures()
+
+
+def _look(task: Task, *, compute: Callable[..., Any], inputs: Sequence[Input]) -> _Report:
+    decoded = [
+        entry.decode(path.read_bytes(), str(path)).value
+        for entry, path in zip(inputs, task.paths, strict=True)
+    ]
+    return _Report(task.stem, "done", value=compute(*decoded))
+
+
+def _refuse_foreign_outputs(step: Step, folder: Path) -> None:
+    """Look at one output that stands: a folder belongs to one step with one set of options."""
+    if not folder.is_dir():
+        return
+    form = _FORMATS[step.kind]
+    names = (
+        entry.name
+        for entry in os.scandir(folder)
+        if entry.name.endswith(form.SUFFIX) and not entry.name.startswith(".")
+    )
+    first = min(names, default=None)
+    if first is None:
+        return
+    why = made_by_other_run(form.read_meta(folder / first), step.name, step.options)
+    if why:
+        raise UsageError(
+            f"{folder / first} stands already and {why}; "
+            "write to another folder, or give --overwrite"
+        )
+
+
+def _tell_unmatched(inputs: Sequence[Input], selection: Selection, messages: Messages) -> None:
+    """Say how many files of the further inputs belong to no image of the first."""
+    first = inputs[0].source
+    if first.is_stream or selection.ids is not None:
+        return
+    for entry in inputs[1:]:
+        if entry.may_lack and not entry.source.is_stream:
+            extra = [stem for stem in entry.source.stems if stem not in first]
+            if extra:
+                messages.say(
+                    f"{len(extra)} {entry.source.what} without {first.what}, "
+                    f"such as {extra[0]!r} (names are joined without their endings)"
+                )
+
+
+def _tell(report: _Report, messages: Messages) -> None:
+    for note in report.notes:
+        messages.say(f"{report.stem}: {note}")
+    if report.status in ("done", "current") and report.path is not None:
+        messages.finished(report.path, is_current=report.status == "current")
+    elif report.status == "lacking":
+        messages.lacking(report.text or "")
+    elif report.status == "skipped":
+        messages.skipped(report.stem, report.text or "")
+    else:
+        messages.failed(report.stem, report.text or "")
+    messages.advance()
+
+
+def _guarded(task: Task, *, make: Callable[[Task], _Report]) -> _Report:
+    """One image in a worker. Whatever is wrong with it becomes a report."""
+    if task.problem is not None:
+        return _Report(task.stem, "lacking" if task.is_lacking else "failed", text=task.problem)
+    try:
+        return make(task)
+    except SkippedImage as error:
+        return _Report(task.stem, "skipped", text=str(error))
+    except (WssError, ValueError) as error:
+        return _Report(task.stem, "failed", text=_debugged(error, str(error)))
+    except OSError as error:
+        told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return _Report(task.stem, "failed", text=_debugged(error, told))
+    except Exception as error:  # a fault of ours in one image must not stop a run of thousands
+        told = f"{type(error).__name__}: {error}"
+        return _Report(task.stem, "failed", text=_debugged(error, told))
+
+
+def _debugged(error: Exception, text: str) -> str:
+    """The one-line message, followed by the traceback where WSS_DEBUG asks for it."""
+    line = " ".join(text.split())
+    if os.environ.get("WSS_DEBUG"):
+        return line + "\n" + "".join(traceback.format_exception(error))
+    return line
+
+
+def _make(
+    task: Task, *, step: Step, inputs: Sequence[Input], folder: Path, overwrite: bool
+) -> _Report:
+    form = _FORMATS[step.kind]
+    target = folder / (task.stem + form.SUFFIX)
+    contents = [path.read_bytes() for path in task.paths]
+    digests = [digest(content) for content in contents]
+    identity = [
+        input_record(entry.role, path.name, found)
+        for entry, path, found in zip(inputs, task.paths, digests, strict=True)
+    ]
+    if target.exists():
+        meta = form.read_meta(target)
+        why = made_by_other_run(meta, step.name, step.options)
+        if why and not overwrite:
+            raise WssError(f"{target} stands already and {why}; --overwrite replaces it")
+        if not why and meta is not None and is_current(meta, [*identity, *step.shared]):
+            return _Report(task.stem, "current", path=target)
+    decoded = [
+        entry.decode(content, str(path))
+        for entry, content, path in zip(inputs, contents, task.paths, strict=True)
+    ]
+    chance = {} if step.seed is None else {"rng": image_rng(step.seed, task.stem)}
+    computed = step.compute(*(part.value for part in decoded), **chance)
+    records = [
+        input_record(entry["role"], entry["name"], entry["blake2b"], part.meta)
+        for entry, part in zip(identity, decoded, strict=True)
+    ]
+    meta = output_record(
+        kind=step.kind,
+        stem=task.stem,
+        step=step.name,
+        options=step.options,
+        inputs=[*records, *step.shared],
+        result=computed.result,
+    )
+    write_whole(target, _ENCODERS[step.kind](computed.value, meta))
+    notes = [
+        f"{path}: {part.note}" for path, part in zip(task.paths, decoded, strict=True) if part.note
+    ]
+    if computed.warning:
+        notes.append(f"warning: {computed.warning}")
+    return _Report(task.stem, "done", path=target, notes=tuple(notes))

@@ -1,0 +1,38 @@
+"""The CSV log of a training run, which an interrupted run goes on with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wsstools.io.atomic import write_whole
+
+_HEADER = "iteration,loss,learning_rate\n"
+
+
+class TrainLog:
+    """A line per iteration; the file holds exactly the iterations that are done.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    iteration : int
+        Iterations that the run starts from; later lines of an interrupted run are dropped.
+    """
+
+    def __init__(self, path: Path, iteration: int) -> None:
+        kept = [_HEADER]
+        if iteration:
+            lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+            kept += [line for line in lines[1:] if int(line.split(",")[0]) <= iteration]
+        write_whole(path, "".join(kept).encode())
+        self._file = path.open("a")
+
+    def add(self, iteration: int, loss: float, learning_rate: float) -> None:
+        """One iteration is done."""
+        self._file.write(f"{iteration},{loss:.6g},{learning_rate:.6g}\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """No more iterations."""
+        self._file.close()

@@ -1,0 +1,268 @@
+"""File formats: what is written is read back, and what is broken is refused by name."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from conftest import noisy_map
+from PIL import Image
+
+from wsstools.core.maps import ProbabilityMap
+from wsstools.core.palette import voc_palette
+from wsstools.errors import DataError, UsageError
+from wsstools.io import atomic, labelfile, mapfile
+from wsstools.io.bankfile import read_bank
+from wsstools.io.imagefile import decode_image, encode_image
+from wsstools.io.scorefile import read_scores
+from wsstools.io.sources import Source, parse_shard
+
+META = {"step": "test", "options": {"x": 1}, "inputs": []}
+
+
+def a_map(shape=(50, 60)) -> ProbabilityMap:
+    return noisy_map(np.zeros(shape, np.uint8), 0)
+
+
+def npz(**arrays) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def test_a_map_is_read_back_to_5e_4():
+    one = a_map()
+    decoded = mapfile.decode_map(mapfile.encode_map(one, META), "x.npz")
+    assert decoded.meta == META
+    assert decoded.value.classes.tolist() == [0, 1, 3]
+    assert decoded.value.n_classes == 4
+    with np.load(io.BytesIO(mapfile.encode_map(one, META)), allow_pickle=False) as archive:
+        assert archive["probs"].dtype == np.float16
+        assert archive["classes"].dtype == np.int16
+        assert archive["n_classes"].dtype == np.int16
+        assert archive["n_classes"].shape == ()
+        assert archive["meta"].dtype.kind == "U"
+        assert np.abs(archive["probs"].astype(np.float32) - one.probs).max() <= 5e-4
+
+
+def test_the_same_map_gives_the_same_bytes():
+    assert mapfile.encode_map(a_map(), META) == mapfile.encode_map(a_map(), META)
+
+
+def test_classes_that_round_to_zero_everywhere_are_left_out():
+    probs = np.zeros((3, 4, 5), np.float32)
+    probs[0], probs[1], probs[2] = 0.9997, 0.0003, 0.0
+    stored = mapfile.encode_map(ProbabilityMap(probs, np.array([2, 5, 7]), 9), META)
+    assert mapfile.decode_map(stored, "x").value.classes.tolist() == [2]
+
+
+@pytest.mark.parametrize("key", ["probs", "probabilities", "arr_0"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_dense_maps_of_others_are_taken_and_told(key, dtype):
+    dense = a_map().dense().astype(dtype)
+    decoded = mapfile.decode_map(npz(**{key: dense}), "x.npz")
+    assert decoded.value.n_classes == 4
+    assert key in decoded.note
+    np.testing.assert_allclose(decoded.value.probs, dense.astype(np.float32), atol=2e-3)
+
+
+def test_a_npy_is_taken_too():
+    buffer = io.BytesIO()
+    np.save(buffer, a_map().dense())
+    assert mapfile.decode_map(buffer.getvalue(), "x.npy").value.n_classes == 4
+
+
+def test_broken_maps_are_refused_by_name():
+    dense = a_map().dense()
+    whole = mapfile.encode_map(a_map(), META)
+    broken = {
+        "truncated": whole[: len(whole) // 2],
+        "empty": b"",
+        "text": b"no map at all",
+        "nan": npz(probs=np.where(dense > 0.9, np.nan, dense)),
+        "negative": npz(probs=dense - 0.1),
+        "sum": npz(probs=dense * 1.2),
+        "flat": npz(probs=dense[0]),
+        "integers": npz(probs=np.ones((1, 3, 3), np.int64)),
+        "other": npz(something=dense),
+    }
+    for name, data in broken.items():
+        with pytest.raises(DataError, match=f"^{name}.npz: "):
+            mapfile.decode_map(data, f"{name}.npz")
+
+
+def test_a_pickle_in_a_map_is_not_loaded():
+    buffer = io.BytesIO()
+    np.savez(buffer, probs=np.array([{"a": 1}], object))
+    with pytest.raises(DataError):
+        mapfile.decode_map(buffer.getvalue(), "x.npz")
+
+
+def test_a_header_that_claims_more_than_there_is_is_refused_at_once():
+    header = io.BytesIO()
+    claim = {"descr": "<f4", "fortran_order": False, "shape": (10**5, 10**5, 10**3)}
+    np.lib.format.write_array_header_1_0(header, claim)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("probs.npy", header.getvalue() + b"\0" * 100)
+    with pytest.raises(DataError, match="claims"):
+        mapfile.decode_map(buffer.getvalue(), "x.npz")
+
+
+def test_labels_are_read_back_with_palette_and_record(tmp_path):
+    labels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    path = tmp_path / "x.png"
+    path.write_bytes(labelfile.encode_labels(labels, META))
+    decoded = labelfile.decode_labels(path.read_bytes(), "x.png")
+    np.testing.assert_array_equal(decoded.value, labels)
+    assert decoded.meta == META
+    assert labelfile.read_meta(path) == META
+    with Image.open(path) as picture:
+        assert picture.mode == "P"
+        np.testing.assert_array_equal(np.reshape(picture.getpalette(), (-1, 3)), voc_palette())
+
+
+def test_grey_labels_are_indices_and_colours_are_refused_with_a_hint():
+    labels = np.array([[0, 3], [255, 1]], np.uint8)
+    grey = iio.imwrite("<bytes>", labels, extension=".png")
+    np.testing.assert_array_equal(labelfile.decode_labels(grey, "x").value, labels)
+    colours = iio.imwrite("<bytes>", voc_palette()[labels], extension=".png")
+    with pytest.raises(DataError, match="palette or grey PNG"):
+        labelfile.decode_labels(colours, "x.png")
+    with pytest.raises(DataError, match=r"x\.png"):
+        labelfile.decode_labels(grey[:40], "x.png")
+
+
+def test_images_of_all_depths_become_rgb():
+    rng = np.random.default_rng(0)
+    rgb = rng.integers(0, 256, (12, 17, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(decode_image(encode_image(rgb), "x.png").value, rgb)
+    grey = iio.imwrite("<bytes>", rgb[:, :, 0], extension=".png")
+    np.testing.assert_array_equal(
+        decode_image(grey, "x.png").value, np.repeat(rgb[:, :, :1], 3, axis=2)
+    )
+    deep = (rgb[:, :, 0].astype(np.uint16) * 257) + 100
+    for extension in (".png", ".tif"):
+        data = iio.imwrite("<bytes>", deep, extension=extension)
+        value = decode_image(data, "x" + extension).value
+        assert value.dtype == np.float32
+        np.testing.assert_allclose(value[:, :, 1], deep / 257, rtol=1e-6)
+    alpha = np.dstack([rgb, np.full((12, 17), 7, np.uint8)])
+    data = iio.imwrite("<bytes>", alpha, extension=".png")
+    np.testing.assert_array_equal(decode_image(data, "x.png").value, rgb)
+
+
+def test_images_are_turned_as_exif_says():
+    picture = Image.fromarray(np.zeros((10, 20, 3), np.uint8))
+    exif = picture.getexif()
+    exif[0x0112] = 6  # turned by a quarter
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", exif=exif)
+    assert decode_image(buffer.getvalue(), "x.jpg").value.shape == (20, 10, 3)
+
+
+def test_a_truncated_image_is_refused_by_name():
+    data = encode_image(np.zeros((50, 50, 3), np.uint8))
+    for broken in (data[:50], b"", b"text"):
+        with pytest.raises(DataError, match=r"^x\.png: "):
+            decode_image(broken, "x.png")
+
+
+def test_class_names_travel_with_the_folder(tmp_path):
+    (tmp_path / "gt").mkdir()
+    assert labelfile.find_class_names(str(tmp_path / "gt")) is None
+    (tmp_path / "classes.txt").write_text("a\nb c\n\n")
+    assert labelfile.find_class_names("-", str(tmp_path / "gt")) == ["a", "b c"]
+    (tmp_path / "classes.txt").write_text("")
+    with pytest.raises(DataError):
+        labelfile.find_class_names(str(tmp_path / "gt"))
+
+
+def test_sources_join_by_stem(tmp_path):
+    for name in ("b.JPG", "a.png", ".hidden.png", "note.txt", "c.d.png", "a.jpg"):
+        (tmp_path / name).write_bytes(b"")
+    source = Source(str(tmp_path), (".png", ".jpg"), "image")
+    assert source.stems == ["a", "b", "c.d"]
+    assert source.find("c.d").name == "c.d.png"
+    with pytest.raises(DataError, match=r"a\.jpg and a\.png"):
+        source.find("a")
+    with pytest.raises(DataError, match="no image with that name"):
+        source.find("x")
+    with pytest.raises(UsageError, match="no map in"):
+        Source(str(tmp_path), (".npz",), "map")
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/3"])
+def test_wrong_shards_are_refused(text):
+    with pytest.raises(UsageError):
+        parse_shard(text)
+
+
+def test_a_failed_write_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        atomic.write_whole(tmp_path / "x.npz", b"data")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_leftovers_of_killed_runs_are_removed_and_those_of_live_ones_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "replace", lambda *_: None)
+    atomic.write_whole(tmp_path / "x.npz", b"data")
+    (mine,) = tmp_path.iterdir()
+    atomic.remove_leftovers(tmp_path)
+    assert mine.exists()
+    dead = mine.with_name(mine.name.replace(f"-{os.getpid()}.", "-4194999."))
+    mine.rename(dead)
+    atomic.remove_leftovers(tmp_path)
+    assert not dead.exists()
+
+
+def test_files_have_the_usual_mode(tmp_path):
+    atomic.write_whole(tmp_path / "x", b"")
+    umask = os.umask(0)
+    os.umask(umask)
+    assert (tmp_path / "x").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_banks_from_files(tmp_path):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    large = rng.normal(size=(96, 3, 11, 11)).astype(np.float32)
+    np.savez(tmp_path / "alexnet.npz", **{"conv1.bias": np.zeros(96), "conv1.weight": large})
+    bank, _ = read_bank(tmp_path / "alexnet.npz", order="BGR")
+    assert (len(bank), bank.name, bank.layers[0].stride) == (96, "alexnet", 4)
+    np.testing.assert_array_equal(bank.layers[0].weights, large[:, ::-1])
+    small = torch.arange(64.0 * 27).reshape(64, 3, 3, 3)
+    torch.save({"features.0.weight": small}, tmp_path / "vgg.pth")
+    bank, _ = read_bank(tmp_path / "vgg.pth")
+    assert (len(bank), bank.layers[0].stride) == (64, 1)
+    np.savez(tmp_path / "none.npz", x=np.zeros((3, 3)))
+    (tmp_path / "bad.pth").write_bytes(b"bad")
+    for name in ("none.npz", "bad.pth"):
+        with pytest.raises(DataError, match=name):
+            read_bank(tmp_path / name)
+
+
+def test_given_scores(tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text("name,miou\nfull,76.8\nbaseline,72.4\n")
+    assert read_scores(str(path)) == {"full": pytest.approx(0.768), "baseline": 0.724}
+    path.write_text("# fractions\nname,miou\nfull,0.7\nbaseline,0.6\n")
+    assert read_scores(str(path)) == {"full": 0.7, "baseline": 0.6}
+    for text, message in {
+        "name\nfull\n": "name,miou",
+        "name,miou\nfull,0.7\n": "baseline",
+        "name,miou\nfull,0.7\nfull,0.6\n": "twice",
+        "name,miou\nfull,high\nbaseline,0.6\n": "no number",
+        "name,miou\nfull,-1\nbaseline,0.6\n": "no number",
+    }.items():
+        path.write_text(text)
+        with pytest.raises(DataError, match=message):
+            read_scores(str(path))
