@@ -1,0 +1,1 @@
+"""All torch code: networks, training, prediction, filter banks from networks."""

@@ -1,0 +1,88 @@
+"""What turns the features of a backbone into logits: the heads of DeepLabV2 and PSPNet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class AtrousHead(nn.Module):
+    """DeepLabV2: the sum of four dilated 3x3 convolutions (ASPP-L).
+
+    References
+    ----------
+    Chen et al., 2018, IEEE TPAMI 40(4), section 4.1.2; its prototxt for the initialisation.
+    """
+
+    def __init__(
+        self, channels: int, n_classes: int, *, rates: Sequence[int] = (6, 12, 18, 24)
+    ) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(
+            nn.Conv2d(channels, n_classes, 3, padding=rate, dilation=rate) for rate in rates
+        )
+        for name, parameter in self.branches.named_parameters():
+            nn.init.normal_(parameter, std=0.01 if name.endswith("weight") else 0.0)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits (N, C, h, w) of features (N, channels, h, w)."""
+        return torch.stack([branch(features) for branch in self.branches]).sum(0)
+
+
+class PyramidHead(nn.Module):
+    """PSPNet: features joined by their means over 1x1, 2x2, 3x3 and 6x6 bins.
+
+    References
+    ----------
+    Zhao et al., CVPR 2017, section 3.2.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        n_classes: int,
+        *,
+        bins: Sequence[int] = (1, 2, 3, 6),
+        width: int = 512,
+    ) -> None:
+        super().__init__()
+        self.bins = tuple(bins)
+        self.levels = nn.ModuleList(_conv(channels, channels // len(bins), 1) for _ in bins)
+        self.classifier = nn.Sequential(
+            _conv(2 * channels, width, 3), nn.Dropout2d(0.1), nn.Conv2d(width, n_classes, 1)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits (N, C, h, w) of features (N, channels, h, w)."""
+        size = features.shape[-2:]
+        pooled = [
+            F.interpolate(
+                level(F.adaptive_avg_pool2d(features, n)),
+                size,
+                mode="bilinear",
+                align_corners=True,
+            )
+            for n, level in zip(self.bins, self.levels, strict=True)
+        ]
+        return self.classifier(torch.cat([features, *pooled], dim=1))
+
+
+class AuxiliaryHead(nn.Sequential):
+    """PSPNet: logits of earlier features, for a second loss that eases training."""
+
+    def __init__(self, channels: int, n_classes: int) -> None:
+        width = channels // 4
+        super().__init__(
+            _conv(channels, width, 3), nn.Dropout2d(0.1), nn.Conv2d(width, n_classes, 1)
+        )
+
+
+def _conv(channels: int, width: int, kernel: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, width, kernel, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+    )

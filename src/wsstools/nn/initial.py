@@ -1,0 +1,101 @@
+"""The weights that training starts from."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from wsstools.errors import DataError
+from wsstools.nn.modelfile import is_model, load_model
+from wsstools.nn.networks import SegmentationNetwork
+from wsstools.nn.pretrained import load_pretrained
+
+_BACKBONES = {
+    "deeplabv2-resnet101": "resnet101",
+    "deeplabv2-resnet50": "resnet50",
+    "deeplabv2-mobilenetv2": "mobilenet_v2",
+    "pspnet-resnet101": "resnet101",
+    "pspnet-resnet50": "resnet50",
+}
+
+
+def imagenet_state(arch: str, folder: str | None = None) -> dict[str, Tensor]:
+    """Torchvision's ImageNet state dict of the backbone of a network.
+
+    Parameters
+    ----------
+    arch : str
+        A key of `SCHEDULES`.
+    folder : str or None
+        Looked into before torch's cache; what is in neither is downloaded.
+
+    Raises
+    ------
+    DataError
+        The weights are damaged, or neither at hand nor to be downloaded.
+    """
+    return load_pretrained(_BACKBONES[arch], folder)
+
+
+def read_state(data: bytes) -> dict[str, Tensor]:
+    """State dict in a file: a model of ours, or a plain state dict such as torchvision's.
+
+    Raises
+    ------
+    DataError
+        The bytes are neither.
+    """
+    if is_model(data):
+        return load_model(data).network.state_dict()
+    try:
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes raise whatever the unpickler stumbles over
+        raise DataError("neither a wsstools model nor a torch state dict") from error
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise DataError("neither a wsstools model nor a torch state dict")
+    return dict(state)
+
+
+def load_initial(network: SegmentationNetwork, state: Mapping[str, Tensor]) -> None:
+    """Copy initial weights into a network.
+
+    Parameters
+    ----------
+    network : SegmentationNetwork
+        Changed in place.
+    state : mapping of str to Tensor
+        Either of the backbone alone, named as in torchvision (its classifier is ignored and the
+        head of `network` stays as it is), or of a whole network as `network.state_dict()`.
+
+    Raises
+    ------
+    DataError
+        A tensor is missing, left over, or has another shape.
+    """
+    whole = any(name.startswith("backbone.") for name in state)
+    target = network if whole else network.backbone
+    ignored = () if whole else network.backbone.classifier_prefixes
+    wanted = {name: tensor for name, tensor in state.items() if not name.startswith(ignored)}
+    _check(wanted, target.state_dict())
+    target.load_state_dict(wanted, strict=False)
+
+
+def _check(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    # Files written before torch 0.4.1 lack the counts, which training does not use.
+    required = {name for name in expected if not name.endswith("num_batches_tracked")}
+    problems = [
+        *(f"{name} is missing" for name in expected if name in required - found.keys()),
+        *(f"{name} has no place in it" for name in found if name not in expected),
+        *(
+            f"{name} has shape {tuple(found[name].shape)}, expected {tuple(tensor.shape)}"
+            for name, tensor in expected.items()
+            if name in found and found[name].shape != tensor.shape
+        ),
+    ]
+    if problems:
+        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+        reasons = "; ".join(problems[:3])
+        raise DataError(f"the initial weights do not fit the network: {reasons}{more}")

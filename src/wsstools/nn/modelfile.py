@@ -1,0 +1,171 @@
+"""Models and checkpoints as bytes. The same content gives the same bytes."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wsstools.errors import DataError
+from wsstools.nn.networks import SegmentationNetwork, build
+
+VERSION = 1
+_MODEL = "wsstools model"
+_CHECKPOINT = "wsstools checkpoint"
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A trained network and what is known about it.
+
+    Attributes
+    ----------
+    arch : str
+        A key of `SCHEDULES`.
+    n_classes : int
+    class_names : tuple of str
+        One per class.
+    meta : str
+        JSON: how the model was made.
+    network : SegmentationNetwork
+        In eval mode, on the CPU.
+    """
+
+    arch: str
+    n_classes: int
+    class_names: tuple[str, ...]
+    meta: str
+    network: SegmentationNetwork
+
+
+def dump_model(
+    arch: str,
+    n_classes: int,
+    class_names: Sequence[str],
+    state: Mapping[str, Tensor],
+    meta: str,
+) -> bytes:
+    """A model file.
+
+    Parameters
+    ----------
+    arch : str
+        A key of `SCHEDULES`.
+    n_classes : int
+    class_names : sequence of str
+        One per class.
+    state : mapping of str to Tensor
+        ``network.state_dict()``.
+    meta : str
+        JSON: how the model was made.
+
+    Returns
+    -------
+    bytes
+        For ``load_model``; ``torch.load`` reads them too: a dict with a JSON ``header`` and the
+        tensors under ``state``.
+    """
+    if len(class_names) != n_classes:
+        raise ValueError(f"there are {len(class_names)} class names, expected {n_classes}")
+    header = {
+        "arch": arch,
+        "n_classes": n_classes,
+        "class_names": list(class_names),
+        "meta": meta,
+    }
+    return _dump(_MODEL, header, {"state": dict(state)})
+
+
+def load_model(data: bytes) -> LoadedModel:
+    """The model in a model file.
+
+    Raises
+    ------
+    DataError
+        The bytes are no model, a damaged one, or one of another version.
+    """
+    header, tensors = _load(_MODEL, data)
+    try:
+        network = build(header["arch"], header["n_classes"])
+        network.load_state_dict(tensors["state"])
+        names = tuple(header["class_names"])
+        return LoadedModel(
+            header["arch"], header["n_classes"], names, header["meta"], network.eval()
+        )
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"not a complete {_MODEL}: {reason[:200]}") from error
+
+
+def read_model_header(data: bytes) -> dict[str, Any]:
+    """`arch`, `n_classes`, `class_names` and `meta` (JSON text) of a model file.
+
+    Raises
+    ------
+    DataError
+        The bytes are no model, a damaged one, or one of another version.
+    """
+    return _load(_MODEL, data)[0]
+
+
+def is_model(data: bytes) -> bool:
+    """Whether the bytes claim to be a model file, of any version and be it damaged."""
+    return _MODEL.encode() in data[: 1 << 20]
+
+
+def dump_checkpoint(checkpoint: Mapping[str, Any]) -> bytes:
+    """A checkpoint file of what ``train`` gives to its ``on_checkpoint``."""
+    tensors = {key: value for key, value in checkpoint.items() if key != "run"}
+    return _dump(_CHECKPOINT, {"run": checkpoint["run"]}, tensors)
+
+
+def load_checkpoint(data: bytes) -> dict[str, Any]:
+    """What ``train`` resumes from, out of a checkpoint file.
+
+    Raises
+    ------
+    DataError
+        The bytes are no checkpoint, a damaged one, or one of another version.
+    """
+    header, tensors = _load(_CHECKPOINT, data)
+    return {**tensors, **header}
+
+
+def _dump(kind: str, header: Mapping[str, Any], tensors: Mapping[str, Any]) -> bytes:
+    # Everything but the tensors is one JSON text: the pickler writes equal strings in two ways,
+    # depending on whether they are one object.
+    text = json.dumps({"format": kind, "version": VERSION, **header}, sort_keys=True)
+    buffer = io.BytesIO()
+    torch.save({"header": text, **_plain(tensors)}, buffer)
+    return buffer.getvalue()
+
+
+def _load(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        if zipfile.ZipFile(io.BytesIO(data)).testzip() is not None:  # torch.load skips the CRCs
+            raise DataError("a CRC is wrong")
+        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        header = json.loads(content.pop("header"))
+        found, version = header.pop("format"), header.pop("version")
+    except Exception as error:  # damaged bytes raise whatever the unpickler stumbles over
+        raise DataError(f"not a {kind}, or a damaged one") from error
+    if found != kind:
+        raise DataError(f"this is a {found}, expected a {kind}")
+    if version != VERSION:
+        raise DataError(f"this is a {kind} of version {version}, expected version {VERSION}")
+    return header, content
+
+
+def _plain(value: Any) -> Any:
+    """Dicts down to contiguous CPU tensors that share no memory."""
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True).contiguous().clone()
+    return value

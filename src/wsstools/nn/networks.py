@@ -1,0 +1,206 @@
+"""Segmentation networks by name, and what training and prediction share about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from wsstools.nn.backbones import Backbone, MobileNetV2, ResNet
+from wsstools.nn.heads import AtrousHead, AuxiliaryHead, PyramidHead
+from wsstools.nn.schedules import SCHEDULES, Schedule
+
+STRIDE = 8
+# Mean and standard deviation of ImageNet's training images, RGB, as in torchvision's presets.
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class SegmentationNetwork(nn.Module):
+    """A backbone and a head; takes RGB images in 0..255, gives logits at stride 8.
+
+    The image is normalised, then padded at the right and at the bottom to sides of 8 k + 1
+    pixels: logit (i, j) then sits exactly on pixel (8 i, 8 j), and `upsample` undoes it.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        Gives its middle and its last features.
+    head : nn.Module
+        Logits from the last features.
+    aux_head : nn.Module or None
+        Logits from the middle features, for an auxiliary loss; not used outside training.
+    """
+
+    backbone: Backbone
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, backbone: Backbone, head: nn.Module, aux_head: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = head
+        self.aux_head = aux_head
+        for name, value in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
+            scaled = 255 * torch.tensor(value).view(1, 3, 1, 1)
+            self.register_buffer(name, scaled, persistent=False)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Logits (N, C, h, w); while training, the auxiliary head's follow where there is one.
+
+        Parameters
+        ----------
+        images : (N, 3, H, W) float32
+            RGB, 0..255.
+
+        Returns
+        -------
+        tuple of (N, C, h, w)
+            h = ceil((H - 1) / 8) + 1, and w likewise.
+        """
+        height, width = images.shape[-2:]
+        pad = (0, -(width - 1) % STRIDE, 0, -(height - 1) % STRIDE)
+        middle, last = self.backbone(F.pad((images - self.mean) / self.std, pad))
+        logits = self.head(last)
+        if self.training and self.aux_head is not None:
+            return logits, self.aux_head(middle)
+        return (logits,)
+
+
+def upsample(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    """Logits of each pixel, bilinear between those of the network.
+
+    Parameters
+    ----------
+    logits : (N, C, h, w)
+        As a `SegmentationNetwork` gives them.
+    size : (H, W)
+        Of the images that the network was given.
+
+    Returns
+    -------
+    (N, C, H, W)
+
+    Notes
+    -----
+    Corners are aligned: logits (i, j) belong to pixel (8 i, 8 j), the last ones perhaps to a
+    pixel outside the image, which is cropped off.
+    """
+    h, w = logits.shape[-2:]
+    grid = ((h - 1) * STRIDE + 1, (w - 1) * STRIDE + 1)
+    return F.interpolate(logits, grid, mode="bilinear", align_corners=True)[
+        ..., : size[0], : size[1]
+    ]
+
+
+def build(arch: str, n_classes: int) -> SegmentationNetwork:
+    """A new network with random weights, from torch's global generator.
+
+    Parameters
+    ----------
+    arch : str
+        A key of `SCHEDULES`.
+    n_classes : int
+        Number of classes, at least 1.
+
+    Raises
+    ------
+    ValueError
+        `arch` is not a known name, or `n_classes` is below 1.
+    """
+    if arch not in _BUILDERS:
+        raise ValueError(f"no network {arch!r}; there are {', '.join(SCHEDULES)}")
+    if n_classes < 1:
+        raise ValueError(f"n_classes is {n_classes}, expected at least 1")
+    return _BUILDERS[arch](n_classes)
+
+
+def parameter_groups(
+    network: SegmentationNetwork, schedule: Schedule, *, l2sp: bool
+) -> list[dict[str, Any]]:
+    """Parameters that share a learning rate and a decay, for a torch optimizer.
+
+    Parameters
+    ----------
+    network : SegmentationNetwork
+    schedule : Schedule
+        Gives the factors and the decay.
+    l2sp : bool
+        The backbone is pulled towards its initial weights (which is not the optimizer's work),
+        the new layers decay by `schedule.l2sp_beta`.
+
+    Returns
+    -------
+    list of dict
+        Keys ``params``, ``lr_factor``, ``weight_decay``. Biases and batch normalisation do not
+        decay; frozen parameters are left out.
+    """
+    backbone_decay, head_decay = (
+        (0.0, schedule.l2sp_beta) if l2sp else (schedule.weight_decay, schedule.weight_decay)
+    )
+    weights, biases = _split(network.backbone)
+    head_weights, head_biases = _split(network.head, network.aux_head)
+    groups = [
+        {"params": weights, "lr_factor": 1.0, "weight_decay": backbone_decay},
+        {"params": biases, "lr_factor": 1.0, "weight_decay": 0.0},
+        {
+            "params": head_weights,
+            "lr_factor": schedule.head_lr_factor,
+            "weight_decay": head_decay,
+        },
+        {
+            "params": head_biases,
+            "lr_factor": schedule.head_bias_lr_factor,
+            "weight_decay": 0.0,
+        },
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def freeze_batch_norm(module: nn.Module) -> None:
+    """Keep statistics and affine parameters of batch normalisation as they are.
+
+    To be called again after each ``train()``, which makes them follow the batches.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.eval()
+            layer.requires_grad_(False)
+
+
+def _split(*modules: nn.Module | None) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Convolution weights, and the vectors: biases and batch normalisation."""
+    trainable = [
+        parameter
+        for module in modules
+        if module is not None
+        for parameter in module.parameters()
+        if parameter.requires_grad
+    ]
+    return [p for p in trainable if p.ndim > 1], [p for p in trainable if p.ndim <= 1]
+
+
+def _deeplabv2(backbone: Backbone, n_classes: int) -> SegmentationNetwork:
+    return SegmentationNetwork(backbone, AtrousHead(backbone.channels, n_classes))
+
+
+def _pspnet(name: str, n_classes: int) -> SegmentationNetwork:
+    return SegmentationNetwork(
+        ResNet(name),
+        PyramidHead(ResNet.channels, n_classes),
+        AuxiliaryHead(ResNet.middle_channels, n_classes),
+    )
+
+
+_BUILDERS: dict[str, Callable[[int], SegmentationNetwork]] = {
+    "deeplabv2-resnet101": lambda n: _deeplabv2(ResNet("resnet101"), n),
+    "deeplabv2-resnet50": lambda n: _deeplabv2(ResNet("resnet50"), n),
+    "deeplabv2-mobilenetv2": lambda n: _deeplabv2(MobileNetV2(), n),
+    "pspnet-resnet101": lambda n: _pspnet("resnet101", n),
+    "pspnet-resnet50": lambda n: _pspnet("resnet50", n),
+}

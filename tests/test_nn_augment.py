@@ -1,0 +1,120 @@
+"""Views of images: exact crops, padding, the same geometry for images and labels."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from wsstools.nn.augment import View, augment, crop_view, draw_view
+from wsstools.nn.samples import Samples, batches
+from wsstools.nn.schedules import SCHEDULES
+
+MEAN = 255 * np.array([0.485, 0.456, 0.406])
+
+
+class Pictures:
+    """Small random pictures with labels."""
+
+    def __init__(self, n=5, size=(20, 26)):
+        rng = np.random.default_rng(0)
+        self.images = [rng.integers(0, 256, (*size, 3), np.uint8) for _ in range(n)]
+        self.labels = [rng.integers(0, 3, size, np.uint8) for _ in range(n)]
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        return self.images[index], self.labels[index]
+
+
+def test_plain_view_is_the_image_padded():
+    image, labels = Pictures()[0]
+    pixels, classes = crop_view(image, labels, View(row=4, column=-3), crop=24)
+    expected = np.broadcast_to(MEAN, (24, 24, 3)).copy()
+    expected[:16, 3:] = image[4:, :21]
+    np.testing.assert_allclose(pixels.permute(1, 2, 0).numpy(), expected, atol=0.01)
+    assert (classes[:16, 3:].numpy() == labels[4:, :21]).all()
+    assert (classes[16:] == 255).all()
+    assert (classes[:, :3] == 255).all()
+    assert (pixels.dtype, classes.dtype) == (torch.float32, torch.uint8)
+
+
+def test_mirror_and_quarter_turn():
+    image, labels = Pictures(size=(24, 24))[0]
+    pixels, classes = crop_view(image, labels, View(mirror=True), crop=24)
+    assert (classes.numpy() == labels[:, ::-1]).all()
+    np.testing.assert_allclose(pixels.permute(1, 2, 0).numpy(), image[:, ::-1], atol=0.01)
+    pixels, classes = crop_view(image, labels, View(rotation=90), crop=24)
+    assert (classes.numpy() == np.rot90(labels, k=-1)).all()  # clockwise
+    np.testing.assert_allclose(pixels.permute(1, 2, 0).numpy(), np.rot90(image, k=-1), atol=0.01)
+
+
+def test_threefold_scale_repeats_labels():
+    image, labels = Pictures()[0]
+    _, classes = crop_view(image, labels, View(scale=3), crop=30)
+    assert (classes.numpy() == labels[:10, :10].repeat(3, 0).repeat(3, 1)).all()
+
+
+def test_image_and_labels_keep_their_register():
+    """A picture whose left half is bright and of class 1 stays so in any view."""
+    labels = np.zeros((60, 60), np.uint8)
+    labels[:, :30] = 1
+    image = np.repeat(labels[..., None] * np.float32(255), 3, axis=2)
+    schedule = replace(SCHEDULES["pspnet-resnet50"], crop=33, max_rotation=30.0)
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        pixels, classes = augment(image, labels, schedule, rng=rng)
+        sure = (classes != 255) & ((pixels[0] < 50) | (pixels[0] > 205))
+        assert ((pixels[0] > 127).to(torch.uint8) == classes)[sure].all()
+
+
+def test_views_cover_the_image_and_the_padding():
+    schedule = replace(SCHEDULES["deeplabv2-mobilenetv2"], crop=24, min_scale=1, max_scale=1)
+    rng = np.random.default_rng(0)
+    views = [draw_view((20, 26), schedule, rng=rng) for _ in range(300)]
+    assert {view.row for view in views} == set(range(-4, 1))
+    assert {view.column for view in views} == set(range(3))
+    assert {view.mirror for view in views} == {False, True}
+
+
+def test_epochs_go_through_all_images_each_in_its_own_order():
+    schedule = replace(SCHEDULES["deeplabv2-mobilenetv2"], iterations=5, batch=2, crop=8)
+    seen = []
+
+    class Spy(Pictures):
+        def __getitem__(self, index):
+            seen.append(index)
+            return super().__getitem__(index)
+
+    samples = Samples(Spy(), schedule, seed=3)
+    assert len(samples) == 10
+    for n in range(10):
+        samples[n]
+    assert sorted(seen[:5]) == sorted(seen[5:]) == list(range(5))
+    assert seen[:5] != seen[5:]
+
+
+def test_workers_and_resuming_do_not_change_the_samples():
+    schedule = replace(SCHEDULES["deeplabv2-mobilenetv2"], iterations=4, batch=2, crop=16)
+    samples = Samples(Pictures(), schedule, seed=3)
+    alone = list(batches(samples))
+    helped = list(batches(samples, workers=2))
+    resumed = list(batches(samples, first=2))
+    assert len(alone) == len(helped) == 4
+    for batch, others in zip(alone, helped, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(batch, others, strict=True))
+    for batch, others in zip(alone[2:], resumed, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(batch, others, strict=True))
+    assert not torch.equal(alone[0][0], next(batches(Samples(Pictures(), schedule, seed=4)))[0])
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_errors_of_a_reader_keep_their_line(workers):
+    class Broken(Pictures):
+        def __getitem__(self, index):
+            raise OSError("lake.jpg: cut off")
+
+    schedule = replace(SCHEDULES["deeplabv2-mobilenetv2"], iterations=1, batch=2, crop=16)
+    with pytest.raises(OSError, match=r"^lake\.jpg: cut off$"):
+        next(batches(Samples(Broken(), schedule, seed=0), workers=workers))

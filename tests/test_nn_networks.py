@@ -1,0 +1,205 @@
+"""Networks: shapes, sizes, registration of logits and pixels, parameter groups, weights."""
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from wsstools.errors import DataError
+from wsstools.nn.atrous import DilatedDepthwise
+from wsstools.nn.backbones import MobileNetV2, ResNet
+from wsstools.nn.banks import torchvision_bank
+from wsstools.nn.initial import imagenet_state, load_initial, read_state
+from wsstools.nn.networks import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    build,
+    freeze_batch_norm,
+    parameter_groups,
+    upsample,
+)
+from wsstools.nn.pretrained import PRETRAINED, Pretrained
+from wsstools.nn.schedules import SCHEDULES
+from wsstools.nn.torchvision_compat import import_torchvision
+
+
+def n_parameters(module):
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+@pytest.fixture
+def no_network(monkeypatch, tmp_path):
+    """Torch with an empty cache and no way out."""
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+
+    def refuse(*args, **kwargs):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
+
+
+@pytest.mark.parametrize(
+    ("name", "classifier"), [("resnet50", 2049 * 1000), ("resnet101", 2049 * 1000)]
+)
+def test_resnet_is_torchvisions_without_the_classifier(name, classifier):
+    with torch.device("meta"):
+        whole = getattr(import_torchvision().models, name)()
+        assert n_parameters(ResNet(name)) == n_parameters(whole) - classifier
+
+
+def test_mobilenet_is_torchvisions_without_the_last_convolution_and_classifier():
+    whole = import_torchvision().models.mobilenet_v2()
+    expected = n_parameters(whole) - n_parameters(whole.features[18]) - 1281 * 1000
+    backbone = MobileNetV2()
+    assert n_parameters(backbone) == expected
+    assert backbone.state_dict().keys() < whole.state_dict().keys()
+
+
+@pytest.mark.parametrize("arch", SCHEDULES)
+@pytest.mark.parametrize(("size", "expected"), [((65, 64), (9, 9)), ((57, 66), (8, 10))])
+def test_output_stride_is_8(arch, size, expected):
+    with torch.device("meta"):
+        network = build(arch, 5).eval()
+        (logits,) = network(torch.zeros(2, 3, *size))
+        assert logits.shape == (2, 5, *expected)
+        assert upsample(logits, size).shape == (2, 5, *size)
+
+
+def test_pspnet_has_auxiliary_logits_in_training_only():
+    with torch.device("meta"):
+        network = build("pspnet-resnet50", 4)
+        images = torch.zeros(2, 3, 33, 33)
+        assert [logits.shape for logits in network.train()(images)] == [(2, 4, 5, 5)] * 2
+        assert len(network.eval()(images)) == 1
+
+
+@pytest.mark.parametrize("size", [(17, 25), (16, 20)])
+def test_logits_sit_on_every_eighth_pixel(size):
+    logits = torch.randn(1, 2, 3, 4)
+    pixels = upsample(logits, size)
+    height, width = -(-size[0] // 8), -(-size[1] // 8)
+    torch.testing.assert_close(pixels[..., ::8, ::8], logits[..., :height, :width])
+    torch.testing.assert_close(pixels[..., 0, 4], (logits[..., 0, 0] + logits[..., 0, 1]) / 2)
+
+
+def test_dilated_depthwise_trains_as_the_plain_convolution():
+    torch.manual_seed(0)
+    layer = DilatedDepthwise(6, 4)
+    for size in ((9, 8), (3, 7)):
+        image = torch.randn(2, 6, *size, requires_grad=True)
+        weight = torch.randn(2, 6, *size)
+        found = torch.autograd.grad((layer.train()(image) * weight).sum(), [image, layer.weight])
+        plain = layer.eval()(image)
+        expected = torch.autograd.grad((plain * weight).sum(), [image, layer.weight])
+        torch.testing.assert_close(layer.train()(image), plain)
+        torch.testing.assert_close(found, expected)
+
+
+def test_unknown_names_are_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"'unet'.*deeplabv2-resnet101, .*pspnet-resnet50"):
+        build("unet", 2)
+    with pytest.raises(ValueError, match="n_classes is 0"):
+        build("pspnet-resnet50", 0)
+
+
+def test_groups_hold_each_trainable_parameter_once():
+    network = build("deeplabv2-mobilenetv2", 3)
+    schedule = SCHEDULES["deeplabv2-mobilenetv2"]
+    groups = parameter_groups(network, schedule, l2sp=False)
+    grouped = [id(parameter) for group in groups for parameter in group["params"]]
+    assert sorted(grouped) == sorted(map(id, network.parameters()))
+    assert [group["lr_factor"] for group in groups] == [
+        1,
+        1,
+        schedule.head_lr_factor,
+        schedule.head_bias_lr_factor,
+    ]
+    assert [group["weight_decay"] for group in groups] == [5e-4, 0, 5e-4, 0]
+    freeze_batch_norm(network.backbone)
+    groups = parameter_groups(network, replace(schedule, l2sp_beta=0.25), l2sp=True)
+    assert [group["weight_decay"] for group in groups] == [0, 0.25, 0]  # no backbone vectors left
+
+
+def test_backbone_state_leaves_the_head_alone():
+    network = build("deeplabv2-mobilenetv2", 3)
+    head = {name: tensor.clone() for name, tensor in network.head.state_dict().items()}
+    state = import_torchvision().models.mobilenet_v2().state_dict()
+    load_initial(network, state)
+    for name, tensor in network.backbone.state_dict().items():
+        assert torch.equal(tensor, state[name])
+    for name, tensor in network.head.state_dict().items():
+        assert torch.equal(tensor, head[name])
+
+
+def test_state_without_batch_counts_is_taken():
+    state = import_torchvision().models.mobilenet_v2().state_dict()
+    old = {name: tensor for name, tensor in state.items() if not name.endswith("tracked")}
+    load_initial(build("deeplabv2-mobilenetv2", 3), old)
+
+
+def test_misfitting_states_are_refused_by_tensor():
+    network = build("deeplabv2-mobilenetv2", 3)
+    whole = network.state_dict()
+    load_initial(network, whole)
+    short = {name: tensor for name, tensor in whole.items() if name != "head.branches.1.bias"}
+    with pytest.raises(DataError, match=r"head\.branches\.1\.bias is missing$"):
+        load_initial(network, short)
+    wrong = whole | {"head.branches.0.bias": torch.zeros(4)}
+    with pytest.raises(DataError, match=r"shape \(4,\), expected \(3,\)$"):
+        load_initial(network, wrong)
+    with pytest.raises(DataError, match=r"conv1\.weight has no place in it$"):
+        load_initial(network, whole | {"conv1.weight": torch.zeros(1)})
+    with pytest.raises(DataError, match=r"features\.0\.0\.weight is missing; .* more\)$"):
+        load_initial(network, {})
+    with torch.device("meta"):
+        resnet = build("pspnet-resnet50", 2)
+        deeper = import_torchvision().models.resnet101().state_dict()
+    with pytest.raises(DataError, match=r"layer3\.6\.conv1\.weight has no place"):
+        load_initial(resnet, deeper)
+
+
+def test_read_state_refuses_what_is_none():
+    for data in (b"", b"no state", b"PK\x03\x04"):
+        with pytest.raises(DataError, match="neither a wsstools model nor a torch state dict"):
+            read_state(data)
+
+
+def test_weights_are_found_in_the_folder_and_checked(no_network, monkeypatch, tmp_path):
+    state = {
+        "features.0.weight": torch.randn(64, 3, 11, 11),
+        "features.0.bias": torch.randn(64),
+    }
+    torch.save(state, tmp_path / "new.pth")
+    digest = hashlib.sha256((tmp_path / "new.pth").read_bytes()).hexdigest()
+    weights = Pretrained("alexnet", f"alexnet-{digest[:8]}.pth")
+    monkeypatch.setitem(PRETRAINED, "alexnet", weights)
+    (tmp_path / "new.pth").rename(tmp_path / weights.file)
+
+    (layer,) = torchvision_bank("alexnet", str(tmp_path)).layers
+    assert (len(layer), layer.stride) == (64, 4)
+    image = torch.randint(0, 256, (1, 3, 11, 11)).float()
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    expected = F.conv2d((image / 255 - mean) / std, *state.values())
+    found = F.conv2d(image, torch.tensor(layer.weights), torch.tensor(layer.biases))
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-4)
+
+    with (tmp_path / weights.file).open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(DataError, match=f"expected {digest[:8]}; the file is damaged"):
+        torchvision_bank("alexnet", str(tmp_path))
+
+
+def test_missing_weights_say_what_to_do(no_network, tmp_path):
+    with pytest.raises(DataError, match=r"resnet50-0676ba61\.pth .*no route.*--init random"):
+        imagenet_state("pspnet-resnet50", str(tmp_path))
+    with pytest.raises(ValueError, match="'lenet'; there are vgg16, alexnet"):
+        torchvision_bank("lenet")
+
+
+def test_names_of_files_are_torchvisions():
+    models = import_torchvision().models
+    for name, weights in PRETRAINED.items():
+        assert weights.url == models.get_model_weights(name).IMAGENET1K_V1.url
+        assert len(weights.digest) == 8

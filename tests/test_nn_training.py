@@ -1,0 +1,303 @@
+"""Training, prediction and model files: small runs of the MobileNetV2 network."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from wsstools.errors import DataError, UsageError
+from wsstools.nn import modelfile, training
+from wsstools.nn.backbones import MobileNetV2
+from wsstools.nn.heads import AuxiliaryHead, PyramidHead
+from wsstools.nn.initial import imagenet_state, load_initial, read_state
+from wsstools.nn.modelfile import dump_checkpoint, dump_model, load_checkpoint, load_model
+from wsstools.nn.networks import SegmentationNetwork, build
+from wsstools.nn.predict import predict_probs
+from wsstools.nn.schedules import SCHEDULES
+from wsstools.nn.training import Progress, poly_learning_rate, segmentation_loss, train
+
+ARCH = "deeplabv2-mobilenetv2"
+SHARED = Path(os.environ.get("WSS_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+SMALL = replace(SCHEDULES[ARCH], iterations=6, batch=2, crop=33)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Threads that wait for each other are slow on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+class Halves:
+    """Noisy pictures, the left part of class 0 and dark, the right of class 1 and bright."""
+
+    def __init__(self, n=3, value=1):
+        self.n, self.value = n, value
+
+    def __len__(self):
+        return self.n
+
+    def __getitem__(self, index):
+        rng = np.random.default_rng(index)
+        labels = np.zeros((40, 48), np.uint8)
+        labels[:, 20 + 4 * index :] = self.value
+        image = 60 + 120 * (labels[..., None] > 0) + rng.integers(0, 30, (40, 48, 3))
+        labels[::3] = 255
+        return image.astype(np.uint8), labels
+
+
+def small_run(pairs=None, **changes):
+    options = {"arch": ARCH, "n_classes": 2, "schedule": SMALL, "seed": 1} | changes
+    return train(Halves() if pairs is None else pairs, **options)
+
+
+def assert_same(state, other):
+    assert state.keys() == other.keys()
+    assert [name for name in state if not torch.equal(state[name], other[name])] == []
+
+
+@pytest.fixture(scope="module")
+def whole_run():
+    """Final weights, checkpoint files and progress of one small run."""
+    files, progress = [], []
+    state = small_run(
+        on_iteration=progress.append,
+        on_checkpoint=lambda checkpoint: files.append(dump_checkpoint(checkpoint)),
+        checkpoint_every=3,
+    )
+    return state, files, progress
+
+
+def test_two_runs_and_a_resumed_one_give_the_same_bits(whole_run):
+    state, files, progress = whole_run
+    assert_same(small_run(), state)
+    seen = []
+    resumed = small_run(resume=load_checkpoint(files[0]), on_iteration=seen.append)
+    assert_same(resumed, state)
+    assert seen == progress[3:]
+    assert len(files) == 2
+    assert_same(small_run(resume=load_checkpoint(files[1])), state)  # nothing left to do
+    assert [name for name, tensor in small_run(seed=2).items() if not tensor.equal(state[name])]
+
+
+def test_bfloat16_is_used_where_it_is_fast(monkeypatch):
+    def chosen(precision, device="cpu"):
+        return training._uses_bfloat16(precision, torch.device(device))
+
+    for has_bfloat16 in (False, True):
+        monkeypatch.setattr(
+            torch.cpu, "_is_avx512_bf16_supported", lambda has=has_bfloat16: has, raising=False
+        )
+        found = chosen("auto"), chosen("auto", "cuda"), chosen("float32"), chosen("bfloat16")
+        assert found == (has_bfloat16, True, False, True)
+
+
+def test_training_leaves_torchs_generator_alone(whole_run):
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    small_run(schedule=replace(SMALL, iterations=1))
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_progress_follows_the_poly_schedule(whole_run):
+    _, _, progress = whole_run
+    assert progress[0] == Progress(1, progress[0].loss, SMALL.learning_rate)
+    for step in progress:
+        expected = SMALL.learning_rate * (1 - (step.iteration - 1) / 6) ** 0.9
+        assert step.learning_rate == pytest.approx(expected)
+    schedule = replace(SMALL, iterations=10, learning_rate=1.0, power=2.0)
+    assert [poly_learning_rate(schedule, n) for n in (0, 5, 10)] == [1.0, 0.25, 0.0]
+
+
+def test_checkpoints_of_other_runs_are_refused(whole_run):
+    _, files, _ = whole_run
+    checkpoint = load_checkpoint(files[0])
+    with pytest.raises(DataError, match="of a run with seed 1, not 4"):
+        small_run(resume=checkpoint, seed=4)
+    with pytest.raises(DataError, match="of a run with batch 2, not 3"):
+        small_run(resume=checkpoint, schedule=replace(SMALL, batch=3))
+    with pytest.raises(DataError, match="of a run with images 3, not 4"):
+        small_run(Halves(4), resume=checkpoint)
+
+
+def test_dropout_is_resumed_too(monkeypatch):
+    def small_pspnet(arch, n_classes):
+        heads = PyramidHead(320, n_classes, width=16), AuxiliaryHead(96, n_classes)
+        return SegmentationNetwork(MobileNetV2(), *heads)
+
+    monkeypatch.setattr(training, "build", small_pspnet)
+    schedule = replace(SCHEDULES["pspnet-resnet50"], iterations=2, batch=2, crop=17)
+    checkpoints = []
+    options = {"arch": "pspnet-resnet50", "schedule": schedule}
+    state = small_run(**options, on_checkpoint=checkpoints.append, checkpoint_every=1)
+    assert_same(small_run(**options, resume=checkpoints[0]), state)
+    with pytest.raises(UsageError, match="at least 2"):
+        small_run(**options | {"schedule": replace(schedule, batch=1)})
+
+
+def test_loss_is_the_mean_over_labelled_pixels():
+    logits = torch.randn(2, 3, 2, 2, requires_grad=True)
+    labels = torch.full((2, 9, 9), 255)
+    loss = segmentation_loss(logits, labels)
+    assert loss.item() == 0
+    loss.backward()
+    assert (logits.grad == 0).all()
+    labels[0, 0, 8], labels[1, 8, 8] = 2, 1
+    expected = F.cross_entropy(
+        torch.stack([logits[0, :, 0, 1], logits[1, :, 1, 1]]), torch.tensor([2, 1])
+    )
+    torch.testing.assert_close(segmentation_loss(logits, labels), expected)
+
+
+def test_frozen_batch_norm_stays_and_random_weights_train_it():
+    schedule = replace(SMALL, iterations=1, frozen_batch_norm=True)
+    initial = build(ARCH, 2).state_dict()
+    frozen = small_run(schedule=schedule, initial_state=initial)
+    name = "backbone.features.1.conv.0.1."
+    for part in ("weight", "bias", "running_mean", "running_var"):
+        assert torch.equal(frozen[name + part], initial[name + part])
+    assert not torch.equal(frozen["head.branches.0.bias"], initial["head.branches.0.bias"])
+    assert (small_run(schedule=schedule)[name + "running_mean"] != 0).all()
+
+
+def test_l2sp_pulls_towards_the_initial_weights():
+    """On images without labels only the pull moves the weights, and at the start it is 0."""
+
+    class Unlabelled(Halves):
+        def __getitem__(self, index):
+            image, labels = super().__getitem__(index)
+            return image, np.full_like(labels, 255)
+
+    initial = build(ARCH, 2).state_dict()
+    schedule = replace(SMALL, iterations=2, weight_decay=0.5, l2sp_alpha=0.5)
+    pulled = small_run(Unlabelled(), schedule=schedule, initial_state=initial)
+    name = "backbone.features.1.conv.1.weight"
+    assert torch.equal(pulled[name], initial[name])
+    decayed = small_run(
+        Unlabelled(), schedule=replace(schedule, l2sp_alpha=None), initial_state=initial
+    )
+    assert decayed[name].norm() < initial[name].norm()
+
+
+@pytest.mark.parametrize("value", [2, 254])
+def test_labels_outside_the_classes_are_refused(value):
+    with pytest.raises(DataError, match=f"hold the value {value}; there are classes 0..1"):
+        small_run(Halves(value=value))
+
+
+def test_loss_that_is_not_finite_stops_the_run():
+    class Nan(Halves):
+        def __getitem__(self, index):
+            image, labels = super().__getitem__(index)
+            return image * np.float32("nan"), labels
+
+    with pytest.raises(DataError, match="the loss is nan at iteration 1"):
+        small_run(Nan())
+    with pytest.raises(DataError, match="no images"):
+        small_run(Halves(0))
+    with pytest.raises(ValueError, match="precision is 'half'"):
+        small_run(precision="half")
+
+
+def test_training_learns_what_two_classes_look_like():
+    schedule = replace(
+        SMALL, iterations=40, batch=4, crop=48, learning_rate=0.02, min_scale=0.9, max_scale=1.1
+    )
+    losses = []
+    state = small_run(schedule=schedule, on_iteration=lambda step: losses.append(step.loss))
+    network = build(ARCH, 2).eval()
+    load_initial(network, state)
+    for image, labels in (Halves()[index] for index in range(3)):
+        found = predict_probs(network, image).argmax(0)
+        assert (found == labels)[labels != 255].mean() > 0.85  # the larger class alone: 0.58
+    assert np.mean(losses[-5:]) < 0.3 * np.mean(losses[:5])
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    network = build(ARCH, 3).eval()
+    torch.nn.init.normal_(network.head.branches[0].weight)
+    return network
+
+
+@pytest.mark.parametrize("size", [(1, 1), (37, 50), (64, 8)])
+@pytest.mark.parametrize("scales", [(1.0,), (0.5, 1.0, 1.5)])
+def test_probabilities_are_image_sized_and_sum_to_one(network, size, scales):
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    probs = predict_probs(network, image, scales=scales)
+    assert (probs.shape, probs.dtype) == ((3, *size), np.float32)
+    np.testing.assert_allclose(probs.sum(0), 1, atol=1e-5)
+    assert np.array_equal(probs, predict_probs(network, image.astype(np.float32), scales=scales))
+
+
+def test_model_file_keeps_everything_and_its_bytes(network):
+    meta = json.dumps({"step": "train"})
+    data = dump_model(ARCH, 3, ["sky", "sky", "tree"], network.state_dict(), meta)
+    assert data == dump_model(ARCH, 3, ["sky", "sky", "tree"], network.state_dict(), meta)
+    model = load_model(data)
+    assert (model.arch, model.n_classes, model.meta) == (ARCH, 3, meta)
+    assert model.class_names == ("sky", "sky", "tree")
+    assert not model.network.training
+    assert_same(model.network.state_dict(), network.state_dict())
+    assert_same(read_state(data), network.state_dict())
+    again = dump_model(
+        model.arch, model.n_classes, model.class_names, model.network.state_dict(), model.meta
+    )
+    assert again == data
+    strided = {
+        name: tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
+        for name, tensor in network.state_dict().items()
+    }
+    assert dump_model(ARCH, 3, ["sky", "sky", "tree"], strided, meta) == data
+    with pytest.raises(ValueError, match="2 class names, expected 3"):
+        dump_model(ARCH, 3, ["sky", "tree"], network.state_dict(), meta)
+
+
+def test_checkpoint_file_keeps_its_bytes(whole_run):
+    _, files, _ = whole_run
+    assert dump_checkpoint(load_checkpoint(files[0])) == files[0]
+    with pytest.raises(DataError, match="this is a wsstools checkpoint, expected a wsstools model"):
+        load_model(files[0])
+
+
+def test_other_bytes_are_no_model(network):
+    data = dump_model(ARCH, 3, ["a", "b", "c"], network.state_dict(), "{}")
+    spoiled = bytearray(data)
+    spoiled[len(data) // 2] ^= 255
+    for bad in (b"", b"\x89PNG\r\n", data[: len(data) // 2], data[:-100], bytes(spoiled)):
+        with pytest.raises(DataError, match=r"^not a wsstools model, or a damaged one$"):
+            load_model(bad)
+    with pytest.raises(DataError, match="not a wsstools checkpoint"):
+        load_checkpoint(b"zip")
+    state = {name: tensor for name, tensor in network.state_dict().items() if "head" not in name}
+    with pytest.raises(DataError, match="not a complete wsstools model"):
+        load_model(dump_model(ARCH, 3, ["a", "b", "c"], state, "{}"))
+
+
+def test_other_versions_are_named(network, monkeypatch):
+    monkeypatch.setattr(modelfile, "VERSION", 7)
+    newer = dump_model(ARCH, 3, ["a", "b", "c"], network.state_dict(), "{}")
+    monkeypatch.undo()
+    with pytest.raises(DataError, match="of version 7, expected version 1"):
+        load_model(newer)
+
+
+@pytest.mark.skipif(
+    not (SHARED / "weights/mobilenet_v2-b0353104.pth").is_file(), reason="weights not at hand"
+)
+def test_real_imagenet_weights_load():
+    state = imagenet_state(ARCH, str(SHARED / "weights"))
+    network = build(ARCH, 11)
+    load_initial(network, state)
+    name = "features.17.conv.1.0.weight"
+    assert torch.equal(network.backbone.state_dict()[name], state[name])
+    load_initial(network, read_state((SHARED / "weights/mobilenet_v2-b0353104.pth").read_bytes()))
