@@ -1,0 +1,1 @@
+"""Pictures and tables: arrays in, figures and text out."""

@@ -1,0 +1,39 @@
+"""The chain of steps behind a file, as an indented text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_SHOWN_DIGITS = 12
+
+
+def chain_text(described: Mapping[str, Any]) -> str:
+    """What `io.describe.describe` found, for a person: the file first, then how it was made."""
+    lines = [f"{described['file']}: {described['what']}"]
+    lines += [f"  {key}: {value}" for key, value in described["facts"].items()]
+    meta = described["meta"]
+    if meta is None:
+        lines.append("  it carries no record of how it was made")
+    else:
+        lines.append("  made by")
+        lines += _steps(meta, "    ")
+    return "\n".join(lines)
+
+
+def _steps(meta: Mapping[str, Any], indent: str) -> list[str]:
+    options = " ".join(f"{key}={_short(value)}" for key, value in meta["options"].items())
+    lines = [f"{indent}wss {meta['step']} {options}  [version {meta['version']}]"]
+    if meta.get("result"):
+        result = ", ".join(f"{key} {_short(value)}" for key, value in meta["result"].items())
+        lines.append(f"{indent}  result: {result}")
+    for entry in meta["inputs"]:
+        digest = entry["blake2b"][:_SHOWN_DIGITS]
+        lines.append(f"{indent}  {entry['role']}: {entry['name']}  (blake2b {digest}...)")
+        if "made_by" in entry:
+            lines += _steps(entry["made_by"], indent + "    ")
+    return lines
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value).replace(" ", "")

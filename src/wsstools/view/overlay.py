@@ -1,0 +1,140 @@
+"""Labels, scribbles and probabilities as colours."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from wsstools.core.strokes import grow_scribbles
+
+IGNORE_LABEL = 255
+GREY_WEIGHTS = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
+THUMBNAIL = 200  # pixels; strokes grow by one pixel for each so many of the longer side
+MOST_SCRIBBLED = 0.2  # share of the pixels; strokes rarely reach a tenth
+
+
+def colour_labels(labels: NDArray[np.integer], palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The colour of each pixel's class, (H, W, 3) uint8.
+
+    Parameters
+    ----------
+    labels : (H, W) integers
+        Class ids.
+    palette : (N, 3) uint8
+        Row i is the colour of class i; see `wsstools.core.palette.voc_palette`.
+
+    Raises
+    ------
+    ValueError
+        If `labels` is not (H, W) or an id has no row in the palette.
+    """
+    if labels.ndim != 2:
+        raise ValueError(f"labels has shape {labels.shape}, expected (H, W)")
+    if labels.size and not 0 <= labels.min() <= labels.max() < len(palette):
+        raise ValueError(
+            f"labels lie in {labels.min()}..{labels.max()}, the palette has {len(palette)} colours"
+        )
+    return palette[labels]
+
+
+def overlay_labels(
+    image: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    palette: NDArray[np.uint8],
+    alpha: float = 0.6,
+    *,
+    ignore_label: int = IGNORE_LABEL,
+) -> NDArray[np.uint8]:
+    """The image tinted with the colours of its classes, (H, W, 3) uint8.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+        RGB.
+    labels : (H, W) uint8
+        Class ids; where they are `ignore_label` the image is shown in pale grey.
+    palette : (N, 3) uint8
+        Row i is the colour of class i.
+    alpha : float, 0..1
+        Opacity of the colours; larger shows less of the image.
+    """
+    _check_pair(image, labels)
+    mixed = (1 - alpha) * image + alpha * colour_labels(labels, palette)
+    grey = 0.5 * 255 + 0.5 * image @ np.array(GREY_WEIGHTS)
+    return _to_bytes(np.where((labels == ignore_label)[:, :, None], grey[:, :, None], mixed))
+
+
+def overlay_scribbles(
+    image: NDArray[np.uint8],
+    scribbles: NDArray[np.uint8],
+    palette: NDArray[np.uint8],
+    *,
+    grow: float | None = None,
+    lighten: float = 0.45,
+    ignore_label: int = IGNORE_LABEL,
+) -> NDArray[np.uint8]:
+    """The scribbles in full colour on the lightened image, (H, W, 3) uint8.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+        RGB.
+    scribbles : (H, W) uint8
+        Class ids; `ignore_label` where there is no stroke.
+    palette : (N, 3) uint8
+        Row i is the colour of class i.
+    grow : float, pixels
+        How much thicker the strokes are shown on each side. None grows them with the size of the
+        image, so that they are seen in a thumbnail.
+    lighten : float, 0..1
+        How far the image is mixed with white; larger is paler.
+    """
+    _check_pair(image, scribbles)
+    if grow is None:
+        grow = round(max(scribbles.shape) / THUMBNAIL)
+    strokes = grow_scribbles(scribbles, grow, ignore_label=ignore_label)
+    is_stroke = strokes != ignore_label
+    result = _to_bytes(image + lighten * (255.0 - image))
+    result[is_stroke] = colour_labels(strokes, palette)[is_stroke]
+    return result
+
+
+def colour_map(
+    probs: NDArray[np.floating], classes: ArrayLike, palette: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """The expected colour of each pixel, (H, W, 3) uint8: doubt shows as a mixture.
+
+    Parameters
+    ----------
+    probs : (K, H, W) float
+        Probabilities; they sum to 1 over K.
+    classes : (K,) integers
+        Class ids of the planes.
+    palette : (N, 3) uint8
+        Row i is the colour of class i.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+    """
+    classes = np.asarray(classes)
+    if probs.ndim != 3 or len(probs) != len(classes):
+        raise ValueError(f"probs has shape {probs.shape}, expected ({len(classes)}, H, W)")
+    return _to_bytes(np.tensordot(probs, palette[classes].astype(np.float64), axes=(0, 0)))
+
+
+def _check_pair(image: NDArray, labels: NDArray) -> None:
+    if image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"image has shape {image.shape}, expected (H, W, 3)")
+    if labels.shape != image.shape[:2]:
+        raise ValueError(f"labels has shape {labels.shape}, the image {image.shape[:2]}")
+
+
+def _to_bytes(values: NDArray[np.floating]) -> NDArray[np.uint8]:
+    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+
+
+def are_scribbles(labels: NDArray[np.uint8], *, ignore_label: int = IGNORE_LABEL) -> bool:
+    """Whether labels, (H, W), are strokes: less than a fifth of the pixels carries a class."""
+    return bool((labels != ignore_label).mean() < MOST_SCRIBBLED)
