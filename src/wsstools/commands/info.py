@@ -1,0 +1,47 @@
+"""`wss info`: what a file is and how it was made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, List
+
+import typer
+
+from wsstools.commands._options import AsJson
+
+
+def info(
+    files: Annotated[List[str], typer.Argument(metavar="FILE...", help="Maps, labels or models.")],
+    as_json: AsJson = False,
+) -> None:
+    """Print what a map, a label file or a model is, and the chain of steps that made it.
+
+    \b
+    Example:
+      wss info labels/scene-01.png
+    """
+    import json
+
+    from wsstools.view.chain import chain_text
+
+    described = [_described(file) for file in files]
+    if as_json:
+        print(json.dumps(described if len(described) > 1 else described[0], indent=2))
+    else:
+        print("\n\n".join(chain_text(entry) for entry in described))
+
+
+def _described(file: str) -> dict[str, Any]:
+    import json
+
+    from wsstools.io.describe import describe, is_picture_or_map
+    from wsstools.nn.modelfile import read_model_header
+
+    if is_picture_or_map(file):
+        return describe(file)
+    header = read_model_header(Path(file).read_bytes())
+    facts = {
+        "architecture": header["arch"],
+        "classes": f"{header['n_classes']}: {', '.join(header['class_names'])}",
+    }
+    return {"file": file, "what": "a model", "facts": facts, "meta": json.loads(header["meta"])}

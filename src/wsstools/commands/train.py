@@ -1,0 +1,195 @@
+"""`wss train`: a segmentation network from images and labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from wsstools.commands._options import NClasses, Seed
+from wsstools.nn.schedules import SCHEDULES, Schedule
+
+_DEFAULT_ARCH = "deeplabv2-resnet101"
+
+
+@dataclasses.dataclass(frozen=True)
+class ScheduleOptions:
+    """The numbers of a schedule; None takes that of the architecture."""
+
+    iterations: Annotated[
+        Optional[int], typer.Option("--iterations", metavar="N", min=1, help="Steps of training.")
+    ] = None
+    batch: Annotated[
+        Optional[int], typer.Option("--batch", metavar="N", min=1, help="Crops in a step.")
+    ] = None
+    crop: Annotated[
+        Optional[int],
+        typer.Option("--crop", metavar="PIXELS", min=16, help="Height and width of a crop."),
+    ] = None
+    learning_rate: Annotated[
+        Optional[float],
+        typer.Option("--learning-rate", metavar="X", min=0.0, help="Of the backbone, at first."),
+    ] = None
+    power: Annotated[
+        Optional[float],
+        typer.Option("--power", metavar="X", min=0.0, help="Of the poly schedule."),
+    ] = None
+    momentum: Annotated[
+        Optional[float], typer.Option("--momentum", metavar="X", min=0.0, max=1.0, help="Of SGD.")
+    ] = None
+    weight_decay: Annotated[
+        Optional[float],
+        typer.Option("--weight-decay", metavar="X", min=0.0, help="Pull of the weights to 0."),
+    ] = None
+    head_lr_factor: Annotated[
+        Optional[float],
+        typer.Option(
+            "--head-lr-factor",
+            metavar="X",
+            min=0.0,
+            help="Learning rate of the new layers over that of the backbone.",
+        ),
+    ] = None
+    min_scale: Annotated[
+        Optional[float],
+        typer.Option("--min-scale", metavar="X", min=0.05, help="Least random scaling."),
+    ] = None
+    max_scale: Annotated[
+        Optional[float],
+        typer.Option("--max-scale", metavar="X", min=0.05, help="Largest random scaling."),
+    ] = None
+    max_rotation: Annotated[
+        Optional[float],
+        typer.Option("--max-rotation", metavar="DEGREES", min=0.0, help="Largest random turn."),
+    ] = None
+    mirror: Annotated[
+        Optional[bool],
+        typer.Option("--mirror/--no-mirror", help="Mirror half of the crops.", show_default=False),
+    ] = None
+
+    def schedule(self, arch: str) -> Schedule:
+        """The schedule of an architecture with the given numbers put in."""
+        given = {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
+        return dataclasses.replace(SCHEDULES[arch], **given)
+
+
+def train(
+    images: Annotated[str, typer.Option("--images", metavar="DIR", help="The images.")],
+    labels: Annotated[
+        str,
+        typer.Option(
+            "--labels", metavar="DIR", help="Scribbles or full labels, index PNGs; 255 is ignored."
+        ),
+    ],
+    out: Annotated[str, typer.Option("--out", "-o", metavar="MODEL", help="Model file to write.")],
+    schedule: ScheduleOptions,
+    ids: Annotated[
+        Optional[str],
+        typer.Option(
+            "--ids",
+            metavar="FILE",
+            help="Train on the names in FILE only, one per line. "
+            "Default: all images that have labels.",
+        ),
+    ] = None,
+    arch: Annotated[
+        str, typer.Option("--arch", metavar="NAME", help=f"{', '.join(SCHEDULES)}.")
+    ] = _DEFAULT_ARCH,
+    init: Annotated[
+        str,
+        typer.Option(
+            "--init",
+            metavar="INIT",
+            help="imagenet (torchvision's weights), random, or a file: "
+            "a state dict of torchvision's network or a model of wss.",
+        ),
+    ] = "imagenet",
+    weights_dir: Annotated[
+        Optional[str],
+        typer.Option(
+            "--weights-dir",
+            metavar="DIR",
+            envvar="WSS_WEIGHTS",
+            help="Folder to look into for ImageNet weights before downloading them.",
+        ),
+    ] = None,
+    n_classes: NClasses = None,
+    seed: Seed = 0,
+    device: Annotated[
+        str, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 or auto.")
+    ] = "auto",
+    precision: Annotated[
+        str,
+        typer.Option(
+            "--precision", metavar="NAME", help="auto (bfloat16 on a GPU), float32 or bfloat16."
+        ),
+    ] = "auto",
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", min=0, help="Processes that prepare crops.")
+    ] = 0,
+    checkpoint_every: Annotated[
+        int,
+        typer.Option(
+            "--checkpoint-every", metavar="N", min=1, help="Iterations between checkpoints."
+        ),
+    ] = 100,
+    log: Annotated[
+        Optional[str],
+        typer.Option("--log", metavar="FILE", help="CSV log; default: MODEL.csv."),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume/--no-resume",
+            help="Go on from the checkpoint of an interrupted run, MODEL.checkpoint.",
+        ),
+    ] = True,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace a model or checkpoint made with other options."),
+    ] = False,
+) -> None:
+    """Train a network on images and their labels, scribbles or full ones.
+
+    The loss is 0 on unlabelled pixels (255). Every number of the schedule defaults to the one
+    published with the architecture. A run that was interrupted goes on from its last checkpoint,
+    and ends with the same bytes as one that was not.
+
+    \b
+    Example:
+      wss train --images images/ --labels scribbles/ --ids train.txt \\
+        --arch deeplabv2-mobilenetv2 --iterations 1000 -o baseline.pt
+    """
+    from wsstools.commands._training import Plan, run_training
+    from wsstools.errors import UsageError
+
+    if arch not in SCHEDULES:
+        raise UsageError(f"--arch {arch}: expected one of {', '.join(SCHEDULES)}")
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise UsageError(f"--precision {precision}: expected auto, float32 or bfloat16")
+    chosen = schedule.schedule(arch)
+    if chosen.min_scale > chosen.max_scale:
+        raise UsageError(f"--min-scale {chosen.min_scale:g} is above {chosen.max_scale:g}")
+    run_training(
+        Plan(
+            images=images,
+            labels=labels,
+            ids=ids,
+            out=Path(out),
+            arch=arch,
+            schedule=chosen,
+            init=init,
+            weights_dir=weights_dir,
+            n_classes=n_classes,
+            seed=seed,
+            device=device,
+            precision=precision,
+            workers=workers,
+            checkpoint_every=checkpoint_every,
+            log=Path(log) if log else Path(out + ".csv"),
+            resume=resume,
+            overwrite=overwrite,
+        )
+    )

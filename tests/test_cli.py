@@ -1,0 +1,94 @@
+"""The program as a whole: exit codes, messages, signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from wsstools import __version__, cli
+from wsstools.cli import command_names
+from wsstools.errors import WssError
+
+
+def test_the_commands_are_discovered(wss):
+    required = {"rf-predict", "global-predict", "fuse", "regularize", "argmax", "train"}
+    assert required | {"eval-gap", "score", "info"} <= set(command_names())
+
+
+def test_version(wss):
+    assert wss("--version").out == f"wss {__version__}\n"
+
+
+def test_unknown_command_is_wrong_usage_with_a_hint(wss):
+    outcome = wss("fuze")
+    assert outcome.code == 2
+    assert outcome.err == "wss: error: no command 'fuze'; did you mean 'fuse'?\n"
+
+
+@pytest.mark.parametrize("arguments", [("fuse",), ("argmax", "maps", "--no-such-option")])
+def test_wrong_options_are_wrong_usage(wss, arguments):
+    outcome = wss(*arguments)
+    assert outcome.code == 2
+    assert "Error" in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_missing_folder_is_wrong_usage_in_one_line(wss, tmp_path):
+    outcome = wss("argmax", tmp_path / "none", "-o", tmp_path / "out")
+    assert outcome.code == 2
+    assert outcome.err.count("\n") == 1
+    assert "no such file or folder" in outcome.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unexpected_error_is_one_line_and_a_traceback_only_with_debug(
+    wss, monkeypatch, tmp_path
+):
+    def broken(*_):
+        raise RuntimeError("the\nroof fell in")
+
+    monkeypatch.setattr(cli, "app", lambda *_, **__: broken())
+    outcome = wss("fuse")
+    assert outcome.code == 1
+    assert outcome.err.count("\n") == 1
+    assert "unexpected RuntimeError: the roof fell in" in outcome.err
+    monkeypatch.delenv("WSS_DEBUG", raising=False)
+    try:
+        assert "Traceback" in wss("fuse", "--debug").err
+    finally:
+        os.environ.pop("WSS_DEBUG", None)
+
+
+def test_interruption_exits_with_130(wss, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    assert wss("fuse").code == 130
+
+
+def test_errors_survive_a_process_boundary():
+    import pickle
+
+    error = pickle.loads(pickle.dumps(WssError("what was wrong")))
+    assert str(error) == "what was wrong"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_a_waiting_run(tmp_path, number, code):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wsstools", "argmax", "-", "-o", str(tmp_path), "--jobs", "1"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    time.sleep(4)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert b"Traceback" not in errors

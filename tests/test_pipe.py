@@ -1,0 +1,132 @@
+"""Steps in a pipe, and steps that are killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import STEMS, folder_bytes
+from test_steps import STEPS, _command
+
+WSS = [sys.executable, "-m", "wsstools"]
+
+
+def test_the_pipe_gives_the_bytes_of_the_steps_one_by_one(shell, dataset, tmp_path):
+    images = dataset / "images"
+    predict = f"wss rf-predict {images} {dataset}/scribbles --trees 5"
+    regularize = f"wss regularize --potts --images {images}"
+    piped = shell(
+        f"{predict} -o p/local | {regularize} - -o p/smooth --jobs 1 | wss argmax - -o p/labels"
+    )
+    assert piped.code == 0, piped.err
+    assert piped.out.splitlines() == [f"p/labels/{stem}.png" for stem in STEMS]
+    single = shell(
+        f"{predict} -o s/local --jobs 1 && {regularize} s/local -o s/smooth --jobs 2 && "
+        "wss argmax s/smooth -o s/labels"
+    )
+    assert single.code == 0, single.err
+    for folder in ("local", "smooth", "labels"):
+        assert folder_bytes(tmp_path / "p" / folder) == folder_bytes(tmp_path / "s" / folder)
+
+
+def test_a_path_is_printed_before_the_next_one_comes(dataset, tmp_path):
+    """Steps run side by side: a result is handed on while the input is still open."""
+    process = subprocess.Popen(
+        [*WSS, "argmax", "-", "-o", str(tmp_path / "out"), "--jobs", "2"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdin
+    assert process.stdout
+    for stem in ("c", "a"):
+        process.stdin.write(f"{dataset}/maps/{stem}.npz\n".encode())
+        process.stdin.flush()
+        assert process.stdout.readline() == f"{tmp_path}/out/{stem}.png\n".encode()
+    process.stdin.close()
+    assert process.wait(timeout=60) == 0
+
+
+def test_a_failed_image_is_missing_downstream_and_the_rest_arrives(shell, dataset, tmp_path):
+    shutil.copytree(dataset / "maps", tmp_path / "maps")
+    (tmp_path / "maps" / "b.npz").write_bytes(b"broken")
+    outcome = shell(
+        f"wss regularize --crf --images {dataset}/images maps -o smooth | wss argmax - -o labels"
+    )
+    assert outcome.code == 1
+    assert [path.stem for path in outcome.paths] == ["a", "c", "d"]
+
+
+def test_a_closed_pipe_is_no_error(shell, dataset):
+    outcome = shell(f"wss argmax {dataset}/maps -o out --jobs 1 | head -1")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == "out/a.png\n"
+    assert "rror" not in outcome.err
+
+
+def test_odd_names_travel_with_nul(shell, dataset, tmp_path):
+    names = ["two words", "new\nline", "-dash", "ümläut", "dots.in.name", "quote'\""]
+    (tmp_path / "maps").mkdir()
+    for name in names:
+        shutil.copy(dataset / "maps" / "a.npz", tmp_path / "maps" / f"{name}.npz")
+    outcome = shell(
+        "find maps -name '*.npz' -print0 | wss argmax -0 - -o labels | "
+        "while IFS= read -r -d '' path; do test -f \"$path\" && echo yes; done"
+    )
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.split() == ["yes"] * len(names)
+    assert {path.stem for path in (tmp_path / "labels").iterdir()} == set(names)
+
+
+def test_only_one_input_can_be_standard_input(shell, dataset):
+    outcome = shell(f"ls {dataset}/maps/*.npz | wss fuse - - -o out")
+    assert outcome.code == 2
+    assert "only one input can be -" in outcome.err
+
+
+def test_ids_and_shard_apply_to_a_pipe(shell, dataset):
+    listed = f"ls {dataset}/maps/*.npz"
+    assert shell(f"{listed} | wss argmax - -o out --shard 2/2").paths == [
+        Path("out/b.png"),
+        Path("out/d.png"),
+    ]
+    assert shell(f"printf 'c\\n' > ids; {listed} | wss argmax - -o ids-out --ids ids").paths == [
+        Path("ids-out/c.png")
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("name", STEPS)
+def test_a_killed_step_run_again_gives_the_bytes_of_an_undisturbed_one(
+    name, jobs, dataset, tmp_path
+):
+    out = tmp_path / "out"
+    command = [*WSS, *map(str, _command(name, dataset, out)), "--jobs", jobs]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout
+    process.stdout.readline()  # one image is done, the next is under way
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    wait_for_orphans(out)
+    undisturbed = tmp_path / "undisturbed"
+    subprocess.run(
+        [*WSS, *map(str, _command(name, dataset, undisturbed))], capture_output=True, check=True
+    )
+    assert folder_bytes(out) == folder_bytes(undisturbed)
+
+
+def wait_for_orphans(folder: Path) -> None:
+    """Workers of a killed run may still be writing; their files are whole and the same."""
+    deadline = time.monotonic() + 20
+    while any(name.endswith(".part") for name in os.listdir(folder)):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
