@@ -21,7 +21,9 @@ from wsstools.io.imagefile import decode_image, encode_image
 from wsstools.io.scorefile import read_scores
 from wsstools.io.sources import Source, parse_shard
 
-META = {"step": "test", "options": {"x": 1}, "inputs": []}
+META = {
+    "kind": "prob", "stem": "x", "step": "test", "version": "1", "options": {"x": 1}, "inputs": []
+}  # fmt: skip
 
 
 def a_map(shape=(50, 60)) -> ProbabilityMap:
@@ -47,6 +49,11 @@ def test_a_map_is_read_back_to_5e_4():
         assert archive["n_classes"].shape == ()
         assert archive["meta"].dtype.kind == "U"
         assert np.abs(archive["probs"].astype(np.float32) - one.probs).max() <= 5e-4
+
+
+@pytest.mark.parametrize("meta", [{}, [1], "x", {**META, "inputs": [{"role": 1}]}])
+def test_a_record_that_is_none_of_ours_is_passed_over(meta):
+    assert mapfile.decode_map(mapfile.encode_map(a_map(), meta), "x.npz").meta is None
 
 
 def test_the_same_map_gives_the_same_bytes():
@@ -253,7 +260,10 @@ def test_banks_from_files(tmp_path):
 def test_given_scores(tmp_path):
     path = tmp_path / "scores.csv"
     path.write_text("name,miou\nfull,76.8\nbaseline,72.4\n")
-    assert read_scores(str(path)) == {"full": pytest.approx(0.768), "baseline": 0.724}
+    assert read_scores(str(path)) == {
+        "full": pytest.approx(0.768),
+        "baseline": pytest.approx(0.724),
+    }
     path.write_text("# fractions\nname,miou\nfull,0.7\nbaseline,0.6\n")
     assert read_scores(str(path)) == {"full": 0.7, "baseline": 0.6}
     for text, message in {

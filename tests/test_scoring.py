@@ -40,7 +40,7 @@ def test_score_of_the_truth_is_one(wss, dataset, predictions):
 def test_score_as_a_table(wss, dataset, predictions):
     text = wss("score", predictions / "baseline", dataset / "gt", "--per-image").out
     assert "pixel accuracy   83.93%" in text
-    assert "sky    50.00%" in text
+    assert "sky     50.00%" in text
     assert "left out, in neither ground truth nor labels: unused" in text
     assert len([line for line in text.splitlines() if line[:2].strip() in STEMS]) == 4
 
@@ -100,7 +100,7 @@ def test_the_gap_table_of_given_numbers(wss, tmp_path):
     scores = tmp_path / "table1.csv"
     scores.write_text("name,miou\nfull,76.8\nbaseline,72.4\nlocal + Potts,68.6\nA & B_1,76.8\n")
     text = wss("eval-gap", "--scores", scores).out
-    assert "local + Potts  68.6   8.2        -86.4 %" in text
+    assert "local + Potts  68.6  8.2        -86.4 %" in text
     assert r"A \& B\_1" in wss("eval-gap", "--scores", scores, "--format", "latex").out
 
 

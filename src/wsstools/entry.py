@@ -4,6 +4,7 @@ import os
 import sys
 
 HELP_OPTIONS = ("--help", "-h")
+_INSTALLED_WITHIN = 60  # seconds
 _HERE = os.path.dirname(__file__)
 
 
@@ -22,8 +23,8 @@ def main() -> None:
 def stored_help(arguments: "list[str]") -> "str | None":
     """The help that `wss ... --help` asks for, or None if it must be made.
 
-    It is stored beside this file (`make man` writes it from the commands, a test compares it) and
-    counts only while it is not older than the command's own file.
+    It is stored beside this file (`make man` writes it from the commands, a test compares it). Where
+    the command was edited since, it does not count; an installer writes both within a minute.
     """
     if not arguments or arguments in ([option] for option in HELP_OPTIONS):
         name, source = "wss", "commands"
@@ -34,7 +35,8 @@ def stored_help(arguments: "list[str]") -> "str | None":
         return None
     path = os.path.join(_HERE, "help", os.path.basename(name) + ".txt")
     try:
-        if os.stat(path).st_mtime < os.stat(os.path.join(_HERE, source)).st_mtime:
+        age = os.stat(os.path.join(_HERE, source)).st_mtime - os.stat(path).st_mtime
+        if age > _INSTALLED_WITHIN:
             return None
         with open(path, encoding="utf-8") as file:
             return file.read()

@@ -21,6 +21,7 @@ from wsstools.io.provenance import (
     is_current,
     made_by_other_run,
     output_record,
+    parse_record,
 )
 from wsstools.io.sources import Source, read_ids
 from wsstools.io.trainlog import TrainLog
@@ -103,7 +104,7 @@ def _stands(plan: Plan, record: Meta) -> bool:
     if not plan.out.exists():
         return False
     try:
-        meta = json.loads(read_model_header(plan.out.read_bytes())["meta"])
+        meta = parse_record(read_model_header(plan.out.read_bytes())["meta"])
     except DataError:
         meta = None
     why = made_by_other_run(meta, "train", record["options"])

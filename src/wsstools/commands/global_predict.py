@@ -31,12 +31,10 @@ def global_predict(
     Example:
       wss global-predict images/ --model baseline.pt -o global/
     """
-    import json
-
     from wsstools.errors import UsageError
     from wsstools.io import imagefile
     from wsstools.io.joined import Input
-    from wsstools.io.provenance import digest, input_record
+    from wsstools.io.provenance import digest, input_record, parse_record
     from wsstools.io.steps import Step, run_step
     from wsstools.nn.device import chosen_device
     from wsstools.nn.modelfile import read_model_header
@@ -57,7 +55,7 @@ def global_predict(
             device=chosen_device(device),
         ),
         options={},
-        shared=[input_record("model", path.name, found, json.loads(header["meta"]))],
+        shared=[input_record("model", path.name, found, parse_record(header["meta"]))],
     )
     inputs = [
         Input("image", run.source(images, imagefile.SUFFIXES, "image"), imagefile.decode_image)

@@ -32,9 +32,8 @@ def info(
 
 
 def _described(file: str) -> dict[str, Any]:
-    import json
-
     from wsstools.io.describe import describe, is_picture_or_map
+    from wsstools.io.provenance import parse_record
     from wsstools.nn.modelfile import read_model_header
 
     if is_picture_or_map(file):
@@ -44,4 +43,4 @@ def _described(file: str) -> dict[str, Any]:
         "architecture": header["arch"],
         "classes": f"{header['n_classes']}: {', '.join(header['class_names'])}",
     }
-    return {"file": file, "what": "a model", "facts": facts, "meta": json.loads(header["meta"])}
+    return {"file": file, "what": "a model", "facts": facts, "meta": parse_record(header["meta"])}

@@ -175,9 +175,8 @@ def _potts(probability_map: Any, image: Any, *, floor: float, **parameters: Any)
 
 def _crf(probability_map: Any, image: Any, *, floor: float, **parameters: Any) -> Any:
     from wsstools.core.crf import dense_crf
-    from wsstools.core.potts import unary
     from wsstools.io.steps import Computed
 
     _check_sizes(probability_map, image)
-    soft = dense_crf(unary(probability_map.probs, floor=floor), image, **parameters)
+    soft = dense_crf(probability_map.probs, image, floor=floor, **parameters)
     return Computed(probability_map.with_probs(soft))

@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError
-from wsstools.io.provenance import Decoded, Meta
+from wsstools.io.provenance import Decoded, Meta, parse_record
 
 SUFFIX = ".png"
 SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm")
@@ -54,22 +54,15 @@ def decode_labels(data: bytes, name: str) -> Decoded:
         )
     if values.size and (values.min() < 0 or values.max() > IGNORE_LABEL):
         raise DataError(f"{name}: labels reach {values.max()}, expected class ids up to 255")
-    return Decoded(values.astype(np.uint8), _parse(text.get(_RECORD_KEY)))
+    return Decoded(values.astype(np.uint8), parse_record(text.get(_RECORD_KEY, "")))
 
 
 def read_meta(path: Path) -> Meta | None:
     """The record in a label file, or None if it carries none that can be read."""
     try:
         with Image.open(path) as picture:
-            return _parse(getattr(picture, "text", {}).get(_RECORD_KEY))
+            return parse_record(getattr(picture, "text", {}).get(_RECORD_KEY, ""))
     except (OSError, ValueError, SyntaxError):
-        return None
-
-
-def _parse(text: str | None) -> Meta | None:
-    try:
-        return json.loads(text) if text else None
-    except ValueError:
         return None
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from wsstools.core.maps import ProbabilityMap, checked_map
 from wsstools.errors import DataError
-from wsstools.io.provenance import Decoded, Meta
+from wsstools.io.provenance import Decoded, Meta, parse_record
 
 SUFFIX = ".npz"
 SUFFIXES = (".npz", ".npy")
@@ -96,7 +96,7 @@ def read_meta(path: Path) -> Meta | None:
     """The record in a map file, or None if the file carries none that can be read."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return json.loads(str(_member(archive, "meta")[()]))
+            return parse_record(str(_member(archive, "meta")[()]))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
 
@@ -105,7 +105,7 @@ def _ours(archive: zipfile.ZipFile, has_meta: bool) -> Decoded:
     probability_map = checked_map(
         _member(archive, "probs"), _member(archive, "classes"), int(_member(archive, "n_classes"))
     )
-    meta = json.loads(str(_member(archive, "meta")[()])) if has_meta else None
+    meta = parse_record(str(_member(archive, "meta")[()])) if has_meta else None
     return Decoded(probability_map, meta)
 
 

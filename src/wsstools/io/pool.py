@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import joblib
 
@@ -47,13 +47,11 @@ class Pool:
             raise UsageError(f"--jobs {self.jobs}: expected 0 (one per core) or more")
         jobs = self.jobs or joblib.cpu_count()
         with ExitStack() as stack:
-            options: dict[str, Any] = {"n_jobs": jobs, "backend": self.backend}
             if self.backend == "dask":
-                options["n_jobs"] = stack.enter_context(_dask_client(jobs, self.scheduler))
+                jobs = stack.enter_context(_dask_client(jobs, self.scheduler))
+            stack.enter_context(joblib.parallel_config(self.backend, n_jobs=jobs))
             parallel = stack.enter_context(
-                joblib.Parallel(
-                    **options, return_as="generator", batch_size=1, pre_dispatch="2*n_jobs"
-                )
+                joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")
             )
             for batch in batches:
                 yield from parallel(joblib.delayed(function)(task) for task in batch)

@@ -7,6 +7,7 @@ that the same input gives the same bytes.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,13 +62,43 @@ def output_record(
     return record
 
 
+def parse_record(text: str) -> Meta | None:
+    """The record in a text, or None if it is none of ours."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return value if _is_record(value) else None
+
+
+def _is_record(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    inputs = value.get("inputs")
+    return (
+        all(isinstance(value.get(key), str) for key in ("kind", "stem", "step", "version"))
+        and isinstance(value.get("options"), dict)
+        and isinstance(value.get("result", {}), dict)
+        and isinstance(inputs, list)
+        and all(_is_input_record(entry) for entry in inputs)
+    )
+
+
+def _is_input_record(entry: Any) -> bool:
+    return (
+        isinstance(entry, dict)
+        and all(isinstance(entry.get(key), str) for key in ("role", "name", "blake2b"))
+        and ("made_by" not in entry or _is_record(entry["made_by"]))
+    )
+
+
 def made_by_other_run(meta: Meta | None, step: str, options: Mapping[str, Any]) -> str | None:
     """Why an existing output is not this run's to replace, or None if it is."""
-    if meta is None or "step" not in meta:
+    if meta is None:
         return "it was not made by wss"
     if meta["step"] != step:
         return f"it was made by wss {meta['step']}"
-    theirs, ours = meta.get("options", {}), dict(options)
+    theirs, ours = meta["options"], dict(options)
     differing = sorted(k for k in theirs.keys() | ours.keys() if theirs.get(k) != ours.get(k))
     if differing:
         told = ", ".join(f"{k} {theirs.get(k)!r} (now {ours.get(k)!r})" for k in differing)
@@ -77,9 +108,7 @@ def made_by_other_run(meta: Meta | None, step: str, options: Mapping[str, Any]) 
 
 def is_current(meta: Meta, inputs: Sequence[Meta]) -> bool:
     """Whether an output of the same step and options was made by this version from these inputs."""
-    return meta.get("version") == __version__ and _identity(meta.get("inputs", [])) == _identity(
-        inputs
-    )
+    return meta["version"] == __version__ and _identity(meta["inputs"]) == _identity(inputs)
 
 
 def _identity(inputs: Sequence[Meta]) -> list[tuple[str, str]]:
