@@ -23,8 +23,8 @@ def main() -> None:
 def stored_help(arguments: "list[str]") -> "str | None":
     """The help that `wss ... --help` asks for, or None if it must be made.
 
-    It is stored beside this file (`make man` writes it from the commands, a test compares it). Where
-    the command was edited since, it does not count; an installer writes both within a minute.
+    It is stored beside this file (`make man` writes it from the commands, a test compares it).
+    Where the command was edited since, it does not count; installers write both within a minute.
     """
     if not arguments or arguments in ([option] for option in HELP_OPTIONS):
         name, source = "wss", "commands"
