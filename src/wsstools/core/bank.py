@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -26,6 +26,9 @@ class FilterLayer:
         interpolated bilinearly between them, so that pixel centres stay where they are.
     is_rectified : bool
         Negative responses become 0 before the interpolation, as in the network's next layer.
+    is_energy : bool
+        Filters 2i and 2i + 1 are the even and odd part of one complex filter, whose response is
+        the modulus: how much of a grating there is, wherever its phase stands.
     colours : (3, 3) float32 or None
         Planes as combinations of RGB (rows); None keeps RGB.
     """
@@ -34,20 +37,27 @@ class FilterLayer:
     biases: NDArray[np.float32]
     stride: int = 1
     is_rectified: bool = False
+    is_energy: bool = False
     colours: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
-        return len(self.weights)
+        """Number of responses."""
+        return len(self.weights) // 2 if self.is_energy else len(self.weights)
 
     def subset(self, chosen: NDArray[np.int64]) -> FilterLayer:
-        """The layer with these filters only."""
-        return FilterLayer(
-            np.ascontiguousarray(self.weights[chosen]),
-            self.biases[chosen],
-            self.stride,
-            self.is_rectified,
-            self.colours,
+        """The layer with these responses only."""
+        kept = np.ravel([2 * chosen, 2 * chosen + 1], order="F") if self.is_energy else chosen
+        return replace(
+            self, weights=np.ascontiguousarray(self.weights[kept]), biases=self.biases[kept]
         )
+
+    def finish(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Responses, (len(self), ...), from the values of the linear filters, (F, ...)."""
+        if self.is_energy:
+            values = np.hypot(values[0::2], values[1::2])
+        if self.is_rectified:
+            np.maximum(values, 0, out=values)
+        return values
 
 
 @dataclass(frozen=True)
@@ -99,12 +109,7 @@ class Responses:
 
     def at(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
         """Responses at n pixels, (n, F) float32."""
-        out = np.empty((len(rows), self.n_filters), np.float32)
-        start = 0
-        for layer in self._layers:
-            layer.sample(rows, columns, start, out)
-            start += layer.n_filters
-        return out
+        return np.concatenate([layer.at(rows, columns) for layer in self._layers], axis=1)
 
     def of_rows(self, first: int, last: int) -> NDArray[np.float32]:
         """Responses at all pixels of rows first..last-1, (F, last - first, W) float32."""
@@ -136,36 +141,33 @@ class _LayerResponses:
 
     @cached_property
     def _grid(self) -> NDArray[np.float32]:
-        """Responses at every stride-th pixel, (F, h, w); one more row and column than inside."""
-        height, width = ((size - 1) // self._layer.stride + 2 for size in self._size)
-        out = np.empty((self.n_filters, height, width), np.float32)
-        _correlate(
-            self._planes, self._layer.weights, self._layer.biases, self._layer.stride, 0, out
-        )
-        if self._layer.is_rectified:
-            np.maximum(out, 0, out=out)
-        return out
+        """Responses at every stride-th pixel, (n, h, w); one more row and column than inside."""
+        layer = self._layer
+        height, width = ((size - 1) // layer.stride + 2 for size in self._size)
+        values = np.empty((len(layer.weights), height, width), np.float32)
+        _correlate(self._planes, layer.weights, layer.biases, layer.stride, 0, values)
+        return np.ascontiguousarray(layer.finish(values))
 
-    def sample(self, rows: NDArray, columns: NDArray, start: int, out: NDArray[np.float32]) -> None:
-        """Fill the columns from `start` of (n, F) with the responses at n pixels."""
+    def at(self, rows: NDArray, columns: NDArray) -> NDArray[np.float32]:
+        """Responses at n pixels, (n, len(layer))."""
         layer = self._layer
         if layer.stride > 1:
-            _interpolate_points(self._grid, layer.stride, rows, columns, start, out)
-            return
-        _correlate_points(self._planes, layer.weights, layer.biases, rows, columns, start, out)
-        if layer.is_rectified:
-            own = out[:, start : start + self.n_filters]
-            np.maximum(own, 0, out=own)
+            out = np.empty((len(rows), len(layer)), np.float32)
+            _interpolate_points(self._grid, layer.stride, rows, columns, out)
+            return out
+        values = np.empty((len(layer.weights), len(rows)), np.float32)
+        _correlate_points(self._planes, layer.weights, layer.biases, rows, columns, values)
+        return layer.finish(values).T
 
     def fill_rows(self, first: int, out: NDArray[np.float32]) -> None:
-        """Fill (F, n, W) with the responses at n rows from `first`."""
+        """Fill (len(layer), n, W) with the responses at n rows from `first`."""
         layer = self._layer
         if layer.stride > 1:
             _interpolate_rows(self._grid, layer.stride, first, out)
             return
-        _correlate(self._planes, layer.weights, layer.biases, 1, first, out)
-        if layer.is_rectified:
-            np.maximum(out, 0, out=out)
+        values = np.empty((len(layer.weights), *out.shape[1:]), np.float32)
+        _correlate(self._planes, layer.weights, layer.biases, 1, first, values)
+        out[:] = layer.finish(values)
 
 
 @compiled
@@ -193,8 +195,8 @@ def _correlate(planes, weights, biases, stride, first, out):
 
 
 @compiled
-def _correlate_points(planes, weights, biases, rows, columns, start, out):
-    """out[i, start + f] = bias + sum of weights[f] * the window around (rows[i], columns[i])."""
+def _correlate_points(planes, weights, biases, rows, columns, out):
+    """out[f, i] = bias + sum of weights[f] * the window around (rows[i], columns[i])."""
     n_filters, n_planes, size = weights.shape[:3]
     for i in range(len(rows)):
         for f in range(n_filters):
@@ -204,12 +206,12 @@ def _correlate_points(planes, weights, biases, rows, columns, start, out):
                     source = planes[c, rows[i] + dy]
                     for dx in range(size):
                         total += weights[f, c, dy, dx] * source[columns[i] + dx]
-            out[i, start + f] = total
+            out[f, i] = total
 
 
 @compiled
-def _interpolate_points(grid, stride, rows, columns, start, out):
-    """out[i, start + f]: the grid of every stride-th pixel, bilinearly at (rows[i], columns[i])."""
+def _interpolate_points(grid, stride, rows, columns, out):
+    """out[i, f]: the grid of every stride-th pixel, bilinearly at (rows[i], columns[i])."""
     for i in range(len(rows)):
         y, x = rows[i] // stride, columns[i] // stride
         v = np.float32(rows[i] - y * stride) / np.float32(stride)
@@ -217,7 +219,7 @@ def _interpolate_points(grid, stride, rows, columns, start, out):
         for f in range(grid.shape[0]):
             above = grid[f, y, x] + u * (grid[f, y, x + 1] - grid[f, y, x])
             below = grid[f, y + 1, x] + u * (grid[f, y + 1, x + 1] - grid[f, y + 1, x])
-            out[i, start + f] = above + v * (below - above)
+            out[i, f] = above + v * (below - above)
 
 
 @compiled
