@@ -14,34 +14,70 @@ from wsstools.nn.schedules import SCHEDULES, Schedule
 _DEFAULT_ARCH = "deeplabv2-resnet101"
 
 
+_FAMILIES = {
+    "DeepLabV2": "deeplabv2-resnet101",
+    "MobileNetV2": "deeplabv2-mobilenetv2",
+    "PSPNet": "pspnet-resnet101",
+}
+
+
+def _help(text: str, number: str) -> str:
+    """The help of an option of the schedule, with the number of each family of networks."""
+    values = {name: getattr(SCHEDULES[arch], number) for name, arch in _FAMILIES.items()}
+    if len(set(values.values())) == 1:
+        told = f"{values['PSPNet']:g}"
+    else:
+        told = ", ".join(f"{name} {value:g}" for name, value in values.items())
+    return f"{text} Default: {told}."
+
+
 @dataclasses.dataclass(frozen=True)
 class ScheduleOptions:
     """The numbers of a schedule; None takes that of the architecture."""
 
     iterations: Annotated[
-        Optional[int], typer.Option("--iterations", metavar="N", min=1, help="Steps of training.")
+        Optional[int],
+        typer.Option(
+            "--iterations", metavar="N", min=1, help=_help("Steps of training.", "iterations")
+        ),
     ] = None
     batch: Annotated[
-        Optional[int], typer.Option("--batch", metavar="N", min=1, help="Crops in a step.")
+        Optional[int],
+        typer.Option("--batch", metavar="N", min=1, help=_help("Crops in a step.", "batch")),
     ] = None
     crop: Annotated[
         Optional[int],
-        typer.Option("--crop", metavar="PIXELS", min=16, help="Height and width of a crop."),
+        typer.Option(
+            "--crop", metavar="PIXELS", min=16, help=_help("Height and width of a crop.", "crop")
+        ),
     ] = None
     learning_rate: Annotated[
         Optional[float],
-        typer.Option("--learning-rate", metavar="X", min=0.0, help="Of the backbone, at first."),
+        typer.Option(
+            "--learning-rate",
+            metavar="X",
+            min=0.0,
+            help=_help("Of the backbone, at first.", "learning_rate"),
+        ),
     ] = None
     power: Annotated[
         Optional[float],
-        typer.Option("--power", metavar="X", min=0.0, help="Of the poly schedule."),
+        typer.Option("--power", metavar="X", min=0.0, help=_help("Of the poly schedule.", "power")),
     ] = None
     momentum: Annotated[
-        Optional[float], typer.Option("--momentum", metavar="X", min=0.0, max=1.0, help="Of SGD.")
+        Optional[float],
+        typer.Option(
+            "--momentum", metavar="X", min=0.0, max=1.0, help=_help("Of SGD.", "momentum")
+        ),
     ] = None
     weight_decay: Annotated[
         Optional[float],
-        typer.Option("--weight-decay", metavar="X", min=0.0, help="Pull of the weights to 0."),
+        typer.Option(
+            "--weight-decay",
+            metavar="X",
+            min=0.0,
+            help=_help("Pull of the weights to 0.", "weight_decay"),
+        ),
     ] = None
     head_lr_factor: Annotated[
         Optional[float],
@@ -49,24 +85,39 @@ class ScheduleOptions:
             "--head-lr-factor",
             metavar="X",
             min=0.0,
-            help="Learning rate of the new layers over that of the backbone.",
+            help=_help(
+                "Learning rate of the new layers over that of the backbone.", "head_lr_factor"
+            ),
         ),
     ] = None
     min_scale: Annotated[
         Optional[float],
-        typer.Option("--min-scale", metavar="X", min=0.05, help="Least random scaling."),
+        typer.Option(
+            "--min-scale", metavar="X", min=0.05, help=_help("Least random scaling.", "min_scale")
+        ),
     ] = None
     max_scale: Annotated[
         Optional[float],
-        typer.Option("--max-scale", metavar="X", min=0.05, help="Largest random scaling."),
+        typer.Option(
+            "--max-scale", metavar="X", min=0.05, help=_help("Largest random scaling.", "max_scale")
+        ),
     ] = None
     max_rotation: Annotated[
         Optional[float],
-        typer.Option("--max-rotation", metavar="DEGREES", min=0.0, help="Largest random turn."),
+        typer.Option(
+            "--max-rotation",
+            metavar="DEGREES",
+            min=0.0,
+            help=_help("Largest random turn.", "max_rotation"),
+        ),
     ] = None
     mirror: Annotated[
         Optional[bool],
-        typer.Option("--mirror/--no-mirror", help="Mirror half of the crops.", show_default=False),
+        typer.Option(
+            "--mirror/--no-mirror",
+            help="Mirror half of the crops. Default: yes.",
+            show_default=False,
+        ),
     ] = None
 
     def schedule(self, arch: str) -> Schedule:
@@ -123,7 +174,9 @@ def train(
     precision: Annotated[
         str,
         typer.Option(
-            "--precision", metavar="NAME", help="auto (bfloat16 on a GPU), float32 or bfloat16."
+            "--precision",
+            metavar="NAME",
+            help="float32, bfloat16, or auto: bfloat16 where the device computes with it.",
         ),
     ] = "auto",
     workers: Annotated[
