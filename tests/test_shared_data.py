@@ -16,10 +16,10 @@ N_IMAGES = 6
 @pytest.fixture
 def camvid(shared, tmp_path):
     """The data set and a list of a few of its training images."""
-    ids = (shared / "camvid" / "train.txt").read_text().split()
+    ids = (shared / "data" / "camvid" / "train.txt").read_text().split()
     chosen = tmp_path / "ids.txt"
     chosen.write_text("\n".join(ids[:: len(ids) // N_IMAGES][:N_IMAGES]))
-    return shared / "camvid", chosen
+    return shared / "data" / "camvid", chosen
 
 
 def miou(wss, maps, gt, tmp_path) -> float:
@@ -45,7 +45,7 @@ def test_local_model_and_potts_on_camvid(wss, camvid, tmp_path):
 
 
 def test_grey_images_of_acdc(wss, shared, tmp_path):
-    data = shared / "acdc"
+    data = shared / "data" / "acdc"
     ids = tmp_path / "ids.txt"
     ids.write_text("\n".join((data / "train.txt").read_text().split()[40:44]))
     local = tmp_path / "local"
@@ -56,7 +56,7 @@ def test_grey_images_of_acdc(wss, shared, tmp_path):
 
 
 def test_strokes_of_voc_become_scribbles(wss, shared, tmp_path):
-    data = shared / "voc10"
+    data = shared / "data" / "voc10"
     outcome = wss(
         "scribbles", data / "scribbles_src", "--images", data / "images", "-o", tmp_path / "out"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -47,6 +48,9 @@ class Pool:
             raise UsageError(f"--jobs {self.jobs}: expected 0 (one per core) or more")
         jobs = self.jobs or joblib.cpu_count()
         with ExitStack() as stack:
+            stack.enter_context(warnings.catch_warnings())
+            # loky renews workers whose memory has grown; no task is lost by that.
+            warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
             if self.backend == "dask":
                 jobs = stack.enter_context(_dask_client(jobs, self.scheduler))
             stack.enter_context(joblib.parallel_config(self.backend, n_jobs=jobs))

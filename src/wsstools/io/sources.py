@@ -95,7 +95,7 @@ class Source:
         elif place.exists():
             self._paths[place.stem] = [place]
         else:
-            raise UsageError(f"{argument}: no such file or folder (expected {what}s)")
+            raise UsageError(f"{argument}: no such file or folder (looked for {what})")
 
     def __len__(self) -> int:
         return len(self._paths)
