@@ -139,11 +139,11 @@ def run(arguments: list[str]) -> int:
         reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         _complain(prefix, error, reason)
         return 1
-    except KeyboardInterrupt:
-        print(f"{prefix}: interrupted", file=sys.stderr)
-        return _INTERRUPTED
-    except SystemExit as error:
-        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    except (KeyboardInterrupt, SystemExit) as error:
+        code = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else error.code
+        if code in (_INTERRUPTED, _TERMINATED):
+            print(f"{prefix}: interrupted; the same command goes on from here", file=sys.stderr)
+        return code if isinstance(code, int) else int(code is not None)
     except Exception as error:
         text = " ".join(str(error).split())
         _complain(
