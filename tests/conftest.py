@@ -99,9 +99,9 @@ def draw_image(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """images/, gt/, scribbles/, maps/, other-maps/, classes.txt, train.txt of four images."""
+    """images/, gt/, scribbles/, strokes/, maps/, other-maps/, classes.txt, train.txt."""
     root = tmp_path_factory.mktemp("dataset")
-    for folder in ("images", "gt", "scribbles", "maps", "other-maps"):
+    for folder in ("images", "gt", "scribbles", "maps", "other-maps", "strokes"):
         (root / folder).mkdir()
     for seed, stem in enumerate(STEMS):
         image, labels, scribbles = draw_image(seed)
@@ -111,6 +111,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (root / "maps" / f"{stem}.npz").write_bytes(encode_map(noisy_map(labels, seed), {}))
         other = noisy_map(labels, seed + 100)
         (root / "other-maps" / f"{stem}.npz").write_bytes(encode_map(other, {}))
+        (root / "strokes" / f"{stem}.txt").write_text(f"0,4,5,12,{6 + seed}\n3,50,30\n")
     (root / "classes.txt").write_text("sky\ngrass\nunused\nwater\n")
     (root / "train.txt").write_text("".join(f"{stem}\n" for stem in STEMS))
     return root

@@ -124,6 +124,41 @@ def test_a_killed_step_run_again_gives_the_bytes_of_an_undisturbed_one(
     assert folder_bytes(out) == folder_bytes(undisturbed)
 
 
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+def test_the_workers_of_a_killed_run_end(dataset, tmp_path):
+    mark = f"WSS_TEST_MARK={tmp_path.name}-{os.getpid()}"
+    process = subprocess.Popen(
+        [*WSS, "argmax", "-", "-o", str(tmp_path / "out"), "--jobs", "2"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **dict([mark.split("=")])},
+    )
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(f"{dataset}/maps/a.npz\n".encode())
+    process.stdin.flush()
+    process.stdout.readline()
+    assert len(marked_processes(mark)) > 1
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 15
+    while marked_processes(mark):
+        assert time.monotonic() < deadline, "workers live on"
+        time.sleep(0.2)
+
+
+def marked_processes(mark: str) -> list[str]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark.encode() in entry.read_bytes().split(b"\0"):
+                found.append(entry.parent.name)
+        except OSError:
+            continue
+    return found
+
+
 def wait_for_orphans(folder: Path) -> None:
     """Workers of a killed run may still be writing; their files are whole and the same."""
     deadline = time.monotonic() + 20

@@ -21,6 +21,7 @@ STEPS: dict[str, Arguments] = {
     "regularize-potts": lambda d: [d / "maps", "--potts", "--images", d / "images"],
     "regularize-crf": lambda d: [d / "maps", "--crf", "--images", d / "images"],
     "argmax": lambda d: [d / "maps"],
+    "scribbles": lambda d: [d / "strokes", "--images", d / "images"],
 }
 OTHER_OPTION = {
     "rf-predict": ["--features", "20"],
@@ -28,6 +29,7 @@ OTHER_OPTION = {
     "regularize-potts": ["--lambda", "2"],
     "regularize-crf": ["--w1", "2"],
     "argmax": ["--min-prob", "0.5"],
+    "scribbles": ["--width", "5"],
 }
 ALL_STEPS = pytest.mark.parametrize("name", STEPS)
 
@@ -102,7 +104,7 @@ def test_a_changed_input_is_remade_and_only_that(step, name, dataset, tmp_path):
 @pytest.mark.parametrize("damage", ["truncated", "empty"])
 def test_a_damaged_input_fails_alone_and_a_repair_completes(step, name, damage, dataset, tmp_path):
     data = copy_of(dataset, tmp_path / "data")
-    folder = "images" if name == "rf-predict" else "maps"
+    folder = "images" if name in ("rf-predict", "scribbles") else "maps"
     (victim,) = (data / folder).glob("b.*")
     whole = victim.read_bytes()
     victim.write_bytes(whole[:60] if damage == "truncated" else b"")

@@ -5,13 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING
 
 from wsstools.errors import WssError
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from wsstools.io.bars import Bar
 
 
 class ClosedPipe(WssError):
@@ -24,7 +20,7 @@ class SomeFailed(WssError):
     """Some images failed; each was told of already."""
 
 
-class Messages:
+class Messages(Bar):
     """Progress on a terminal, warnings, finished paths in a pipe and the closing summary.
 
     Parameters
@@ -38,44 +34,17 @@ class Messages:
     """
 
     def __init__(self, command: str, total: int | None, *, null: bool = False) -> None:
+        super().__init__(f"wss {command}", total)
         self.command = command
-        self._total = total
         self._end = "\0" if null else "\n"
         self._prints_paths = not sys.stdout.isatty()
-        self._progress: Progress | None = None
         self._failures: list[str] = []
         self._counts = {"done": 0, "current": 0, "skipped": 0}
         self._lacking: dict[str, int] = {}
 
-    def __enter__(self) -> Messages:
-        if sys.stderr.isatty():
-            from wsstools.io.bars import started_bar
-
-            self._progress = started_bar()
-            self._task = self._progress.add_task(f"wss {self.command}", total=self._total)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._progress is not None:
-            self._progress.stop()
-
-    def advance(self) -> None:
-        """One more image is over."""
-        if self._progress is not None:
-            self._progress.advance(self._task)
-
     def say(self, text: str) -> None:
         """A line on standard error."""
-        line = f"wss {self.command}: {text}"
-        if self._progress is not None:
-            self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
-        else:
-            print(line, file=sys.stderr, flush=True)
+        self.print(f"wss {self.command}: {text}")
 
     def finished(self, path: Path, *, is_current: bool) -> None:
         """An output stands; `is_current` says that it stood already."""

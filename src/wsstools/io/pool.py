@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import joblib
 
@@ -15,6 +18,7 @@ from wsstools.errors import UsageError
 T = TypeVar("T")
 R = TypeVar("R")
 
+_WATCH_SECONDS = 0.5
 BACKENDS = ("loky", "threading", "dask")
 
 
@@ -53,12 +57,27 @@ class Pool:
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
             if self.backend == "dask":
                 jobs = stack.enter_context(_dask_client(jobs, self.scheduler))
-            stack.enter_context(joblib.parallel_config(self.backend, n_jobs=jobs))
+            options: dict[str, Any] = {}
+            if self.backend == "loky":
+                options = {"initializer": _end_with, "initargs": (os.getpid(),)}
+            stack.enter_context(joblib.parallel_config(self.backend, n_jobs=jobs, **options))
             parallel = stack.enter_context(
                 joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")
             )
             for batch in batches:
                 yield from parallel(joblib.delayed(function)(task) for task in batch)
+
+
+def _end_with(parent: int) -> None:
+    """End this worker soon after the run that started it was killed; loky lets it live on."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_WATCH_SECONDS)
+        os._exit(1)
+
+    if os.getppid() == parent:
+        threading.Thread(target=watch, daemon=True).start()
 
 
 class _dask_client(AbstractContextManager):
@@ -72,7 +91,7 @@ class _dask_client(AbstractContextManager):
         self._cluster = None
         if scheduler is None:
             self._cluster = LocalCluster(
-                n_workers=jobs, threads_per_worker=1, dashboard_address=None, processes=True
+                n_workers=jobs, threads_per_worker=1, dashboard_address=":0", processes=True
             )
         self._client = Client(self._cluster if scheduler is None else scheduler)
 
