@@ -36,6 +36,20 @@ def test_the_demo_data_is_whole_and_the_same_each_time(wss, tmp_path):
         assert (drawn[drawn != 255] == truth[drawn != 255]).all()
 
 
+def test_the_demo_data_never_covers_other_data(wss, dataset, tmp_path):
+    out = tmp_path / "out"
+    arguments = ["demo-data", "-o", out, "--train", 1, "--val", 1]
+    assert wss(*arguments).code == 0
+    assert wss(*arguments).code == 0
+    other = wss(*arguments, "--seed", 1)
+    assert other.code == 2
+    assert "seed 0 (now 1)" in other.err
+    before = folder_bytes(dataset / "images")
+    assert wss("demo-data", "-o", dataset).code == 2
+    assert folder_bytes(dataset / "images") == before
+    assert wss(*arguments, "--seed", 1, "--overwrite").code == 0
+
+
 def test_strokes_on_the_photographs_become_scribbles(wss, tmp_path):
     assert wss("demo-data", "--photos", "-o", tmp_path / "photos").code == 0
     outcome = wss(

@@ -10,6 +10,7 @@ import typer
 
 from wsstools.commands._options import Out, Seed
 
+_STEP = "demo-data"
 _STROKE_SHARE = 0.02
 _STROKE_WIDTH = 3.0
 
@@ -31,6 +32,9 @@ def demo_data(
         ),
     ] = False,
     seed: Seed = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Write into a folder that holds other data.")
+    ] = False,
 ) -> None:
     """Draw small textured scenes with ground truth and scribbles.
 
@@ -45,9 +49,29 @@ def demo_data(
     if photos:
         _write_photos(folder)
     else:
+        if not overwrite:
+            _refuse_other_data(folder, seed)
         _write_scenes(folder, n_train, n_val, seed)
     if not sys.stdout.isatty():
         print(folder)
+
+
+def _refuse_other_data(folder: Path, seed: int) -> None:
+    """A folder that holds anything must hold scenes of this seed, which are drawn again."""
+    from wsstools.errors import UsageError
+    from wsstools.io.labelfile import read_meta
+    from wsstools.io.provenance import made_by_other_run
+
+    held = [path for path in folder.glob("*") if not path.name.startswith(".")]
+    if not held:
+        return
+    drawn = sorted((folder / "gt").glob("*.png"))
+    why = made_by_other_run(read_meta(drawn[0]) if drawn else None, _STEP, {"seed": seed})
+    if why:
+        raise UsageError(
+            f"{drawn[0] if drawn else held[0]} stands already and {why}; "
+            "write to another folder, or give --overwrite"
+        )
 
 
 def _write_photos(folder: Path) -> None:
@@ -91,7 +115,7 @@ def _write_scenes(folder: Path, n_train: int, n_val: int, seed: int) -> None:
             write_whole(folder / "images" / f"{stem}.png", encode_image(image))
             for kind, values in drawn.items():
                 record = output_record(
-                    kind="labels", stem=stem, step="demo-data", options={"seed": seed}, inputs=[]
+                    kind="labels", stem=stem, step=_STEP, options={"seed": seed}, inputs=[]
                 )
                 write_whole(folder / kind / f"{stem}.png", encode_labels(values, record))
     print(

@@ -1,7 +1,9 @@
-"""Progress bars on standard error, drawn on a terminal only."""
+"""Progress bars on standard error, drawn on a terminal only, and one in a pipe."""
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -42,7 +44,7 @@ class Bar:
         return self._progress is not None
 
     def __enter__(self: B) -> B:
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not _feeds_a_pipe():
             self._progress = _progress(with_loss="loss" in self._fields)
             self._progress.start()
             self._task = self._progress.add_task(self._description, **self._fields)
@@ -73,6 +75,14 @@ class Bar:
             self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
             print(line, file=sys.stderr, flush=True)
+
+
+def _feeds_a_pipe() -> bool:
+    """Whether standard output is a pipe, whose last command draws the one bar of the terminal."""
+    try:
+        return stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _progress(*, with_loss: bool) -> Progress:
