@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -116,12 +117,17 @@ def test_a_killed_step_run_again_gives_the_bytes_of_an_undisturbed_one(
     process.wait()
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    wait_for_orphans(out)
     undisturbed = tmp_path / "undisturbed"
     subprocess.run(
         [*WSS, *map(str, _command(name, dataset, undisturbed))], capture_output=True, check=True
     )
-    assert folder_bytes(out) == folder_bytes(undisturbed)
+    assert results(out) == folder_bytes(undisturbed)
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """All that a later step would take; a worker that ended late may have left a part."""
+    found = folder_bytes(folder)
+    return {name: data for name, data in found.items() if not re.match(r"\.wss-.*\.part", name)}
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
@@ -157,11 +163,3 @@ def marked_processes(mark: str) -> list[str]:
         except OSError:
             continue
     return found
-
-
-def wait_for_orphans(folder: Path) -> None:
-    """Workers of a killed run may still be writing; their files are whole and the same."""
-    deadline = time.monotonic() + 20
-    while any(name.endswith(".part") for name in os.listdir(folder)):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)

@@ -51,12 +51,13 @@ def remove_leftovers(folder: Path) -> None:
         return
     for entry in os.scandir(folder):
         match = _TEMPORARY.fullmatch(entry.name)
-        if match and match["host"] == _HOST and not _is_alive(int(match["pid"])):
+        if match and match["host"] == _HOST and not is_alive(int(match["pid"])):
             with contextlib.suppress(OSError):
                 os.unlink(entry.path)
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether a process of that number runs on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

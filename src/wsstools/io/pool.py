@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import joblib
 
 from wsstools.errors import UsageError
+from wsstools.io.atomic import is_alive
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -70,14 +71,14 @@ class Pool:
 
 def _end_with(parent: int) -> None:
     """End this worker soon after the run that started it was killed; loky lets it live on."""
+    is_child = os.getppid() == parent  # not so if the run was killed while this worker started
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == parent if is_child else is_alive(parent):
             time.sleep(_WATCH_SECONDS)
         os._exit(1)
 
-    if os.getppid() == parent:
-        threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class _dask_client(AbstractContextManager):

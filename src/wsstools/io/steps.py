@@ -131,6 +131,7 @@ def run_step(step: Step, inputs: Sequence[Input], out: str, settings: RunSetting
         tasks = batches(inputs, settings.selection)
         for report in settings.pool.map(partial(_guarded, make=make), tasks):
             _tell(report, messages)
+        remove_leftovers(folder)  # workers of an earlier, killed run may have ended meanwhile
         messages.summarise(out)
 
 
