@@ -36,6 +36,15 @@ NClasses = Annotated[
         "of scribbles or labels.",
     ),
 ]
+WeightsDir = Annotated[
+    Optional[str],
+    typer.Option(
+        "--weights-dir",
+        metavar="DIR",
+        envvar="WSS_WEIGHTS",
+        help="Folder to look into for torchvision's weights before downloading them.",
+    ),
+]
 Seed = Annotated[
     int, typer.Option("--seed", metavar="N", min=0, help="Seed of everything left to chance.")
 ]

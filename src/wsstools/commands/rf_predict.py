@@ -8,7 +8,15 @@ from typing import Annotated, Any, List, Optional
 
 import typer
 
-from wsstools.commands._options import Images, NClasses, Out, Seed, StepOptions, class_count
+from wsstools.commands._options import (
+    Images,
+    NClasses,
+    Out,
+    Seed,
+    StepOptions,
+    WeightsDir,
+    class_count,
+)
 
 
 def rf_predict(
@@ -40,6 +48,7 @@ def rf_predict(
         int,
         typer.Option("--features", metavar="N", min=1, help="Filters that the ranking keeps."),
     ] = 100,
+    weights_dir: WeightsDir = None,
     n_classes: NClasses = None,
     seed: Seed = 0,
 ) -> None:
@@ -59,7 +68,7 @@ def rf_predict(
     from wsstools.io.steps import Step, run_step
 
     count = class_count(n_classes, scribbles)
-    bank, shared = _bank(filters or ["gabor"], filter_order)
+    bank, shared = _bank(filters or ["gabor"], filter_order, weights_dir)
     step = Step(
         "rf-predict",
         "prob",
@@ -103,7 +112,7 @@ def _compute(image: Any, scribbles: Any, *, predict: Any, rng: Any, **options: A
     return Computed(predict(image, scribbles, rng=rng, **options))
 
 
-def _bank(names: list[str], order: str) -> tuple[Any, list[Any]]:
+def _bank(names: list[str], order: str, weights_dir: str | None) -> tuple[Any, list[Any]]:
     """The joined filter bank, and the records of the files that it came from."""
     from wsstools.core.bank import FilterBank
     from wsstools.core.gabor import gabor_bank
@@ -120,7 +129,7 @@ def _bank(names: list[str], order: str) -> tuple[Any, list[Any]]:
         elif name in ("vgg16", "alexnet"):
             from wsstools.nn.banks import torchvision_bank
 
-            banks.append(torchvision_bank(name))
+            banks.append(torchvision_bank(name, weights_dir))
         elif Path(name).is_file():
             bank, found = read_bank(Path(name), order=order.upper())
             banks.append(bank)

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from wsstools.commands._options import NClasses, Seed
+from wsstools.commands._options import NClasses, Seed, WeightsDir
 from wsstools.nn.schedules import SCHEDULES, Schedule
 
 _DEFAULT_ARCH = "deeplabv2-resnet101"
@@ -157,15 +157,7 @@ def train(
             "a state dict of torchvision's network or a model of wss.",
         ),
     ] = "imagenet",
-    weights_dir: Annotated[
-        Optional[str],
-        typer.Option(
-            "--weights-dir",
-            metavar="DIR",
-            envvar="WSS_WEIGHTS",
-            help="Folder to look into for ImageNet weights before downloading them.",
-        ),
-    ] = None,
+    weights_dir: WeightsDir = None,
     n_classes: NClasses = None,
     seed: Seed = 0,
     device: Annotated[

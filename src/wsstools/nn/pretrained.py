@@ -14,6 +14,8 @@ from wsstools.errors import DataError
 if TYPE_CHECKING:
     from torch import Tensor
 
+FILTER_BANKS = ("vgg16", "alexnet")
+"""Networks of which only the first layer is used."""
 _SITE = "https://download.pytorch.org/models/"
 
 
@@ -36,6 +38,11 @@ class Pretrained:
     def url(self) -> str:
         """Where the file is published."""
         return _SITE + self.file
+
+    @property
+    def alternative(self) -> str:
+        """The option that does without the file."""
+        return "--filters gabor" if self.name in FILTER_BANKS else "--init random"
 
     @property
     def digest(self) -> str:
@@ -133,5 +140,6 @@ def _download(weights: Pretrained) -> dict[str, Tensor]:
     except (OSError, RuntimeError, http.client.HTTPException) as error:
         raise DataError(
             f"cannot download the ImageNet weights {weights.url} ({error}); "
-            f"put {weights.file} into the weights folder, or do without it (--init random)"
+            f"put {weights.file} into a folder and name it with --weights-dir, or do without: "
+            f"{weights.alternative} needs no weights"
         ) from error
