@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -57,21 +57,21 @@ def demo_data(
 
 
 def _refuse_other_data(folder: Path, seed: int) -> None:
-    """A folder that holds anything must hold scenes of this seed, which are drawn again."""
+    """A folder that holds anything must hold scenes of this seed, be they all drawn or not."""
+    from wsstools.core.scenes import SCENE_CLASSES
     from wsstools.errors import UsageError
     from wsstools.io.labelfile import read_meta
     from wsstools.io.provenance import made_by_other_run
 
-    held = [path for path in folder.glob("*") if not path.name.startswith(".")]
-    if not held:
+    if not any(not path.name.startswith(".") for path in folder.glob("*")):
         return
-    drawn = sorted((folder / "gt").glob("*.png"))
-    why = made_by_other_run(read_meta(drawn[0]) if drawn else None, _STEP, {"seed": seed})
+    classes = folder / "classes.txt"  # the first file to be written
+    if not classes.is_file() or classes.read_bytes() != _lines(SCENE_CLASSES):
+        raise UsageError(f"{folder} holds other data; write elsewhere, or give --overwrite")
+    drawn = min((folder / "gt").glob("*.png"), default=None)
+    why = None if drawn is None else made_by_other_run(read_meta(drawn), _STEP, {"seed": seed})
     if why:
-        raise UsageError(
-            f"{drawn[0] if drawn else held[0]} stands already and {why}; "
-            "write to another folder, or give --overwrite"
-        )
+        raise UsageError(f"{drawn} stands already and {why}; write elsewhere, or give --overwrite")
 
 
 def _write_photos(folder: Path) -> None:
@@ -86,42 +86,54 @@ def _write_photos(folder: Path) -> None:
 
 
 def _write_scenes(folder: Path, n_train: int, n_val: int, seed: int) -> None:
+    from wsstools.core.scenes import SCENE_CLASSES
+    from wsstools.io.atomic import remove_leftovers, write_whole
+    from wsstools.io.samples import load_textures
+
+    for part in ("images", "gt", "scribbles", "."):
+        remove_leftovers(folder / part)
+    textures = load_textures()
+    write_whole(folder / "classes.txt", _lines(SCENE_CLASSES))
+    n_drawn = 0
+    for split, (name, count) in enumerate((("train", n_train), ("val", n_val))):
+        stems = [f"{name}-{k:03d}" for k in range(count)]
+        write_whole(folder / f"{name}.txt", _lines(stems))
+        for k, stem in enumerate(stems):
+            n_drawn += _write_scene(folder, stem, [seed, split, k], textures)
+    stood = n_train + n_val - n_drawn
+    print(
+        f"wss demo-data: {n_drawn} scenes drawn in {folder}"
+        + (f", {stood} stood already" if stood else ""),
+        file=sys.stderr,
+    )
+
+
+def _write_scene(folder: Path, stem: str, seeds: list[int], textures: dict[str, Any]) -> bool:
+    """Draw one scene, unless it stands; the scenes to train on (split 0) get scribbles.
+
+    The labels are written last, so that where they stand all does.
+    """
     import numpy as np
 
-    from wsstools.core.scenes import SCENE_CLASSES, draw_scene
+    from wsstools.core.scenes import draw_scene
     from wsstools.core.strokes import simulate_scribbles
     from wsstools.io.atomic import write_whole
     from wsstools.io.imagefile import encode_image
-    from wsstools.io.labelfile import encode_labels
+    from wsstools.io.labelfile import encode_labels, read_meta
     from wsstools.io.provenance import output_record
-    from wsstools.io.samples import load_textures
 
-    textures = load_textures()
-    names = {
-        "train": [f"train-{k:03d}" for k in range(n_train)],
-        "val": [f"val-{k:03d}" for k in range(n_val)],
-    }
-    write_whole(folder / "classes.txt", _lines(SCENE_CLASSES))
-    for part, (split, stems) in enumerate(names.items()):
-        write_whole(folder / f"{split}.txt", _lines(stems))
-        for k, stem in enumerate(stems):
-            rng = np.random.default_rng([seed, part, k])
-            image, labels = draw_scene(rng, textures)
-            drawn = {"gt": labels}
-            if split == "train":
-                drawn["scribbles"] = simulate_scribbles(
-                    labels, rng=rng, width=_STROKE_WIDTH, share=_STROKE_SHARE
-                )
-            write_whole(folder / "images" / f"{stem}.png", encode_image(image))
-            for kind, values in drawn.items():
-                record = output_record(
-                    kind="labels", stem=stem, step=_STEP, options={"seed": seed}, inputs=[]
-                )
-                write_whole(folder / kind / f"{stem}.png", encode_labels(values, record))
-    print(
-        f"wss demo-data: {n_train} scenes to train on and {n_val} to test on written to {folder}",
-        file=sys.stderr,
-    )
+    seed, split, _ = seeds
+    record = output_record(kind="labels", stem=stem, step=_STEP, options={"seed": seed}, inputs=[])
+    if read_meta(folder / "gt" / f"{stem}.png") == record:
+        return False
+    rng = np.random.default_rng(seeds)
+    image, labels = draw_scene(rng, textures)
+    write_whole(folder / "images" / f"{stem}.png", encode_image(image))
+    if split == 0:
+        drawn = simulate_scribbles(labels, rng=rng, width=_STROKE_WIDTH, share=_STROKE_SHARE)
+        write_whole(folder / "scribbles" / f"{stem}.png", encode_labels(drawn, record))
+    write_whole(folder / "gt" / f"{stem}.png", encode_labels(labels, record))
+    return True
 
 
 def _lines(names: tuple[str, ...] | list[str]) -> bytes:
