@@ -15,7 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from wsstools import __version__, commands
 from wsstools.commands._options import expanded
-from wsstools.errors import UsageError, WssError
+from wsstools.errors import UsageError, WssError, os_error_line
 
 PIPELINE = (
     "rf-predict",
@@ -136,8 +136,7 @@ def run(arguments: list[str]) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - python flushes it at exit
         return 0
     except OSError as error:
-        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        _complain(prefix, error, reason)
+        _complain(prefix, error, os_error_line(error))
         return 1
     except (KeyboardInterrupt, SystemExit) as error:
         code = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else error.code

@@ -7,6 +7,11 @@ class WssError(Exception):
     exit_code = 1
 
 
+def os_error_line(error: OSError) -> str:
+    """What the operating system refused, with the file if it names one."""
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+
+
 class UsageError(WssError):
     """A command was called wrongly; the message ends with a hint. Exit code 2."""
 

@@ -19,9 +19,9 @@ from wsstools.io.provenance import (
     digest,
     input_record,
     is_current,
-    made_by_other_run,
     output_record,
     parse_record,
+    refuse_other_run,
 )
 from wsstools.io.sources import Source, read_ids
 from wsstools.io.trainlog import TrainLog
@@ -107,12 +107,9 @@ def _stands(plan: Plan, record: Meta) -> bool:
         meta = parse_record(read_model_header(plan.out.read_bytes())["meta"])
     except DataError:
         meta = None
-    why = made_by_other_run(meta, "train", record["options"])
-    if why and not plan.overwrite:
-        raise UsageError(
-            f"{plan.out} stands already and {why}; write elsewhere, or give --overwrite"
-        )
-    return not why and meta is not None and is_current(meta, record["inputs"])
+    if not plan.overwrite:
+        refuse_other_run(plan.out, meta, "train", record["options"])
+    return is_current(meta, "train", record["options"], record["inputs"])
 
 
 def _train(
@@ -125,7 +122,8 @@ def _train(
     run_id = digest(json.dumps(record, sort_keys=True).encode())
     state = _resumed(plan, run_id)
     done = int(state["iteration"]) if state else 0
-    log = TrainLog(plan.log, done)
+    device, initial_state = chosen_device(plan.device), _initial(plan)
+    log = TrainLog(plan.log, done)  # all that can refuse to start has had its say
 
     def on_iteration(progress: Progress) -> None:
         log.add(progress.iteration, progress.loss, progress.learning_rate)
@@ -142,8 +140,8 @@ def _train(
             n_classes=n_classes,
             schedule=plan.schedule,
             seed=plan.seed,
-            initial_state=_initial(plan),
-            device=chosen_device(plan.device),
+            initial_state=initial_state,
+            device=device,
             precision=plan.precision,
             workers=plan.workers,
             resume=state,

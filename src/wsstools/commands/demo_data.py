@@ -61,7 +61,7 @@ def _refuse_other_data(folder: Path, seed: int) -> None:
     from wsstools.core.scenes import SCENE_CLASSES
     from wsstools.errors import UsageError
     from wsstools.io.labelfile import read_meta
-    from wsstools.io.provenance import made_by_other_run
+    from wsstools.io.provenance import refuse_other_run
 
     if not any(not path.name.startswith(".") for path in folder.glob("*")):
         return
@@ -69,9 +69,8 @@ def _refuse_other_data(folder: Path, seed: int) -> None:
     if not classes.is_file() or classes.read_bytes() != _lines(SCENE_CLASSES):
         raise UsageError(f"{folder} holds other data; write elsewhere, or give --overwrite")
     drawn = min((folder / "gt").glob("*.png"), default=None)
-    why = None if drawn is None else made_by_other_run(read_meta(drawn), _STEP, {"seed": seed})
-    if why:
-        raise UsageError(f"{drawn} stands already and {why}; write elsewhere, or give --overwrite")
+    if drawn is not None:
+        refuse_other_run(drawn, read_meta(drawn), _STEP, {"seed": seed})
 
 
 def _write_photos(folder: Path) -> None:

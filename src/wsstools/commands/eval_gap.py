@@ -79,6 +79,7 @@ def _measured(
 
     from wsstools.commands._confusion import summed_confusion
     from wsstools.core import metrics
+    from wsstools.core.labels import class_name
     from wsstools.errors import DataError, UsageError
     from wsstools.io.labelfile import find_class_names
 
@@ -104,7 +105,7 @@ def _measured(
         found = metrics.scores(total, None if names is None else len(names))
         mious[name] = found.mean_iou
         if found.absent:
-            absent = ", ".join(names[c] if names else str(c) for c in found.absent)
+            absent = ", ".join(class_name(names, c) for c in found.absent)
             print(
                 f"wss eval-gap: {name}: left out of the mean, in neither ground truth nor "
                 f"labels: {absent}",

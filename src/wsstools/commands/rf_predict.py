@@ -62,7 +62,6 @@ def rf_predict(
     Example:
       wss rf-predict images/ scribbles/ -o local/
     """
-    from wsstools.core.forest import predict_from_scribbles
     from wsstools.io import imagefile, labelfile
     from wsstools.io.joined import Input
     from wsstools.io.steps import Step, run_step
@@ -74,7 +73,6 @@ def rf_predict(
         "prob",
         partial(
             _compute,
-            predict=predict_from_scribbles,
             bank=bank,
             n_classes=count,
             n_trees=trees,
@@ -106,10 +104,11 @@ def rf_predict(
     run_step(step, inputs, out, run.settings())
 
 
-def _compute(image: Any, scribbles: Any, *, predict: Any, rng: Any, **options: Any) -> Any:
+def _compute(image: Any, scribbles: Any, *, rng: Any, **options: Any) -> Any:
+    from wsstools.core.forest import predict_from_scribbles
     from wsstools.io.steps import Computed
 
-    return Computed(predict(image, scribbles, rng=rng, **options))
+    return Computed(predict_from_scribbles(image, scribbles, rng=rng, **options))
 
 
 def _bank(names: list[str], order: str, weights_dir: str | None) -> tuple[Any, list[Any]]:

@@ -31,6 +31,7 @@ def score(
     import json
 
     from wsstools.commands._confusion import summed_confusion
+    from wsstools.core.labels import class_name
     from wsstools.core.metrics import scores
     from wsstools.io.labelfile import find_class_names
     from wsstools.view.tables import score_table
@@ -42,8 +43,8 @@ def score(
         answer: dict[str, Any] = {
             "miou": found.mean_iou,
             "pixel_accuracy": found.pixel_accuracy,
-            "iou": {_name(names, c): value for c, value in found.iou.items()},
-            "absent": [_name(names, c) for c in found.absent],
+            "iou": {class_name(names, c): value for c, value in found.iou.items()},
+            "absent": [class_name(names, c) for c in found.absent],
             "open_share": found.open_share,
             "images": {
                 stem: {"miou": one.mean_iou, "pixel_accuracy": one.pixel_accuracy}
@@ -54,7 +55,3 @@ def score(
         return
     worst = sorted(images.items(), key=lambda entry: entry[1].mean_iou) if per_image else []
     print(score_table(found, names, len(images), worst))
-
-
-def _name(names: list[str] | None, class_id: int) -> str:
-    return names[class_id] if names and class_id < len(names) else str(class_id)

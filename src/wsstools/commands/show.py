@@ -45,6 +45,7 @@ def show(
     Example:
       wss show images/ scribbles=scribbles/ local=local/ labels=labels/ -o sheet.png
     """
+    from wsstools.core.labels import class_name
     from wsstools.core.palette import voc_palette
     from wsstools.errors import DataError
     from wsstools.io import imagefile, labelfile
@@ -56,10 +57,8 @@ def show(
     selection = select.selection()
     stems = [
         stem
-        for position, stem in enumerate(selection.ids or source.stems)
-        if selection.takes_position(position)
-        and stem in source
-        and all(stem in entry for entry in sources.values())
+        for stem in selection.choose(source.stems)
+        if stem in source and all(stem in entry for entry in sources.values())
     ][:rows]
     if not stems:
         raise DataError("no image stands in all of the folders")
@@ -78,7 +77,7 @@ def show(
         if classes
         else labelfile.find_class_names(*(entry.argument for entry in sources.values()), images)
     )
-    legend = [(names[c] if names and c < len(names) else str(c), palette[c]) for c in sorted(seen)]
+    legend = [(class_name(names, c), palette[c]) for c in sorted(seen)]
     sheet = contact_sheet(
         cells,
         titles=["image", *sources],

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.maps import ProbabilityMap
 
 
 def most_probable(
-    probability_map: ProbabilityMap, *, min_prob: float = 0.0, ignore_label: int = 255
+    probability_map: ProbabilityMap, *, min_prob: float = 0.0, ignore_label: int = IGNORE_LABEL
 ) -> NDArray[np.uint8]:
     """The class of largest probability at each pixel, (H, W) uint8.
 

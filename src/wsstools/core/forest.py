@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.bank import FilterBank, Responses
+from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import SkippedImage
 
-IGNORE_LABEL = 255
 _PIXELS_AT_ONCE = 32768
 
 

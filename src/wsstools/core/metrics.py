@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-IGNORE_LABEL = 255
+from wsstools.core.labels import IGNORE_LABEL
+
 N_VALUES = 256
 
 

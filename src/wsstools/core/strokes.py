@@ -13,7 +13,8 @@ from scipy import ndimage
 from scipy.ndimage import gaussian_filter1d
 from skimage.graph import MCP_Geometric
 
-IGNORE_LABEL = 255
+from wsstools.core.labels import IGNORE_LABEL
+
 MAX_STROKES_PER_REGION = 3
 
 

@@ -56,7 +56,7 @@ def batches(inputs: Sequence[Input], selection: Selection) -> Iterator[Iterable[
     if len(streams) > 1:
         raise UsageError("only one input can be - (standard input)")
     if not streams:
-        yield _folder_tasks(inputs, selection)
+        yield (_task(stem, inputs) for stem in selection.choose(inputs[0].source.stems))
         return
     stream = PathStream(null=streams[0].source.null)
     positions = count()
@@ -76,18 +76,7 @@ def count_tasks(inputs: Sequence[Input], selection: Selection) -> int | None:
     """How many tasks there will be, or None where standard input decides."""
     if any(entry.source.is_stream for entry in inputs):
         return None
-    stems = _stems(inputs, selection)
-    return sum(selection.takes_position(position) for position in range(len(stems)))
-
-
-def _stems(inputs: Sequence[Input], selection: Selection) -> Sequence[str]:
-    return inputs[0].source.stems if selection.ids is None else selection.ids
-
-
-def _folder_tasks(inputs: Sequence[Input], selection: Selection) -> Iterator[Task]:
-    for position, stem in enumerate(_stems(inputs, selection)):
-        if selection.takes_position(position):
-            yield _task(stem, inputs)
+    return len(selection.choose(inputs[0].source.stems))
 
 
 def _task(stem: str, inputs: Sequence[Input], given: Path | None = None) -> Task:

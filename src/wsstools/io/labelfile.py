@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
+from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError
 from wsstools.io.provenance import Decoded, Meta, parse_record
 
 SUFFIX = ".png"
 SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm")
-IGNORE_LABEL = 255
 CLASSES_FILE = "classes.txt"
 _RECORD_KEY = "wsstools"
 

@@ -10,9 +10,11 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from wsstools import __version__
+from wsstools.errors import UsageError
 
 Meta = dict[str, Any]
 
@@ -106,9 +108,25 @@ def made_by_other_run(meta: Meta | None, step: str, options: Mapping[str, Any]) 
     return None
 
 
-def is_current(meta: Meta, inputs: Sequence[Meta]) -> bool:
-    """Whether an output of the same step and options was made by this version from these inputs."""
-    return meta["version"] == __version__ and _identity(meta["inputs"]) == _identity(inputs)
+def refuse_other_run(
+    target: Path, meta: Meta | None, step: str, options: Mapping[str, Any]
+) -> None:
+    """Raise UsageError if an existing output with this record is not this run's to replace."""
+    why = made_by_other_run(meta, step, options)
+    if why:
+        raise UsageError(f"{target} stands already and {why}; write elsewhere, or give --overwrite")
+
+
+def is_current(
+    meta: Meta | None, step: str, options: Mapping[str, Any], inputs: Sequence[Meta]
+) -> bool:
+    """Whether an output was made by this step, options and version from these inputs."""
+    return (
+        meta is not None
+        and made_by_other_run(meta, step, options) is None
+        and meta["version"] == __version__
+        and _identity(meta["inputs"]) == _identity(inputs)
+    )
 
 
 def _identity(inputs: Sequence[Meta]) -> list[tuple[str, str]]:

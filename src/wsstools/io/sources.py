@@ -35,6 +35,11 @@ class Selection:
     shard: tuple[int, int] | None = None
     null: bool = False
 
+    def choose(self, stems: Sequence[str]) -> Sequence[str]:
+        """What it takes of these stems; the given ids instead of them, where there are any."""
+        chosen = stems if self.ids is None else self.ids
+        return [stem for position, stem in enumerate(chosen) if self.takes_position(position)]
+
     def takes_position(self, position: int) -> bool:
         """Whether the stem at this position (from 0) belongs to the share."""
         return self.shard is None or position % self.shard[1] == self.shard[0] - 1

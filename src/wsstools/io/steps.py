@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from wsstools.errors import SkippedImage, UsageError, WssError
+from wsstools.errors import SkippedImage, UsageError, WssError, os_error_line
 from wsstools.io import labelfile, mapfile
 from wsstools.io.atomic import remove_leftovers, write_whole
 from wsstools.io.joined import Input, Task, batches, count_tasks
@@ -23,8 +23,8 @@ from wsstools.io.provenance import (
     digest,
     input_record,
     is_current,
-    made_by_other_run,
     output_record,
+    refuse_other_run,
 )
 from wsstools.io.sources import Selection
 
@@ -185,12 +185,7 @@ def _refuse_foreign_outputs(step: Step, folder: Path) -> None:
     first = min(names, default=None)
     if first is None:
         return
-    why = made_by_other_run(form.read_meta(folder / first), step.name, step.options)
-    if why:
-        raise UsageError(
-            f"{folder / first} stands already and {why}; "
-            "write to another folder, or give --overwrite"
-        )
+    refuse_other_run(folder / first, form.read_meta(folder / first), step.name, step.options)
 
 
 def _tell_unmatched(inputs: Sequence[Input], selection: Selection, messages: Messages) -> None:
@@ -233,8 +228,7 @@ def _guarded(task: Task, *, make: Callable[[Task], _Report]) -> _Report:
     except (WssError, ValueError) as error:
         return _Report(task.stem, "failed", text=_debugged(error, str(error)))
     except OSError as error:
-        told = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-        return _Report(task.stem, "failed", text=_debugged(error, told))
+        return _Report(task.stem, "failed", text=_debugged(error, os_error_line(error)))
     except Exception as error:  # a fault of ours in one image must not stop a run of thousands
         told = f"{type(error).__name__}: {error}"
         return _Report(task.stem, "failed", text=_debugged(error, told))
@@ -261,10 +255,9 @@ def _make(
     ]
     if target.exists():
         meta = form.read_meta(target)
-        why = made_by_other_run(meta, step.name, step.options)
-        if why and not overwrite:
-            raise WssError(f"{target} stands already and {why}; --overwrite replaces it")
-        if not why and meta is not None and is_current(meta, [*identity, *step.shared]):
+        if not overwrite:
+            refuse_other_run(target, meta, step.name, step.options)
+        if is_current(meta, step.name, step.options, [*identity, *step.shared]):
             return _Report(task.stem, "current", path=target)
     decoded = [
         entry.decode(content, str(path))

@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wsstools.core.labels import IGNORE_LABEL
 from wsstools.nn.networks import IMAGENET_MEAN
 from wsstools.nn.schedules import Schedule
 
-IGNORE_LABEL = 255
 _MEAN = 255 * torch.tensor(IMAGENET_MEAN).view(3, 1, 1)
 
 

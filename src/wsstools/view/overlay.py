@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.strokes import grow_scribbles
 
-IGNORE_LABEL = 255
 GREY_WEIGHTS = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
 THUMBNAIL = 200  # pixels; strokes grow by one pixel for each so many of the longer side
 MOST_SCRIBBLED = 0.2  # share of the pixels; strokes rarely reach a tenth

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from wsstools.core.gap import GapRow
+from wsstools.core.labels import class_name
 from wsstools.core.metrics import Scores
 
 Cells = Sequence[Sequence[str]]
@@ -21,9 +22,6 @@ def score_table(
 ) -> str:
     """Scores of a folder as text: the mean, the classes, what is left out, and the images."""
 
-    def name(class_id: int) -> str:
-        return names[class_id] if names and class_id < len(names) else str(class_id)
-
     lines = [
         f"mean IoU        {found.mean_iou:7.2%}   ({len(found.iou)} classes, {n_images} images)",
         f"pixel accuracy  {found.pixel_accuracy:7.2%}",
@@ -32,10 +30,12 @@ def score_table(
         lines.append(f"left open (255) {found.open_share:7.2%}   counted as misses")
     lines += [
         "",
-        *text_table(("class", "IoU"), [(name(c), f"{v:.2%}") for c, v in found.iou.items()]),
+        *text_table(
+            ("class", "IoU"), [(class_name(names, c), f"{v:.2%}") for c, v in found.iou.items()]
+        ),
     ]
     if found.absent:
-        absent = ", ".join(name(c) for c in found.absent)
+        absent = ", ".join(class_name(names, c) for c in found.absent)
         lines += ["", f"left out, in neither ground truth nor labels: {absent}"]
     if per_image:
         cells = [
