@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
-from typing import Annotated, Any, List, Optional
+from typing import Annotated, Any
 
 import typer
 
-from wsstools.commands._options import (
-    Images,
-    NClasses,
-    Out,
-    Seed,
-    StepOptions,
-    WeightsDir,
-    class_count,
-)
+from wsstools.commands._features import FeatureOptions
+from wsstools.commands._options import Images, NClasses, Out, Seed, StepOptions, class_count
 
 
 def rf_predict(
@@ -26,21 +18,7 @@ def rf_predict(
     ],
     out: Out,
     run: StepOptions,
-    filters: Annotated[
-        Optional[List[str]],
-        typer.Option(
-            "--filters",
-            metavar="BANK",
-            help="gabor (built in, the default), vgg16, alexnet (torchvision's weights), or a "
-            ".npz/.pth file of first-layer weights; give it twice to join two banks.",
-        ),
-    ] = None,
-    filter_order: Annotated[
-        str,
-        typer.Option(
-            "--filter-order", metavar="RGB|BGR", help="Order of the planes in filter files."
-        ),
-    ] = "RGB",
+    learned: FeatureOptions,
     trees: Annotated[
         int, typer.Option("--trees", metavar="N", min=1, help="Trees of the forest.")
     ] = 50,
@@ -48,7 +26,6 @@ def rf_predict(
         int,
         typer.Option("--features", metavar="N", min=1, help="Filters that the ranking keeps."),
     ] = 100,
-    weights_dir: WeightsDir = None,
     n_classes: NClasses = None,
     seed: Seed = 0,
 ) -> None:
@@ -67,7 +44,7 @@ def rf_predict(
     from wsstools.io.steps import Step, run_step
 
     count = class_count(n_classes, scribbles)
-    bank, shared = _bank(filters or ["gabor"], filter_order, weights_dir)
+    bank, shared = learned.bank()
     step = Step(
         "rf-predict",
         "prob",
@@ -109,31 +86,3 @@ def _compute(image: Any, scribbles: Any, *, rng: Any, **options: Any) -> Any:
     from wsstools.io.steps import Computed
 
     return Computed(predict_from_scribbles(image, scribbles, rng=rng, **options))
-
-
-def _bank(names: list[str], order: str, weights_dir: str | None) -> tuple[Any, list[Any]]:
-    """The joined filter bank, and the records of the files that it came from."""
-    from wsstools.core.bank import FilterBank
-    from wsstools.core.gabor import gabor_bank
-    from wsstools.errors import UsageError
-    from wsstools.io.bankfile import read_bank
-    from wsstools.io.provenance import input_record
-
-    if order.upper() not in ("RGB", "BGR"):
-        raise UsageError(f"--filter-order {order}: expected RGB or BGR")
-    banks, records = [], []
-    for name in names:
-        if name == "gabor":
-            banks.append(gabor_bank())
-        elif name in ("vgg16", "alexnet"):
-            from wsstools.nn.banks import torchvision_bank
-
-            banks.append(torchvision_bank(name, weights_dir))
-        elif Path(name).is_file():
-            bank, found = read_bank(Path(name), order=order.upper())
-            banks.append(bank)
-            records.append(input_record("filters", Path(name).name, found))
-        else:
-            raise UsageError(f"--filters {name}: neither gabor, vgg16 or alexnet nor a file")
-    layers = tuple(layer for bank in banks for layer in bank.layers)
-    return FilterBank("+".join(bank.name for bank in banks), layers), records
