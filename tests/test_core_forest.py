@@ -8,9 +8,14 @@ from conftest import N_CLASSES, draw_image
 from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
-from wsstools.core.bank import FilterBank, FilterLayer, Responses
-from wsstools.core.forest import predict_from_scribbles
+from wsstools.core.bank import FilterBank, FilterLayer, extended
+from wsstools.core.calibration import best_temperature, tempered
+from wsstools.core.forest import ForestSettings, predict_from_scribbles
 from wsstools.core.gabor import OPPONENT, gabor_bank
+from wsstools.core.growing import binned, grow, grow_with_scikit_learn
+from wsstools.core.responses import Responses
+from wsstools.core.scribbled import scribbled_pixels, stroke_folds
+from wsstools.core.trees import from_scikit_learn
 from wsstools.errors import SkippedImage
 
 
@@ -123,46 +128,238 @@ def test_gabor_energy_does_not_depend_on_the_phase():
     assert np.ptp([energy[strongest] for energy in energies]) < 0.02 * energies[0][strongest]
 
 
+@pytest.mark.parametrize("edge", [20, 21, 22, 23])
+@pytest.mark.parametrize("scale", [2, 4])
+def test_a_step_edge_stays_where_it_is_at_other_scales(edge, scale):
+    image = np.zeros((48, 48, 3), np.uint8)
+    image[:, edge:] = 200
+    mean = np.full((1, 3, 3, 3), 1 / 27, np.float32)
+    layer = FilterLayer(mean, np.zeros(1, np.float32), scale=scale)
+    responses = Responses(image, FilterBank("x", (layer,)))
+    row = responses.of_rows(24, 25)[0, 0]
+    crossing = np.interp(100, row, np.arange(48))
+    assert abs(crossing - (edge - 0.5)) <= 0.5
+    middle = np.full(48, 24)
+    np.testing.assert_array_equal(responses.at(middle, np.arange(48))[:, 0], row)
+
+
+def test_a_smoothed_copy_is_the_gaussian_mean_of_the_responses():
+    image = draw_image(0)[0]
+    for options in ({}, {"is_rectified": True}, {"is_energy": True}):
+        layer = random_layer(3, **options)
+        bank = extended(FilterBank("x", (layer,)), smoothing=5)
+        assert len(bank) == 2 * len(layer)
+        found = Responses(image, bank).of_rows(0, len(image))
+        plain, smooth = found[: len(layer)], found[len(layer) :]
+        expected = np.stack([ndimage.gaussian_filter(p, 5, mode="nearest") for p in plain])
+        assert np.corrcoef(smooth.ravel(), expected.ravel())[0, 1] > 0.97, options
+
+
+def test_position_is_a_feature():
+    image = draw_image(0)[0]
+    height, width = image.shape[:2]
+    bank = extended(gabor_bank(), position=True)
+    found = Responses(image, bank).of_rows(0, height)[160:]
+    assert found.shape == (2, height, width)
+    assert found.min() > 0 and found.max() < 1
+    assert (np.diff(found[0], axis=0) > 0).all() and (np.diff(found[1], axis=1) > 0).all()
+    only_column = Responses(image, bank.subset(np.array([161]))).at(np.array([5]), np.array([7]))
+    np.testing.assert_allclose(only_column, [[7.5 / width]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("scales", [(1,), (1, 2), (3,)])
+def test_points_and_rows_of_extended_banks_agree(scales):
+    image = draw_image(1)[0]
+    bank = extended(gabor_bank(), scales=scales, smoothing=2.5, position=True)
+    assert len(bank) == 160 * (len(scales) + 1) + 2
+    rows, columns = np.nonzero(np.random.default_rng(0).random(image.shape[:2]) < 0.05)
+    responses = Responses(image, bank)
+    whole = responses.of_rows(0, len(image))
+    np.testing.assert_allclose(
+        responses.at(rows, columns), whole[:, rows, columns].T, rtol=1e-4, atol=1e-3
+    )
+    np.testing.assert_allclose(responses.of_rows(9, 14), whole[:, 9:14], rtol=1e-4, atol=1e-3)
+
+
 def test_the_forest_labels_what_it_is_shown():
     image, labels, scribbles = draw_image(3)
-    found = predict_from_scribbles(
-        image, scribbles, bank=gabor_bank(), n_classes=N_CLASSES, rng=np.random.default_rng(0)
-    )
-    assert found.classes.tolist() == [0, 1, 3]
-    assert found.n_classes == N_CLASSES
-    np.testing.assert_allclose(found.probs.sum(axis=0), 1, atol=1e-5)
-    accuracy = (found.classes[found.probs.argmax(axis=0)] == labels).mean()
-    assert accuracy > 0.95
+    for settings in (
+        ForestSettings(),
+        ForestSettings(engine="sklearn"),
+        ForestSettings(is_out_of_bag=True, is_calibrated=True),
+    ):
+        found, _ = predict_from_scribbles(
+            image,
+            scribbles,
+            bank=gabor_bank(),
+            n_classes=N_CLASSES,
+            settings=settings,
+            rng=np.random.default_rng(0),
+        )
+        assert found.classes.tolist() == [0, 1, 3]
+        assert found.n_classes == N_CLASSES
+        np.testing.assert_allclose(found.probs.sum(axis=0), 1, atol=1e-5)
+        accuracy = (found.classes[found.probs.argmax(axis=0)] == labels).mean()
+        assert accuracy > 0.95
 
 
-def test_the_forest_is_that_of_scikit_learn():
-    """With all filters kept there is one forest: scikit-learn's, on the same features."""
-    image, _, scribbles = draw_image(4)
-    bank = gabor_bank()
-    rng = np.random.default_rng(5)
-    seed = int(rng.integers(2**31, size=2)[1])
-    found = predict_from_scribbles(
-        image,
-        scribbles,
-        bank=bank,
-        n_classes=N_CLASSES,
-        n_trees=7,
-        n_features=160,
-        rng=np.random.default_rng(5),
+def noisy_samples(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(8, n) features and 3 classes that depend on some of them, not without doubt."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(8, n)).astype(np.float32)
+    features[7] = 0.5  # constant
+    features[6] = np.round(features[6])  # few values
+    score = features[0] + features[1] * features[2] + rng.normal(scale=0.5, size=n)
+    return features, np.digitize(score, [-0.5, 0.7])
+
+
+@pytest.mark.parametrize("options", [{}, {"max_depth": 4}, {"max_leaf_nodes": 9}])
+@pytest.mark.parametrize("n_pixels", [1, 63, 64, 200])
+def test_prediction_is_that_of_scikit_learn(options, n_pixels):
+    """Pure leaves and mixed ones, whole blocks of pixels and parts."""
+    features, labels = noisy_samples(400, 0)
+    fitted = RandomForestClassifier(9, random_state=1, **options).fit(features.T, labels)
+    forest = from_scikit_learn(fitted, 3)
+    asked = np.concatenate([noisy_samples(n_pixels, 2)[0], features], axis=1)[:, :n_pixels]
+    np.testing.assert_allclose(forest.predict(asked), fitted.predict_proba(asked.T).T, atol=1e-6)
+
+
+def test_prediction_keeps_values_at_a_threshold_on_its_left():
+    values = np.array([[0, 1, 2, 3]], np.float32)
+    fitted = RandomForestClassifier(1, bootstrap=False).fit(values.T, [0, 0, 1, 1])
+    asked = np.array([[1.5, np.nextafter(np.float32(1.5), np.float32(2))]], np.float32)
+    found = from_scikit_learn(fitted, 2).predict(asked)
+    np.testing.assert_array_equal(found.argmax(axis=0), [0, 1])
+
+
+def test_a_class_that_a_forest_has_not_seen_has_probability_0():
+    features, labels = noisy_samples(50, 3)
+    fitted = RandomForestClassifier(5, random_state=0).fit(features.T, labels)
+    found = from_scikit_learn(fitted, 5).predict(features)
+    assert found.shape == (5, 50)
+    assert (found[3:] == 0).all()
+
+
+def test_trees_grown_on_bins_fit_their_samples():
+    features, labels = noisy_samples(200, 4)
+    samples = binned(features, labels, 3)
+    growth = grow(samples, n_trees=40, rng=np.random.default_rng(0))
+    assert (growth.forest.predict(features).argmax(axis=0) == labels).all()
+    assert growth.importances.sum() == pytest.approx(1)
+    assert growth.importances[7] == 0
+    assert set(np.argsort(-growth.importances)[:3]) == {0, 1, 2}
+
+
+def test_bins_keep_the_order_and_part_few_values_one_by_one():
+    features, labels = noisy_samples(2000, 5)
+    samples = binned(features, labels, 3)
+    for values, codes in zip(features, samples.codes, strict=True):
+        assert (np.diff(codes[np.argsort(values, kind="stable")].astype(int)) >= 0).all()
+    assert len(np.unique(samples.codes[6])) == len(np.unique(features[6]))
+    counts = np.bincount(samples.codes[0], minlength=256)
+    assert counts.max() <= 2 * 2000 / 256 + 1
+    few = binned(features[:, :200], labels[:200], 3)
+    assert len(np.unique(few.codes[0])) == 200
+
+
+def test_the_first_split_is_the_best_one():
+    """With one feature and no chance of another, the root is found by hand."""
+    rng = np.random.default_rng(0)
+    values = rng.permutation(300).astype(np.float32)[None]
+    labels = (values[0] > 180).astype(int)
+    forest = grow(binned(values, labels, 2), n_trees=20, rng=rng).forest
+    thresholds = forest.thresholds[forest.roots]
+    assert (np.abs(thresholds - 180.5) <= 8).all()  # half way between values that were drawn
+    assert forest.depth == 1
+
+
+def test_the_same_seed_grows_the_same_forest():
+    samples = binned(*noisy_samples(300, 6), 3)
+    first, second, other = (
+        grow(samples, n_trees=5, rng=np.random.default_rng(seed)).forest for seed in (1, 1, 2)
     )
-    rows, columns = np.nonzero(scribbles != 255)
-    responses = Responses(image, bank)
-    forest = RandomForestClassifier(7, random_state=seed)
-    forest.fit(responses.at(rows, columns), scribbles[rows, columns])
-    features = responses.of_rows(0, len(image)).reshape(160, -1).T
-    expected = forest.predict_proba(features).T.reshape(found.probs.shape)
-    np.testing.assert_allclose(found.probs, expected, atol=1e-6)
+    np.testing.assert_array_equal(first.thresholds, second.thresholds)
+    assert (
+        len(first.thresholds) != len(other.thresholds)
+        or (first.thresholds != other.thresholds).any()
+    )
+
+
+def test_samples_that_nothing_tells_apart_make_a_mixed_leaf():
+    features = np.zeros((2, 60), np.float32)
+    labels = np.arange(60) % 3 // 2  # two thirds are 0
+    growth = grow(binned(features, labels, 2), n_trees=200, rng=np.random.default_rng(0))
+    np.testing.assert_allclose(
+        growth.forest.predict(features[:, :1])[:, 0], [2 / 3, 1 / 3], atol=0.03
+    )
+    assert growth.importances.sum() == 0
+
+
+@pytest.mark.parametrize("engine", [grow, grow_with_scikit_learn])
+def test_out_of_bag_is_as_good_as_unseen_samples(engine):
+    features, labels = noisy_samples(1500, 7)
+    unseen, their_labels = noisy_samples(3000, 8)
+    samples = binned(features, labels, 3)
+    growth = engine(samples, n_trees=60, rng=np.random.default_rng(0))
+    out_of_bag = growth.out_of_bag(samples)
+    np.testing.assert_allclose(out_of_bag.sum(axis=0), 1, atol=1e-5)
+    inside = (out_of_bag.argmax(axis=0) == labels).mean()
+    outside = (growth.forest.predict(unseen).argmax(axis=0) == their_labels).mean()
+    assert abs(inside - outside) < 0.03
+    assert inside < 0.9
+
+
+def test_the_compiled_forest_is_as_good_as_scikit_learns():
+    features, labels = noisy_samples(1500, 9)
+    unseen, their_labels = noisy_samples(5000, 10)
+    samples = binned(features, labels, 3)
+    accuracies = [
+        np.mean(
+            [
+                (
+                    engine(samples, n_trees=50, rng=np.random.default_rng(seed))
+                    .forest.predict(unseen)
+                    .argmax(axis=0)
+                    == their_labels
+                ).mean()
+                for seed in range(3)
+            ]
+        )
+        for engine in (grow, grow_with_scikit_learn)
+    ]
+    assert abs(accuracies[0] - accuracies[1]) < 0.01
+
+
+def test_folds_hold_strokes_and_every_class():
+    scribbles = np.full((40, 50), 255, np.uint8)
+    scribbles[5, 3:40] = scribbles[30:33, 10:30] = 0
+    scribbles[10:25, 20] = scribbles[12, 30:48] = 2
+    pixels = scribbled_pixels(np.zeros((40, 50, 3), np.uint8), scribbles, 3)
+    folds = stroke_folds(pixels, 2)
+    for k in range(2):
+        counts = np.bincount(folds[pixels.labels == k], minlength=2)
+        assert abs(counts[0] - counts[1]) <= 1
+    plane = np.full(pixels.shape, -1)
+    plane[pixels.rows, pixels.columns] = folds
+    beside = (plane[:, 1:] >= 0) & (plane[:, :-1] >= 0)
+    parted = (plane[:, 1:] != plane[:, :-1]) & beside
+    assert parted.sum() < 0.1 * beside.sum()
+
+
+def test_temperature_is_found_again():
+    """Labels drawn from probabilities that were then made three times too sure."""
+    rng = np.random.default_rng(0)
+    honest = rng.dirichlet(np.ones(3), size=20000).T.astype(np.float32)
+    labels = (rng.random(20000) > np.cumsum(honest, axis=0)).sum(axis=0).clip(0, 2)
+    too_sure = tempered(honest, 1 / 3, 0)
+    assert best_temperature(too_sure, labels, 1e-9) == pytest.approx(3, rel=0.1)
+    np.testing.assert_allclose(tempered(too_sure, 3, 0), honest, atol=1e-4)
 
 
 def test_one_scribbled_class_is_the_answer():
     image, _, scribbles = draw_image(0)
     scribbles[scribbles != 255] = 3
-    found = predict_from_scribbles(
+    found, _ = predict_from_scribbles(
         image, scribbles, bank=gabor_bank(), n_classes=4, rng=np.random.default_rng(0)
     )
     assert found.classes.tolist() == [3]

@@ -16,7 +16,6 @@ from wsstools.core.maps import ProbabilityMap
 from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError, UsageError
 from wsstools.io import atomic, labelfile, mapfile
-from wsstools.io.bankfile import read_bank
 from wsstools.io.imagefile import decode_image, encode_image
 from wsstools.io.scorefile import read_scores
 from wsstools.io.sources import Source, parse_shard
@@ -236,25 +235,6 @@ def test_files_have_the_usual_mode(tmp_path):
     umask = os.umask(0)
     os.umask(umask)
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o666 & ~umask
-
-
-def test_banks_from_files(tmp_path):
-    torch = pytest.importorskip("torch")
-    rng = np.random.default_rng(0)
-    large = rng.normal(size=(96, 3, 11, 11)).astype(np.float32)
-    np.savez(tmp_path / "alexnet.npz", **{"conv1.bias": np.zeros(96), "conv1.weight": large})
-    bank, _ = read_bank(tmp_path / "alexnet.npz", order="BGR")
-    assert (len(bank), bank.name, bank.layers[0].stride) == (96, "alexnet", 4)
-    np.testing.assert_array_equal(bank.layers[0].weights, large[:, ::-1])
-    small = torch.arange(64.0 * 27).reshape(64, 3, 3, 3)
-    torch.save({"features.0.weight": small}, tmp_path / "vgg.pth")
-    bank, _ = read_bank(tmp_path / "vgg.pth")
-    assert (len(bank), bank.layers[0].stride) == (64, 1)
-    np.savez(tmp_path / "none.npz", x=np.zeros((3, 3)))
-    (tmp_path / "bad.pth").write_bytes(b"bad")
-    for name in ("none.npz", "bad.pth"):
-        with pytest.raises(DataError, match=name):
-            read_bank(tmp_path / name)
 
 
 def test_given_scores(tmp_path):

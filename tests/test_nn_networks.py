@@ -1,43 +1,26 @@
 """Networks: shapes, sizes, registration of logits and pixels, parameter groups, weights."""
 
-import hashlib
 from dataclasses import replace
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from wsstools.errors import DataError
 from wsstools.nn.atrous import DilatedDepthwise
 from wsstools.nn.backbones import MobileNetV2, ResNet
-from wsstools.nn.banks import torchvision_bank
-from wsstools.nn.initial import imagenet_state, load_initial, read_state
+from wsstools.nn.initial import load_initial, read_state
 from wsstools.nn.networks import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
     build,
     freeze_batch_norm,
     parameter_groups,
     upsample,
 )
-from wsstools.nn.pretrained import PRETRAINED, Pretrained
 from wsstools.nn.schedules import SCHEDULES
 from wsstools.nn.torchvision_compat import import_torchvision
 
 
 def n_parameters(module):
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-@pytest.fixture
-def no_network(monkeypatch, tmp_path):
-    """Torch with an empty cache and no way out."""
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
-
-    def refuse(*args, **kwargs):
-        raise OSError("no route to host")
-
-    monkeypatch.setattr(torch.hub, "download_url_to_file", refuse)
 
 
 @pytest.mark.parametrize(
@@ -164,42 +147,3 @@ def test_read_state_refuses_what_is_none():
     for data in (b"", b"no state", b"PK\x03\x04"):
         with pytest.raises(DataError, match="neither a wsstools model nor a torch state dict"):
             read_state(data)
-
-
-def test_weights_are_found_in_the_folder_and_checked(no_network, monkeypatch, tmp_path):
-    state = {
-        "features.0.weight": torch.randn(64, 3, 11, 11),
-        "features.0.bias": torch.randn(64),
-    }
-    torch.save(state, tmp_path / "new.pth")
-    digest = hashlib.sha256((tmp_path / "new.pth").read_bytes()).hexdigest()
-    weights = Pretrained("alexnet", f"alexnet-{digest[:8]}.pth")
-    monkeypatch.setitem(PRETRAINED, "alexnet", weights)
-    (tmp_path / "new.pth").rename(tmp_path / weights.file)
-
-    (layer,) = torchvision_bank("alexnet", str(tmp_path)).layers
-    assert (len(layer), layer.stride) == (64, 4)
-    image = torch.randint(0, 256, (1, 3, 11, 11)).float()
-    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
-    expected = F.conv2d((image / 255 - mean) / std, *state.values())
-    found = F.conv2d(image, torch.tensor(layer.weights), torch.tensor(layer.biases))
-    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-4)
-
-    with (tmp_path / weights.file).open("ab") as file:
-        file.write(b"x")
-    with pytest.raises(DataError, match=f"expected {digest[:8]}; the file is damaged"):
-        torchvision_bank("alexnet", str(tmp_path))
-
-
-def test_missing_weights_say_what_to_do(no_network, tmp_path):
-    with pytest.raises(DataError, match=r"resnet50-0676ba61\.pth .*no route.*--init random"):
-        imagenet_state("pspnet-resnet50", str(tmp_path))
-    with pytest.raises(ValueError, match="'lenet'; there are vgg16, alexnet"):
-        torchvision_bank("lenet")
-
-
-def test_names_of_files_are_torchvisions():
-    models = import_torchvision().models
-    for name, weights in PRETRAINED.items():
-        assert weights.url == models.get_model_weights(name).IMAGENET1K_V1.url
-        assert len(weights.digest) == 8

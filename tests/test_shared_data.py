@@ -70,12 +70,12 @@ def test_the_papers_160_filters_from_files(wss, camvid, shared, tmp_path):
     outcome = wss(
         "rf-predict", data / "images", data / "scribbles", "--ids", ids, "--shard", "1/6",
         "--filters", weights / "vgg16_hed_first_blocks.npz",
-        "--filters", weights / "caffenet_conv1_bgr.npz", "--filter-order", "BGR",
+        "--filters", weights / "caffenet_conv1_bgr.npz", "--filter-input", "caffe",
         "-o", tmp_path / "local",
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
     meta = mapfile.read_meta(outcome.paths[0])
-    assert meta["options"]["filters"] == "vgg16_hed_first_blocks+caffenet_conv1_bgr"
+    assert meta["options"]["filters"] == ("vgg16_hed_first_blocks:caffe+caffenet_conv1_bgr:caffe")
     assert [entry["role"] for entry in meta["inputs"]] == [
         "image", "scribbles", "filters", "filters",
     ]  # fmt: skip

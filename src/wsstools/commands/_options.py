@@ -42,7 +42,7 @@ WeightsDir = Annotated[
         "--weights-dir",
         metavar="DIR",
         envvar="WSS_WEIGHTS",
-        help="Folder to look into for torchvision's weights before downloading them.",
+        help="Folder to look into for published weights before downloading them.",
     ),
 ]
 Seed = Annotated[

@@ -26,6 +26,28 @@ def rf_predict(
         int,
         typer.Option("--features", metavar="N", min=1, help="Filters that the ranking keeps."),
     ] = 100,
+    engine: Annotated[
+        str,
+        typer.Option(
+            "--engine",
+            metavar="compiled|sklearn",
+            help="What grows the trees: wsstools itself, or scikit-learn (the reference, slower).",
+        ),
+    ] = "compiled",
+    out_of_bag: Annotated[
+        bool,
+        typer.Option(
+            "--out-of-bag",
+            help="Scribbled pixels are predicted by the trees that were grown without them.",
+        ),
+    ] = False,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate",
+            help="Temper the probabilities: as sure as predictions of held-out strokes are right.",
+        ),
+    ] = False,
     n_classes: NClasses = None,
     seed: Seed = 0,
 ) -> None:
@@ -39,26 +61,29 @@ def rf_predict(
     Example:
       wss rf-predict images/ scribbles/ -o local/
     """
+    from wsstools.core.forest import ENGINES, ForestSettings
+    from wsstools.errors import UsageError
     from wsstools.io import imagefile, labelfile
     from wsstools.io.joined import Input
     from wsstools.io.steps import Step, run_step
 
     count = class_count(n_classes, scribbles)
     bank, shared = learned.bank()
+    if engine not in ENGINES:
+        raise UsageError(f"--engine {engine}: expected {' or '.join(ENGINES)}")
+    settings = ForestSettings(trees, features, engine, out_of_bag, calibrate)
     step = Step(
         "rf-predict",
         "prob",
-        partial(
-            _compute,
-            bank=bank,
-            n_classes=count,
-            n_trees=trees,
-            n_features=features,
-        ),
+        partial(_compute, bank=bank, n_classes=count, settings=settings),
         options={
             "filters": bank.name,
+            **learned.record(),
             "trees": trees,
             "features": features,
+            "engine": engine,
+            "out_of_bag": out_of_bag,
+            "calibrate": calibrate,
             "n_classes": count,
             "seed": seed,
         },
@@ -85,4 +110,4 @@ def _compute(image: Any, scribbles: Any, *, rng: Any, **options: Any) -> Any:
     from wsstools.core.forest import predict_from_scribbles
     from wsstools.io.steps import Computed
 
-    return Computed(predict_from_scribbles(image, scribbles, rng=rng, **options))
+    return Computed(*predict_from_scribbles(image, scribbles, rng=rng, **options))

@@ -1,4 +1,4 @@
-"""`wss show`: a contact sheet of images and what was made of them."""
+"""`wss show`: a contact sheet of images and what was made of them, or of filters."""
 
 from __future__ import annotations
 
@@ -8,25 +8,48 @@ from typing import Annotated, Any, List, Optional
 
 import typer
 
-from wsstools.commands._options import SelectOptions
+from wsstools.commands._features import FilterInput
+from wsstools.commands._options import SelectOptions, WeightsDir
+
+IMAGE_WIDTH = 208
 
 
 def show(
-    images: Annotated[str, typer.Argument(metavar="IMAGES", help="Images: a folder or a file.")],
-    columns: Annotated[
-        List[str],
-        typer.Argument(
-            metavar="NAME=DIR...", help="Further columns: folders of scribbles, labels or maps."
-        ),
-    ],
-    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="PNG file to write.")],
     select: SelectOptions,
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="PNG file to write.")],
+    images: Annotated[
+        Optional[str], typer.Argument(metavar="IMAGES", help="Images: a folder or a file.")
+    ] = None,
+    columns: Annotated[
+        Optional[List[str]],
+        typer.Argument(
+            metavar="NAME=DIR", help="Further columns: folders of scribbles, labels or maps."
+        ),
+    ] = None,
+    filters: Annotated[
+        Optional[List[str]],
+        typer.Option(
+            "--filters",
+            metavar="BANK",
+            help="Instead of images draw the filters of these banks, which are named as for "
+            "wss rf-predict: gabor, vgg16, paper, a file. Give it again for more.",
+        ),
+    ] = None,
+    filter_input: FilterInput = None,
+    weights_dir: WeightsDir = None,
     rows: Annotated[
         int, typer.Option("--rows", metavar="N", min=1, help="Most images to show.")
     ] = 8,
     cell_width: Annotated[
-        int, typer.Option("--cell-width", metavar="PIXELS", min=32, help="Width of a picture.")
-    ] = 208,
+        Optional[int],
+        typer.Option(
+            "--cell-width",
+            metavar="PIXELS",
+            min=32,
+            help="Width of a picture. Default: 208, of a filter 68.",
+            show_default=False,
+        ),
+    ] = None,
     classes: Annotated[
         Optional[str],
         typer.Option(
@@ -36,20 +59,64 @@ def show(
         ),
     ] = None,
 ) -> None:
-    """Draw a contact sheet: a row per image, a column per folder.
+    """Draw a contact sheet: a row per image, a column per folder; or the filters of banks.
 
     Scribbles are drawn over the pale image, labels as colours over it; in maps the colours of the
     classes mix by their probabilities. The first images that every folder holds are shown.
 
+    In pictures of filters grey is no weight, and the colour of a pixel is its weights on red,
+    green and blue, each filter scaled by its largest.
+
     \b
     Example:
       wss show images/ scribbles=scribbles/ local=local/ labels=labels/ -o sheet.png
+      wss show --filters gabor -o bank.png
     """
+    from wsstools.errors import UsageError
+    from wsstools.io.atomic import write_whole
+    from wsstools.io.imagefile import encode_image
+
+    if filters:
+        if images is not None:
+            raise UsageError("either IMAGES and columns, or --filters; not both")
+        sheet, what = _filter_sheet(filters, filter_input or [], weights_dir, cell_width)
+    elif images is None or not columns:
+        raise UsageError("expected IMAGES and at least one NAME=DIR, or --filters BANK")
+    elif filter_input:
+        raise UsageError("--filter-input goes with --filters")
+    else:
+        sheet, what = _image_sheet(images, columns, select, rows, cell_width, classes)
+    write_whole(Path(out), encode_image(sheet))
+    print(f"wss show: {what}, written to {out}", file=sys.stderr)
+    if not sys.stdout.isatty():
+        print(out)
+
+
+def _filter_sheet(
+    names: list[str], inputs: list[str], weights_dir: str | None, cell_width: int | None
+) -> tuple[Any, str]:
+    """The sheet of some banks, and what it shows."""
+    from wsstools.commands._banks import chosen_banks
+    from wsstools.view.filters import FILTER_WIDTH, filter_sheet
+
+    banks, _ = chosen_banks(names, inputs, weights_dir)
+    sheet = filter_sheet(banks, cell_width=cell_width or FILTER_WIDTH)
+    return sheet, f"{sum(len(bank) for bank in banks)} filters"
+
+
+def _image_sheet(
+    images: str,
+    columns: list[str],
+    select: SelectOptions,
+    rows: int,
+    cell_width: int | None,
+    classes: str | None,
+) -> tuple[Any, str]:
+    """The sheet of some images, and what it shows."""
     from wsstools.core.labels import class_name
     from wsstools.core.palette import voc_palette
     from wsstools.errors import DataError
     from wsstools.io import imagefile, labelfile
-    from wsstools.io.atomic import write_whole
     from wsstools.view.sheet import contact_sheet
 
     source = select.source(images, imagefile.SUFFIXES, "image")
@@ -83,12 +150,9 @@ def show(
         titles=["image", *sources],
         captions=stems,
         legend=legend,
-        cell_width=cell_width,
+        cell_width=cell_width or IMAGE_WIDTH,
     )
-    write_whole(Path(out), imagefile.encode_image(sheet))
-    print(f"wss show: {len(stems)} images, written to {out}", file=sys.stderr)
-    if not sys.stdout.isatty():
-        print(out)
+    return sheet, f"{len(stems)} images"
 
 
 def _columns(columns: list[str], select: SelectOptions) -> dict[str, Any]:

@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.bank import FilterBank, Responses
-from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.bank import FilterBank
+from wsstools.core.calibration import best_temperature, tempered
+from wsstools.core.growing import Growth, binned, grow, grow_with_scikit_learn
 from wsstools.core.maps import ProbabilityMap
-from wsstools.errors import SkippedImage
+from wsstools.core.responses import Responses
+from wsstools.core.scribbled import scribbled_pixels, stroke_folds
 
+ENGINES = {"compiled": grow, "sklearn": grow_with_scikit_learn}
+"""What grows the trees; all of them are walked by the same compiled code."""
 _PIXELS_AT_ONCE = 32768
+_LEAST_ROWS = 16
+_N_FOLDS = 4
+
+
+@dataclass(frozen=True)
+class ForestSettings:
+    """How a local forest is trained.
+
+    Attributes
+    ----------
+    n_trees : int
+        Trees of each forest; more is smoother and slower.
+    n_features : int
+        Responses that are kept, at most; with as many as the bank has, there is no ranking.
+    engine : str
+        A key of ENGINES.
+    is_out_of_bag : bool
+        A scribbled pixel takes its probabilities from the trees that did not see it.
+    is_calibrated : bool
+        The probabilities are tempered as strokes that were held out ask for.
+    """
+
+    n_trees: int = 50
+    n_features: int = 100
+    engine: str = "compiled"
+    is_out_of_bag: bool = False
+    is_calibrated: bool = False
 
 
 def predict_from_scribbles(
@@ -21,13 +52,12 @@ def predict_from_scribbles(
     *,
     bank: FilterBank,
     n_classes: int,
-    n_trees: int = 50,
-    n_features: int = 100,
+    settings: ForestSettings = ForestSettings(),
     rng: np.random.Generator,
-) -> ProbabilityMap:
+) -> tuple[ProbabilityMap, dict[str, float]]:
     """Class probabilities of all pixels from a random forest on the scribbled ones.
 
-    A first forest ranks the filters by Gini importance, a second one is trained on the best.
+    A first forest ranks the responses by Gini importance, a second one is trained on the best.
 
     Parameters
     ----------
@@ -39,10 +69,8 @@ def predict_from_scribbles(
         The filters whose responses are the features.
     n_classes : int
         Number of classes of the label space.
-    n_trees : int
-        Trees of each forest; more is smoother and slower.
-    n_features : int
-        Filters that are kept, at most; with as many as the bank has, there is no first forest.
+    settings : ForestSettings
+        How the forest is trained.
     rng : numpy.random.Generator
         Draws the seeds of the forests.
 
@@ -50,6 +78,8 @@ def predict_from_scribbles(
     -------
     ProbabilityMap
         Over the classes scribbled in this image only. With a single one, its probability is 1.
+    dict
+        Numbers for the record: `temperature` if calibrated.
 
     Raises
     ------
@@ -63,44 +93,47 @@ def predict_from_scribbles(
     L. Breiman, Random Forests, Machine Learning 45(1), 2001. C. Mayer, R. Timofte, G. Paul,
     arXiv:1808.01625 (local annotator model: 160 first-layer features, the best 100, 50 trees).
     """
-    if image.shape[:2] != scribbles.shape:
-        raise ValueError(f"image has shape {image.shape[:2]}, scribbles {scribbles.shape} (H, W)")
-    rows, columns = np.nonzero(scribbles != IGNORE_LABEL)
-    if not len(rows):
-        raise SkippedImage("no scribble in it")
-    labels = scribbles[rows, columns]
-    classes = np.unique(labels).astype(np.int64)
-    if classes[-1] >= n_classes:
-        raise ValueError(
-            f"scribbles hold class {classes[-1]}, expected 0..{n_classes - 1} or 255 (unlabelled)"
-        )
-    if len(classes) == 1:
-        return ProbabilityMap(np.ones((1, *scribbles.shape), np.float32), classes, n_classes)
-    seeds = rng.integers(2**31, size=2)
-    if n_features < len(bank):
-        ranking = _fitted(Responses(image, bank).at(rows, columns), labels, n_trees, seeds[0])
-        order = np.argsort(-ranking.feature_importances_, kind="stable")
-        bank = bank.subset(np.sort(order[:n_features]))
+    pixels = scribbled_pixels(image, scribbles, n_classes)
+    if len(pixels.classes) == 1:
+        probs = np.ones((1, *pixels.shape), np.float32)
+        return ProbabilityMap(probs, pixels.classes, n_classes), {}
+    train = ENGINES[settings.engine]
+    rngs = rng.spawn(3)
     responses = Responses(image, bank)
-    forest = _fitted(responses.at(rows, columns), labels, n_trees, seeds[1])
-    return ProbabilityMap(_predicted(forest, responses), classes, n_classes)
+    samples = binned(
+        responses.at(pixels.rows, pixels.columns).T, pixels.labels, len(pixels.classes)
+    )
+    if settings.n_features < len(bank):
+        importances = train(samples, n_trees=settings.n_trees, rng=rngs[0]).importances
+        order = np.argsort(-importances, kind="stable")
+        chosen = np.sort(order[: settings.n_features])
+        responses, samples = responses.subset(chosen), samples.subset(chosen)
+    growth = train(samples, n_trees=settings.n_trees, rng=rngs[1])
+    probs = _predicted(growth, responses)
+    if settings.is_out_of_bag:
+        probs[:, pixels.rows, pixels.columns] = growth.out_of_bag(samples)
+    numbers = {}
+    if settings.is_calibrated:
+        floor = 0.5 / settings.n_trees
+        held_out = np.empty((len(pixels.classes), len(pixels.labels)), np.float32)
+        folds = stroke_folds(pixels, _N_FOLDS)
+        for fold, fold_rng in enumerate(rngs[2].spawn(_N_FOLDS)):
+            kept, left_out = samples.split(folds == fold)
+            fitted = train(kept, n_trees=settings.n_trees, rng=fold_rng)
+            held_out[:, folds == fold] = fitted.forest.predict(left_out.values)
+        numbers["temperature"] = best_temperature(held_out, pixels.labels, floor)
+        probs = tempered(probs, numbers["temperature"], floor)
+    return ProbabilityMap(probs, pixels.classes, n_classes), numbers
 
 
-def _fitted(features: NDArray[np.float32], labels: NDArray, n_trees: int, seed: int) -> Any:
-    from sklearn.ensemble import RandomForestClassifier
-
-    forest = RandomForestClassifier(n_trees, criterion="gini", random_state=int(seed), n_jobs=1)
-    return forest.fit(features, labels)
-
-
-def _predicted(forest: Any, responses: Responses) -> NDArray[np.float32]:
+def _predicted(growth: Growth, responses: Responses) -> NDArray[np.float32]:
     """(K, H, W) probabilities, a band of rows at a time so that memory stays bounded."""
     height, width = responses.height, responses.width
-    probs = np.empty((forest.n_classes_, height, width), np.float32)
-    n_rows = max(1, _PIXELS_AT_ONCE // width)
+    probs = np.empty((growth.forest.n_classes, height, width), np.float32)
+    n_rows = max(_LEAST_ROWS, _PIXELS_AT_ONCE // width)
     for first in range(0, height, n_rows):
         last = min(first + n_rows, height)
         features = responses.of_rows(first, last).reshape(responses.n_filters, -1)
-        found = forest.predict_proba(np.ascontiguousarray(features.T))
-        probs[:, first:last] = found.T.reshape(-1, last - first, width)
+        found = growth.forest.predict(features)
+        probs[:, first:last] = found.reshape(-1, last - first, width)
     return probs

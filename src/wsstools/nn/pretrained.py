@@ -1,9 +1,12 @@
-"""ImageNet weights of torchvision: which files they are, where they lie, how they are checked."""
+"""Published ImageNet weights: which files they are, where they lie, how they are checked.
+
+Standard library only, so that a list of them is instant.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import http.client
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +15,13 @@ from typing import TYPE_CHECKING
 from wsstools.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
-FILTER_BANKS = ("vgg16", "alexnet")
-"""Networks of which only the first layer is used."""
-_SITE = "https://download.pytorch.org/models/"
+_TORCHVISION = "https://download.pytorch.org/models/"
+_ONNX_ZOO = "https://huggingface.co/onnxmodelzoo/"
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -26,45 +31,116 @@ class Pretrained:
     Attributes
     ----------
     name : str
-        Of the network, as torchvision calls it.
+        What the commands call it.
+    purpose : str
+        The options that it serves.
     file : str
-        File name; the hexadecimal digits after its last dash begin the file's SHA-256.
+        File name.
+    site : str
+        What stands before the file name in its address.
+    sha256 : str
+        Of the file, in hexadecimal digits.
+    megabytes : float
+        Size in units of 2**20 bytes.
+    filter_input : str
+        What the network takes, for one that only serves as a filter bank; empty for a backbone.
     """
 
     name: str
+    purpose: str
     file: str
+    site: str
+    sha256: str
+    megabytes: float
+    filter_input: str = ""
 
     @property
     def url(self) -> str:
         """Where the file is published."""
-        return _SITE + self.file
+        return self.site + self.file
 
     @property
     def alternative(self) -> str:
         """The option that does without the file."""
-        return "--filters gabor" if self.name in FILTER_BANKS else "--init random"
-
-    @property
-    def digest(self) -> str:
-        """The first digits of the file's SHA-256."""
-        return Path(self.file).stem.rpartition("-")[2]
+        return "--filters gabor" if self.filter_input else "--init random"
 
 
-# torchvision's IMAGENET1K_V1 weights, the recipe that the papers started from.
+# The torchvision files are of the IMAGENET1K_V1 weights, the recipe that the papers started from.
+# Torchvision publishes their sizes, and in their names the first eight digits of the checksums;
+# the other digits are those that independent projects pin for them (of mobilenet_v2: computed
+# from the file). Of AlexNet with its 96 filters, Krizhevsky's own weights were never published in
+# an open format; this is the replica of the Caffe authors in the ONNX model zoo. Size and checksum
+# stand twice in the zoo's repository: in the Git LFS pointer bvlcalexnet-9.onnx and in
+# ONNX_HUB_MANIFEST.json. The files themselves moved to the organisation "onnxmodelzoo" in 2025.
 PRETRAINED: dict[str, Pretrained] = {
     weights.name: weights
     for weights in (
-        Pretrained("resnet101", "resnet101-63fe2227.pth"),
-        Pretrained("resnet50", "resnet50-0676ba61.pth"),
-        Pretrained("mobilenet_v2", "mobilenet_v2-b0353104.pth"),
-        Pretrained("vgg16", "vgg16-397923af.pth"),
-        Pretrained("alexnet", "alexnet-owt-7be5be79.pth"),
+        Pretrained(
+            "vgg16",
+            "--filters vgg16, paper: 64 filters of 3x3",
+            "vgg16-397923af.pth",
+            _TORCHVISION,
+            "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+            527.796,
+            "torchvision",
+        ),
+        Pretrained(
+            "alexnet-original",
+            "--filters alexnet-original, paper: 96 filters of 11x11",
+            "bvlcalexnet-9.onnx",
+            _ONNX_ZOO + "bvlcalexnet-9/resolve/main/",
+            "ef3c82dad5c512f969dbf701fe35c0b3feb1585687d541f765eb68730c0a8af7",
+            232.566,
+            "caffe",
+        ),
+        Pretrained(
+            "alexnet",
+            "--filters alexnet: 64 filters of 11x11",
+            "alexnet-owt-7be5be79.pth",
+            _TORCHVISION,
+            "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+            233.087,
+            "torchvision",
+        ),
+        Pretrained(
+            "resnet101",
+            "--arch deeplabv2-resnet101, pspnet-resnet101",
+            "resnet101-63fe2227.pth",
+            _TORCHVISION,
+            "63fe2227b86e8f1f2063f43a75c84d195911b6a0eace650907dd3dc62dd49a0a",
+            170.511,
+        ),
+        Pretrained(
+            "resnet50",
+            "--arch deeplabv2-resnet50, pspnet-resnet50",
+            "resnet50-0676ba61.pth",
+            _TORCHVISION,
+            "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
+            97.781,
+        ),
+        Pretrained(
+            "mobilenet_v2",
+            "--arch deeplabv2-mobilenetv2",
+            "mobilenet_v2-b0353104.pth",
+            _TORCHVISION,
+            "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889",
+            13.555,
+        ),
     )
 }
 
+TOGETHER = {"paper": ("vgg16", "alexnet-original")}
+"""Names for several files: `paper` is the 160 filters that the study behind wsstools used."""
+
+
+def torch_cache() -> Path:
+    """The folder in which torch keeps what it has downloaded, as torch.hub finds it."""
+    home = os.getenv("TORCH_HOME", os.path.join(os.getenv("XDG_CACHE_HOME", "~/.cache"), "torch"))
+    return Path(os.path.expanduser(home)) / "hub" / "checkpoints"
+
 
 def find_pretrained(name: str, folder: str | None = None) -> Path | None:
-    """Path of a network's weights in `folder` or else in torch's own cache; None if in neither.
+    """Path of a file of weights in `folder` or else in torch's own cache; None if in neither.
 
     Parameters
     ----------
@@ -73,17 +149,13 @@ def find_pretrained(name: str, folder: str | None = None) -> Path | None:
     folder : str or None
         A folder to look into first.
     """
-    import torch
-
-    folders = [Path(torch.hub.get_dir()) / "checkpoints"]
-    if folder is not None:
-        folders.insert(0, Path(folder))
+    folders = [torch_cache()] if folder is None else [Path(folder), torch_cache()]
     paths = (place / PRETRAINED[name].file for place in folders)
     return next((path for path in paths if path.is_file()), None)
 
 
 def check_pretrained(name: str, path: Path) -> None:
-    """Refuse a file whose SHA-256 is not that of its name.
+    """Refuse a file whose SHA-256 is not the published one.
 
     Raises
     ------
@@ -91,19 +163,78 @@ def check_pretrained(name: str, path: Path) -> None:
     """
     sha256 = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
+        while block := file.read(_BLOCK):
             sha256.update(block)
-    digest = sha256.hexdigest()
-    expected = PRETRAINED[name].digest
-    if not digest.startswith(expected):
+    expected = PRETRAINED[name].sha256
+    if sha256.hexdigest() != expected:
         raise DataError(
-            f"{path}: SHA-256 begins with {digest[: len(expected)]}, expected {expected}; "
-            "the file is damaged or not torchvision's"
+            f"{path}: SHA-256 is {sha256.hexdigest()[:12]}..., expected {expected[:12]}...; "
+            "the file is damaged or another; delete it, and wss weights fetch "
+            f"{name} brings the right one"
         )
 
 
-def load_pretrained(name: str, folder: str | None = None) -> dict[str, Tensor]:
-    """State dict of a network of torchvision's, downloaded into torch's cache where not at hand.
+def fetch_pretrained(
+    name: str,
+    folder: str | None = None,
+    *,
+    began: Callable[[str], None] = lambda text: None,
+    advance: Callable[[], None] = lambda: None,
+) -> Path:
+    """Path of a checked file of weights in `folder`, brought there if it is not there.
+
+    Parameters
+    ----------
+    name : str
+        A key of `PRETRAINED`.
+    folder : str or None
+        Where the file shall lie; None: in torch's cache. A right file in torch's cache is copied,
+        else it is downloaded. A wrong one in the folder is replaced.
+    began : callable
+        Told what is done, if anything is to be done.
+    advance : callable
+        Called after each 2**20 bytes.
+
+    Raises
+    ------
+    DataError
+        It cannot be downloaded, or what comes is wrong; nothing is left behind.
+    """
+    from wsstools.nn.download import copy_checked, download
+
+    weights = PRETRAINED[name]
+    target = (torch_cache() if folder is None else Path(folder)) / weights.file
+    cached = torch_cache() / weights.file
+    if _is_right(name, target):
+        return target
+    if cached != target and _is_right(name, cached):
+        began(f"copying {cached}")
+        with cached.open("rb") as file:
+            copy_checked(file, target, weights.sha256, advance)
+        return target
+    began(f"downloading {weights.url} ({weights.megabytes:.0f} MB)")
+    try:
+        download(weights.url, target, weights.sha256, advance)
+    except DataError as error:
+        raise DataError(
+            f"{error}; put {weights.file} into a folder and name it with --weights-dir, "
+            f"or do without: {weights.alternative} needs no weights"
+        ) from error
+    return target
+
+
+def _is_right(name: str, path: Path) -> bool:
+    try:
+        check_pretrained(name, path)
+    except (DataError, FileNotFoundError):
+        return False
+    return True
+
+
+def at_hand(name: str, folder: str | None = None) -> Path:
+    """Path of a checked file of weights, downloaded into torch's cache where not at hand.
+
+    A download is told of on standard error.
 
     Parameters
     ----------
@@ -117,29 +248,16 @@ def load_pretrained(name: str, folder: str | None = None) -> dict[str, Tensor]:
     DataError
         The file is damaged, or it is neither at hand nor can it be downloaded.
     """
-    import torch
-
     path = find_pretrained(name, folder)
     if path is None:
-        return _download(PRETRAINED[name])
+        return fetch_pretrained(name, began=lambda text: print(f"wss: {text}", file=sys.stderr))
     check_pretrained(name, path)
-    return dict(torch.load(path, map_location="cpu", weights_only=True))
+    return path
 
 
-def _download(weights: Pretrained) -> dict[str, Tensor]:
+def load_pretrained(name: str, folder: str | None = None) -> dict[str, Tensor]:
+    """State dict of a network of torchvision's; parameters and errors as of `at_hand`."""
     import torch
 
-    try:
-        return torch.hub.load_state_dict_from_url(
-            weights.url,
-            map_location="cpu",
-            progress=sys.stderr.isatty(),
-            check_hash=True,
-            weights_only=True,
-        )
-    except (OSError, RuntimeError, http.client.HTTPException) as error:
-        raise DataError(
-            f"cannot download the ImageNet weights {weights.url} ({error}); "
-            f"put {weights.file} into a folder and name it with --weights-dir, or do without: "
-            f"{weights.alternative} needs no weights"
-        ) from error
+    path = at_hand(name, folder)
+    return dict(torch.load(path, map_location="cpu", weights_only=True))

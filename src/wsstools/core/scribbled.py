@@ -1,0 +1,79 @@
+"""The scribbled pixels of one image, as a local model learns from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.labels import IGNORE_LABEL
+from wsstools.errors import SkippedImage
+
+
+@dataclass(frozen=True)
+class ScribbledPixels:
+    """The n pixels of an image that carry a class.
+
+    Attributes
+    ----------
+    rows, columns : (n,) int64
+        Where they are, in raster order.
+    labels : (n,) int64
+        Index of each one's class in `classes`.
+    classes : (K,) int64
+        Ids of the classes that occur, ascending.
+    shape : tuple of int
+        (H, W) of the image.
+    """
+
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    shape: tuple[int, int]
+
+
+def scribbled_pixels(
+    image: NDArray, scribbles: NDArray[np.uint8], n_classes: int
+) -> ScribbledPixels:
+    """The pixels of (H, W) `scribbles` that are not 255, checked against the image.
+
+    Raises
+    ------
+    SkippedImage
+        If nothing is scribbled.
+    ValueError
+        If the sizes differ or a scribble has a class outside 0..n_classes-1.
+    """
+    if image.shape[:2] != scribbles.shape:
+        raise ValueError(f"image has shape {image.shape[:2]}, scribbles {scribbles.shape} (H, W)")
+    rows, columns = np.nonzero(scribbles != IGNORE_LABEL)
+    if not len(rows):
+        raise SkippedImage("no scribble in it")
+    classes, labels = np.unique(scribbles[rows, columns], return_inverse=True)
+    if classes[-1] >= n_classes:
+        raise ValueError(
+            f"scribbles hold class {classes[-1]}, expected 0..{n_classes - 1} or 255 (unlabelled)"
+        )
+    return ScribbledPixels(rows, columns, labels, classes.astype(np.int64), scribbles.shape)
+
+
+def stroke_folds(pixels: ScribbledPixels, n_folds: int) -> NDArray[np.int64]:
+    """(n,) fold of each pixel, 0..n_folds-1, such that a fold holds strokes rather than pixels.
+
+    The pixels of a class, stroke after stroke (8-connected components), are cut into `n_folds`
+    runs of equal length: neighbours, which are alike, are seldom in two folds, and every fold
+    has every class that has at least `n_folds` pixels.
+    """
+    from scipy.ndimage import label
+
+    folds = np.empty(len(pixels.rows), np.int64)
+    for k in range(len(pixels.classes)):
+        here = np.nonzero(pixels.labels == k)[0]
+        mask = np.zeros(pixels.shape, bool)
+        mask[pixels.rows[here], pixels.columns[here]] = True
+        strokes = label(mask, structure=np.ones((3, 3)))[0][mask]  # raster order, as `here`
+        order = np.argsort(strokes, kind="stable")
+        folds[here[order]] = np.arange(len(here)) * n_folds // len(here)
+    return folds

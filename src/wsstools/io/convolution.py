@@ -1,0 +1,123 @@
+"""The first convolution among a network's layers, whatever the order of its axes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+N_PLANES = 3
+_FIRST = re.compile(r"(?:^|[/._])(?:conv1_1|conv1|block1_conv1|features[._]0)(?=[/._:]|$)")
+"""Names of the first layer in AlexNet, VGG, Keras and torchvision."""
+_BIAS_NAMES = (
+    (re.compile(r"weights(?=:\d+$|$)"), "biases"),
+    (re.compile(r"(?:weight|kernel)(?=:\d+$|$)"), "bias"),
+    (re.compile(r"_W(?=_\d+|:\d+|$)"), "_b"),
+    (re.compile(r"_w(?=_\d+|:\d+|$)"), "_b"),
+    (re.compile(r"/0$"), "/1"),  # Keras 3, and lists of weights and bias
+)
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """The weights of a convolution.
+
+    Attributes
+    ----------
+    name : str
+        As in the file.
+    weights : 4-D array
+        (F, planes, k, k) or (k, k, planes, F), the order of PyTorch and that of TensorFlow.
+    bias : (F,) array or None
+        None if it has none.
+    stride : int or None
+        None if the file does not say.
+    groups : int
+        1: every filter sees all planes.
+    """
+
+    name: str
+    weights: Any
+    bias: Any = None
+    stride: int | None = None
+    groups: int = 1
+
+
+def convolutions_in(arrays: Mapping[str, Any]) -> list[Convolution]:
+    """The convolutions among named arrays, in their order, each with the bias named after it."""
+    found = []
+    for name, array in arrays.items():
+        if len(array.shape) == 4:
+            biases = (arrays.get(pattern.sub(new, name, count=1)) for pattern, new in _BIAS_NAMES)
+            bias = next((b for b in biases if b is not None and len(b.shape) == 1), None)
+            found.append(Convolution(name, array, bias))
+    return found
+
+
+def first_convolution(found: Iterable[Convolution]) -> Convolution:
+    """The first convolution on three planes: by its name, or else by its place.
+
+    The order of the axes follows from their lengths: the two equal ones are the kernel (the
+    shorter two where both pairs are equal), and the planes stand before it or behind it.
+
+    Parameters
+    ----------
+    found : iterable of Convolution
+        In the order of the file.
+
+    Returns
+    -------
+    Convolution
+        Its weights are (F, 3, k, k) float32, k odd; its bias is (F,) float32 or None.
+
+    Raises
+    ------
+    ValueError
+        There is none on three planes, or it is grouped, or its kernel is not square and odd, or
+        it holds what is no finite number.
+    """
+    every = list(found)
+    candidates = [c for c in every if _layout(c.weights.shape)[1] == N_PLANES]
+    named = [c for c in candidates if _FIRST.search(c.name)]
+    if not candidates:
+        shown = ", ".join(f"{c.name} {tuple(c.weights.shape)}" for c in every[:_SHOWN])
+        raise ValueError(
+            f"no convolution on {N_PLANES} planes, of shape (F, 3, k, k) or (k, k, 3, F); "
+            f"it holds {shown or 'no convolution at all'}"
+        )
+    return _checked((named or candidates)[0])
+
+
+def _layout(shape: tuple[int, ...]) -> tuple[bool, int, tuple[int, int]]:
+    """Whether the kernel comes first, the number of planes, and the kernel's height and width."""
+    a, b, c, d = shape
+    layouts = [(False, b, (c, d)), (True, c, (a, b))]
+    square = [layout for layout in layouts if layout[2][0] == layout[2][1]]
+    if square:
+        return min(square, key=lambda layout: layout[2])
+    return next((layout for layout in layouts if layout[1] == N_PLANES), layouts[0])
+
+
+def _checked(chosen: Convolution) -> Convolution:
+    is_kernel_first, _, (height, width) = _layout(chosen.weights.shape)
+    what = f"{chosen.name} {tuple(chosen.weights.shape)}"
+    if chosen.groups != 1:
+        raise ValueError(f"{what} has {chosen.groups} groups, expected 1")
+    if height != width or height % 2 == 0:
+        raise ValueError(f"{what} has a kernel of {height}x{width}, expected square and odd")
+    weights = np.asarray(chosen.weights)
+    if weights.dtype.kind != "f":
+        raise ValueError(f"{what} is {weights.dtype}, expected floating-point weights")
+    if is_kernel_first:
+        weights = weights.transpose(3, 2, 0, 1)
+    weights = np.ascontiguousarray(weights, np.float32)
+    bias = None if chosen.bias is None else np.asarray(chosen.bias, np.float32).ravel()
+    if bias is not None and len(bias) != len(weights):
+        raise ValueError(f"{what} has {len(bias)} biases, expected {len(weights)}")
+    if not np.isfinite(weights).all() or (bias is not None and not np.isfinite(bias).all()):
+        raise ValueError(f"{what} is not finite")
+    return replace(chosen, weights=weights, bias=bias)

@@ -1,0 +1,486 @@
+"""First layers of networks as filter banks: forms of files, inputs of networks, names, pictures."""
+
+from __future__ import annotations
+
+import base64
+import pickle
+import struct
+import sys
+import zlib
+from dataclasses import replace
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from wsstools.commands._banks import chosen_banks, joined_bank
+from wsstools.core.bank import FilterBank, FilterLayer
+from wsstools.core.gabor import OPPONENT, gabor_bank
+from wsstools.errors import DataError, UsageError
+from wsstools.io import mapfile
+from wsstools.io.bankfile import read_bank, read_layer
+from wsstools.io.convolution import Convolution, first_convolution
+from wsstools.io.netinput import INPUTS
+from wsstools.io.networkfile import read_first_convolution
+from wsstools.nn.networks import IMAGENET_MEAN, IMAGENET_STD
+from wsstools.nn.pretrained import PRETRAINED
+from wsstools.view.filters import filter_pictures, filter_sheet
+
+# What numpy 1.16 on Python 2.7 saved: {'conv1': [weights (3, 3, 3, 2), (1, -2)], 'fc8': [...]},
+# the weights counting up in eighths.
+FROM_PYTHON_2 = """
+eNql0D1PwkAYB/BrAcXiC6Njt5aEEE0ciDHCZIyNQEya6ECglJKaIHDXg0iEhEFUEgcSHRwcGBwcHBgcHBwYHBwcGBwc/Qh+
+A/3zkhBcHHya3yW95+7f3l3F9N3EgUAq5ETJWo7JlHVZqcWVoKzkiowzo5Aqsqw1mN4y8o6Fecc2Shbe1UBQrsv/K6khmoXy
+UakaMovMCh2V8/zQYMyoSilmmcWCw1nZ5BIVRqukQnbUpaJGmrqQOd+jLlUTAuN2lldLlkTduhgPa0QT0PaomksXarFYbOcb
+NRy0CM+0knSmTmdV3ZUzw9SbpHOqLdiTWAmxmlsTz2yk5dbGab5h2sZ0GkGaLpM/imem8ucH+WLT9rV072SJpXtw6soqXUjS
+xekfWsIGfH34iHyw72O8bZOQBvSARAiRIQppaEAbOtCFHvThE76ARAnxgh+WQQYVViAMUdiGBOxDGmwowTE04BQu4BLacA03
+cAsduIN7eIAuPMITPEMPXuAV3qAP79FfV+WfuqrBkUgPV1U2eCb0A8xWqdc=
+"""
+# What onnx 1.23 saved: one Conv of stride 2, the same weights as (2, 3, 3, 3).
+FROM_ONNX = (
+    "c-ke<p-uxq6ouir(@i=ZL52w-Bt<j?K~^CN0w%>YRmcX_Y#@Ny5=!XStw10U6$k`k1p<MnKp+q+5C{?~5J)7FN8sP|"
+    "o_yxGbIpQ}25FjYe`>pKC9^WJl6V=fMSFwvGIq8;yf{BSJQ@ZabRl&w$MLTiZE97Vv}M%&7B#;erE-)|yGpeX&_|95"
+    "3QSRAh9CSv1*HreR?xx*HnD|(4))PQA163Nh8$P8#tkO8#U1WZ-~o?#!W7SV!7EC<;T<2C;VZ<8Mpqk?u9;6z<w27-"
+    "`DMFg#5=2vpoT^zX;>NisH)rAt^Na{Lp*H"
+)
+COUNTING = np.arange(54, dtype=np.float32) / 8
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def layer(rng):
+    """Weights (4, 3, 5, 5) and biases."""
+    return rng.normal(size=(4, 3, 5, 5)).astype(np.float32), rng.normal(size=4).astype(np.float32)
+
+
+def preprocessed(image, name):
+    """An RGB image, (3, H, W) in 0..255, as the network of that input takes it."""
+    if name in ("bgr", "caffe"):
+        image = image.flip(0)
+    if name == "caffe":
+        return image - torch.tensor([104.007, 116.669, 122.679])[:, None, None]
+    if name == "torchvision":
+        mean, std = (torch.tensor(v)[:, None, None] for v in (IMAGENET_MEAN, IMAGENET_STD))
+        return (image / 255 - mean) / std
+    return image
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_a_bank_on_rgb_responds_as_the_network_on_its_input(layer, tmp_path, name):
+    weights, biases = layer
+    np.savez(tmp_path / "net.npz", conv1_W=weights, conv1_b=biases)
+    image = torch.randint(0, 256, (3, 20, 24), generator=torch.Generator().manual_seed(0)).float()
+    bank, _ = read_bank(tmp_path / "net.npz", filter_input=name)
+    (found,) = bank.layers
+    assert found.weights.dtype == found.biases.dtype == np.float32
+    expected = F.conv2d(preprocessed(image, name)[None], *map(torch.tensor, layer))
+    responses = F.conv2d(image[None], torch.tensor(found.weights), torch.tensor(found.biases))
+    torch.testing.assert_close(responses, expected, rtol=1e-4, atol=1e-5 * expected.abs().max())
+    assert bank.name == ("net" if name == "rgb" else f"net:{name}")
+
+
+def test_torchvisions_input_is_that_of_the_training_code():
+    assert INPUTS["torchvision"].mean == IMAGENET_MEAN
+    assert INPUTS["torchvision"].std == IMAGENET_STD
+
+
+@pytest.mark.parametrize(
+    "form", ["npz", "npy", "pth", "nested pth", "caffemodel", "old caffemodel"]
+)
+def test_every_form_gives_the_same_layer(layer, tmp_path, form):
+    weights, biases = layer
+    hwio = weights.transpose(2, 3, 1, 0)
+    later = np.zeros((3, 3, 64, 64), np.float32)  # might be taken for three planes at the front
+    path = tmp_path / f"net.{form.split()[-1]}"
+    if form == "npz":
+        np.savez(path, conv1_2_W=later, conv1_1_W=hwio, conv1_1_b=biases, fc8_b=np.ones(4))
+    elif form == "npy":
+        np.save(path, {"conv2": [later, np.ones(64)], "conv1": [hwio, biases], "n": 3})
+    elif form == "pth":
+        state = {
+            "features.2.weight": later,
+            "features.0.weight": weights,
+            "features.0.bias": biases,
+        }
+        torch.save({k: torch.nn.Parameter(torch.tensor(v)) for k, v in state.items()}, path)
+    elif form == "nested pth":
+        state = {"bn1.bias": torch.ones(4), "conv1.weight": torch.tensor(weights)}
+        torch.save({"epoch": 3, "state_dict": state}, path)
+        biases = np.zeros(4)
+    else:
+        path.write_bytes(caffemodel(weights, biases, is_old=form.startswith("old")))
+    found = read_layer(path)
+    np.testing.assert_array_equal(found.weights, weights)
+    np.testing.assert_array_equal(found.biases, biases)
+    assert found.stride == (3 if "caffe" in form else 1)
+    assert not found.is_rectified
+
+
+def varint(value):
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def field(number, value):
+    """A field of a protocol buffer: an int, or bytes."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def caffemodel(weights, biases, *, is_old):
+    def blob(array):
+        shape = array.shape if array.ndim == 4 else (1, 1, 1, len(array))
+        if is_old:
+            head = b"".join(field(k + 1, n) for k, n in enumerate(shape))
+            data = b"".join(varint(5 << 3 | 5) + struct.pack("<f", v) for v in array.ravel())
+        else:
+            head = field(7, field(1, b"".join(map(varint, array.shape))))
+            data = field(5, array.tobytes())
+        return head + data
+
+    name, kind, blobs, options = (4, 5, 6, 10) if is_old else (1, 2, 7, 106)
+    convolution = field(options, field(1, len(weights)) + field(6, 3))
+    layers = [
+        field(name, b"data") + field(kind, 5 if is_old else b"Data"),
+        field(name, b"conv1")
+        + field(kind, 4 if is_old else b"Convolution")
+        + field(blobs, blob(weights))
+        + field(blobs, blob(biases))
+        + convolution,
+    ]
+    number = 2 if is_old else 100
+    return field(1, b"AlexNet") + b"".join(field(number, entry) for entry in layers)
+
+
+def test_a_pickle_of_python_2_is_read(tmp_path):
+    (tmp_path / "bvlc.npy").write_bytes(zlib.decompress(base64.b64decode(FROM_PYTHON_2)))
+    found = read_layer(tmp_path / "bvlc.npy")
+    np.testing.assert_array_equal(found.weights, COUNTING.reshape(3, 3, 3, 2).transpose(3, 2, 0, 1))
+    assert found.biases.tolist() == [1, -2]
+
+
+def test_arrays_in_other_orders_and_types_are_read(tmp_path):
+    weights = np.asfortranarray(COUNTING.reshape(3, 3, 3, 2).astype(">f8"))
+    for protocol in (2, 4):
+        with (tmp_path / "net.npy").open("wb") as file:
+            np.lib.format.write_array_header_1_0(
+                file, {"descr": "|O", "fortran_order": False, "shape": ()}
+            )
+            content = np.empty((), object)
+            content[()] = {b"conv1": {"weights": weights, "biases": np.arange(2.0)}}
+            pickle.dump(content, file, protocol=protocol)
+        found = read_layer(tmp_path / "net.npy")
+        np.testing.assert_array_equal(
+            found.weights, COUNTING.reshape(3, 3, 3, 2).transpose(3, 2, 0, 1)
+        )
+        assert found.biases.tolist() == [0, 1]
+
+
+class _Malicious:
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+def test_a_malicious_pickle_is_refused_and_not_run(tmp_path):
+    import os
+
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    for function, arguments in [
+        (os.rmdir, (str(victim),)),
+        (eval, (f"__import__('os').rmdir({str(victim)!r})",)),
+        (getattr, ("x", "upper")),
+        (np.frombuffer, (b"1234",)),
+    ]:
+        np.save(tmp_path / "evil.npy", {"conv1": _Malicious(function, *arguments)})
+        with pytest.raises(DataError, match=r"evil\.npy: the pickle asks for .*only arrays"):
+            read_first_convolution(tmp_path / "evil.npy")
+    assert victim.is_dir()
+    np.save(tmp_path / "evil.npy", {"conv1": _Malicious(__import__("codecs").encode, "x", "rot13")})
+    with pytest.raises(DataError, match="rot13"):
+        read_first_convolution(tmp_path / "evil.npy")
+
+
+def test_a_pickle_that_holds_itself_or_ends_early_is_no_trap(tmp_path):
+    loop: dict = {}
+    loop["conv1"] = loop
+    np.save(tmp_path / "loop.npy", loop)
+    with pytest.raises(DataError, match="no convolution at all"):
+        read_first_convolution(tmp_path / "loop.npy")
+    header = (tmp_path / "loop.npy").read_bytes()[:128]
+    number_4_294_967_295 = b"r" + b"\xff" * 4  # of a remembered object; a table of all is 64 GB
+    (tmp_path / "loop.npy").write_bytes(header + b"\x80\x02}" + number_4_294_967_295 + b".")
+    with pytest.raises(DataError, match="no convolution at all"):
+        read_first_convolution(tmp_path / "loop.npy")
+    np.save(tmp_path / "cut.npy", {"conv1": np.zeros((3, 3, 3, 4), np.float32)})
+    whole = (tmp_path / "cut.npy").read_bytes()
+    for end in (5, 60, len(whole) - 100, len(whole) - 1):
+        (tmp_path / "cut.npy").write_bytes(whole[:end])
+        with pytest.raises(DataError, match=r"cut\.npy"):
+            read_first_convolution(tmp_path / "cut.npy")
+
+
+def test_a_model_of_onnx_is_read(tmp_path):
+    whole = zlib.decompress(base64.b85decode(FROM_ONNX))
+    (tmp_path / "net.onnx").write_bytes(whole)
+    found = read_layer(tmp_path / "net.onnx")
+    np.testing.assert_array_equal(found.weights, COUNTING.reshape(2, 3, 3, 3))
+    assert found.biases.tolist() == [1, -2]
+    assert found.stride == 2
+    for end in (0, 1, 30, 200, len(whole) - 3):
+        (tmp_path / "net.onnx").write_bytes(whole[:end])
+        with pytest.raises(DataError, match=r"net\.onnx"):
+            read_first_convolution(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize("form", ["keras 2", "keras 3"])
+def test_files_of_keras_are_read(layer, tmp_path, form):
+    h5py = pytest.importorskip("h5py")
+    weights, biases = layer
+    kernel, bias = {
+        "keras 2": ("block1_conv1/block1_conv1/kernel:0", "block1_conv1/block1_conv1/bias:0"),
+        "keras 3": ("layers/conv2d/vars/0", "layers/conv2d/vars/1"),
+    }[form]
+    path = tmp_path / "net.weights.h5"
+    with h5py.File(path, "w") as file:
+        file["another/kernel:0"] = np.zeros((3, 3, 64, 64))
+        file[kernel] = weights.transpose(2, 3, 1, 0)
+        file[bias] = biases
+    found = read_layer(path)
+    np.testing.assert_array_equal(found.weights, weights)
+    np.testing.assert_array_equal(found.biases, biases)
+    path.write_bytes(b"none")
+    with pytest.raises(DataError, match="not a readable HDF5"):
+        read_first_convolution(path)
+
+
+def test_a_missing_h5py_is_told_with_the_remedy(tmp_path, monkeypatch):
+    (tmp_path / "net.h5").write_bytes(b"")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(DataError, match=r"net\.h5.*pip install 'wsstools\[weights\]'"):
+        read_first_convolution(tmp_path / "net.h5")
+
+
+def test_what_is_no_first_layer_is_refused_with_what_it_is(layer):
+    weights, biases = layer
+
+    def refusal(*found):
+        with pytest.raises(ValueError) as caught:
+            first_convolution(found)
+        return str(caught.value)
+
+    assert "expected square and odd" in refusal(Convolution("a", weights[:, :, :, :3]))
+    assert "kernel of 4x4" in refusal(Convolution("a", weights[:, :, :4, :4]))
+    assert "2 groups" in refusal(Convolution("a", weights, groups=2))
+    assert "a (4, 1, 5, 5)" in refusal(Convolution("a", weights[:, :1]))
+    assert "no convolution at all" in refusal()
+    assert "int8" in refusal(Convolution("a", weights.astype(np.int8)))
+    assert "3 biases, expected 4" in refusal(Convolution("a", weights, biases[:3]))
+    assert "not finite" in refusal(Convolution("a", weights, biases * np.nan))
+    weights[0, 0, 0, 0] = np.inf
+    assert "not finite" in refusal(Convolution("a", weights))
+
+
+def test_the_first_layer_is_known_by_its_name_or_its_place(layer):
+    weights, _ = layer
+    others = [Convolution(name, weights) for name in ("side", "upper", "net/features.0.weight")]
+    assert first_convolution(others).name == "net/features.0.weight"
+    assert first_convolution(others[:2]).name == "side"
+
+
+def test_axes_are_told_by_their_lengths(rng):
+    for shape, expected in {
+        (64, 3, 3, 3): (64, 3, 3, 3),
+        (3, 3, 3, 64): (64, 3, 3, 3),
+        (96, 3, 11, 11): (96, 3, 11, 11),
+        (11, 11, 3, 96): (96, 3, 11, 11),
+    }.items():
+        weights = rng.normal(size=shape)
+        found = first_convolution([Convolution("a", weights)]).weights
+        assert found.shape == expected
+        is_turned = shape != expected
+        other = weights.transpose(3, 2, 0, 1) if is_turned else weights
+        np.testing.assert_array_equal(found, other.astype(np.float32))
+
+
+def test_strides_come_from_the_file_or_the_kernel(tmp_path, rng):
+    large = rng.normal(size=(8, 3, 11, 11))
+    np.savez(tmp_path / "plain.npz", w=large)
+    assert read_layer(tmp_path / "plain.npz").stride == 4
+    np.savez(tmp_path / "told.npz", w=large, stride=2)
+    assert read_layer(tmp_path / "told.npz").stride == 2
+
+
+def test_damaged_and_other_files_are_refused(tmp_path):
+    for name in ("a.npz", "a.npy", "a.pth", "a.caffemodel", "a.txt"):
+        (tmp_path / name).write_bytes(b"\x93no weights at all")
+        with pytest.raises(DataError, match=name.replace(".", r"\.")):
+            read_first_convolution(tmp_path / name)
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch, rng):
+    """A folder with small files of the forms that are published, known by their checksums."""
+    import hashlib
+
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    layers = {}
+    for name, shape in {"vgg16": (64, 3, 3, 3), "alexnet": (64, 3, 11, 11)}.items():
+        layers[name] = rng.normal(size=shape).astype("f4"), rng.normal(size=64).astype("f4")
+        state = zip(("features.0.weight", "features.0.bias"), layers[name], strict=True)
+        torch.save({k: torch.tensor(v) for k, v in state}, folder / PRETRAINED[name].file)
+    name = "alexnet-original"
+    (folder / PRETRAINED[name].file).write_bytes(zlib.decompress(base64.b85decode(FROM_ONNX)))
+    layers[name] = COUNTING.reshape(2, 3, 3, 3), np.array([1, -2], np.float32)
+    for name in layers:
+        digest = hashlib.sha256((folder / PRETRAINED[name].file).read_bytes()).hexdigest()
+        monkeypatch.setitem(PRETRAINED, name, replace(PRETRAINED[name], sha256=digest))
+    return folder, layers
+
+
+@pytest.mark.parametrize(
+    ("name", "filter_input"),
+    [("vgg16", "torchvision"), ("alexnet", "torchvision"), ("alexnet-original", "caffe")],
+)
+def test_named_networks_take_what_they_were_trained_with(published, name, filter_input):
+    folder, layers = published
+    (bank,), records = chosen_banks([name], [], str(folder))
+    assert (bank.name, records) == (name, [])
+    assert bank.layers[0].stride == {"vgg16": 1, "alexnet": 4, "alexnet-original": 2}[name]
+    size = layers[name][0].shape[2]
+    image = torch.rand(3, size, size, generator=torch.Generator().manual_seed(1)) * 255
+    expected = F.conv2d(preprocessed(image, filter_input)[None], *map(torch.tensor, layers[name]))
+    found = F.conv2d(
+        image[None], *map(torch.tensor, (bank.layers[0].weights, bank.layers[0].biases))
+    )
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5 * expected.abs().max())
+
+
+def test_banks_are_joined_and_say_what_they_are(published):
+    folder, _ = published
+    bank, records = joined_bank(["paper"], [], str(folder), is_rectified=False)
+    assert (bank.name, len(bank), records) == ("vgg16+alexnet-original", 66, [])
+    bank, _ = joined_bank(["gabor", "vgg16"], [], str(folder), is_rectified=True)
+    assert bank.name == "gabor+vgg16 rectified"
+    assert [layer.is_rectified for layer in bank.layers] == [False, False, False, True]
+    with pytest.raises(UsageError, match="gabor has no rectifier"):
+        joined_bank(["gabor"], [], None, is_rectified=True)
+
+
+def test_each_file_may_have_an_input_of_its_own(layer, tmp_path):
+    weights, _ = layer
+    files = [str(tmp_path / name) for name in ("a.npz", "b.npz")]
+    for file in files:
+        np.savez(file, w=weights)
+    for inputs, names in {
+        (): ["a", "b"],
+        ("caffe",): ["a:caffe", "b:caffe"],
+        ("rgb", "bgr"): ["a", "b:bgr"],
+    }.items():
+        banks, records = chosen_banks([files[0], "gabor", files[1]], list(inputs), None)
+        assert [bank.name for bank in banks] == [names[0], "gabor", names[1]]
+        assert [record["name"] for record in records] == ["a.npz", "b.npz"]
+    np.testing.assert_array_equal(banks[2].layers[0].weights, weights[:, ::-1])
+    for names, inputs, message in [
+        (files, ["rgb", "bgr", "bgr"], "3 times for 2 files"),
+        (files, ["yuv"], "expected one of rgb, bgr, caffe, torchvision"),
+        (["gabor"], ["caffe"], "no file is given"),
+        (["lenet"], [], "gabor, vgg16, alexnet-original, alexnet, paper"),
+        (["resnet50"], [], "no such file, and no bank"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            chosen_banks(names, inputs, None)
+
+
+def test_responses_of_rectified_networks_are_recorded(wss, dataset, layer, tmp_path):
+    weights, biases = layer
+    np.savez(tmp_path / "net.npz", conv1_W=weights, conv1_b=biases)
+    common = (
+        "rf-predict", dataset / "images" / "a.png", dataset / "scribbles", "--trees", 3,
+        "--n-classes", 4, "--jobs", 1, "--filters", tmp_path / "net.npz",
+        "--filter-input", "caffe",
+    )  # fmt: skip
+    plain = wss(*common, "-o", tmp_path / "plain")
+    assert plain.code == 0, plain.err
+    rectified = wss(*common, "--rectify", "-o", tmp_path / "rectified")
+    assert rectified.code == 0, rectified.err
+    metas = [mapfile.read_meta(outcome.paths[0]) for outcome in (plain, rectified)]
+    assert [meta["options"]["filters"] for meta in metas] == ["net:caffe", "net:caffe rectified"]
+    assert [entry["name"] for entry in metas[0]["inputs"]][-1] == "net.npz"
+    assert wss(*common, "--rectify", "-o", tmp_path / "plain").code == 2
+
+
+def test_pictures_show_signed_weights_in_their_colours():
+    weights = np.zeros((3, 3, 3, 3), np.float32)
+    weights[0, :, 0, 0] = 4
+    weights[0, :, 2, 2] = -2
+    weights[1, 0, 1, 1] = -1e-3
+    pictures = filter_pictures(FilterLayer(weights, np.zeros(3, np.float32)))
+    assert pictures.shape == (3, 3, 3, 3)
+    assert pictures[0, 0, 0].tolist() == [255] * 3
+    assert pictures[0, 2, 2].tolist() == [64] * 3
+    assert pictures[1, 1, 1].tolist() == [0, 128, 128]
+    assert (pictures[2] == 128).all()
+    opponent = FilterLayer(weights, np.zeros(3, np.float32), colours=OPPONENT.astype("f4"))
+    red, green, blue = OPPONENT.sum(axis=0) / np.abs(OPPONENT.sum(axis=0)).max() * 127.5 + 127.5
+    assert filter_pictures(opponent)[0, 0, 0].tolist() == [round(red), round(green), round(blue)]
+
+
+def test_the_sheet_of_a_bank_holds_every_filter():
+    bank = gabor_bank()
+    sheet = filter_sheet([bank], cell_width=35)
+    for layer in bank.layers:
+        for picture in filter_pictures(layer)[:: len(layer) // 3]:
+            large = picture.repeat(33 // picture.shape[0], 0).repeat(33 // picture.shape[0], 1)
+            assert is_inside(large, sheet)
+    empty = FilterBank("none", ())
+    with pytest.raises(ValueError, match="at least one picture"):
+        filter_sheet([empty])
+
+
+def is_inside(picture, sheet):
+    size = picture.shape[0]
+    windows = np.lib.stride_tricks.sliding_window_view(sheet, (size, size), axis=(0, 1))
+    places = np.argwhere((windows[..., 0, 0] == picture[0, 0]).all(axis=2))
+    return any((sheet[y : y + size, x : x + size] == picture).all() for y, x in places)
+
+
+def test_show_draws_filters_instead_of_images(wss, dataset, layer, tmp_path):
+    np.savez(tmp_path / "net.npz", conv1_W=layer[0])
+    out = tmp_path / "sheet.png"
+    outcome = wss(
+        "show", "--filters", "gabor", "--filters", tmp_path / "net.npz", "--filter-input", "bgr",
+        "-o", out,
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert outcome.paths == [out]
+    assert "164 filters" in outcome.err
+    expected = filter_pictures(FilterLayer(layer[0][:, ::-1], np.zeros(4, np.float32)))
+    assert is_inside(expected[0].repeat(13, 0).repeat(13, 1), iio.imread(out))
+    images = dataset / "images"
+    for arguments, message in [
+        ((), "IMAGES and at least one NAME=DIR, or --filters"),
+        ((images,), "IMAGES and at least one NAME=DIR, or --filters"),
+        ((images, "--filters", "gabor"), "not both"),
+        ((images, f"a={images}", "--filter-input", "bgr"), "goes with --filters"),
+        (("--filters", "lenet"), "no such file, and no bank"),
+    ]:
+        refused = wss("show", *arguments, "-o", tmp_path / "none.png")
+        assert refused.code == 2
+        assert message in refused.err
+        assert not (tmp_path / "none.png").exists()
