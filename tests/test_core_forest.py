@@ -250,26 +250,30 @@ def test_trees_grown_on_bins_fit_their_samples():
     assert set(np.argsort(-growth.importances)[:3]) == {0, 1, 2}
 
 
-def test_bins_keep_the_order_and_part_few_values_one_by_one():
+def test_codes_are_the_ranks_of_the_values():
     features, labels = noisy_samples(2000, 5)
     samples = binned(features, labels, 3)
     for values, codes in zip(features, samples.codes, strict=True):
-        assert (np.diff(codes[np.argsort(values, kind="stable")].astype(int)) >= 0).all()
-    assert len(np.unique(samples.codes[6])) == len(np.unique(features[6]))
-    counts = np.bincount(samples.codes[0], minlength=256)
-    assert counts.max() <= 2 * 2000 / 256 + 1
-    few = binned(features[:, :200], labels[:200], 3)
-    assert len(np.unique(few.codes[0])) == 200
+        ranks = np.unique(values, return_inverse=True)[1]
+        np.testing.assert_array_equal(codes, ranks)
+
+
+def test_more_values_than_codes_share_them_evenly():
+    values = np.random.default_rng(0).permutation(200_000).astype(np.float32)[None]
+    codes = binned(values, np.zeros(200_000, int), 1).codes[0]
+    assert (np.diff(codes[np.argsort(values[0])].astype(int)) >= 0).all()
+    counts = np.bincount(codes, minlength=65536)
+    assert counts.min() >= 3 and counts.max() <= 4
 
 
 def test_the_first_split_is_the_best_one():
     """With one feature and no chance of another, the root is found by hand."""
     rng = np.random.default_rng(0)
-    values = rng.permutation(300).astype(np.float32)[None]
-    labels = (values[0] > 180).astype(int)
+    values = rng.permutation(200).astype(np.float32)[None]
+    labels = (values[0] > 120).astype(int)
     forest = grow(binned(values, labels, 2), n_trees=20, rng=rng).forest
     thresholds = forest.thresholds[forest.roots]
-    assert (np.abs(thresholds - 180.5) <= 8).all()  # half way between values that were drawn
+    assert (np.abs(thresholds - 120.5) <= 8).all()  # half way between values that were drawn
     assert forest.depth == 1
 
 
@@ -305,7 +309,7 @@ def test_out_of_bag_is_as_good_as_unseen_samples(engine):
     np.testing.assert_allclose(out_of_bag.sum(axis=0), 1, atol=1e-5)
     inside = (out_of_bag.argmax(axis=0) == labels).mean()
     outside = (growth.forest.predict(unseen).argmax(axis=0) == their_labels).mean()
-    assert abs(inside - outside) < 0.03
+    assert abs(inside - outside) < 0.05
     assert inside < 0.9
 
 

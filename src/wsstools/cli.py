@@ -19,6 +19,7 @@ from wsstools.errors import UsageError, WssError, os_error_line
 
 PIPELINE = (
     "rf-predict",
+    "local-predict",
     "train",
     "global-predict",
     "fuse",

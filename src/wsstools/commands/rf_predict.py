@@ -9,13 +9,12 @@ import typer
 
 from wsstools.commands._features import FeatureOptions
 from wsstools.commands._options import Images, NClasses, Out, Seed, StepOptions, class_count
+from wsstools.commands._scribbled import Scribbles, scribbled_images
 
 
 def rf_predict(
     images: Images,
-    scribbles: Annotated[
-        str, typer.Argument(metavar="SCRIBBLES", help="Scribbles: folder or file of index PNGs.")
-    ],
+    scribbles: Scribbles,
     out: Out,
     run: StepOptions,
     learned: FeatureOptions,
@@ -63,8 +62,6 @@ def rf_predict(
     """
     from wsstools.core.forest import ENGINES, ForestSettings
     from wsstools.errors import UsageError
-    from wsstools.io import imagefile, labelfile
-    from wsstools.io.joined import Input
     from wsstools.io.steps import Step, run_step
 
     count = class_count(n_classes, scribbles)
@@ -90,20 +87,7 @@ def rf_predict(
         seed=seed,
         shared=shared,
     )
-    inputs = [
-        Input(
-            "image",
-            run.source(images, imagefile.SUFFIXES, "image"),
-            imagefile.decode_image,
-        ),
-        Input(
-            "scribbles",
-            run.source(scribbles, labelfile.SUFFIXES, "scribbles"),
-            labelfile.decode_labels,
-            may_lack=True,
-        ),
-    ]
-    run_step(step, inputs, out, run.settings())
+    run_step(step, scribbled_images(run, images, scribbles), out, run.settings())
 
 
 def _compute(image: Any, scribbles: Any, *, rng: Any, **options: Any) -> Any:

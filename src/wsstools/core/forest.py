@@ -7,17 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.bands import predicted_in_bands
 from wsstools.core.bank import FilterBank
 from wsstools.core.calibration import best_temperature, tempered
-from wsstools.core.growing import Growth, binned, grow, grow_with_scikit_learn
+from wsstools.core.growing import BinnedSamples, binned, grow, grow_with_scikit_learn
 from wsstools.core.maps import ProbabilityMap
 from wsstools.core.responses import Responses
-from wsstools.core.scribbled import scribbled_pixels, stroke_folds
+from wsstools.core.scribbled import ScribbledPixels, scribbled_pixels, stroke_folds
 
 ENGINES = {"compiled": grow, "sklearn": grow_with_scikit_learn}
 """What grows the trees; all of them are walked by the same compiled code."""
-_PIXELS_AT_ONCE = 32768
-_LEAST_ROWS = 16
 _N_FOLDS = 4
 
 
@@ -109,31 +108,35 @@ def predict_from_scribbles(
         chosen = np.sort(order[: settings.n_features])
         responses, samples = responses.subset(chosen), samples.subset(chosen)
     growth = train(samples, n_trees=settings.n_trees, rng=rngs[1])
-    probs = _predicted(growth, responses)
+    probs = predicted_in_bands(growth.forest.predict, responses, len(pixels.classes))
     if settings.is_out_of_bag:
         probs[:, pixels.rows, pixels.columns] = growth.out_of_bag(samples)
     numbers = {}
     if settings.is_calibrated:
-        floor = 0.5 / settings.n_trees
-        held_out = np.empty((len(pixels.classes), len(pixels.labels)), np.float32)
-        folds = stroke_folds(pixels, _N_FOLDS)
-        for fold, fold_rng in enumerate(rngs[2].spawn(_N_FOLDS)):
-            kept, left_out = samples.split(folds == fold)
-            fitted = train(kept, n_trees=settings.n_trees, rng=fold_rng)
-            held_out[:, folds == fold] = fitted.forest.predict(left_out.values)
-        numbers["temperature"] = best_temperature(held_out, pixels.labels, floor)
-        probs = tempered(probs, numbers["temperature"], floor)
+        numbers["temperature"] = _temperature(samples, pixels, settings, rngs[2])
+        for row in range(len(image)):  # row by row: the powers take memory
+            probs[:, row] = tempered(probs[:, row], numbers["temperature"], _floor(settings))
     return ProbabilityMap(probs, pixels.classes, n_classes), numbers
 
 
-def _predicted(growth: Growth, responses: Responses) -> NDArray[np.float32]:
-    """(K, H, W) probabilities, a band of rows at a time so that memory stays bounded."""
-    height, width = responses.height, responses.width
-    probs = np.empty((growth.forest.n_classes, height, width), np.float32)
-    n_rows = max(_LEAST_ROWS, _PIXELS_AT_ONCE // width)
-    for first in range(0, height, n_rows):
-        last = min(first + n_rows, height)
-        features = responses.of_rows(first, last).reshape(responses.n_filters, -1)
-        found = growth.forest.predict(features)
-        probs[:, first:last] = found.reshape(-1, last - first, width)
-    return probs
+def _temperature(
+    samples: BinnedSamples,
+    pixels: ScribbledPixels,
+    settings: ForestSettings,
+    rng: np.random.Generator,
+) -> float:
+    """The temperature that predictions of held-out strokes ask for; 1 where none can be."""
+    held_out = np.empty((len(pixels.classes), len(pixels.labels)), np.float32)
+    folds = stroke_folds(pixels, _N_FOLDS)
+    if folds.max() == 0:
+        return 1.0
+    for fold, fold_rng in enumerate(rng.spawn(_N_FOLDS)):
+        kept, left_out = samples.split(folds == fold)
+        growth = ENGINES[settings.engine](kept, n_trees=settings.n_trees, rng=fold_rng)
+        held_out[:, folds == fold] = growth.forest.predict(left_out.values)
+    return best_temperature(held_out, pixels.labels, _floor(settings))
+
+
+def _floor(settings: ForestSettings) -> float:
+    """The probability of a class that no tree voted for: half a tree's."""
+    return 0.5 / settings.n_trees

@@ -11,22 +11,25 @@ from numpy.typing import NDArray
 from wsstools.core.compiled import compiled
 from wsstools.core.trees import Forest, from_scikit_learn
 
+N_CODES = 65536
+"""Most codes of a feature; where it has fewer values, each has its own."""
 N_BINS = 256
-"""Most bins of a feature; where it has fewer values, each has its own."""
+"""Most bins that the codes of a large node are counted in."""
 _SORTED_SIZE = 64
-"""Nodes with more samples count them in bins, smaller ones sort them."""
+"""Nodes with more samples count their codes in bins, smaller ones sort them."""
 
 
 @dataclass(frozen=True)
 class BinnedSamples:
-    """Training samples, and each feature's values in bins of about equal number.
+    """Training samples, and the rank of each value within its feature.
 
     Attributes
     ----------
     values : (F, n) float32
         The features.
-    codes : (F, n) uint8
-        Bin of each value; a larger value never has a smaller bin.
+    codes : (F, n) uint16
+        Rank of each value; equal values share one, and where there are more than 65536 values,
+        so do neighbours.
     labels : (n,) uint8
         Class of each sample, 0..n_classes-1.
     n_classes : int
@@ -34,7 +37,7 @@ class BinnedSamples:
     """
 
     values: NDArray[np.float32]
-    codes: NDArray[np.uint8]
+    codes: NDArray[np.uint16]
     labels: NDArray[np.uint8]
     n_classes: int
 
@@ -115,8 +118,8 @@ def binned(
         At most 255.
     """
     values = np.ascontiguousarray(features, np.float32)
-    codes = np.empty(values.shape, np.uint8)
-    _fill_codes(np.sort(values, axis=1), values, N_BINS, codes)
+    codes = np.empty(values.shape, np.uint16)
+    _fill_codes(np.sort(values, axis=1), values, N_CODES, codes)
     return BinnedSamples(values, codes, labels.astype(np.uint8), n_classes)
 
 
@@ -139,8 +142,8 @@ def grow(samples: BinnedSamples, *, n_trees: int, rng: np.random.Generator) -> G
     -----
     The rules are those of scikit-learn's RandomForestClassifier: constant features count as drawn
     as long as another one was found, and a threshold lies half way between the two values that it
-    parts. A split only falls between two of the feature's bins: where a feature has at most 256
-    values that is the same search.
+    parts. Only in nodes of more than 64 samples a split falls between two of 256 bins of about
+    equal number (of all samples); in smaller ones every split is looked at.
 
     References
     ----------
@@ -243,14 +246,15 @@ class _Joined:
 
 
 @compiled
-def _fill_codes(ordered, values, n_bins, codes):
-    """codes[f, i]: how many of the bins' upper ends lie below values[f, i]."""
+def _fill_codes(ordered, values, n_codes, codes):
+    """codes[f, i]: how many of the codes' upper ends lie below values[f, i]."""
     n_features, n_samples = values.shape
-    ends = np.empty(n_bins, np.float32)
+    n_codes = min(n_codes, n_samples)
+    ends = np.empty(n_codes, np.float32)
     for f in range(n_features):
         n_ends = 0
-        for b in range(n_bins - 1):  # the last bin has no end
-            place = max((b + 1) * n_samples // n_bins - 1, 0)
+        for b in range(n_codes - 1):  # the last code has no end
+            place = (b + 1) * n_samples // n_codes - 1
             end = ordered[f, place]
             if n_ends == 0 or end > ends[n_ends - 1]:
                 ends[n_ends] = end
@@ -328,12 +332,15 @@ def _best_by_sorting(codes, labels, weights, size, counts, left_counts, sums, ke
 
 
 @compiled
-def _best_by_counting(codes, labels, weights, size, counts, left_counts, sums, bins, total):
-    """The same for many samples; `bins` (256, K + 1) is all 0 before and after."""
+def _best_by_counting(codes, labels, weights, size, counts, left_counts, sums, bins, shift, total):
+    """The same for many samples; `bins` (256, K + 1) is all 0 before and after.
+
+    A bin holds 2**shift codes; the last one of its codes is given.
+    """
     n_classes = len(counts)
-    low, high = 255, 0
+    low, high = len(bins) - 1, 0
     for i in range(size):
-        code = np.int64(codes[i])
+        code = np.int64(codes[i] >> shift)
         bins[code, labels[i]] += weights[i]
         bins[code, n_classes] = 1
         low = min(low, code)
@@ -353,7 +360,7 @@ def _best_by_counting(codes, labels, weights, size, counts, left_counts, sums, b
         if code < high:
             gain = sums[0] / n_left + sums[1] / (total - n_left)
             if gain > best_gain:
-                best_gain, best_code = gain, code
+                best_gain, best_code = gain, ((code + 1) << shift) - 1
     return best_gain, best_code
 
 
@@ -402,7 +409,7 @@ def _grow_tree(
     n_waiting = n_nodes = 1
     n_mixed = depth = 0
     order = np.arange(n_features)
-    node_codes = np.empty(len(inside), np.uint8)
+    node_codes = np.empty(len(inside), np.uint16)
     node_labels = np.empty(len(inside), np.uint8)
     node_weights = np.empty(len(inside), np.int32)
     counts = np.empty(n_classes, np.int64)
@@ -410,6 +417,9 @@ def _grow_tree(
     sums = np.empty(2)
     bins = np.zeros((N_BINS, n_classes + 1), np.int32)
     keys = np.empty(_SORTED_SIZE, np.int64)
+    shift = 0
+    while min(len(labels), N_CODES) > N_BINS << shift:
+        shift += 1
     while n_waiting:
         n_waiting -= 1
         node, first = waiting[n_waiting, 0], waiting[n_waiting, 1]
@@ -455,7 +465,7 @@ def _grow_tree(
             else:
                 gain, code = _best_by_counting(
                     node_codes, node_labels, node_weights, size,
-                    counts, left_counts, sums, bins, total,
+                    counts, left_counts, sums, bins, shift, total,
                 )  # fmt: skip
             if gain > best_gain:
                 best_gain, best_feature, best_code = gain, f, code
