@@ -13,14 +13,14 @@ from wsstools.commands._options import Images, NClasses, Out, StepOptions, class
 from wsstools.commands._scribbled import Scribbles, scribbled_images
 
 MODELS: dict[str, dict[str, Any]] = {
-    "boosting": {"rounds": 30, "learning_rate": 0.1, "leaves": 15, "l2": 30.0, "seed": 0},
-    "walker": {"beta": 300.0},
+    "boosting": {"rounds": 30, "learning_rate": 0.1, "leaves": 15, "l2": 10.0, "seed": 0},
+    "walker": {"beta": 1000.0},
 }
 """The models' own options, and their defaults."""
 _MAY_BE_ZERO = ("beta", "l2")
 
 
-def _own(name: str, help_text: str, **bounds: int) -> Any:
+def _own(name: str, help_text: str, least: int | None = None) -> Any:
     model = next(model for model, defaults in MODELS.items() if name in defaults)
     default = MODELS[model][name]
     return typer.Option(
@@ -28,7 +28,7 @@ def _own(name: str, help_text: str, **bounds: int) -> Any:
         metavar="N" if isinstance(default, int) else "X",
         help=f"{model.capitalize()}: {help_text} Default: {default:g}.",
         show_default=False,
-        **bounds,
+        min=least,
     )
 
 
@@ -44,20 +44,20 @@ def local_predict(
         _own("beta", "how hard edges of the image are to cross; larger crosses less."),
     ] = None,
     rounds: Annotated[
-        Optional[int], _own("rounds", "trees of each class; more is surer and slower.", min=1)
+        Optional[int], _own("rounds", "trees of each class; more is surer and slower.", least=1)
     ] = None,
     learning_rate: Annotated[
         Optional[float], _own("learning_rate", "share of a tree's correction that is made.")
     ] = None,
     leaves: Annotated[
         Optional[int],
-        _own("leaves", "most leaves of a tree; more follows the scribbles closer.", min=2),
+        _own("leaves", "most leaves of a tree; more follows the scribbles closer.", least=2),
     ] = None,
     l2: Annotated[
         Optional[float],
         _own("l2", "weight of the leaves' squares; larger is less sure, rare classes shrink."),
     ] = None,
-    seed: Annotated[Optional[int], _own("seed", "seed of the features' choice.", min=0)] = None,
+    seed: Annotated[Optional[int], _own("seed", "seed of the features' choice.", least=0)] = None,
     n_classes: NClasses = None,
 ) -> None:
     """Predict each image from its own scribbles by boosting or random walks.

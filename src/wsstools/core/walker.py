@@ -16,7 +16,7 @@ _MOST_PIXELS = 1 << 20
 
 
 def walk_from_scribbles(
-    image: NDArray, scribbles: NDArray[np.uint8], *, n_classes: int, beta: float = 130.0
+    image: NDArray, scribbles: NDArray[np.uint8], *, n_classes: int, beta: float = 1000.0
 ) -> tuple[ProbabilityMap, dict[str, int]]:
     """Class probabilities of all pixels: whose scribbles a random walk from there meets first.
 
