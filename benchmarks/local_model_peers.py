@@ -73,6 +73,11 @@ def ours_sklearn(weights: Path | None) -> Peer:
     return Peer("wsstools, engine sklearn", 1, predict)
 
 
+def ours_position(weights: Path | None) -> Peer:
+    bank = extended(gabor_bank(), position=True)
+    return Peer("wsstools, --position", 1, partial(_predict_ours, bank=bank))
+
+
 def ours_scales(weights: Path | None) -> Peer:
     bank = extended(gabor_bank(), scales=SCALES)
     name = ",".join(map(str, SCALES))
@@ -346,6 +351,7 @@ def _imported(module: str, package: str) -> Any:
 PEERS: dict[str, Callable[[Path | None], Peer]] = {
     "ours": ours,
     "ours-paper": ours_paper,
+    "ours-position": ours_position,
     "ours-scales": ours_scales,
     "ours-sklearn": ours_sklearn,
     "sklearn-1": partial(sklearn_script, threads=1),
