@@ -277,6 +277,14 @@ def test_the_first_split_is_the_best_one():
     assert forest.depth == 1
 
 
+def test_features_without_a_split_are_not_needed():
+    features, labels = noisy_samples(300, 6)
+    growth = grow(binned(features, labels, 3), n_trees=3, rng=np.random.default_rng(0))
+    forest, used = growth.forest.on_used_features()
+    assert 7 not in used  # constant
+    np.testing.assert_array_equal(forest.predict(features[used]), growth.forest.predict(features))
+
+
 def test_the_same_seed_grows_the_same_forest():
     samples = binned(*noisy_samples(300, 6), 3)
     first, second, other = (
@@ -358,6 +366,20 @@ def test_temperature_is_found_again():
     too_sure = tempered(honest, 1 / 3, 0)
     assert best_temperature(too_sure, labels, 1e-9) == pytest.approx(3, rel=0.1)
     np.testing.assert_allclose(tempered(too_sure, 3, 0), honest, atol=1e-4)
+
+
+def test_an_image_without_any_contrast_gives_the_shares_of_the_strokes():
+    scribbles = np.full((20, 30), 255, np.uint8)
+    scribbles[3, :20] = 0
+    scribbles[9, :10] = 2
+    found, _ = predict_from_scribbles(
+        np.full((20, 30, 3), 90, np.uint8),
+        scribbles,
+        bank=gabor_bank(),
+        n_classes=3,
+        rng=np.random.default_rng(0),
+    )
+    np.testing.assert_allclose(found.probs[0], 2 / 3, atol=0.06)
 
 
 def test_one_scribbled_class_is_the_answer():

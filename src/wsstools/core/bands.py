@@ -33,6 +33,8 @@ def predicted_in_bands(
     n_rows = max(_LEAST_ROWS, _PIXELS_AT_ONCE // width)
     for first in range(0, height, n_rows):
         last = min(first + n_rows, height)
-        features = responses.of_rows(first, last).reshape(responses.n_filters, -1)
+        features = responses.of_rows(first, last).reshape(
+            responses.n_filters, (last - first) * width
+        )
         probs[:, first:last] = predict(features).reshape(-1, last - first, width)
     return probs

@@ -108,7 +108,8 @@ def predict_from_scribbles(
         chosen = np.sort(order[: settings.n_features])
         responses, samples = responses.subset(chosen), samples.subset(chosen)
     growth = train(samples, n_trees=settings.n_trees, rng=rngs[1])
-    probs = predicted_in_bands(growth.forest.predict, responses, len(pixels.classes))
+    forest, used = growth.forest.on_used_features()  # the others need not be computed
+    probs = predicted_in_bands(forest.predict, responses.subset(used), len(pixels.classes))
     if settings.is_out_of_bag:
         probs[:, pixels.rows, pixels.columns] = growth.out_of_bag(samples)
     numbers = {}

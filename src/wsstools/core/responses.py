@@ -91,7 +91,7 @@ class Responses:
         y, v = self._between(layer, rows)
         x, u = self._between(layer, columns)
         n_columns = int(self._between(layer, np.array([self.width - 1]))[0][0]) + 2
-        n_rows = max(8, _SAMPLES_AT_ONCE // n_columns)
+        n_rows = min(max(8, _SAMPLES_AT_ONCE // n_columns), int(y.max()) + 1)
         for first in range(0, int(y.max()) + 1, n_rows):
             here = np.nonzero((y >= first) & (y < first + n_rows))[0]
             if len(here):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,14 @@ class Forest:
     def n_classes(self) -> int:
         """Number of classes that the forest was trained on."""
         return self.shares.shape[1]
+
+    def on_used_features(self) -> tuple[Forest, NDArray[np.int64]]:
+        """The same forest on the features that it splits on, and which those are, ascending."""
+        is_leaf = self.children == np.arange(len(self.children))
+        used, renumbered = np.unique(self.features[~is_leaf], return_inverse=True)
+        features = np.zeros_like(self.features)
+        features[~is_leaf] = renumbered
+        return replace(self, features=features), used.astype(np.int64)
 
     def predict(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mean of the trees' class shares, (K, n) float32, for features of shape (F, n)."""
