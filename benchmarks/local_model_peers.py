@@ -38,8 +38,7 @@ from wsstools.nn.torchvision_compat import import_torchvision
 N_TREES = 50
 N_FEATURES = 100
 CORES = os.cpu_count() or 1
-SCALES = (1, 2, 4)
-"""Those of Convpaint's default."""
+SCALES = (1, 2, 4, 8)
 VGG_FILE, ALEXNET_FILE = "vgg16_hed_first_blocks.npz", "caffenet_conv1_bgr.npz"
 VGG_LAYERS = {0: "block1_conv1", 2: "block1_conv2", 5: "block2_conv1", 7: "block2_conv2"}
 """Number of a layer in torchvision's `features`: its name in the file."""
@@ -79,9 +78,9 @@ def ours_position(weights: Path | None) -> Peer:
 
 
 def ours_scales(weights: Path | None) -> Peer:
-    bank = extended(gabor_bank(), scales=SCALES)
+    bank = extended(gabor_bank(), scales=SCALES, position=True)
     name = ",".join(map(str, SCALES))
-    return Peer(f"wsstools, scales {name}", 1, partial(_predict_ours, bank=bank))
+    return Peer(f"wsstools, also scales {name}", 1, partial(_predict_ours, bank=bank))
 
 
 def ours_paper(weights: Path | None) -> Peer:
