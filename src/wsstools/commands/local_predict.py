@@ -60,26 +60,22 @@ def local_predict(
     seed: Annotated[Optional[int], _own("seed", "seed of the features' choice.", least=0)] = None,
     n_classes: NClasses = None,
 ) -> None:
-    """Predict each image from its own scribbles by random walks or by boosted trees.
+    """Predict each image from its own scribbles by boosting or random walks.
 
-    The maps are like those of rf-predict, the random forest, and serve the same steps.
-
-    walker: the probability that a random walk from a pixel, which seldom crosses an edge of the
-    image, meets a class's scribbles first (Grady 2006). It needs no filters and finds objects
-    that are scribbled each, also where their colours are like those around. It errs where an
-    object has no scribble of its own, which then goes to its neighbour, and leaks through weak
-    edges. It is the better model where strokes lie in every object, and fused with the forest it
-    is better than both. Images of more than 2**20 pixels are walked reduced, and are coarser.
-
-    boosting: trees on the filter responses, each of which corrects those before it (Friedman
-    2001, Ke et al. 2017). It errs as the forest does, by colours and textures that two classes
-    share, in specks; it takes several times as long, and is surer of frequent classes.
+    Other local models than the random forest of rf-predict, for the same steps: they err in other
+    ways. boosting (gradient boosting on the filters' responses) takes every pixel by itself, as
+    the forest does. walker (random walks on the image's colours) knows no filters: a pixel takes
+    the class whose strokes a walk from it meets first, so that regions are whole and borders
+    follow edges, but a region without a stroke is lost to its neighbours. Above a million pixels
+    it works on a reduced image.
 
     \b
     Example:
-      wss local-predict images/ scribbles/ -o walk/ --model walker |
-        wss fuse local/ - -o both/ |
-        wss argmax - -o labels/
+      wss local-predict images/ scribbles/ --model walker -o walked/
+      wss fuse local/ walked/ -o fused/
+
+    References: L. Grady, Random Walks for Image Segmentation, 2006; J. H. Friedman, Greedy
+    Function Approximation: A Gradient Boosting Machine, 2001; G. Ke et al., LightGBM, 2017.
     """
     from wsstools.io.steps import Step, run_step
 
