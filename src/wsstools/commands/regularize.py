@@ -178,5 +178,6 @@ def _crf(probability_map: Any, image: Any, *, floor: float, **parameters: Any) -
     from wsstools.io.steps import Computed
 
     _check_sizes(probability_map, image)
-    soft = dense_crf(probability_map.probs, image, floor=floor, **parameters)
-    return Computed(probability_map.with_probs(soft))
+    solution = dense_crf(probability_map.probs, image, floor=floor, **parameters)
+    result = {"pruned": solution.pruned, "pruned_mass": solution.pruned_mass}
+    return Computed(probability_map.with_probs(solution.marginals), result)

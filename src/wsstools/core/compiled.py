@@ -16,11 +16,7 @@ _config: Any = numba.config
 
 # Sums may be reordered and fused, which vectorising needs. The flags `nnan` and `ninf` stay out:
 # they let the compiler drop checks for NaN and infinity.
-_OPTIONS: dict[str, Any] = {
-    "nogil": True,
-    "error_model": "numpy",
-    "fastmath": {"reassoc", "contract", "arcp", "nsz", "afn"},
-}
+_FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -45,17 +41,31 @@ def compiled(function: Callable[..., Any]) -> Any:
     renews a file when the source file of its function changes, whatever that function calls: let
     compiled functions call compiled functions of their own module only.
     """
+    return _compile(function, fastmath=_FAST)
+
+
+def compiled_exactly(function: Callable[..., Any]) -> Any:
+    """As `compiled`, but each operation on floats is done and rounded as it is written.
+
+    For results that a last bit can turn into another integer, as where a float is rounded or two
+    are compared.
+    """
+    return _compile(function, fastmath=False)
+
+
+def _compile(function: Callable[..., Any], **options: Any) -> Any:
+    options |= {"nogil": True, "error_model": "numpy"}
     folder = _cache_folder()
     if folder is not None:
         # numba looks at this setting once, while it decorates; other users of numba keep theirs.
         others, _config.CACHE_DIR = _config.CACHE_DIR, folder
         try:
-            kept = numba.njit(function, cache=True, **_OPTIONS)
+            kept = numba.njit(function, cache=True, **options)
         finally:
             _config.CACHE_DIR = others
         if str(kept.stats.cache_path).startswith(folder):  # else it chose the source tree
             return kept
-    return numba.njit(function, **_OPTIONS)
+    return numba.njit(function, **options)
 
 
 @functools.cache

@@ -1,0 +1,170 @@
+"""Time and marginals of the fully connected CRF against pydensecrf, on one thread.
+
+    python benchmarks/crf.py
+    python benchmarks/crf.py --photos coffee --classes 4 --repeats 1          # short
+    python benchmarks/crf.py --photos --maps maps/ --images images/ --every 4
+
+Needs pydensecrf and, for its own photos, scikit-image. Seconds are medians from probabilities to
+marginals, compilation left out. All classes are told apart (prune 0) but in the rows "6 of 21", of
+maps in which 15 classes are nowhere above 0.0005, and "pruned", of maps from files, where ours
+solves improbable classes as one, by default. |dQ| is the largest difference at a pixel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pydensecrf.densecrf as densecrf
+from numpy.typing import NDArray
+from potts import colour_probs, median_seconds, photo
+
+from wsstools.core import crf
+from wsstools.core.potts import MIN_PROB
+from wsstools.io.imagefile import decode_image
+from wsstools.io.mapfile import decode_map
+
+PARAMETERS = {"w1": 3.0, "sigma_alpha": 30.0, "sigma_beta": 5.0, "w2": 5.0, "sigma_gamma": 2.0}
+PHOTOS = ("astronaut", "coffee", "chelsea", "rocket")
+BATCH = 12  # images
+COLUMNS = (
+    "image                 K | pydensecrf: s  ours: s  ratio |"
+    "  labels equal  |dQ| <= 1e-4  max |dQ|"
+)
+
+
+def reference(probs: NDArray, image: NDArray, iterations: int) -> NDArray[np.float32]:
+    """Marginals of pydensecrf, called as its users do."""
+    n_classes, height, width = probs.shape
+    model = densecrf.DenseCRF2D(width, height, n_classes)
+    energy = -np.log(np.maximum(probs, np.float32(MIN_PROB)))
+    model.setUnaryEnergy(np.ascontiguousarray(energy.reshape(n_classes, -1)))
+    model.addPairwiseGaussian(sxy=PARAMETERS["sigma_gamma"], compat=PARAMETERS["w2"])
+    model.addPairwiseBilateral(
+        sxy=PARAMETERS["sigma_alpha"],
+        srgb=PARAMETERS["sigma_beta"],
+        rgbim=image,
+        compat=PARAMETERS["w1"],
+    )
+    return np.array(model.inference(iterations), np.float32).reshape(probs.shape)
+
+
+def ours(probs: NDArray, image: NDArray, iterations: int, prune: float) -> NDArray[np.float32]:
+    return crf.dense_crf(probs, image, **PARAMETERS, iterations=iterations, prune=prune).marginals
+
+
+def few_of_many(image: NDArray[np.uint8], n_strong: int, n_classes: int) -> NDArray[np.float32]:
+    """A map of many classes of which a few occur, as networks give."""
+    rng = np.random.default_rng(1)
+    probs = rng.uniform(0, 5e-4, (n_classes, *image.shape[:2])).astype(np.float32)
+    strong = np.linspace(0, n_classes - 1, n_strong).astype(int)
+    probs[strong] = 0
+    probs[strong] = colour_probs(image, n_strong) * (1 - probs.sum(axis=0))
+    return probs
+
+
+def row(name: str, probs: NDArray, image: NDArray, prune: float, args: argparse.Namespace) -> float:
+    """Print one line of the table; its ratio."""
+    ours(probs, image, 1, prune)  # compiles
+    found = ours(probs, image, args.iterations, prune)
+    expected = reference(probs, image, args.iterations)
+    seconds = [
+        median_seconds(action, args.repeats)
+        for action in (
+            lambda: reference(probs, image, args.iterations),
+            lambda: ours(probs, image, args.iterations, prune),
+        )
+    ]
+    off = np.abs(found - expected).max(axis=0)
+    equal = (found.argmax(axis=0) == expected.argmax(axis=0)).mean()
+    ratio = seconds[0] / seconds[1]
+    print(
+        f"{name:20} {len(probs):2} | {seconds[0]:13.3f} {seconds[1]:8.3f} {ratio:6.2f} |"
+        f" {100 * equal:11.4f} % {100 * (off <= 1e-4).mean():11.4f} % {off.max():9.1e}",
+        flush=True,
+    )
+    return ratio
+
+
+def map_rows(args: argparse.Namespace) -> dict[str, list[float]]:
+    """The lines of maps from files; their ratios."""
+    ratios: dict[str, list[float]] = {"exact": [], "pruned": []}
+    images = {path.stem: path for path in args.images.iterdir()}
+    for path in sorted(args.maps.glob("*.npz"))[:: args.every]:
+        probs = np.asarray(decode_map(path.read_bytes(), path.name).value.probs, np.float32)
+        image = decode_image(images[path.stem].read_bytes(), path.stem).value
+        for kind, prune in (("exact", 0.0), ("pruned", crf.PRUNE)):
+            if len(probs) > 1:
+                ratios[kind].append(row(f"{path.stem[:12]} {kind}", probs, image, prune, args))
+    return ratios
+
+
+def forget_lattices(action: Callable[[], object]) -> Callable[[], object]:
+    """The action without the lattice of positions that is kept from the image before."""
+
+    def run() -> object:
+        crf._spatial.cache_clear()
+        return action()
+
+    return run
+
+
+def batch(args: argparse.Namespace) -> None:
+    """Print how much faster two threads are than one, and the share of the kept lattice."""
+    work = [(colour_probs(photo(name), 6), photo(name)) for name in PHOTOS[:2]] * (BATCH // 2)
+
+    def seconds(n_threads: int) -> float:
+        started = time.perf_counter()
+        with ThreadPoolExecutor(n_threads) as pool:
+            list(pool.map(lambda pair: ours(*pair, args.iterations, 0.0), work))
+        return time.perf_counter() - started
+
+    ours(*work[0], 1, 0.0)
+    one, two = (
+        statistics.median(times)
+        for times in zip(*[(seconds(1), seconds(2)) for _ in range(args.repeats)], strict=True)
+    )
+    print(
+        f"{BATCH} images, 6 classes: 1 thread {one:.2f} s, 2 threads {two:.2f} s: {one / two:.2f}x"
+    )
+    probs, image = work[0]
+    action = lambda: ours(probs, image, args.iterations, 0.0)  # noqa: E731
+    kept, anew = (median_seconds(f, args.repeats) for f in (action, forget_lattices(action)))
+    print(f"one image: {kept:.3f} s; with the lattice of positions built anew {anew:.3f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--photos", nargs="*", default=list(PHOTOS))
+    parser.add_argument("--classes", nargs="*", type=int, default=[2, 4, 6, 11, 21])
+    parser.add_argument("--iterations", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--maps", type=Path, help="folder of map files")
+    parser.add_argument("--images", type=Path, help="folder of their images")
+    parser.add_argument("--every", type=int, default=1, help="take each so many-th map")
+    parser.add_argument("--no-batch", action="store_true")
+    args = parser.parse_args()
+    print(f"{args.iterations} iterations, one thread, median of {args.repeats}\n{COLUMNS}")
+    ratios: dict[str, list[float]] = {}
+    for name in args.photos:
+        image = photo(name)
+        for n_classes in args.classes:
+            ratio = row(name, colour_probs(image, n_classes), image, 0.0, args)
+            ratios.setdefault(f"K = {n_classes}", []).append(ratio)
+        ratio = row(f"{name} 6 of 21", few_of_many(image, 6, 21), image, crf.PRUNE, args)
+        ratios.setdefault("6 of 21", []).append(ratio)
+    if args.maps is not None:
+        ratios |= map_rows(args)
+    for kind, found in ratios.items():
+        print(f"{kind}: pydensecrf takes {statistics.median(found):.2f} times as long (median)")
+    if not args.no_batch:
+        batch(args)
+
+
+if __name__ == "__main__":
+    main()
