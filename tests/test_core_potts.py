@@ -1,13 +1,24 @@
 import os
 import subprocess
 import sys
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
 
-from wsstools.core.potts import edge_weights, potts_energy, solve_potts, unary
+from wsstools.core.potts import (
+    edge_weights,
+    needed_classes,
+    potts_energy,
+    solve_potts,
+    unary,
+)
+from wsstools.core.potts_bounds import column_bound, sharpen
+from wsstools.core.potts_iteration import Iteration
 from wsstools.core.potts_kernels import sorting_network
+from wsstools.core.potts_levels import Problem
+from wsstools.core.potts_planes import Fields
+from wsstools.core.potts_tiles import Tiles
 
 
 def gradient(planes):
@@ -243,6 +254,86 @@ def test_equal_costs_need_no_border():
     assert len(np.unique(solution.soft.argmax(axis=0))) == 1
 
 
+def test_classes_that_are_nowhere_cheaper_than_another_are_left_out():
+    rng = np.random.default_rng(15)
+    costs, weights = random_problem(rng, (30, 70), 4)
+    ceiling = np.full((1, 30, 70), costs.max() + 0.1, np.float32)
+    dearer = costs[2:3] + rng.uniform(0, 1, (1, 30, 70)).astype(np.float32)
+    widened = np.concatenate([ceiling, costs[:3], dearer, costs[3:], costs[3:]])
+    assert needed_classes(widened) == [1, 2, 3, 5]
+    solution, wide = (solve_potts(c, weights, tol=1e-4) for c in (costs, widened))
+    assert solution.needless == () and wide.needless == (0, 4, 6)
+    assert (wide.soft[[1, 2, 3, 5]] == solution.soft).all() and not wide.soft[[0, 4, 6]].any()
+    assert (wide.primal, wide.dual) == (solution.primal, solution.dual)
+    # The full problem, solved with every class, has no lower energy.
+    full = Iteration(
+        whole := Problem.of(widened, weights, isotropic=True), Fields(whole.cheapest())
+    )
+    full.run(1e-4, 5000)
+    assert wide.dual <= full.primal and full.dual <= wide.primal
+
+
+@pytest.mark.parametrize("isotropic", [True, False])
+def test_tiles_left_out_change_nothing(monkeypatch, isotropic):
+    rng = np.random.default_rng(16)
+    truth = np.zeros((90, 200), int)
+    truth[:, 70:] = 1
+    truth[50:, 120:] = 2
+    probs = np.full((4, 90, 200), 0.1)
+    np.put_along_axis(probs, truth[np.newaxis], 0.7, axis=0)
+    costs = unary(probs + rng.normal(0, 0.15, probs.shape))
+    weights = np.full((90, 200), 4.0, np.float32)
+    shares = []
+    choose = Tiles.choose
+    monkeypatch.setattr(
+        Tiles, "choose", lambda self, f: (choose(self, f), shares.append(self.active_share))
+    )
+    some = solve_potts(costs, weights, tol=1e-5, isotropic=isotropic, levels=1)
+    assert min(shares) < 0.8
+    monkeypatch.setattr(Tiles, "choose", lambda self, f: None)
+    every = solve_potts(costs, weights, tol=1e-5, isotropic=isotropic, levels=1)
+    assert some.iterations == every.iterations
+    np.testing.assert_allclose(some.soft, every.soft, atol=1e-5)
+    np.testing.assert_allclose([some.primal, some.dual], [every.primal, every.dual], rtol=1e-5)
+
+
+@pytest.mark.parametrize("isotropic", [True, False])
+def test_column_bound_is_the_best_over_the_vertical_field(isotropic):
+    rng = np.random.default_rng(17)
+    costs, weights = random_problem(rng, (3, 3), 3, smoothness=0.5)
+    problem = Problem.of(costs, weights, isotropic=isotropic)
+    fields = Fields(problem.cheapest())
+    angle = rng.uniform(0, 2 * np.pi, costs.shape)
+    length = weights * rng.uniform(0, 1, costs.shape)
+    px, py = length * np.cos(angle), length * np.sin(angle)
+    px[:, :, -1] = py[:, -1] = 0
+    fields.px[:, :, :3] = px
+    arrays = (fields.px, fields.left, problem.unary, problem.weights)
+    bound = column_bound(*arrays, 3, isotropic) + problem.offset
+    assert (costs - divergence(px, py)).min(axis=0).sum() <= bound + 1e-5
+    assert bound <= best_labelling(costs, weights, isotropic) + 1e-5
+    # Column by column it is the least cost of a labelling with what px leaves of the weights.
+    left = np.sqrt(weights**2 - px**2) if isotropic else np.broadcast_to(weights, costs.shape)
+    reduced = costs - divergence(px, np.zeros_like(px))
+    expected = 0
+    for x in range(3):
+        totals = []
+        for labels in product(range(3), repeat=3):
+            total = sum(reduced[c, y, x] for y, c in enumerate(labels))
+            for y, (c, d) in enumerate(pairwise(labels)):
+                total += (c != d) * (left[c, y, x] + left[d, y, x])
+            totals.append(total)
+        expected += min(totals)
+    np.testing.assert_allclose(bound, expected, rtol=1e-5)
+
+
+def test_sharpening_leaves_the_larger_and_sums_to_one():
+    soft = np.array([[0.6, 0.05], [0.35, 0.05], [0.05, 0.9]], np.float32).reshape(3, 1, 2)
+    sharpen(soft, np.float32(0.1))
+    expected = np.array([[0.54, 0], [0.29, 0], [0, 0.81]]) / [0.83, 0.81]
+    np.testing.assert_allclose(soft.reshape(3, 2), expected, rtol=1e-5, atol=1e-7)
+
+
 def test_too_few_iterations_are_reported():
     costs, weights = random_problem(np.random.default_rng(11), (40, 40), 3, smoothness=3.0)
     solution = solve_potts(costs, weights, max_iterations=1)
@@ -307,9 +398,9 @@ def test_wrong_input_is_named():
 
 KEEPS = """
 import numpy as np
-from wsstools.core.potts_levels import Fields, _interpolate
-Fields.of(np.ones((2, 3, 3), np.float32)).doubled((6, 6))
-print(sum(_interpolate.stats.cache_hits.values()), _interpolate.stats.cache_path)
+from wsstools.core.potts_bounds import sharpen
+sharpen(np.ones((2, 3, 3), np.float32), np.float32(0.1))
+print(sum(sharpen.stats.cache_hits.values()), sharpen.stats.cache_path)
 """
 
 

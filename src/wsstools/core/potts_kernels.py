@@ -1,7 +1,9 @@
-"""The compiled inner loops of the Potts solver.
+"""The compiled iteration of the Potts solver.
 
-Planes are (C, H, W) float32 and contiguous. Names: `soft` is the primal iterate M, `ahead` the
-extrapolated 2 M_new - M_old, (px, py) the dual field p, `weights` (H, W) its largest length w.
+Planes are (C, H, W) float32, contiguous, their rows padded to whole tiles. Names: `soft` is the
+primal iterate M, `ahead` the extrapolated 2 M_new - M_old, (px, py) the dual field p, `weights`
+(H, W) its largest length w. `right` is `ahead` and `left` is `px` seen one pixel further: loops
+over whole tiles need no case for the pixel beside.
 """
 
 from __future__ import annotations
@@ -38,156 +40,140 @@ def sorting_network(n: int) -> NDArray[np.int64]:
     return np.array(pairs, np.int64).reshape(-1, 2)
 
 
+def sorting_networks(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The networks for 0, 1, ..., n values one after another, (m, 2), and where each begins."""
+    networks = [sorting_network(count) for count in range(n + 1)]
+    starts = np.cumsum([0, *map(len, networks)])
+    return np.concatenate(networks), starts
+
+
 @compiled
 def iterate(
-    soft, ahead, px, py, unary, weights, network, scratch, tau, sigma, rho, isotropic, n, skew
-):
-    """Run n primal-dual iterations in place.
+    soft, ahead, right, px, left, py, unary, weights, right_steps,
+    band_height, bands, runs, classes, networks, starts, scratch,
+    tau, sigma, rho, isotropic, n, skew,
+):  # fmt: skip
+    """Run n primal-dual iterations in place, in each run of tiles with its active classes alone.
 
     Iterations are done `skew` at a time in one sweep down the rows, each two rows behind the one
     before it, so that a row stays in the processor's cache. The results are those of n sweeps.
     """
-    height = weights.shape[0]
+    height, width = weights.shape
+    plane = np.uint64(height * width)
     done = 0
     while done < n:
         together = min(skew, n - done)
         for front in range(height + 2 * (together - 1)):
             for behind in range(together):
                 y = front - 2 * behind
-                if 0 <= y < height:
-                    _ascend(ahead, px, py, weights, y, sigma, rho, isotropic)
-                    _descend(soft, ahead, px, py, unary, network, scratch, y, tau, rho)
+                if y < 0 or y >= height:
+                    continue
+                band = y // band_height
+                for r in range(bands[band], bands[band + 1]):
+                    begin, length, at, count = runs[r]
+                    pixel = np.uint64(y * width + begin)
+                    _ascend(
+                        ahead.reshape(-1), right.reshape(-1), px.reshape(-1), py.reshape(-1),
+                        weights.reshape(-1), right_steps, classes[at : at + count],
+                        pixel, plane, np.uint64(width if y + 1 < height else 0),
+                        np.uint64(begin), np.uint64(length), sigma, rho, isotropic,
+                    )  # fmt: skip
+                    _descend(
+                        soft.reshape(-1), ahead.reshape(-1), px.reshape(-1), left.reshape(-1),
+                        py.reshape(-1), unary.reshape(-1), classes[at : at + count],
+                        networks[starts[count] : starts[count + 1]], scratch,
+                        pixel, plane, np.uint64(width if y > 0 else 0),
+                        _ONE if y > 0 else _ZERO, np.uint64(length), tau, rho,
+                    )  # fmt: skip
         done += together
 
 
+# Indices into flat planes are unsigned: numba then has no negative index to care for, and LLVM
+# makes vector code of the loops.
+
+
 @compiled
-def _ascend(ahead, px, py, weights, y, sigma, rho, isotropic):
-    """One row of p + rho (clip(p + sigma grad ahead) - p)."""
-    n_classes, height, width = ahead.shape
-    below = min(y + 1, height - 1)
-    last = width - 1
-    w = weights[y]
-    for c in range(n_classes):
-        m = ahead[c, y]
-        m_below = ahead[c, below]
-        a = px[c, y]
-        b = py[c, y]
+def _ascend(
+    ahead, right, px, py, weights, right_steps, classes, pixel, plane, below, column, n,
+    sigma, rho, isotropic,
+):  # fmt: skip
+    """p + rho (clip(p + sigma grad ahead) - p) in n pixels of a row."""
+    for k in range(len(classes)):
+        i = pixel + plane * np.uint64(classes[k])
+        j = i + below
         if isotropic:
-            for x in range(last):
-                dx = a[x] + sigma * (m[x + 1] - m[x])
-                dy = b[x] + sigma * (m_below[x] - m[x])
-                shrink = min(_ONE, w[x] / np.sqrt(dx * dx + dy * dy + _TINY))
-                a[x] += rho * (dx * shrink - a[x])
-                b[x] += rho * (dy * shrink - b[x])
+            for x in range(n):
+                a = px[i + x]
+                b = py[i + x]
+                m = ahead[i + x]
+                dx = a + right_steps[column + x] * (right[i + x] - m)
+                dy = b + sigma * (ahead[j + x] - m)
+                shrink = min(_ONE, weights[pixel + x] / np.sqrt(dx * dx + dy * dy + _TINY))
+                px[i + x] = a + rho * (dx * shrink - a)
+                py[i + x] = b + rho * (dy * shrink - b)
         else:
-            for x in range(last):
-                dx = a[x] + sigma * (m[x + 1] - m[x])
-                dy = b[x] + sigma * (m_below[x] - m[x])
-                a[x] += rho * (min(max(dx, -w[x]), w[x]) - a[x])
-                b[x] += rho * (min(max(dy, -w[x]), w[x]) - b[x])
-        dy = b[last] + sigma * (m_below[last] - m[last])
-        b[last] += rho * (min(max(dy, -w[last]), w[last]) - b[last])
+            for x in range(n):
+                a = px[i + x]
+                b = py[i + x]
+                m = ahead[i + x]
+                w = weights[pixel + x]
+                dx = a + right_steps[column + x] * (right[i + x] - m)
+                dy = b + sigma * (ahead[j + x] - m)
+                px[i + x] = a + rho * (min(max(dx, -w), w) - a)
+                py[i + x] = b + rho * (min(max(dy, -w), w) - b)
 
 
 @compiled
-def _descend(soft, ahead, px, py, unary, network, scratch, y, tau, rho):
-    """One row of M + rho (onto_simplex(M - tau (U - div p)) - M), and its extrapolation."""
-    n_classes, _, width = soft.shape
-    above = max(y - 1, 0)
-    inflow = _ONE if y > 0 else _ZERO
-    values = scratch[0]
-    for c in range(n_classes):
-        m = soft[c, y]
-        u = unary[c, y]
-        a = px[c, y]
-        b = py[c, y]
-        b_above = py[c, above]
-        v = values[c]
-        v[0] = m[0] - tau * (u[0] - a[0] - b[0] + inflow * b_above[0])
-        for x in range(1, width):
-            v[x] = m[x] - tau * (u[x] - a[x] + a[x - 1] - b[x] + inflow * b_above[x])
-    _simplex_threshold(values, network, scratch[1], n_classes)
-    threshold = scratch[1, 0]
-    for c in range(n_classes):
-        m = soft[c, y]
-        m_ahead = ahead[c, y]
-        v = values[c]
-        for x in range(width):
-            projected = max(v[x] - threshold[x], _ZERO)
-            m_ahead[x] = projected + projected - m[x]
-            m[x] += rho * (projected - m[x])
+def _descend(
+    soft, ahead, px, left, py, unary, classes, network, scratch, pixel, plane, above, inflow, n,
+    tau, rho,
+):  # fmt: skip
+    """M + rho (onto_simplex(M - tau (U - div p)) - M) and its extrapolation in n pixels."""
+    count = len(classes)
+    for k in range(count):
+        i = pixel + plane * np.uint64(classes[k])
+        j = i - above
+        v = np.uint64(k) * n
+        for x in range(n):
+            flow = px[i + x] - left[i + x] + py[i + x] - inflow * py[j + x]
+            scratch[v + x] = soft[i + x] - tau * (unary[i + x] - flow)
+    ordered = np.uint64(count) * n
+    _simplex_threshold(scratch, network, count, ordered, n)
+    for k in range(count):
+        i = pixel + plane * np.uint64(classes[k])
+        v = np.uint64(k) * n
+        for x in range(n):
+            projected = max(scratch[v + x] - scratch[ordered + x], _ZERO)
+            m = soft[i + x]
+            ahead[i + x] = projected + projected - m
+            soft[i + x] = m + rho * (projected - m)
 
 
 @compiled
-def _simplex_threshold(values, network, ordered, n_classes):
-    """Row 0 of `ordered` becomes t with sum_c max(values[c] - t, 0) = 1.
+def _simplex_threshold(scratch, network, count, ordered, n):
+    """From `ordered` on, n thresholds t with sum_c max(v_c - t, 0) = 1, v in front of them.
 
-    t = max_k (sum of the k largest - 1) / k; the network of compare-exchanges sorts all pixels of
-    the row at once.
+    t = max_k (sum of the k largest - 1) / k; the network of compare-exchanges sorts all n pixels
+    at once.
     """
-    width = values.shape[1]
-    for c in range(n_classes):
-        z = ordered[c]
-        v = values[c]
-        for x in range(width):
-            z[x] = v[x]
-    for i in range(len(network)):
-        upper = ordered[network[i, 0]]
-        lower = ordered[network[i, 1]]
-        for x in range(width):
-            largest = max(upper[x], lower[x])
-            lower[x] = min(upper[x], lower[x])
-            upper[x] = largest
-    total = ordered[n_classes]
-    threshold = ordered[0]
-    for x in range(width):
-        threshold[x] -= _ONE
-        total[x] = threshold[x]
-    for c in range(1, n_classes):
-        z = ordered[c]
+    for x in range(ordered):
+        scratch[ordered + x] = scratch[x]
+    for e in range(len(network)):
+        upper = ordered + np.uint64(network[e, 0]) * n
+        lower = ordered + np.uint64(network[e, 1]) * n
+        for x in range(n):
+            a = scratch[upper + x]
+            b = scratch[lower + x]
+            scratch[upper + x] = max(a, b)
+            scratch[lower + x] = min(a, b)
+    total = ordered + ordered
+    for x in range(n):
+        scratch[ordered + x] -= _ONE
+        scratch[total + x] = scratch[ordered + x]
+    for c in range(1, count):
+        z = ordered + np.uint64(c) * n
         share = _ONE / np.float32(c + 1)
-        for x in range(width):
-            total[x] += z[x]
-            threshold[x] = max(threshold[x], total[x] * share)
-
-
-@compiled
-def energies(soft, px, py, unary, weights, scratch, isotropic):
-    """The primal energy of `soft` and the dual energy of (px, py), summed in float64."""
-    n_classes, height, width = soft.shape
-    last = width - 1
-    primal = 0.0
-    dual = 0.0
-    energy = scratch[0, 0]
-    lowest = scratch[0, 1]
-    for y in range(height):
-        below = min(y + 1, height - 1)
-        above = max(y - 1, 0)
-        inflow = _ONE if y > 0 else _ZERO
-        w = weights[y]
-        energy[:] = _ZERO
-        lowest[:] = np.inf
-        for c in range(n_classes):
-            m = soft[c, y]
-            m_below = soft[c, below]
-            u = unary[c, y]
-            a = px[c, y]
-            b = py[c, y]
-            b_above = py[c, above]
-            lowest[0] = min(lowest[0], u[0] - a[0] - b[0] + inflow * b_above[0])
-            for x in range(1, width):
-                lowest[x] = min(lowest[x], u[x] - a[x] + a[x - 1] - b[x] + inflow * b_above[x])
-            if isotropic:
-                for x in range(last):
-                    dx = m[x + 1] - m[x]
-                    dy = m_below[x] - m[x]
-                    energy[x] += u[x] * m[x] + w[x] * np.sqrt(dx * dx + dy * dy)
-            else:
-                for x in range(last):
-                    steps = abs(m[x + 1] - m[x]) + abs(m_below[x] - m[x])
-                    energy[x] += u[x] * m[x] + w[x] * steps
-            energy[last] += u[last] * m[last] + w[last] * abs(m_below[last] - m[last])
-        for x in range(width):
-            primal += np.float64(energy[x])
-            dual += np.float64(lowest[x])
-    return primal, dual
+        for x in range(n):
+            sum_of_largest = scratch[total + x] + scratch[z + x]
+            scratch[total + x] = sum_of_largest
+            scratch[ordered + x] = max(scratch[ordered + x], sum_of_largest * share)
