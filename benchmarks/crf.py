@@ -22,15 +22,12 @@ from pathlib import Path
 import numpy as np
 import pydensecrf.densecrf as densecrf
 from numpy.typing import NDArray
-from potts import colour_probs, median_seconds, photo
+from problems import PHOTOS, colour_probs, few_of_many, maps_of, median_seconds, photo
 
 from wsstools.core import crf
 from wsstools.core.potts import MIN_PROB
-from wsstools.io.imagefile import decode_image
-from wsstools.io.mapfile import decode_map
 
 PARAMETERS = {"w1": 3.0, "sigma_alpha": 30.0, "sigma_beta": 5.0, "w2": 5.0, "sigma_gamma": 2.0}
-PHOTOS = ("astronaut", "coffee", "chelsea", "rocket")
 BATCH = 12  # images
 COLUMNS = (
     "image                 K | pydensecrf: s  ours: s  ratio |"
@@ -56,16 +53,6 @@ def reference(probs: NDArray, image: NDArray, iterations: int) -> NDArray[np.flo
 
 def ours(probs: NDArray, image: NDArray, iterations: int, prune: float) -> NDArray[np.float32]:
     return crf.dense_crf(probs, image, **PARAMETERS, iterations=iterations, prune=prune).marginals
-
-
-def few_of_many(image: NDArray[np.uint8], n_strong: int, n_classes: int) -> NDArray[np.float32]:
-    """A map of many classes of which a few occur, as networks give."""
-    rng = np.random.default_rng(1)
-    probs = rng.uniform(0, 5e-4, (n_classes, *image.shape[:2])).astype(np.float32)
-    strong = np.linspace(0, n_classes - 1, n_strong).astype(int)
-    probs[strong] = 0
-    probs[strong] = colour_probs(image, n_strong) * (1 - probs.sum(axis=0))
-    return probs
 
 
 def row(name: str, probs: NDArray, image: NDArray, prune: float, args: argparse.Namespace) -> float:
@@ -94,13 +81,10 @@ def row(name: str, probs: NDArray, image: NDArray, prune: float, args: argparse.
 def map_rows(args: argparse.Namespace) -> dict[str, list[float]]:
     """The lines of maps from files; their ratios."""
     ratios: dict[str, list[float]] = {"exact": [], "pruned": []}
-    images = {path.stem: path for path in args.images.iterdir()}
-    for path in sorted(args.maps.glob("*.npz"))[:: args.every]:
-        probs = np.asarray(decode_map(path.read_bytes(), path.name).value.probs, np.float32)
-        image = decode_image(images[path.stem].read_bytes(), path.stem).value
+    for stem, probs, image in maps_of(args.maps, args.images, args.every):
         for kind, prune in (("exact", 0.0), ("pruned", crf.PRUNE)):
             if len(probs) > 1:
-                ratios[kind].append(row(f"{path.stem[:12]} {kind}", probs, image, prune, args))
+                ratios[kind].append(row(f"{stem[:12]} {kind}", probs, image, prune, args))
     return ratios
 
 

@@ -13,19 +13,20 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2
-from skimage import data, transform
+from problems import PHOTOS, SHAPE, colour_probs, median_seconds, photo
 
 from wsstools.core.potts import edge_weights, solve_potts, unary
-from wsstools.core.potts_kernels import energies, iterate, sorting_network
-from wsstools.core.potts_levels import one_hot
+from wsstools.core.potts_iteration import Energies
+from wsstools.core.potts_kernels import iterate, sorting_networks
+from wsstools.core.potts_levels import Problem
+from wsstools.core.potts_planes import Fields, one_hot
+from wsstools.core.potts_tiles import BAND_HEIGHT, Tiles
 
-SHAPE = (375, 500)
 SMOOTHNESS = 10.0  # lambda
 ETA = 0.01
 NORM = np.sqrt(8.0)
@@ -47,7 +48,7 @@ class Steps:
     @classmethod
     def balanced(cls, weights: NDArray[np.float32]) -> Steps:
         """Those of `solve_potts`."""
-        balance = 0.7 * weights.max()
+        balance = weights.max()
         return cls(np.float32(1 / (balance * NORM)), np.float32(balance / NORM), np.float32(1.8))
 
     @classmethod
@@ -57,32 +58,43 @@ class Steps:
 
 
 class CompiledIteration:
-    """The iteration of the project's kernels on one level, with any steps."""
+    """The iteration of the project's kernels on one level and all pixels, with any steps."""
 
     def __init__(self, costs: NDArray, weights: NDArray, steps: Steps) -> None:
-        self.costs, self.weights, self.steps = costs, weights, steps
-        self.soft = one_hot(costs.argmin(axis=0), len(costs))
-        self.ahead = self.soft.copy()
-        self.px, self.py = np.zeros_like(costs), np.zeros_like(costs)
-        self.scratch = np.empty((2, len(costs) + 1, costs.shape[2]), np.float32)
-        self.network = sorting_network(len(costs))
+        self.problem = Problem.of(costs, weights, isotropic=True)
+        self.fields = Fields(self.problem.cheapest())
+        self.tiles = Tiles(self.problem.unary.shape)
+        self.energies = Energies(self.problem)
+        self.steps = steps
+        padded_width = self.problem.unary.shape[2]
+        self.right_steps = np.zeros(padded_width, np.float32)
+        self.right_steps[: self.problem.width - 1] = steps.sigma
+        self.scratch = np.empty(2 * (len(costs) + 1) * padded_width, np.float32)
+        self.networks = sorting_networks(len(costs))
+
+    @property
+    def soft(self) -> NDArray[np.float32]:
+        return self.fields.soft[:, :, : self.problem.width]
 
     def run(self, n: int, rho: np.float32 | None = None) -> None:
-        steps = self.steps
+        fields, problem, tiles, steps = self.fields, self.problem, self.tiles, self.steps
         iterate(
-            self.soft, self.ahead, self.px, self.py, self.costs, self.weights, self.network,
-            self.scratch, steps.tau, steps.sigma, steps.rho if rho is None else rho, True, n, 8,
+            fields.soft, fields.ahead, fields.right, fields.px, fields.left, fields.py,
+            problem.unary, problem.weights, self.right_steps, BAND_HEIGHT, tiles.bands, tiles.runs,
+            tiles.classes, *self.networks, self.scratch, steps.tau, steps.sigma,
+            steps.rho if rho is None else rho, True, n, 8,
         )  # fmt: skip
 
     def iterations_to(self, tol: float, at_most: int = 20000) -> int:
+        """To the gap between the energy of M and the dual energy of p."""
         best_dual = -np.inf
         for done in range(ITERATIONS_PER_CHECK, at_most + 1, ITERATIONS_PER_CHECK):
             self.run(ITERATIONS_PER_CHECK - 1)
             self.run(1, np.float32(1))
-            primal, dual = energies(
-                self.soft, self.px, self.py, self.costs, self.weights, self.scratch, True
-            )
-            best_dual = max(best_dual, dual)
+            self.energies.stale[:] = True
+            primal = self.energies.of(self.fields.soft)
+            dual = self.tiles.look(self.fields, self.problem.unary, self.problem.width)
+            best_dual = max(best_dual, dual + self.problem.offset)
             if primal - best_dual <= tol * abs(primal):
                 return done
         return at_most
@@ -92,7 +104,7 @@ def numpy_iterations(
     costs: NDArray, weights: NDArray, steps: Steps, n: int
 ) -> tuple[NDArray, float]:
     """M after n iterations in NumPy float32 from the same start, and the seconds they took."""
-    soft = one_hot(costs.argmin(axis=0), len(costs))
+    soft = one_hot(costs.argmin(axis=0), np.empty_like(costs))
     ahead = soft.copy()
     px, py = np.zeros_like(costs), np.zeros_like(costs)
     dx, dy = np.zeros_like(costs), np.zeros_like(costs)
@@ -115,31 +127,6 @@ def numpy_iterations(
         ahead = 2 * projected - soft
         soft += steps.rho * (projected - soft)
     return soft, time.perf_counter() - started
-
-
-def photo(name: str) -> NDArray[np.uint8]:
-    image = transform.resize(getattr(data, name)()[:, :, :3], SHAPE, anti_aliasing=True)
-    return np.rint(image * 255).astype(np.uint8)
-
-
-def colour_probs(image: NDArray[np.uint8], n_classes: int) -> NDArray[np.float32]:
-    """Probabilities that fall with the distance to the means of k-means, with noise."""
-    rng = np.random.default_rng(0)
-    pixels = image.reshape(-1, 3) / 255.0
-    means, _ = kmeans2(pixels[::37], n_classes, minit="++", rng=rng)
-    squared = ((pixels[:, None] - means) ** 2).sum(axis=2).T.reshape(n_classes, *SHAPE)
-    logits = -8 * squared + rng.normal(0, 0.5, squared.shape)
-    probs = np.exp(logits - logits.max(axis=0))
-    return np.ascontiguousarray(probs / probs.sum(axis=0), np.float32)
-
-
-def median_seconds(action: Callable[[], object], repeats: int) -> float:
-    seconds = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds)
 
 
 def row(name: str, n_classes: int, args: argparse.Namespace) -> tuple[str, list[float]]:
@@ -168,9 +155,52 @@ def row(name: str, n_classes: int, args: argparse.Namespace) -> tuple[str, list[
     return line, ratios
 
 
+def against_memory(n_classes: int, repeats: int) -> None:
+    """Print the time of an iteration beside that of moving the bytes that it reads and writes."""
+    image = photo(PHOTOS[0])
+    costs = unary(colour_probs(image, n_classes))
+    weights = np.float32(SMOOTHNESS) * edge_weights(image, eta=ETA)
+    iteration = CompiledIteration(costs, weights, Steps.balanced(weights))
+    iteration.run(8)
+    each = median_seconds(lambda: iteration.run(80), repeats) / 80
+    # M, its extrapolation, px and py are read and written, U and w only read. A copy of so many
+    # bytes reads half of them and writes half.
+    n_bytes = costs.nbytes * 9 + weights.nbytes
+    source = np.ones(n_bytes // 8, np.float32)
+    target = np.empty_like(source)
+    np.copyto(target, source)
+    moved = median_seconds(lambda: np.copyto(target, source), 20 * repeats)
+    print(
+        f"C = {n_classes}, one iteration on all pixels: {1e3 * each:.2f} ms; moving its "
+        f"{n_bytes / 1e6:.0f} MB: {1e3 * moved:.2f} ms: {each / moved:.2f}x"
+    )
+
+
+def batch(n_classes: int, repeats: int) -> None:
+    """Print how much faster two threads are than one, an image each."""
+    problems = []
+    for name in PHOTOS:
+        image = photo(name)
+        weights = np.float32(SMOOTHNESS) * edge_weights(image, eta=ETA)
+        problems += [(unary(colour_probs(image, n_classes)), weights)] * 3
+
+    def seconds(n_threads: int) -> float:
+        started = time.perf_counter()
+        with ThreadPoolExecutor(n_threads) as pool:
+            list(pool.map(lambda problem: solve_potts(*problem), problems))
+        return time.perf_counter() - started
+
+    both = [(seconds(1), seconds(2)) for _ in range(repeats)]
+    one, two = (statistics.median(times) for times in zip(*both, strict=True))
+    print(
+        f"{len(problems)} images, C = {n_classes}: 1 thread {one:.2f} s, 2 threads {two:.2f} s: "
+        f"{one / two:.2f}x"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--images", nargs="+", default=["astronaut", "coffee", "chelsea", "rocket"])
+    parser.add_argument("--images", nargs="+", default=list(PHOTOS))
     parser.add_argument("--classes", nargs="+", type=int, default=[2, 4, 6])
     parser.add_argument("--tol", type=float, default=1e-3, help="relative duality gap")
     parser.add_argument("--repeats", type=int, default=3, help="of the project's solver")
@@ -192,6 +222,8 @@ def main() -> None:
     for i, kind in enumerate(("same", "default")[: len(ratios[0])]):
         times = statistics.median(found[i] for found in ratios)
         print(f"NumPy with {kind} steps takes {times:.0f} times as long (median)")
+    against_memory(4, args.repeats)
+    batch(4, args.repeats)
 
 
 if __name__ == "__main__":

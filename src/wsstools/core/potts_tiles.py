@@ -22,6 +22,8 @@ _REACH = (2, 16)
 an iteration, and classes are looked at again after tens of them."""
 _ROWS, _COLUMNS = _REACH
 _ANYWHERE, _TOP, _BOTTOM, _LEFT, _RIGHT = (np.uint8(1 << bit) for bit in range(5))
+_START = 64
+"""Pixels of a class whose iteration takes about as long as to start with a class; measured."""
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
 
@@ -176,30 +178,45 @@ def _choose(hits, active, soft, ahead):
 
 @compiled
 def _gather(active, bands, runs, classes):
-    """Neighbouring tiles with the same active classes become one run; those with one, none."""
+    """Neighbouring tiles of much the same active classes become one run; those with one, none.
+
+    Two runs become one where going over some classes that do not move costs less than the start
+    of another run.
+    """
     n_classes, n_bands, n_tiles = active.shape
+    members = np.zeros(n_classes, np.uint8)
     n = 0
     at = 0
     for band in range(n_bands):
         bands[band] = n
         for tile in range(n_tiles):
-            count = 0
+            own = 0
+            both = 0
             for c in range(n_classes):
-                count += active[c, band, tile]
-            if count < 2:
+                own += active[c, band, tile]
+                both += active[c, band, tile] | members[c]
+            if own < 2:
                 continue
             begin = tile * TILE_WIDTH
-            goes_on = n > bands[band] and runs[n - 1, 0] + runs[n - 1, 1] == begin
-            if goes_on:
-                for c in range(n_classes):
-                    goes_on &= active[c, band, tile] == active[c, band, tile - 1]
-            if goes_on:
-                runs[n - 1, 1] += TILE_WIDTH
-                continue
-            runs[n] = begin, TILE_WIDTH, at, count
+            last = n - 1
+            if n > bands[band] and runs[last, 0] + runs[last, 1] == begin:
+                width, count = runs[last, 1], runs[last, 3]
+                extra = (both - count) * width + (both - own) * TILE_WIDTH
+                if extra <= _START * min(count, own):
+                    at = runs[last, 2]
+                    runs[last, 1] = width + TILE_WIDTH
+                    runs[last, 3] = both
+                    for c in range(n_classes):
+                        members[c] |= active[c, band, tile]
+                        if members[c]:
+                            classes[at] = c
+                            at += 1
+                    continue
+            runs[n] = begin, TILE_WIDTH, at, own
             n += 1
             for c in range(n_classes):
-                if active[c, band, tile]:
+                members[c] = active[c, band, tile]
+                if members[c]:
                     classes[at] = c
                     at += 1
     bands[n_bands] = n
