@@ -266,10 +266,9 @@ def test_classes_that_are_nowhere_cheaper_than_another_are_left_out():
     assert (wide.soft[[1, 2, 3, 5]] == solution.soft).all() and not wide.soft[[0, 4, 6]].any()
     assert (wide.primal, wide.dual) == (solution.primal, solution.dual)
     # The full problem, solved with every class, has no lower energy.
-    full = Iteration(
-        whole := Problem.of(widened, weights, isotropic=True), Fields(whole.cheapest())
-    )
-    full.run(1e-4, 5000)
+    whole = Problem.of(widened, weights, isotropic=True)
+    full = Iteration(whole, Fields(whole.cheapest()), 1e-4)
+    full.run(5000)
     assert wide.dual <= full.primal and full.dual <= wide.primal
 
 

@@ -181,7 +181,7 @@ def solve_potts(
     with forward differences that are 0 beyond the last row and column. A field p with
     |p_c|_i <= w_i bounds it from below by the dual energy sum_i min_c (U_c - div p_c)_i. Steps
     tau = 1 / (b s sqrt(8)) and sigma = 1 / (8 tau), over-relaxed by 1.8, where s = max(w)
-    unless w is so large that p stays below it, and b = 1 (0.2 if anisotropic).
+    unless w is so large that p stays below it, and b = 1 (0.2 to a small gap if anisotropic).
 
     What is iterated on and when it may stop were made cheaper than that, at the same certificate:
     iterations leave out classes in tiles where they change nothing; `dual` is the best of the dual
@@ -232,16 +232,15 @@ def _coarse_to_fine(
     pyramid = [problem]
     while len(pyramid) < levels and max(pyramid[-1].shape) >= 2 * _SMALLEST_SIDE:
         pyramid.append(pyramid[-1].halved())
-    coarsest = pyramid.pop()
-    level = Iteration(coarsest, Fields(coarsest.cheapest()))
-    level.run(max(3 * tol, _COARSE_TOL) if pyramid else tol, max_iterations)
-    iterations = [level.done]
-    while pyramid:
-        finer = pyramid.pop()
-        level = Iteration(finer, doubled(level.fields, finer))
-        level.run(max(3 * tol, _COARSE_TOL) if pyramid else tol, max_iterations)
+    tols = [tol] + [max(3 * tol, _COARSE_TOL)] * (len(pyramid) - 1)
+    level = Iteration(pyramid[-1], Fields(pyramid[-1].cheapest()), tols[-1])
+    iterations = []
+    for finer, finer_tol in zip(pyramid[-2::-1], tols[-2::-1], strict=True):
+        level.run(max_iterations)
         iterations.append(level.done)
-    return level, tuple(iterations)
+        level = Iteration(finer, doubled(level.fields, finer), finer_tol)
+    level.run(max_iterations)
+    return level, (*iterations, level.done)
 
 
 def needed_classes(unary: NDArray) -> list[int]:

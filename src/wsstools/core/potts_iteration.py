@@ -11,9 +11,10 @@ from wsstools.core.potts_levels import Problem
 from wsstools.core.potts_planes import Fields
 from wsstools.core.potts_tiles import BAND_HEIGHT, Tiles
 
-# Measured on natural images and CamVid maps, isotropic and not: in the anisotropic energy the
-# labels themselves come near the optimum, so that steps may favour the dual field.
-_STEP_BALANCE = {True: 1.0, False: 0.2}
+_TIGHT = 5e-4
+_TIGHT_BALANCE = 0.2
+"""Balance of the steps below that tolerance if anisotropic, else it is 1; measured. The labels
+themselves come near the anisotropic optimum, so that steps may favour the dual field."""
 _OVER_RELAXATION = 1.8
 _OPERATOR_NORM = float(np.sqrt(8.0))  # of the gradient by forward differences
 _SKEWED_ITERATIONS = 8
@@ -30,6 +31,14 @@ _NEAR = 20
 class Iteration:
     """The iterations at one image size, and how far they have come.
 
+    Parameters
+    ----------
+    problem : Problem
+    fields : Fields
+        Where to begin; changed in place.
+    tol : float
+        Relative duality gap to stop at.
+
     Attributes
     ----------
     primal : float
@@ -42,23 +51,23 @@ class Iteration:
         Number of iterations.
     """
 
-    def __init__(self, problem: Problem, fields: Fields) -> None:
+    def __init__(self, problem: Problem, fields: Fields, tol: float) -> None:
         n_classes, _, width = problem.unary.shape
-        balance = _STEP_BALANCE[problem.isotropic] * problem.dual_scale()
+        balance = step_balance(tol, isotropic=problem.isotropic) * problem.dual_scale()
         self._tau = np.float32(1 / (balance * _OPERATOR_NORM))
         self._sigma = np.float32(balance / _OPERATOR_NORM)
         self._right_steps = np.zeros(width, np.float32)
         self._right_steps[: problem.width - 1] = self._sigma
         self._networks = sorting_networks(n_classes)
         self._scratch = np.empty(2 * (n_classes + 1) * width, np.float32)
-        self._problem, self.fields = problem, fields
+        self._problem, self._tol, self.fields = problem, tol, fields
         self._tiles = Tiles(problem.unary.shape)
         self._energies = {s: Energies(problem, s) for s in _SHARPNESSES}
         self.primal, self.dual, self.sharpness = np.inf, -np.inf, 0.0
         self.done = 0
 
-    def run(self, tol: float, max_iterations: int) -> None:
-        """Iterate until the relative gap is at most `tol`, or as often as allowed."""
+    def run(self, max_iterations: int) -> None:
+        """Iterate until the relative gap is at most the tolerance, or as often as allowed."""
         looks = 0
         while True:
             n = max(_ITERATIONS_PER_LOOK, int(_LATER_LOOKS * self.done))
@@ -68,8 +77,8 @@ class Iteration:
             self._iterate(1, 1.0)
             self.done += n
             is_last = self.done >= max_iterations
-            self._look(looks, tol, thorough=is_last or looks == 0)
-            if is_last or relative_gap(self.primal, self.dual) <= tol:
+            self._look(looks, thorough=is_last or looks == 0)
+            if is_last or relative_gap(self.primal, self.dual) <= self._tol:
                 return
             self._tiles.choose(self.fields)
             looks += 1
@@ -83,9 +92,9 @@ class Iteration:
             np.float32(rho), problem.isotropic, n, _SKEWED_ITERATIONS,
         )  # fmt: skip
 
-    def _look(self, looks: int, tol: float, *, thorough: bool) -> None:
+    def _look(self, looks: int, *, thorough: bool) -> None:
         """Energy and bounds of the iterates; the energy stays as it was while far from the end."""
-        problem, fields = self._problem, self.fields
+        problem, fields, tol = self._problem, self.fields, self._tol
         for energies in self._energies.values():
             energies.stale |= self._tiles.changed
         self._bound(self._tiles.look(fields, problem.unary, problem.width))
@@ -122,6 +131,11 @@ class Energies:
         )  # fmt: skip
         self.stale[:] = False
         return float(self.sums.sum()) + problem.offset
+
+
+def step_balance(tol: float, *, isotropic: bool) -> float:
+    """b of the steps tau = 1 / (b s sqrt(8)) and sigma = b s / sqrt(8)."""
+    return _TIGHT_BALANCE if tol < _TIGHT and not isotropic else 1.0
 
 
 def relative_gap(primal: float, dual: float) -> float:
