@@ -11,10 +11,14 @@ from wsstools.commands._options import AsJson
 
 
 def info(
-    files: Annotated[List[str], typer.Argument(metavar="FILE...", help="Maps, labels or models.")],
+    files: Annotated[
+        List[str], typer.Argument(metavar="FILE...", help="Maps, labels, models, parameters.")
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Print what a map, a label file or a model is, and the chain of steps that made it.
+    """Print what a map, a label file, a model or a file of parameters is, and how it was made.
+
+    The chain of all steps behind it is told.
 
     \b
     Example:
@@ -32,11 +36,11 @@ def info(
 
 
 def _described(file: str) -> dict[str, Any]:
-    from wsstools.io.describe import describe, is_picture_or_map
+    from wsstools.io.describe import describe, is_described
     from wsstools.io.provenance import parse_record
     from wsstools.nn.modelfile import read_model_header
 
-    if is_picture_or_map(file):
+    if is_described(file):
         return describe(file)
     header = read_model_header(Path(file).read_bytes())
     facts = {

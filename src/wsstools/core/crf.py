@@ -100,6 +100,7 @@ def dense_crf(
     floor: float = MIN_PROB,
     prune: float = PRUNE,
     engine: str = "compiled",
+    kernels: Kernels | None = None,
 ) -> CrfSolution:
     """Class marginals of a fully connected CRF; they sum to 1 over the classes.
 
@@ -131,6 +132,8 @@ def dense_crf(
         small of second order elsewhere.
     engine : {"compiled", "pydensecrf"}
         Who computes: our own code, or the library that it is tested against.
+    kernels : Kernels or None
+        `Kernels.of` this image and these reaches, where they are at hand already.
 
     Returns
     -------
@@ -179,7 +182,7 @@ def dense_crf(
     if len(costs) == 1:
         return CrfSolution(np.ones_like(costs), (), 0.0)
     if engine == "compiled":
-        kernels = Kernels.of(rgb, **reaches)
+        kernels = kernels or Kernels.of(rgb, **reaches)
         pruned, mass = _negligible(np.asarray(probs), prune)
         solve = functools.partial(mean_field, kernels=kernels, w1=w1, w2=w2, iterations=iterations)
         marginals = _as_one(costs, pruned, solve) if pruned else solve(costs)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from wsstools.io import labelfile, mapfile
+from wsstools.io import labelfile, mapfile, paramsfile
 
 
-def is_picture_or_map(argument: str) -> bool:
+def is_described(argument: str) -> bool:
     """Whether `describe` is for this file, by its ending; a model may have any other."""
-    return Path(argument).suffix.lower() in (*mapfile.SUFFIXES, *labelfile.SUFFIXES)
+    suffixes = (*mapfile.SUFFIXES, *labelfile.SUFFIXES, paramsfile.SUFFIX)
+    return Path(argument).suffix.lower() in suffixes
 
 
 def describe(argument: str) -> dict[str, Any]:
-    """What a map or a label file is, with its record.
+    """What a map, a label file or a file of parameters is, with its record.
 
     Returns
     -------
@@ -24,9 +25,11 @@ def describe(argument: str) -> dict[str, Any]:
     Raises
     ------
     DataError
-        If it is neither, or damaged.
+        If it is none of them, or damaged.
     """
     path = Path(argument)
+    if path.suffix.lower() == paramsfile.SUFFIX:
+        return _params(path)
     return _map(path) if path.suffix.lower() in mapfile.SUFFIXES else _labels(path)
 
 
@@ -57,3 +60,14 @@ def _labels(path: Path) -> dict[str, Any]:
         "labelled": f"{share:.2%} of the pixels",
     }
     return {"file": str(path), "what": "labels", "facts": facts, "meta": decoded.meta}
+
+
+def _params(path: Path) -> dict[str, Any]:
+    method, parameters = paramsfile.read_params(str(path))
+    facts = {"method": method, **{name: str(value) for name, value in parameters.items()}}
+    return {
+        "file": str(path),
+        "what": "parameters of wss regularize",
+        "facts": facts,
+        "meta": paramsfile.read_meta(path),
+    }

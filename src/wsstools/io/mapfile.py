@@ -25,11 +25,8 @@ _FOREIGN_KEYS = ("probs", "probabilities", "arr_0")
 
 def encode_map(probability_map: ProbabilityMap, meta: Meta) -> bytes:
     """The bytes of a map file. Classes whose probability rounds to 0 everywhere are left out."""
-    rounded = np.rint(probability_map.probs * np.float32(GRID))
-    kept = rounded.any(axis=(1, 2))
     members = {
-        "probs": (rounded[kept] / np.float32(GRID)).astype(np.float16),
-        "classes": probability_map.classes[kept].astype(np.int16),
+        **_stored_arrays(probability_map),
         "n_classes": np.int16(probability_map.n_classes),
         "meta": np.array(json.dumps(meta, sort_keys=True)),
     }
@@ -44,6 +41,11 @@ def encode_map(probability_map: ProbabilityMap, meta: Meta) -> bytes:
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, member.getvalue(), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
+
+
+def as_stored(probability_map: ProbabilityMap) -> ProbabilityMap:
+    """The map as it comes back from its file: what a step that reads the file works on."""
+    return checked_map(**_stored_arrays(probability_map), n_classes=probability_map.n_classes)
 
 
 def decode_map(data: bytes, name: str) -> Decoded:
@@ -99,6 +101,15 @@ def read_meta(path: Path) -> Meta | None:
             return parse_record(str(_member(archive, "meta")[()]))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
+
+
+def _stored_arrays(probability_map: ProbabilityMap) -> dict[str, NDArray]:
+    rounded = np.rint(probability_map.probs * np.float32(GRID))
+    kept = rounded.any(axis=(1, 2))
+    return {
+        "probs": (rounded[kept] / np.float32(GRID)).astype(np.float16),
+        "classes": probability_map.classes[kept].astype(np.int16),
+    }
 
 
 def _ours(archive: zipfile.ZipFile, has_meta: bool) -> Decoded:

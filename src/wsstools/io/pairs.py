@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from wsstools.errors import DataError
 from wsstools.io.imagefile import decode_image
 from wsstools.io.labelfile import decode_labels, read_meta
-from wsstools.io.provenance import Meta, digest, input_record
+from wsstools.io.provenance import Meta, digest, set_record
 from wsstools.io.sources import Source
 
 
@@ -42,8 +42,8 @@ class LabelledImages:
         labels was made."""
         first = self.labels[0]
         return [
-            input_record("images", _told(self.images), _set_digest(self.images)),
-            input_record("labels", _told(self.labels), _set_digest(self.labels), read_meta(first)),
+            _record("images", self.images),
+            _record("labels", self.labels, read_meta(first)),
         ]
 
 
@@ -63,10 +63,6 @@ def labelled_images(images: Source, labels: Source, ids: Sequence[str] | None) -
     )
 
 
-def _told(paths: Sequence[Path]) -> str:
-    return f"{paths[0].name} and {len(paths) - 1} more" if len(paths) > 1 else paths[0].name
-
-
-def _set_digest(paths: Sequence[Path]) -> str:
-    lines = (f"{path.stem}\0{digest(path.read_bytes())}\n" for path in paths)
-    return digest("".join(lines).encode("utf-8", "surrogateescape"))
+def _record(role: str, paths: Sequence[Path], meta: Meta | None = None) -> Meta:
+    digests = [digest(path.read_bytes()) for path in paths]
+    return set_record(role, [path.name for path in paths], digests, meta)

@@ -41,6 +41,15 @@ def input_record(role: str, name: str, data_digest: str, meta: Meta | None = Non
     return record
 
 
+def set_record(
+    role: str, names: Sequence[str], digests: Sequence[str], meta: Meta | None = None
+) -> Meta:
+    """Many files as one input: the first name, one digest over all, the record of the first."""
+    told = f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
+    lines = (f"{Path(name).stem}\0{d}\n" for name, d in zip(names, digests, strict=True))
+    return input_record(role, told, digest("".join(lines).encode("utf-8", "surrogateescape")), meta)
+
+
 def output_record(
     *,
     kind: str,

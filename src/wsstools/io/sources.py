@@ -15,6 +15,7 @@ from wsstools.errors import DataError, UsageError
 
 STANDARD_INPUT = "-"
 _END = object()
+_WINDOW = 256
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,22 @@ class Source:
 
     def __contains__(self, stem: str) -> bool:
         return stem in self._paths
+
+    def read_whole(self) -> None:
+        """Read the paths of standard input to their end; then this counts as a folder of them.
+
+        Raises
+        ------
+        UsageError
+            If there is none.
+        """
+        stream = PathStream(null=self.null)
+        while paths := list(stream.available(_WINDOW)):
+            for path in paths:
+                self._paths.setdefault(path.stem, []).append(path)
+        if not self._paths:
+            raise UsageError(f"no {self.what} on standard input")
+        self.is_stream = False
 
     def is_same_folder(self, folder: Path) -> bool:
         """Whether this is that folder, under whatever name."""

@@ -77,7 +77,9 @@ class RunSettings:
 
 
 @dataclass(frozen=True)
-class _Report:
+class Report:
+    """What came of one image in a worker."""
+
     stem: str
     status: str
     path: Path | None = None
@@ -129,7 +131,7 @@ def run_step(step: Step, inputs: Sequence[Input], out: str, settings: RunSetting
     with messages:
         _tell_unmatched(inputs, settings.selection, messages)
         tasks = batches(inputs, settings.selection)
-        for report in settings.pool.map(partial(_guarded, make=make), tasks):
+        for report in settings.pool.map(partial(guarded, make=make), tasks):
             _tell(report, messages)
         remove_leftovers(folder)  # workers of an earlier, killed run may have ended meanwhile
         messages.summarise(out)
@@ -155,7 +157,7 @@ def collect(
     make = partial(_look, compute=compute, inputs=inputs)
     with messages:
         tasks = batches(inputs, selection)
-        for report in pool.map(partial(_guarded, make=make), tasks):
+        for report in pool.map(partial(guarded, make=make), tasks):
             if report.status == "done":
                 messages.advance()
                 yield report.stem, report.value
@@ -164,12 +166,12 @@ def collect(
         messages.raise_failures()
 
 
-def _look(task: Task, *, compute: Callable[..., Any], inputs: Sequence[Input]) -> _Report:
+def _look(task: Task, *, compute: Callable[..., Any], inputs: Sequence[Input]) -> Report:
     decoded = [
         entry.decode(path.read_bytes(), str(path)).value
         for entry, path in zip(inputs, task.paths, strict=True)
     ]
-    return _Report(task.stem, "done", value=compute(*decoded))
+    return Report(task.stem, "done", value=compute(*decoded))
 
 
 def _refuse_foreign_outputs(step: Step, folder: Path) -> None:
@@ -203,7 +205,7 @@ def _tell_unmatched(inputs: Sequence[Input], selection: Selection, messages: Mes
                 )
 
 
-def _tell(report: _Report, messages: Messages) -> None:
+def _tell(report: Report, messages: Messages) -> None:
     for note in report.notes:
         messages.say(f"{report.stem}: {note}")
     if report.status in ("done", "current") and report.path is not None:
@@ -217,21 +219,21 @@ def _tell(report: _Report, messages: Messages) -> None:
     messages.advance()
 
 
-def _guarded(task: Task, *, make: Callable[[Task], _Report]) -> _Report:
+def guarded(task: Task, *, make: Callable[[Task], Report]) -> Report:
     """One image in a worker. Whatever is wrong with it becomes a report."""
     if task.problem is not None:
-        return _Report(task.stem, "lacking" if task.is_lacking else "failed", text=task.problem)
+        return Report(task.stem, "lacking" if task.is_lacking else "failed", text=task.problem)
     try:
         return make(task)
     except SkippedImage as error:
-        return _Report(task.stem, "skipped", text=str(error))
+        return Report(task.stem, "skipped", text=str(error))
     except (WssError, ValueError) as error:
-        return _Report(task.stem, "failed", text=_debugged(error, str(error)))
+        return Report(task.stem, "failed", text=_debugged(error, str(error)))
     except OSError as error:
-        return _Report(task.stem, "failed", text=_debugged(error, os_error_line(error)))
+        return Report(task.stem, "failed", text=_debugged(error, os_error_line(error)))
     except Exception as error:  # a fault of ours in one image must not stop a run of thousands
         told = f"{type(error).__name__}: {error}"
-        return _Report(task.stem, "failed", text=_debugged(error, told))
+        return Report(task.stem, "failed", text=_debugged(error, told))
 
 
 def _debugged(error: Exception, text: str) -> str:
@@ -244,7 +246,7 @@ def _debugged(error: Exception, text: str) -> str:
 
 def _make(
     task: Task, *, step: Step, inputs: Sequence[Input], folder: Path, overwrite: bool
-) -> _Report:
+) -> Report:
     form = _FORMATS[step.kind]
     target = folder / (task.stem + form.SUFFIX)
     contents = [path.read_bytes() for path in task.paths]
@@ -258,7 +260,7 @@ def _make(
         if not overwrite:
             refuse_other_run(target, meta, step.name, step.options)
         if is_current(meta, step.name, step.options, [*identity, *step.shared]):
-            return _Report(task.stem, "current", path=target)
+            return Report(task.stem, "current", path=target)
     decoded = [
         entry.decode(content, str(path))
         for entry, content, path in zip(inputs, contents, task.paths, strict=True)
@@ -283,4 +285,4 @@ def _make(
     ]
     if computed.warning:
         notes.append(f"warning: {computed.warning}")
-    return _Report(task.stem, "done", path=target, notes=tuple(notes))
+    return Report(task.stem, "done", path=target, notes=tuple(notes))
