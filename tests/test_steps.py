@@ -220,39 +220,6 @@ def test_the_number_of_classes_is_asked_for(wss, dataset, tmp_path):
     assert "a: failed: scribbles hold class 3, expected 0..2" in outcome.err
 
 
-def test_the_solver_tells_its_gap_and_warns_if_it_stopped_early(wss, dataset, tmp_path):
-    potts = ["regularize", "--potts", "--images", dataset / "images", dataset / "maps"]
-    wss(*potts, "-o", tmp_path / "full")
-    meta = mapfile.read_meta(tmp_path / "full" / "a.npz")
-    assert meta["kind"] == "soft"
-    assert 0 <= meta["result"]["gap"] <= 1e-3
-    assert meta["result"]["dual"] <= meta["result"]["primal"]
-    assert meta["result"]["converged"] is True
-    early = wss(*potts, "-o", tmp_path / "early", "--max-iterations", 1, "--tol", "1e-6")
-    assert early.code == 0
-    assert early.err.count("warning: stopped at a relative duality gap") == 4
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "one of --potts and --crf"),
-        (["--potts", "--crf"], "one of --potts and --crf"),
-        (["--potts", "--w1", "3"], "--w1 does not belong to --potts"),
-        (["--crf", "--lambda", "3"], "--lambda does not belong to --crf"),
-        (["--potts", "--lambda", "-1"], "--lambda -1: expected a number 0 or more"),
-        (["--crf", "--sigma-beta", "0"], "--sigma-beta 0: expected a number above 0"),
-        (["--potts", "--floor", "0"], "--floor 0"),
-    ],
-)
-def test_regularize_refuses_wrong_options(wss, dataset, tmp_path, arguments, message):
-    outcome = wss(
-        "regularize", dataset / "maps", "-o", tmp_path, "--images", dataset / "images", *arguments
-    )
-    assert outcome.code == 2
-    assert message in outcome.err
-
-
 @pytest.mark.parametrize("weights", ["1", "1,2,3", "1,0", "a,b", "1,nan"])
 def test_fuse_refuses_wrong_weights(wss, dataset, tmp_path, weights):
     outcome = wss(

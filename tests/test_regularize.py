@@ -1,0 +1,124 @@
+"""`wss regularize`: its record, its engines and its refusals."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from wsstools.core.maps import ProbabilityMap
+from wsstools.io import mapfile
+
+
+def test_the_solver_tells_its_gap_and_warns_if_it_stopped_early(wss, dataset, tmp_path):
+    potts = ["regularize", "--potts", "--images", dataset / "images", dataset / "maps"]
+    wss(*potts, "-o", tmp_path / "full")
+    meta = mapfile.read_meta(tmp_path / "full" / "a.npz")
+    assert meta["kind"] == "soft"
+    assert 0 <= meta["result"]["gap"] <= 1e-3
+    assert meta["result"]["dual"] <= meta["result"]["primal"]
+    assert meta["result"]["converged"] is True
+    early = wss(*potts, "-o", tmp_path / "early", "--max-iterations", 1, "--tol", "1e-6")
+    assert early.code == 0
+    assert early.err.count("warning: stopped at a relative duality gap") == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "one of --potts and --crf"),
+        (["--potts", "--crf"], "one of --potts and --crf"),
+        (["--potts", "--w1", "3"], "--w1 does not belong to --potts"),
+        (["--crf", "--lambda", "3"], "--lambda does not belong to --crf"),
+        (["--potts", "--lambda", "-1"], "--lambda -1: expected a number 0 or more"),
+        (["--crf", "--sigma-beta", "0"], "--sigma-beta 0: expected a number above 0"),
+        (["--potts", "--floor", "0"], "--floor 0"),
+        (["--potts", "--prune", "0.1"], "--prune does not belong to --potts"),
+        (["--crf", "--device", "cpu"], "--device does not belong to --crf"),
+        (["--crf", "--prune", "1"], "--prune 1: expected a probability"),
+        (["--crf", "--engine", "best"], "--engine best: expected compiled or pydensecrf"),
+        (["--crf", "--engine", "pydensecrf", "--prune", "0.1"], "belongs to --engine compiled"),
+        (["--potts", "--device", "no-such"], "--device no-such"),
+    ],
+)
+def test_regularize_refuses_wrong_options(wss, dataset, tmp_path, arguments, message):
+    outcome = wss(
+        "regularize", dataset / "maps", "-o", tmp_path, "--images", dataset / "images", *arguments
+    )
+    assert outcome.code == 2
+    assert message in outcome.err
+
+
+def read(path):
+    return mapfile.decode_map(path.read_bytes(), path.name).value
+
+
+def test_engines_agree_and_the_record_names_them(wss, dataset, tmp_path):
+    crf = ["regularize", "--crf", "--images", dataset / "images", dataset / "maps"]
+    for engine in ("compiled", "pydensecrf"):
+        outcome = wss(*crf, "-o", tmp_path / engine, "--engine", engine)
+        assert outcome.code == 0, outcome.err
+        options = mapfile.read_meta(tmp_path / engine / "a.npz")["options"]
+        assert options["engine"] == engine
+        assert options["prune"] == (0.05 if engine == "compiled" else 0)
+    for path in (tmp_path / "compiled").glob("*.npz"):
+        ours, reference = read(path), read(tmp_path / "pydensecrf" / path.name)
+        assert np.abs(ours.probs - reference.probs).max() <= 1.01 / mapfile.GRID
+    refused = wss(*crf, "-o", tmp_path / "compiled", "--engine", "pydensecrf")
+    assert refused.code == 2 and "--overwrite" in refused.err
+
+
+@pytest.fixture
+def with_weak_classes(dataset, tmp_path):
+    """A folder with one map of the data set, and two further classes of hardly any probability."""
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    some = read(dataset / "maps" / "a.npz")
+    weak = np.full((2, *some.shape), 1e-3, np.float32)
+    probs = np.concatenate([some.probs, weak])
+    probs /= probs.sum(axis=0)
+    classes = np.concatenate([some.classes, [4, 5]]).astype(np.int16)
+    (folder / "a.npz").write_bytes(mapfile.encode_map(ProbabilityMap(probs, classes, 6), {}))
+    return folder
+
+
+def test_what_is_pruned_is_told(wss, dataset, with_weak_classes, tmp_path):
+    crf = ["regularize", "--crf", "--images", dataset / "images", with_weak_classes]
+    for prune, expected in ((0, []), (0.05, [4, 5])):
+        outcome = wss(*crf, "-o", tmp_path / str(prune), "--prune", prune)
+        assert outcome.code == 0, outcome.err
+        result = mapfile.read_meta(tmp_path / str(prune) / "a.npz")["result"]
+        assert result["pruned"] == expected
+        assert result["pruned_mass"] == pytest.approx(2e-3 if expected else 0, rel=0.05)
+
+
+def test_classes_that_no_pixel_needs_are_told(wss, dataset, with_weak_classes, tmp_path):
+    potts = ["regularize", "--potts", "--images", dataset / "images", with_weak_classes]
+    outcome = wss(*potts, "-o", tmp_path / "soft", "--floor", "0.002")
+    assert outcome.code == 0, outcome.err
+    assert mapfile.read_meta(tmp_path / "soft" / "a.npz")["result"]["needless"] == [4, 5]
+
+
+WITHOUT_PYDENSECRF = """
+import sys
+sys.modules["pydensecrf"] = None
+from wsstools.cli import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def test_only_its_own_engine_needs_pydensecrf(dataset, tmp_path):
+    def run(*options):
+        command = [
+            sys.executable, "-c", WITHOUT_PYDENSECRF, "regularize", "--crf", dataset / "maps",
+            "--images", dataset / "images", "-o", tmp_path / "-".join(["out", *options]), "-j", "1",
+            *options,
+        ]  # fmt: skip
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    fine = run()
+    assert fine.returncode == 0, fine.stderr
+    lacking = run("--engine", "pydensecrf")
+    assert lacking.returncode == 1
+    assert "a: failed: pydensecrf cannot be imported" in lacking.stderr
+    assert "pip install pydensecrf2" in lacking.stderr and "Traceback" not in lacking.stderr
