@@ -267,7 +267,7 @@ def test_classes_that_are_nowhere_cheaper_than_another_are_left_out():
     assert (wide.primal, wide.dual) == (solution.primal, solution.dual)
     # The full problem, solved with every class, has no lower energy.
     whole = Problem.of(widened, weights, isotropic=True)
-    full = Iteration(whole, Fields(whole.cheapest()), 1e-4)
+    full = Iteration(whole, 1e-4)
     full.run(5000)
     assert wide.dual <= full.primal and full.dual <= wide.primal
 

@@ -122,3 +122,15 @@ def test_only_its_own_engine_needs_pydensecrf(dataset, tmp_path):
     assert lacking.returncode == 1
     assert "a: failed: pydensecrf cannot be imported" in lacking.stderr
     assert "pip install pydensecrf2" in lacking.stderr and "Traceback" not in lacking.stderr
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_same_labels(wss, dataset, tmp_path):
+    potts = ["regularize", "--potts", "--images", dataset / "images", dataset / "maps"]
+    for device in ("cpu", "cuda"):
+        outcome = wss(*potts, "-o", tmp_path / device, "--device", device, "--tol", "1e-4")
+        assert outcome.code == 0, outcome.err
+        assert mapfile.read_meta(tmp_path / device / "a.npz")["options"]["device"] == device
+    for path in (tmp_path / "cpu").glob("*.npz"):
+        labels = [read(tmp_path / d / path.name).probs.argmax(axis=0) for d in ("cpu", "cuda")]
+        assert (labels[0] == labels[1]).mean() > 0.99

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.potts_bounds import sharpen
-from wsstools.core.potts_iteration import Energies, Iteration, relative_gap
-from wsstools.core.potts_levels import Problem, doubled
-from wsstools.core.potts_planes import Fields, one_hot, padded
+from wsstools.core.potts_iteration import Energies, Iteration
+from wsstools.core.potts_levels import Problem
+from wsstools.core.potts_planes import one_hot, padded
+from wsstools.core.potts_primal_dual import PrimalDual, relative_gap
 
 # Probabilities below it are not told apart: maps on disk hold them to 5e-4.
 MIN_PROB = 1e-3
@@ -139,6 +140,7 @@ def solve_potts(
     max_iterations: int = 5000,
     isotropic: bool = True,
     levels: int = 4,
+    start: Callable[[Problem, float], PrimalDual] = Iteration,
 ) -> PottsSolution:
     """The soft segmentation of least Potts energy, to within a certified relative gap.
 
@@ -160,6 +162,9 @@ def solve_potts(
     levels : int
         Image sizes to solve at, coarse to fine, each half the next; 1 starts on the finest.
         A level whose sides would be below 8 pixels is left out.
+    start : callable
+        Makes the iterations on the coarsest level from its problem and tolerance: compiled ones,
+        or those of another device (`wsstools.nn.potts`).
 
     Returns
     -------
@@ -203,16 +208,16 @@ def solve_potts(
             raise ValueError(f"{name} is {count}, expected 1 or more")
     kept = needed_classes(unary)
     problem = Problem.of(unary[kept], weights, isotropic=bool(isotropic))
-    if problem.unary.any() and weights.any():
-        level, iterations = _coarse_to_fine(problem, tol, max_iterations, levels)
-        primal, dual, fields = level.primal, level.dual, level.fields
-        sharpen(fields.soft, np.float32(level.sharpness))
-    else:
-        fields, iterations = Fields(problem.cheapest()), ()
-        primal = dual = problem.offset
     soft = np.zeros(unary.shape, np.float32)
-    soft[kept] = fields.soft[:, :, : problem.width]
-    labels = one_hot(fields.soft.argmax(axis=0), fields.ahead)  # in its memory
+    if problem.unary.any() and weights.any():
+        pyramid = _pyramid(problem, levels)
+        soft[kept], primal, dual, iterations = _coarse_to_fine(pyramid, tol, max_iterations, start)
+    else:
+        soft[kept] = problem.cheapest()[:, :, : problem.width]
+        primal = dual = problem.offset
+        iterations = ()
+    labels = np.zeros_like(problem.unary)
+    one_hot(soft[kept].argmax(axis=0), labels[:, :, : problem.width])
     return PottsSolution(
         soft,
         primal=primal,
@@ -225,22 +230,30 @@ def solve_potts(
     )
 
 
-def _coarse_to_fine(
-    problem: Problem, tol: float, max_iterations: int, levels: int
-) -> tuple[Iteration, tuple[int, ...]]:
-    """The iteration on the finest level when it has ended, and iterations by level."""
+def _pyramid(problem: Problem, levels: int) -> list[Problem]:
+    """The problem and its halves, finest first."""
     pyramid = [problem]
     while len(pyramid) < levels and max(pyramid[-1].shape) >= 2 * _SMALLEST_SIDE:
         pyramid.append(pyramid[-1].halved())
+    return pyramid
+
+
+def _coarse_to_fine(
+    pyramid: list[Problem],
+    tol: float,
+    max_iterations: int,
+    start: Callable[[Problem, float], PrimalDual],
+) -> tuple[NDArray[np.float32], float, float, tuple[int, ...]]:
+    """M on the finest level, its energy, the lower bound, and iterations by level."""
     tols = [tol] + [max(3 * tol, _COARSE_TOL)] * (len(pyramid) - 1)
-    level = Iteration(pyramid[-1], Fields(pyramid[-1].cheapest()), tols[-1])
+    level = start(pyramid[-1], tols[-1])
     iterations = []
     for finer, finer_tol in zip(pyramid[-2::-1], tols[-2::-1], strict=True):
         level.run(max_iterations)
         iterations.append(level.done)
-        level = Iteration(finer, doubled(level.fields, finer), finer_tol)
+        level = level.finer(finer, finer_tol)
     level.run(max_iterations)
-    return level, (*iterations, level.done)
+    return level.soft(), level.primal, level.dual, (*iterations, level.done)
 
 
 def needed_classes(unary: NDArray) -> list[int]:
