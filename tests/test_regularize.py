@@ -8,6 +8,7 @@ import pytest
 
 from wsstools.core.maps import ProbabilityMap
 from wsstools.io import mapfile
+from wsstools.io.imagefile import encode_image
 
 
 def test_the_solver_tells_its_gap_and_warns_if_it_stopped_early(wss, dataset, tmp_path):
@@ -97,6 +98,28 @@ def test_classes_that_no_pixel_needs_are_told(wss, dataset, with_weak_classes, t
     outcome = wss(*potts, "-o", tmp_path / "soft", "--floor", "0.002")
     assert outcome.code == 0, outcome.err
     assert mapfile.read_meta(tmp_path / "soft" / "a.npz")["result"]["needless"] == [4, 5]
+
+
+@pytest.mark.parametrize("options", [["--potts"], ["--potts", "--lambda", 0], ["--crf"]])
+def test_maps_of_one_class_one_row_and_one_pixel(wss, tmp_path, options):
+    rng = np.random.default_rng(0)
+    images, maps = tmp_path / "images", tmp_path / "maps"
+    images.mkdir()
+    maps.mkdir()
+    for stem, (n_classes, *shape) in {
+        "few": (1, 9, 7),
+        "row": (3, 1, 40),
+        "dot": (3, 1, 1),
+    }.items():
+        (images / f"{stem}.png").write_bytes(encode_image(np.full((*shape, 3), 90, np.uint8)))
+        probs = rng.dirichlet(np.ones(n_classes), shape).transpose(2, 0, 1).astype(np.float32)
+        some = ProbabilityMap(probs, np.arange(n_classes), n_classes)
+        (maps / f"{stem}.npz").write_bytes(mapfile.encode_map(some, {}))
+    outcome = wss("regularize", *options, "--images", images, maps, "-o", tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    assert (read(tmp_path / "out" / "few.npz").probs == 1).all()
+    dot, before = read(tmp_path / "out" / "dot.npz"), read(maps / "dot.npz")
+    assert dot.classes[dot.probs.argmax()] == before.classes[before.probs.argmax()]
 
 
 WITHOUT_PYDENSECRF = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 
 import numpy as np
@@ -120,4 +121,4 @@ def step_balance(tol: float, *, isotropic: bool) -> float:
 
 def relative_gap(primal: float, dual: float) -> float:
     """(primal - dual) / |primal|."""
-    return (primal - dual) / max(abs(primal), np.finfo(np.float64).tiny)
+    return (primal - dual) / max(abs(primal), sys.float_info.min)
