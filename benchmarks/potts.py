@@ -155,14 +155,19 @@ def row(name: str, n_classes: int, args: argparse.Namespace) -> tuple[str, list[
     return line, ratios
 
 
-def against_memory(n_classes: int, repeats: int) -> None:
-    """Print the time of an iteration beside that of moving the bytes that it reads and writes."""
+def against_memory(n_classes: int, scale: int, repeats: int) -> None:
+    """Print the time of an iteration beside that of moving the bytes that it reads and writes.
+
+    At scale 1 all of them fit into a large last-level cache.
+    """
     image = photo(PHOTOS[0])
-    costs = unary(colour_probs(image, n_classes))
+    costs = unary(colour_probs(image, n_classes)).repeat(scale, axis=1).repeat(scale, axis=2)
     weights = np.float32(SMOOTHNESS) * edge_weights(image, eta=ETA)
+    weights = weights.repeat(scale, axis=0).repeat(scale, axis=1)
     iteration = CompiledIteration(costs, weights, Steps.balanced(weights))
     iteration.run(8)
-    each = median_seconds(lambda: iteration.run(80), repeats) / 80
+    n = 8 * max(1, 10 // scale**2)
+    each = median_seconds(lambda: iteration.run(n), 2 * repeats) / n
     # M, its extrapolation, px and py are read and written, U and w only read. A copy of so many
     # bytes reads half of them and writes half.
     n_bytes = costs.nbytes * 9 + weights.nbytes
@@ -171,8 +176,8 @@ def against_memory(n_classes: int, repeats: int) -> None:
     np.copyto(target, source)
     moved = median_seconds(lambda: np.copyto(target, source), 20 * repeats)
     print(
-        f"C = {n_classes}, one iteration on all pixels: {1e3 * each:.2f} ms; moving its "
-        f"{n_bytes / 1e6:.0f} MB: {1e3 * moved:.2f} ms: {each / moved:.2f}x"
+        f"C = {n_classes}, {weights.size / 1e6:.2g} megapixels, an iteration on all: "
+        f"{1e3 * each:.2f} ms; moving its {n_bytes / 1e6:.0f} MB: {1e3 * moved:.2f} ms: {each / moved:.2f}x"
     )
 
 
@@ -222,7 +227,8 @@ def main() -> None:
     for i, kind in enumerate(("same", "default")[: len(ratios[0])]):
         times = statistics.median(found[i] for found in ratios)
         print(f"NumPy with {kind} steps takes {times:.0f} times as long (median)")
-    against_memory(4, args.repeats)
+    against_memory(4, 1, args.repeats)
+    against_memory(4, 4, args.repeats)
     batch(4, args.repeats)
 
 

@@ -15,6 +15,10 @@ from wsstools.core.compiled import compiled
 
 _ZERO = np.float32(0)
 _ONE = np.float32(1)
+_HALF = np.float32(1 / 2)
+_THIRD = np.float32(1 / 3)
+_QUARTER = np.float32(1 / 4)
+_IN_REGISTERS = 4
 _TINY = np.float32(1e-20)  # keeps the length of a zero vector away from division by zero
 
 
@@ -130,6 +134,7 @@ def _descend(
 ):  # fmt: skip
     """M + rho (onto_simplex(M - tau (U - div p)) - M) and its extrapolation in n pixels."""
     count = len(classes)
+    ordered = np.uint64(count) * n
     for k in range(count):
         i = pixel + plane * np.uint64(classes[k])
         j = i - above
@@ -137,8 +142,10 @@ def _descend(
         for x in range(n):
             flow = px[i + x] - left[i + x] + py[i + x] - inflow * py[j + x]
             scratch[v + x] = soft[i + x] - tau * (unary[i + x] - flow)
-    ordered = np.uint64(count) * n
-    _simplex_threshold(scratch, network, count, ordered, n)
+    if count <= _IN_REGISTERS:
+        _threshold_of_few(scratch, count, ordered, n)
+    else:
+        _simplex_threshold(scratch, network, count, ordered, n)
     for k in range(count):
         i = pixel + plane * np.uint64(classes[k])
         v = np.uint64(k) * n
@@ -147,6 +154,42 @@ def _descend(
             m = soft[i + x]
             ahead[i + x] = projected + projected - m
             soft[i + x] = m + rho * (projected - m)
+
+
+@compiled
+def _threshold_of_few(scratch, count, t, n):
+    """As `_simplex_threshold`, from `t` on, for two to four values: they stay in registers."""
+    b, c, d = n, n + n, n + n + n
+    if count == 2:
+        for x in range(n):
+            one = scratch[x]
+            two = scratch[b + x]
+            scratch[t + x] = max(max(one, two) - _ONE, (one + two - _ONE) * _HALF)
+    elif count == 3:
+        for x in range(n):
+            high = max(scratch[x], scratch[b + x])
+            low = min(scratch[x], scratch[b + x])
+            first = max(high, scratch[c + x])
+            high = min(high, scratch[c + x])
+            one = first - _ONE
+            two = one + max(high, low)
+            three = two + min(high, low)
+            scratch[t + x] = max(one, max(two * _HALF, three * _THIRD))
+    else:
+        for x in range(n):
+            high = max(scratch[x], scratch[b + x])
+            low = min(scratch[x], scratch[b + x])
+            other_high = max(scratch[c + x], scratch[d + x])
+            other_low = min(scratch[c + x], scratch[d + x])
+            first = max(high, other_high)
+            high = min(high, other_high)
+            last = min(low, other_low)
+            low = max(low, other_low)
+            one = first - _ONE
+            two = one + max(high, low)
+            three = two + min(high, low)
+            four = three + last
+            scratch[t + x] = max(max(one, two * _HALF), max(three * _THIRD, four * _QUARTER))
 
 
 @compiled

@@ -54,7 +54,7 @@ class PrimalDual(ABC):
         self._problem, self._tol = problem, tol
         balance = step_balance(tol, isotropic=problem.isotropic) * problem.dual_scale()
         self.tau, self.sigma = 1 / (balance * _OPERATOR_NORM), balance / _OPERATOR_NORM
-        self.primal, self.dual, self.sharpness = np.inf, -np.inf, 0.0
+        self.primal, self.dual, self.sharpness = np.inf, -np.inf, 0.1
         self.done = 0
 
     def run(self, max_iterations: int) -> None:
@@ -66,7 +66,7 @@ class PrimalDual(ABC):
             self._iterate(n)
             self.done += n
             is_last = self.done >= max_iterations
-            self._look(looks, thorough=is_last or looks == 0)
+            self._look(looks, thorough=is_last)
             if is_last or relative_gap(self.primal, self.dual) <= self._tol:
                 return
             looks += 1
