@@ -177,7 +177,8 @@ def against_memory(n_classes: int, scale: int, repeats: int) -> None:
     moved = median_seconds(lambda: np.copyto(target, source), 20 * repeats)
     print(
         f"C = {n_classes}, {weights.size / 1e6:.2g} megapixels, an iteration on all: "
-        f"{1e3 * each:.2f} ms; moving its {n_bytes / 1e6:.0f} MB: {1e3 * moved:.2f} ms: {each / moved:.2f}x"
+        f"{1e3 * each:.2f} ms; moving its {n_bytes / 1e6:.0f} MB: "
+        f"{1e3 * moved:.2f} ms: {each / moved:.2f}x"
     )
 
 
