@@ -54,7 +54,8 @@ class PrimalDual(ABC):
         self._problem, self._tol = problem, tol
         balance = step_balance(tol, isotropic=problem.isotropic) * problem.dual_scale()
         self.tau, self.sigma = 1 / (balance * _OPERATOR_NORM), balance / _OPERATOR_NORM
-        self.primal, self.dual, self.sharpness = np.inf, -np.inf, 0.1
+        self.primal, self.dual = np.inf, -np.inf
+        self.sharpness = 0.1 if problem.isotropic else 0.999  # the likely best, to begin with
         self.done = 0
 
     def run(self, max_iterations: int) -> None:
