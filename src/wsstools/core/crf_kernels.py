@@ -13,6 +13,7 @@ from numba.core.datamodel import models, register_default
 from numba.extending import intrinsic
 
 from wsstools.core.compiled import compiled
+from wsstools.core.llvm import everywhere, prefetch, row_pointer
 
 _intrinsic: Any = intrinsic(prefer_literal=True)
 _FLOAT = ir.FloatType()
@@ -64,14 +65,6 @@ def _joined(builder, vectors):
     return row
 
 
-def _everywhere(builder, vector_type, value):
-    """A vector that holds one value everywhere."""
-    undefined = ir.Constant(vector_type, ir.Undefined)
-    single = builder.insert_element(undefined, value, ir.Constant(_INT, 0))
-    zeros = ir.Constant(ir.VectorType(_INT, vector_type.count), [0] * vector_type.count)
-    return builder.shuffle_vector(single, undefined, zeros)
-
-
 def _constant(vector_type, value):
     value = float(np.float32(value)) if vector_type.element == _FLOAT else value
     return ir.Constant(vector_type, [value] * vector_type.count)
@@ -79,11 +72,7 @@ def _constant(vector_type, value):
 
 def _pointers(context, builder, array_type, array, number, row):
     """Pointers to the vectors of array[number]."""
-    table = context.make_array(array_type)(context, builder, array)
-    first = context.get_constant(types.intp, 0)
-    start = cgutils.get_item_pointer(
-        context, builder, array_type, table, [number, first], wraparound=False
-    )
+    start = row_pointer(context, builder, array_type, array, number)
     start = builder.bitcast(start, row.vector.as_pointer())
     return [builder.gep(start, [ir.Constant(_INT, i)]) for i in range(row.n_vectors)]
 
@@ -123,15 +112,7 @@ def _prefetch(typing, size, array, number):
     def generate(context, builder, signature, arguments):
         _, array, number = arguments
         pointers = _pointers(context, builder, signature.args[1], array, number, row)
-        byte = ir.IntType(8).as_pointer()
-        function = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [byte, _INT, _INT, _INT]),
-            "llvm.prefetch.p0i8",
-        )
-        flags = [ir.Constant(_INT, flag) for flag in (0, 3, 1)]  # to read, keep it, data
-        for pointer in pointers[::2]:  # a cache line holds two vectors
-            builder.call(function, [builder.bitcast(pointer, byte), *flags])
+        prefetch(builder, pointers[::2])  # a cache line holds two vectors
         return context.get_dummy_value()
 
     return types.void(size, array, types.intp), generate
@@ -165,7 +146,7 @@ def _add_product(typing, total, factor, row):
 
     def generate(context, builder, signature, arguments):
         totals, values = _vectors(builder, arguments[0]), _vectors(builder, arguments[2])
-        factor = _everywhere(builder, values[0].type, arguments[1])
+        factor = everywhere(builder, values[0].type, arguments[1])
         return _joined(
             builder,
             [
@@ -228,11 +209,11 @@ def _softmax(typing, row):
 
     def generate(context, builder, signature, arguments):
         values = _vectors(builder, arguments[0])
-        top = _everywhere(builder, values[0].type, _reduced(builder, "fmax", list(values)))
+        top = everywhere(builder, values[0].type, _reduced(builder, "fmax", list(values)))
         values = [_exponential(builder, builder.fsub(value, top)) for value in values]
         total = _reduced(builder, "fadd", list(values))
         share = builder.fdiv(ir.Constant(_FLOAT, 1.0), total)
-        share = _everywhere(builder, values[0].type, share)
+        share = everywhere(builder, values[0].type, share)
         return _joined(builder, [builder.fmul(value, share) for value in values])
 
     return row(row), generate

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 
 from wsstools.core.compiled import compiled_exactly
+from wsstools.core.llvm import prefetch, row_pointer
 
 _intrinsic: Any = intrinsic
 _BLOCK = 64
@@ -22,20 +22,7 @@ def _prefetch(typing, array, row):
     """Fetch array[row] into the cache, to be read soon."""
 
     def generate(context, builder, signature, arguments):
-        array_type = signature.args[0]
-        table = context.make_array(array_type)(context, builder, arguments[0])
-        first = context.get_constant(types.intp, 0)
-        pointer = cgutils.get_item_pointer(
-            context, builder, array_type, table, [arguments[1], first], wraparound=False
-        )
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        function = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [byte, number, number, number]),
-            "llvm.prefetch.p0i8",
-        )
-        flags = [ir.Constant(number, flag) for flag in (0, 3, 1)]  # to read, keep it, data
-        builder.call(function, [builder.bitcast(pointer, byte), *flags])
+        prefetch(builder, [row_pointer(context, builder, signature.args[0], *arguments)])
         return context.get_dummy_value()
 
     return types.void(array, types.intp), generate

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from wsstools.core.compiled import compiled
+from wsstools.core.llvm import everywhere, row_pointer
 
 _intrinsic: Any = intrinsic
 _BLOCK = 64
@@ -142,30 +143,16 @@ def _floor32(values: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.where(rounded.astype(np.float64) > values, below, rounded)
 
 
-def _splat(builder, vector, value):
-    """A vector that holds one value everywhere."""
-    single = builder.insert_element(
-        ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0)
-    )
-    lanes = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
-    return builder.shuffle_vector(single, ir.Constant(vector, ir.Undefined), lanes)
-
-
 @_intrinsic
 def _above(typing, block, row, threshold):
     """Bits of the pixels of block[row] that are above a threshold: one comparison for all 64."""
 
     def generate(context, builder, signature, arguments):
-        block_type = signature.args[0]
-        block = context.make_array(block_type)(context, builder, arguments[0])
-        first = context.get_constant(types.intp, 0)
-        pointer = cgutils.get_item_pointer(
-            context, builder, block_type, block, [arguments[1], first], wraparound=False
-        )
+        pointer = row_pointer(context, builder, signature.args[0], *arguments[:2])
         vector = ir.VectorType(ir.FloatType(), _BLOCK)
         values = builder.load(builder.bitcast(pointer, vector.as_pointer()), align=4)
         return builder.bitcast(
-            builder.fcmp_ordered(">", values, _splat(builder, vector, arguments[2])),
+            builder.fcmp_ordered(">", values, everywhere(builder, vector, arguments[2])),
             ir.IntType(_BLOCK),
         )
 
@@ -177,12 +164,7 @@ def _add_one(typing, votes, row, bits):
     """Add 1 to the pixels of votes[row] whose bit is set."""
 
     def generate(context, builder, signature, arguments):
-        votes_type = signature.args[0]
-        votes = context.make_array(votes_type)(context, builder, arguments[0])
-        first = context.get_constant(types.intp, 0)
-        pointer = cgutils.get_item_pointer(
-            context, builder, votes_type, votes, [arguments[1], first], wraparound=False
-        )
+        pointer = row_pointer(context, builder, signature.args[0], *arguments[:2])
         vector = ir.VectorType(ir.IntType(16), _BLOCK)
         pointer = builder.bitcast(pointer, vector.as_pointer())
         chosen = builder.bitcast(arguments[2], ir.VectorType(ir.IntType(1), _BLOCK))
