@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from wsstools.core.maps import ProbabilityMap
+from wsstools.core.warp import warp_image
 from wsstools.nn.augment import View, augment, crop_view, draw_view
 from wsstools.nn.samples import Samples, batches
 from wsstools.nn.schedules import SCHEDULES
@@ -33,27 +35,27 @@ def test_plain_view_is_the_image_padded():
     pixels, classes = crop_view(image, labels, View(row=4, column=-3), crop=24)
     expected = np.broadcast_to(MEAN, (24, 24, 3)).copy()
     expected[:16, 3:] = image[4:, :21]
-    np.testing.assert_allclose(pixels.permute(1, 2, 0).numpy(), expected, atol=0.01)
-    assert (classes[:16, 3:].numpy() == labels[4:, :21]).all()
+    np.testing.assert_allclose(pixels, expected, atol=0.01)
+    assert (classes[:16, 3:] == labels[4:, :21]).all()
     assert (classes[16:] == 255).all()
     assert (classes[:, :3] == 255).all()
-    assert (pixels.dtype, classes.dtype) == (torch.float32, torch.uint8)
+    assert (pixels.dtype, classes.dtype) == (np.float32, np.uint8)
 
 
 def test_mirror_and_quarter_turn():
     image, labels = Pictures(size=(24, 24))[0]
     pixels, classes = crop_view(image, labels, View(mirror=True), crop=24)
-    assert (classes.numpy() == labels[:, ::-1]).all()
-    np.testing.assert_allclose(pixels.permute(1, 2, 0).numpy(), image[:, ::-1], atol=0.01)
+    assert (classes == labels[:, ::-1]).all()
+    np.testing.assert_allclose(pixels, image[:, ::-1], atol=0.01)
     pixels, classes = crop_view(image, labels, View(rotation=90), crop=24)
-    assert (classes.numpy() == np.rot90(labels, k=-1)).all()  # clockwise
-    np.testing.assert_allclose(pixels.permute(1, 2, 0).numpy(), np.rot90(image, k=-1), atol=0.01)
+    assert (classes == np.rot90(labels, k=-1)).all()  # clockwise
+    np.testing.assert_allclose(pixels, np.rot90(image, k=-1), atol=0.01)
 
 
 def test_threefold_scale_repeats_labels():
     image, labels = Pictures()[0]
     _, classes = crop_view(image, labels, View(scale=3), crop=30)
-    assert (classes.numpy() == labels[:10, :10].repeat(3, 0).repeat(3, 1)).all()
+    assert (classes == labels[:10, :10].repeat(3, 0).repeat(3, 1)).all()
 
 
 def test_image_and_labels_keep_their_register():
@@ -65,8 +67,8 @@ def test_image_and_labels_keep_their_register():
     rng = np.random.default_rng(1)
     for _ in range(20):
         pixels, classes = augment(image, labels, schedule, rng=rng)
-        sure = (classes != 255) & ((pixels[0] < 50) | (pixels[0] > 205))
-        assert ((pixels[0] > 127).to(torch.uint8) == classes)[sure].all()
+        sure = (classes != 255) & ((pixels[..., 0] < 50) | (pixels[..., 0] > 205))
+        assert ((pixels[..., 0] > 127) == classes)[sure].all()
 
 
 def test_views_cover_the_image_and_the_padding():
@@ -118,3 +120,49 @@ def test_errors_of_a_reader_keep_their_line(workers):
     schedule = replace(SCHEDULES["deeplabv2-mobilenetv2"], iterations=1, batch=2, crop=16)
     with pytest.raises(OSError, match=r"^lake\.jpg: cut off$"):
         next(batches(Samples(Broken(), schedule, seed=0), workers=workers))
+
+
+def test_probabilities_are_seen_as_the_image_is():
+    """Three maps that repeat the colours of the image."""
+    image, _ = Pictures()[0]
+    probs = image.transpose(2, 0, 1).astype(np.float32) + 1
+    total = probs.sum(0)
+    as_map = ProbabilityMap(probs / total, np.array([0, 2, 3]), 5)
+    picture = np.moveaxis(as_map.probs, 0, -1)
+    rng = np.random.default_rng(3)
+    schedule = replace(SCHEDULES["pspnet-resnet50"], crop=25)
+    for _ in range(5):
+        view = draw_view((20, 26), schedule, rng=rng)
+        _, found = crop_view(image, as_map, view, crop=25)
+        matrix = view.matrix((20, 26), 25)
+        expected = warp_image(picture, matrix, 25, (0, 0, 0))
+        inside = expected.sum(-1) >= 0.5
+        expected[inside] /= expected[inside].sum(-1, keepdims=True)
+        expected[~inside] = 0
+        np.testing.assert_allclose(np.moveaxis(found[[0, 2, 3]], 0, -1), expected, atol=1e-6)
+        assert (found[[1, 4]] == 0).all()
+        assert found.sum(0)[inside] == pytest.approx(1)
+
+
+def test_pixels_whose_best_class_is_improbable_are_ignored():
+    probs = np.stack([np.full((4, 4), 0.6), np.full((4, 4), 0.4)]).astype(np.float32)
+    probs[:, 0, 0] = 0.9, 0.1
+    as_map = ProbabilityMap(probs, np.arange(2), 2)
+    image = np.zeros((4, 4, 3), np.uint8)
+    _, found = crop_view(image, as_map, View(), crop=4, min_prob=0.7)
+    assert found[:, 0, 0] == pytest.approx([0.9, 0.1])
+    assert found.sum() == pytest.approx(1)
+    _, found = crop_view(image, as_map, View(), crop=4)
+    assert found.sum() == pytest.approx(16)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((4, 4), np.uint8), r"shape \(4, 4\), expected \(H, W, 3\)"),
+        (np.zeros((4, 4, 3)), "holds float64, expected uint8 or float32"),
+    ],
+)
+def test_what_is_no_image_is_refused(image, message):
+    with pytest.raises(ValueError, match=message):
+        warp_image(image, View().matrix((4, 4), 4), 4, (0, 0, 0))

@@ -8,18 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 
+from wsstools.core.maps import ProbabilityMap
+from wsstools.core.metrics import confusion_matrix, scores
 from wsstools.errors import DataError, UsageError
 from wsstools.nn import modelfile, training
 from wsstools.nn.backbones import MobileNetV2
+from wsstools.nn.distributed import World
 from wsstools.nn.heads import AuxiliaryHead, PyramidHead
 from wsstools.nn.initial import imagenet_state, load_initial, read_state
 from wsstools.nn.modelfile import dump_checkpoint, dump_model, load_checkpoint, load_model
 from wsstools.nn.networks import SegmentationNetwork, build
 from wsstools.nn.predict import predict_probs
 from wsstools.nn.schedules import SCHEDULES
-from wsstools.nn.training import Progress, poly_learning_rate, segmentation_loss, train
+from wsstools.nn.training import Progress, TrainingStopped, poly_learning_rate, train
+from wsstools.nn.validation import mean_iou
 
 ARCH = "deeplabv2-mobilenetv2"
 SHARED = Path(os.environ.get("WSS_SHARED", Path(__file__).resolve().parents[2] / "shared"))
@@ -89,7 +92,7 @@ def test_two_runs_and_a_resumed_one_give_the_same_bits(whole_run):
 
 def test_bfloat16_is_used_where_it_is_fast(monkeypatch):
     def chosen(precision, device="cpu"):
-        return training._uses_bfloat16(precision, torch.device(device))
+        return training.uses_bfloat16(precision, torch.device(device))
 
     for has_bfloat16 in (False, True):
         monkeypatch.setattr(
@@ -143,20 +146,6 @@ def test_dropout_is_resumed_too(monkeypatch):
         small_run(**options | {"schedule": replace(schedule, batch=1)})
 
 
-def test_loss_is_the_mean_over_labelled_pixels():
-    logits = torch.randn(2, 3, 2, 2, requires_grad=True)
-    labels = torch.full((2, 9, 9), 255)
-    loss = segmentation_loss(logits, labels)
-    assert loss.item() == 0
-    loss.backward()
-    assert (logits.grad == 0).all()
-    labels[0, 0, 8], labels[1, 8, 8] = 2, 1
-    expected = F.cross_entropy(
-        torch.stack([logits[0, :, 0, 1], logits[1, :, 1, 1]]), torch.tensor([2, 1])
-    )
-    torch.testing.assert_close(segmentation_loss(logits, labels), expected)
-
-
 def test_frozen_batch_norm_stays_and_random_weights_train_it():
     schedule = replace(SMALL, iterations=1, frozen_batch_norm=True)
     initial = build(ARCH, 2).state_dict()
@@ -205,6 +194,80 @@ def test_loss_that_is_not_finite_stops_the_run():
         small_run(Halves(0))
     with pytest.raises(ValueError, match="precision is 'half'"):
         small_run(precision="half")
+
+
+def test_no_checkpoint_is_made_of_weights_that_are_not_finite():
+    """The loss of an iteration is finite, its step is not: only the next loss would tell."""
+    seen, checkpoints = [], []
+    with pytest.raises(DataError, match="a weight is not finite after iteration 1"):
+        small_run(
+            schedule=replace(SMALL, learning_rate=1e3, weight_decay=1e38),
+            on_iteration=seen.append,
+            on_checkpoint=checkpoints.append,
+            checkpoint_every=1,
+        )
+    assert np.isfinite(seen[0].loss)
+    assert checkpoints == []
+
+
+def test_a_run_that_is_asked_to_stop_leaves_a_checkpoint_to_go_on_from(whole_run):
+    state = whole_run[0]
+    seen, checkpoints = [], []
+    with pytest.raises(TrainingStopped):
+        small_run(
+            on_iteration=seen.append,
+            on_checkpoint=checkpoints.append,
+            should_stop=lambda: len(seen) > 2,
+        )
+    assert [checkpoint["iteration"] for checkpoint in checkpoints] == [len(seen)]
+    assert 2 < len(seen) < 6
+    assert_same(small_run(resume=checkpoints[0]), state)
+
+
+def test_validation_sees_the_network_as_it_is_and_changes_nothing(whole_run):
+    state, _, progress = whole_run
+    modes = []
+
+    def validate(network):
+        modes.append((network.training, network.backbone.features[0][1].training))
+        return mean_iou(network, Halves(), 2, World())
+
+    seen = []
+    assert_same(small_run(validate=validate, validate_every=4, on_iteration=seen.append), state)
+    assert [step.iteration for step in seen if step.val_miou is not None] == [4, 6]
+    assert modes == [(False, False)] * 2
+    assert [replace(step, val_miou=None) for step in seen] == progress
+    network = build(ARCH, 2).eval()
+    network.load_state_dict(state)
+    total = np.zeros((256, 256), np.int64)
+    for image, labels in (Halves()[index] for index in range(3)):
+        total += confusion_matrix(predict_probs(network, image).argmax(0).astype(np.uint8), labels)
+    assert seen[-1].val_miou == scores(total).mean_iou
+
+
+def test_soft_maps_of_certain_labels_train_as_the_labels():
+    """On views that are the image itself, so that nothing is interpolated."""
+
+    class Whole(Halves):
+        def __getitem__(self, index):
+            image, labels = super().__getitem__(index)
+            return image, np.where(labels == 255, 0, labels)
+
+    class Soft(Whole):
+        def __getitem__(self, index):
+            image, labels = super().__getitem__(index)
+            probs = np.stack([labels == 0, labels == 1]).astype(np.float32)
+            return image, ProbabilityMap(probs, np.arange(2), 2)
+
+    schedule = replace(SMALL, iterations=3, min_scale=1, max_scale=1, mirror=False)
+    losses = {}
+    for pairs in (Whole(), Soft()):
+        progress = losses.setdefault(type(pairs).__name__, [])
+        small_run(pairs, schedule=schedule, on_iteration=progress.append)
+    for hard, soft in zip(losses["Whole"], losses["Soft"], strict=True):
+        assert soft.loss == pytest.approx(hard.loss, rel=1e-4)
+    with pytest.raises(DataError, match="maps are of 2 classes, expected 3"):
+        small_run(Soft(), n_classes=3)
 
 
 def test_training_learns_what_two_classes_look_like():

@@ -9,10 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import SHARED, STEMS, folder_bytes
 
 from wsstools.io import mapfile
+from wsstools.io.labelfile import decode_labels, encode_labels
+from wsstools.io.pairs import CachedPairs, labelled_images
+from wsstools.io.sources import Source
 
 ITERATIONS = 6
 
@@ -42,7 +46,7 @@ def model(dataset, tmp_path_factory) -> Path:
 def test_training_leaves_a_model_and_a_log(model):
     assert sorted(path.name for path in model.parent.iterdir()) == ["net.pt", "net.pt.csv"]
     header, *lines = (model.parent / "net.pt.csv").read_text().splitlines()
-    assert header == "iteration,loss,learning_rate"
+    assert header == "iteration,loss,learning_rate,val_miou"
     assert [int(line.split(",")[0]) for line in lines] == list(range(1, ITERATIONS + 1))
     rates = [float(line.split(",")[2]) for line in lines]
     assert rates == sorted(rates, reverse=True)
@@ -155,3 +159,146 @@ def test_training_starts_from_the_real_imagenet_weights(wss, dataset, tmp_path):
         "--weights-dir", weights,
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
+
+
+def log_of(model: Path) -> dict[str, list[float]]:
+    """The columns of a model's log; what is empty is left out."""
+    header, *lines = model.with_name(model.name + ".csv").read_text().splitlines()
+    columns = zip(*(line.split(",") for line in lines), strict=True)
+    return {
+        name: [float(value) for value in column if value]
+        for name, column in zip(header.split(","), columns, strict=True)
+    }
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_leaves_a_checkpoint_and_the_run_goes_on(dataset, model, tmp_path, number, code):
+    path = tmp_path / "net.pt"
+    command = [
+        sys.executable, "-m", "wsstools",
+        *train_command(dataset, path, "--checkpoint-every", 1000),
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    log = tmp_path / "net.pt.csv"
+    deadline = time.monotonic() + 120
+    while not (log.exists() and log.read_text().count("\n") > 1) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(number)
+    _, told = process.communicate()
+    assert process.returncode == code, told
+    assert told.splitlines()[-1] == "wss train: interrupted; the same command goes on from here"
+    assert path.with_name("net.pt.checkpoint").exists()
+    assert not path.exists()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "going on from iteration" in done.stderr
+    assert path.read_bytes() == model.read_bytes()
+    assert log.read_bytes() == (model.parent / "net.pt.csv").read_bytes()
+
+
+def test_two_processes_train_as_one(dataset, tmp_path):
+    """The same losses; batch normalisation sees the whole batch, of which each has a half.
+
+    Rounding grows a hundred thousand times on its way through a network of random weights, so
+    the steps are small. test_nn_distributed.py compares gradients in double precision.
+    """
+    more = ["--batch", 4, "--iterations", 4, "--learning-rate", 1e-4, "--val-images", dataset / "images",
+            "--val-labels", dataset / "gt", "--val-every", 2]  # fmt: skip
+    alone, together = tmp_path / "alone.pt", tmp_path / "together.pt"
+    for path, start in (
+        (alone, ["-m", "wsstools"]),
+        (together, ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+                    "-m", "wsstools"]),
+    ):  # fmt: skip
+        command = [sys.executable, *start, *train_command(dataset, path, *more)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"{path}\n"
+    logs = log_of(alone), log_of(together)
+    assert logs[0]["loss"] == pytest.approx(logs[1]["loss"], rel=2e-3)
+    assert logs[0]["loss"][3] < logs[0]["loss"][0] - 0.005
+    assert logs[0]["val_miou"] == pytest.approx(logs[1]["val_miou"], abs=0.02)
+    assert len(logs[0]["val_miou"]) == 2
+
+
+def test_a_batch_that_processes_cannot_share_is_refused(dataset, tmp_path):
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+        "-m", "wsstools", *train_command(dataset, tmp_path / "net.pt", "--batch", 3),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "a batch of 3 cannot be shared by 2 processes" in done.stderr
+
+
+def test_training_on_soft_maps_and_tensorboard(wss, dataset, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    path = tmp_path / "net.pt"
+    outcome = wss(
+        *train_command(dataset, path, "--labels", dataset / "maps", "--min-prob", 0.5,
+                       "--iterations", 3, "--tensorboard", tmp_path / "board"),
+        "--n-classes", 4,
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    curves = EventAccumulator(str(tmp_path / "board"))
+    curves.Reload()
+    assert curves.Tags()["scalars"] == ["loss", "learning rate"]
+    losses = [event.value for event in curves.Scalars("loss")]
+    assert losses == pytest.approx(log_of(path)["loss"], rel=1e-4)
+    described = json.loads(wss("info", path, "--json").out)["meta"]
+    assert described["options"]["min_prob"] == 0.5
+    assert described["result"] == {"device": "cpu", "precision": "float32", "processes": 1}
+    other = wss(*train_command(dataset, tmp_path / "o.pt", "--labels", dataset / "maps"),
+                "--n-classes", 5)  # fmt: skip
+    assert other.code == 1
+    assert "a.npz: the map is of 4 classes, expected 5" in other.err
+
+
+def test_images_without_a_labelled_pixel_are_told_of(wss, dataset, tmp_path):
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for stem in STEMS:
+        full = decode_labels((dataset / "scribbles" / f"{stem}.png").read_bytes(), stem).value
+        kept = full if stem == "a" else np.full_like(full, 255)
+        (labels / f"{stem}.png").write_bytes(encode_labels(kept, {}))
+    more = ["--labels", labels, "--n-classes", 4, "--iterations", 1]
+    outcome = wss(*train_command(dataset, tmp_path / "net.pt", *more))
+    assert outcome.code == 0
+    assert "of 4 images have no labelled pixel, such as 'b'" in outcome.err
+    (labels / "a.png").write_bytes(encode_labels(np.full_like(full, 255), {}))
+    outcome = wss(*train_command(dataset, tmp_path / "net.pt", *more, "--overwrite"))
+    assert outcome.code == 1
+    assert "no pixel of the images is labelled" in outcome.err
+
+
+def test_sizes_that_differ_are_told_of_before_training(wss, dataset, tmp_path):
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    for stem in STEMS:
+        (labels / f"{stem}.png").write_bytes(encode_labels(np.zeros((7, 9), np.uint8), {}))
+    outcome = wss(
+        *train_command(dataset, tmp_path / "net.pt", "--labels", labels), "--n-classes", 4
+    )
+    assert outcome.code == 1
+    assert "a.png: labels have shape (7, 9), the image (40, 56) (H, W)" in outcome.err
+    assert not (tmp_path / "net.pt.csv").exists()
+
+
+def test_the_cache_keeps_what_fits(dataset):
+    images = Source(str(dataset / "images"), (".png",), "image")
+    labels = Source(str(dataset / "gt"), (".png",), "labels")
+    pairs = labelled_images(images, labels, None)
+    size = 40 * 56 * 4
+    cached = CachedPairs(pairs, 2 * size + 100)
+    seen = []
+    assert cached.check(4, threads=2, advance=lambda: seen.append(1)) == []
+    assert (len(seen), cached.left) == (4, 100)
+    again = [cached[index][0] is cached[index][0] for index in range(4)]
+    assert sum(again) == 2
+    for index in range(4):
+        for found, expected in zip(cached[index], pairs[index], strict=True):
+            assert np.array_equal(found, expected)

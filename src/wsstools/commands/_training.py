@@ -5,14 +5,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import joblib
+
 from wsstools.commands._options import class_count
 from wsstools.errors import DataError, UsageError
-from wsstools.io import imagefile, labelfile
+from wsstools.io import imagefile, labelfile, mapfile
 from wsstools.io.atomic import remove_leftovers, write_whole
-from wsstools.io.pairs import LabelledImages, labelled_images
+from wsstools.io.bars import Bar
+from wsstools.io.interruption import Interruption
+from wsstools.io.pairs import CachedPairs, LabelledImages, labelled_images
 from wsstools.io.progress import TrainingProgress
 from wsstools.io.provenance import (
     Meta,
@@ -26,6 +31,9 @@ from wsstools.io.provenance import (
 from wsstools.io.sources import Source, read_ids
 from wsstools.io.trainlog import TrainLog
 from wsstools.nn.schedules import Schedule
+
+_GPU_WORKERS = 8
+"""Threads that prepare batches for a GPU, where there are as many cores."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +52,15 @@ class Plan:
     seed: int
     device: str
     precision: str
-    workers: int
+    workers: int | None
+    cache: int
+    val_images: str | None
+    val_labels: str | None
+    val_ids: str | None
+    val_every: int | None
     checkpoint_every: int
     log: Path
+    tensorboard: str | None
     resume: bool
     overwrite: bool
 
@@ -58,11 +72,7 @@ class Plan:
 
 def run_training(plan: Plan) -> None:
     """Train a model, or find that it stands already."""
-    pairs = labelled_images(
-        Source(plan.images, imagefile.SUFFIXES, "image"),
-        Source(plan.labels, labelfile.SUFFIXES, "labels"),
-        None if plan.ids is None else read_ids(plan.ids),
-    )
+    pairs = _pairs(plan.images, plan.labels, plan.ids)
     n_classes = class_count(plan.n_classes, plan.labels, plan.images)
     names = labelfile.find_class_names(plan.labels, plan.images)
     if names is None or len(names) != n_classes:
@@ -71,10 +81,19 @@ def run_training(plan: Plan) -> None:
     remove_leftovers(plan.out.parent)
     if _stands(plan, record):
         print(f"wss train: {plan.out} stands already", file=sys.stderr)
+        is_first = True
     else:
-        _train(plan, pairs, n_classes, names, record)
-    if not sys.stdout.isatty():
+        is_first = _train(plan, pairs, n_classes, names, record)
+    if is_first and not sys.stdout.isatty():
         print(plan.out, flush=True)
+
+
+def _pairs(images: str, labels: str, ids: str | None) -> LabelledImages:
+    return labelled_images(
+        Source(images, imagefile.SUFFIXES, "image"),
+        Source(labels, (*labelfile.SUFFIXES, *mapfile.SUFFIXES), "labels"),
+        None if ids is None else read_ids(ids),
+    )
 
 
 def _record(plan: Plan, pairs: LabelledImages, n_classes: int) -> Meta:
@@ -114,48 +133,116 @@ def _stands(plan: Plan, record: Meta) -> bool:
 
 def _train(
     plan: Plan, pairs: LabelledImages, n_classes: int, names: list[str], record: Meta
-) -> None:
+) -> bool:
+    """Train and write the model; whether this is the process of several that wrote it."""
     from wsstools.nn.device import chosen_device
-    from wsstools.nn.modelfile import dump_checkpoint, dump_model
-    from wsstools.nn.training import Progress, train
+    from wsstools.nn.distributed import joined_world
+    from wsstools.nn.modelfile import dump_model
+    from wsstools.nn.training import TrainingStopped
+
+    with joined_world(chosen_device(plan.device)) as world, Interruption() as interruption:
+        try:
+            result, weights = _trained(plan, pairs, n_classes, record, world, interruption)
+        except TrainingStopped:
+            interruption.act()
+            raise KeyboardInterrupt from None  # another process heard the signal
+        if world.is_first:
+            meta = json.dumps({**record, "result": result}, sort_keys=True)
+            write_whole(plan.out, dump_model(plan.arch, n_classes, names, weights, meta))
+            plan.checkpoint.unlink(missing_ok=True)
+            print(f"wss train: {len(pairs)} images, written to {plan.out}", file=sys.stderr)
+        return world.is_first
+
+
+def _trained(
+    plan: Plan,
+    pairs: LabelledImages,
+    n_classes: int,
+    record: Meta,
+    world: Any,
+    interruption: Interruption,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the record says of the run, and the weights."""
+    import torch
+
+    from wsstools.nn.board import Board
+    from wsstools.nn.modelfile import dump_checkpoint
+    from wsstools.nn.training import Progress, train, uses_bfloat16
+    from wsstools.nn.validation import mean_iou
 
     run_id = digest(json.dumps(record, sort_keys=True).encode())
     state = _resumed(plan, run_id)
     done = int(state["iteration"]) if state else 0
-    device, initial_state = chosen_device(plan.device), _initial(plan)
-    log = TrainLog(plan.log, done)  # all that can refuse to start has had its say
+    initial_state = _initial(plan)
+    is_on_gpu = world.device != "cpu"
+    board = Board(plan.tensorboard, done) if plan.tensorboard and world.is_first else None
+    workers = plan.workers
+    if workers is None:
+        workers = min(_GPU_WORKERS, joblib.cpu_count()) if is_on_gpu else 1
+    cached = _read(plan.cache, pairs, n_classes, workers, world.is_first)
+    validate = None
+    if plan.val_images is not None and plan.val_labels is not None:
+        val_pairs = _pairs(plan.val_images, plan.val_labels, plan.val_ids)
+        held_out = _read(cached.left, val_pairs, n_classes, workers, world.is_first)
+        validate = partial(mean_iou, pairs=held_out, n_classes=n_classes, world=world)
+    log = TrainLog(plan.log, done) if world.is_first else None  # nothing refuses any more
 
     def on_iteration(progress: Progress) -> None:
-        log.add(progress.iteration, progress.loss, progress.learning_rate)
-        bar.show(progress.iteration, progress.loss)
+        if log is not None:
+            log.add(progress.iteration, progress.loss, progress.learning_rate, progress.val_miou)
+            bar.show(progress.iteration, progress.loss, progress.val_miou)
+        if board is not None:
+            board.add(progress)
 
     def on_checkpoint(checkpoint: dict[str, Any]) -> None:
         marked = {**checkpoint, "run": {**checkpoint["run"], "record": run_id}}
         write_whole(plan.checkpoint, dump_checkpoint(marked))
 
-    with TrainingProgress(plan.schedule.iterations, done) as bar:
+    with TrainingProgress(plan.schedule.iterations, done, is_silent=not world.is_first) as bar:
         weights = train(
-            pairs,
+            cached,
             arch=plan.arch,
             n_classes=n_classes,
             schedule=plan.schedule,
             seed=plan.seed,
             initial_state=initial_state,
-            device=device,
+            world=world,
             precision=plan.precision,
-            workers=plan.workers,
+            workers=workers,
             resume=state,
+            validate=validate,
+            validate_every=plan.val_every,
             on_iteration=on_iteration,
             on_checkpoint=on_checkpoint,
             checkpoint_every=plan.checkpoint_every,
+            should_stop=lambda: interruption.is_asked_for,
         )
-    log.close()
-    write_whole(
-        plan.out,
-        dump_model(plan.arch, n_classes, names, weights, json.dumps(record, sort_keys=True)),
-    )
-    plan.checkpoint.unlink(missing_ok=True)
-    print(f"wss train: {len(pairs)} images, written to {plan.out}", file=sys.stderr)
+    for closing in (log, board):
+        if closing is not None:
+            closing.close()
+    bfloat16 = uses_bfloat16(plan.precision, torch.device(world.device))
+    result = {
+        "device": world.device.partition(":")[0],
+        "precision": "bfloat16" if bfloat16 else "float32",
+        "processes": world.size,
+    }
+    return result, weights
+
+
+def _read(
+    budget: int, pairs: LabelledImages, n_classes: int, threads: int, is_told: bool
+) -> CachedPairs:
+    """The pairs, each read and checked once."""
+    cached = CachedPairs(pairs, budget)
+    with Bar("wss train: reading", len(pairs)) as bar:
+        empty = cached.check(n_classes, threads=max(threads, 2), advance=bar.advance)
+    if empty and is_told:
+        print(
+            f"wss train: {len(empty)} of {len(pairs)} images have no labelled pixel, "
+            f"such as {empty[0]!r}",
+            file=sys.stderr,
+        )
+    return cached
 
 
 def _resumed(plan: Plan, run_id: str) -> dict[str, Any] | None:

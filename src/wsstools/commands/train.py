@@ -23,12 +23,18 @@ _FAMILIES = {
 
 def _help(text: str, number: str) -> str:
     """The help of an option of the schedule, with the number of each family of networks."""
-    values = {name: getattr(SCHEDULES[arch], number) for name, arch in _FAMILIES.items()}
+    values = {name: _told(getattr(SCHEDULES[arch], number)) for name, arch in _FAMILIES.items()}
     if len(set(values.values())) == 1:
-        told = f"{values['PSPNet']:g}"
+        told = values["PSPNet"]
     else:
-        told = ", ".join(f"{name} {value:g}" for name, value in values.items())
+        told = ", ".join(f"{name} {value}" for name, value in values.items())
     return f"{text} Default: {told}."
+
+
+def _told(value: float | None) -> str:
+    if value is None or isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +96,52 @@ class ScheduleOptions:
             ),
         ),
     ] = None
+    head_bias_lr_factor: Annotated[
+        Optional[float],
+        typer.Option(
+            "--head-bias-lr-factor",
+            metavar="X",
+            min=0.0,
+            help=_help("The same of their biases.", "head_bias_lr_factor"),
+        ),
+    ] = None
+    l2sp_alpha: Annotated[
+        Optional[float],
+        typer.Option(
+            "--l2sp-alpha",
+            metavar="X",
+            min=0.0,
+            help=_help("Pull of the backbone's weights to the initial ones.", "l2sp_alpha"),
+        ),
+    ] = None
+    l2sp_beta: Annotated[
+        Optional[float],
+        typer.Option(
+            "--l2sp-beta",
+            metavar="X",
+            min=0.0,
+            help="With --l2sp-alpha: pull of the new layers' weights to 0. Default: "
+            f"PSPNet {SCHEDULES['pspnet-resnet101'].l2sp_beta:g}.",
+        ),
+    ] = None
+    aux_weight: Annotated[
+        Optional[float],
+        typer.Option(
+            "--aux-weight",
+            metavar="X",
+            min=0.0,
+            help="PSPNet: weight of the auxiliary loss. Default: "
+            f"{SCHEDULES['pspnet-resnet101'].aux_weight:g}.",
+        ),
+    ] = None
+    frozen_batch_norm: Annotated[
+        Optional[bool],
+        typer.Option(
+            "--frozen-batch-norm/--trained-batch-norm",
+            help=_help("Keep the backbone's batch normalisation as it is.", "frozen_batch_norm"),
+            show_default=False,
+        ),
+    ] = None
     min_scale: Annotated[
         Optional[float],
         typer.Option(
@@ -119,6 +171,16 @@ class ScheduleOptions:
             show_default=False,
         ),
     ] = None
+    min_prob: Annotated[
+        Optional[float],
+        typer.Option(
+            "--min-prob",
+            metavar="P",
+            min=0.0,
+            max=1.0,
+            help="Training on maps: ignore pixels whose best class is less probable. Default: 0.",
+        ),
+    ] = None
 
     def schedule(self, arch: str) -> Schedule:
         """The schedule of an architecture with the given numbers put in."""
@@ -131,7 +193,9 @@ def train(
     labels: Annotated[
         str,
         typer.Option(
-            "--labels", metavar="DIR", help="Scribbles or full labels, index PNGs; 255 is ignored."
+            "--labels",
+            metavar="DIR",
+            help="Scribbles or full labels, index PNGs, 255 is ignored; or soft maps.",
         ),
     ],
     out: Annotated[str, typer.Option("--out", "-o", metavar="MODEL", help="Model file to write.")],
@@ -172,8 +236,39 @@ def train(
         ),
     ] = "auto",
     workers: Annotated[
-        int, typer.Option("--workers", metavar="N", min=0, help="Processes that prepare crops.")
-    ] = 0,
+        Optional[int],
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=0,
+            help="Threads that prepare crops. Default: 1, on a GPU up to 8.",
+        ),
+    ] = None,
+    cache: Annotated[
+        int,
+        typer.Option("--cache", metavar="MB", min=0, help="Memory for decoded images and labels."),
+    ] = 2048,
+    val_images: Annotated[
+        Optional[str],
+        typer.Option("--val-images", metavar="DIR", help="Images to validate on."),
+    ] = None,
+    val_labels: Annotated[
+        Optional[str],
+        typer.Option("--val-labels", metavar="DIR", help="Their ground truth."),
+    ] = None,
+    val_ids: Annotated[
+        Optional[str],
+        typer.Option("--val-ids", metavar="FILE", help="Validate on the names in FILE only."),
+    ] = None,
+    val_every: Annotated[
+        Optional[int],
+        typer.Option(
+            "--val-every",
+            metavar="N",
+            min=1,
+            help="Iterations between validations. Default: at the end only.",
+        ),
+    ] = None,
     checkpoint_every: Annotated[
         int,
         typer.Option(
@@ -183,6 +278,10 @@ def train(
     log: Annotated[
         Optional[str],
         typer.Option("--log", metavar="FILE", help="CSV log; default: MODEL.csv."),
+    ] = None,
+    tensorboard: Annotated[
+        Optional[str],
+        typer.Option("--tensorboard", metavar="DIR", help="Curves for TensorBoard."),
     ] = None,
     resume: Annotated[
         bool,
@@ -199,8 +298,12 @@ def train(
     """Train a network on images and their labels, scribbles or full ones.
 
     The loss is 0 on unlabelled pixels (255). Every number of the schedule defaults to the one
-    published with the architecture. A run that was interrupted goes on from its last checkpoint,
-    and ends with the same bytes as one that was not.
+    published with the architecture. A run that is interrupted makes a checkpoint, goes on from it
+    when the same command is given again, and ends with the same bytes as one that was not. Where
+    --labels is a folder of maps, the loss is the cross entropy with their probabilities.
+
+    The whole machine is used. Several processes, such as one per GPU, share each batch where
+    torchrun starts them: torchrun --nproc-per-node 4 --no-python wss train ...
 
     \b
     Example:
@@ -217,6 +320,10 @@ def train(
     chosen = schedule.schedule(arch)
     if chosen.min_scale > chosen.max_scale:
         raise UsageError(f"--min-scale {chosen.min_scale:g} is above {chosen.max_scale:g}")
+    if (val_images is None) != (val_labels is None):
+        raise UsageError("--val-images and --val-labels go together")
+    if val_images is None and (val_ids is not None or val_every is not None):
+        raise UsageError("--val-ids and --val-every need --val-images and --val-labels")
     run_training(
         Plan(
             images=images,
@@ -232,8 +339,14 @@ def train(
             device=device,
             precision=precision,
             workers=workers,
+            cache=cache * 2**20,
+            val_images=val_images,
+            val_labels=val_labels,
+            val_ids=val_ids,
+            val_every=val_every,
             checkpoint_every=checkpoint_every,
             log=Path(log) if log else Path(out + ".csv"),
+            tensorboard=tensorboard,
             resume=resume,
             overwrite=overwrite,
         )

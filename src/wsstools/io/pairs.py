@@ -1,24 +1,35 @@
-"""Images with their labels, as a network is trained on them."""
+"""Images with what is known about their pixels, as a network is trained on them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import DataError
+from wsstools.io import labelfile, mapfile
 from wsstools.io.imagefile import decode_image
-from wsstools.io.labelfile import decode_labels, read_meta
 from wsstools.io.provenance import Meta, digest, set_record
 from wsstools.io.sources import Source
+
+Pair: TypeAlias = "tuple[NDArray, NDArray[np.uint8] | ProbabilityMap]"
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """A sequence of (image, labels): (H, W, 3) and (H, W) uint8, read when asked for."""
+    """A sequence of (image, target), read when asked for.
+
+    An image is (H, W, 3); a target is labels, (H, W) uint8, or a ProbabilityMap where its file is
+    a map.
+    """
 
     images: tuple[Path, ...]
     labels: tuple[Path, ...]
@@ -26,25 +37,130 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, position: int) -> tuple[NDArray, NDArray[np.uint8]]:
+    def __getitem__(self, position: int) -> Pair:
         image_path, label_path = self.images[position], self.labels[position]
         image = decode_image(image_path.read_bytes(), str(image_path)).value
-        labels = decode_labels(label_path.read_bytes(), str(label_path)).value
-        if image.shape[:2] != labels.shape:
+        is_map = label_path.suffix.lower() in mapfile.SUFFIXES
+        decode = mapfile.decode_map if is_map else labelfile.decode_labels
+        target = decode(label_path.read_bytes(), str(label_path)).value
+        if image.shape[:2] != target.shape:
             raise DataError(
-                f"{label_path}: labels have shape {labels.shape}, "
-                f"the image {image.shape[:2]} (H, W)"
+                f"{label_path}: {'the map has' if is_map else 'labels have'} shape "
+                f"{target.shape}, the image {image.shape[:2]} (H, W)"
             )
-        return image, labels
+        return image, target
 
     def records(self) -> list[Meta]:
         """Two input records for the whole set: digests over all files, and how the first of the
         labels was made."""
         first = self.labels[0]
+        form = mapfile if first.suffix.lower() in mapfile.SUFFIXES else labelfile
         return [
             _record("images", self.images),
-            _record("labels", self.labels, read_meta(first)),
+            _record("labels", self.labels, form.read_meta(first)),
         ]
+
+    def check(self, position: int, pair: Pair, n_classes: int) -> bool:
+        """Whether anything is labelled in a pair that was read.
+
+        Raises
+        ------
+        DataError
+            If it has other classes than 0..n_classes-1.
+        """
+        target, path = pair[1], self.labels[position]
+        if isinstance(target, ProbabilityMap):
+            if target.n_classes != n_classes:
+                raise DataError(
+                    f"{path}: the map is of {target.n_classes} classes, expected {n_classes}"
+                )
+            return True
+        values = np.flatnonzero(np.bincount(target.ravel(), minlength=IGNORE_LABEL + 1))
+        strange = values[(values >= n_classes) & (values != IGNORE_LABEL)]
+        if len(strange):
+            raise DataError(
+                f"{path}: labels hold the value {strange[0]}; there are classes "
+                f"0..{n_classes - 1}, and 255 for unlabelled pixels"
+            )
+        return bool(len(values) and values[0] != IGNORE_LABEL)
+
+
+class CachedPairs:
+    """Pairs that stay in memory once they are read, as many as a budget holds.
+
+    Parameters
+    ----------
+    pairs : LabelledImages
+    budget : int
+        Bytes. What does not fit is read each time.
+    """
+
+    def __init__(self, pairs: LabelledImages, budget: int) -> None:
+        self._pairs, self._left = pairs, budget
+        self._kept: dict[int, Pair] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, position: int) -> Pair:
+        pair = self._kept.get(position)
+        return self._read(position) if pair is None else pair
+
+    @property
+    def left(self) -> int:
+        """What is left of the budget."""
+        return self._left
+
+    def check(self, n_classes: int, *, threads: int, advance: Callable[[], None]) -> list[str]:
+        """Read all pairs once; gives the names of the images without a labelled pixel.
+
+        Parameters
+        ----------
+        n_classes : int
+            Size of the label space.
+        threads : int
+            How many read at a time.
+        advance : callable
+            Called after each pair.
+
+        Raises
+        ------
+        DataError, OSError
+            Of the first pair that cannot be read, whose sizes differ or that has other classes.
+        DataError
+            If there is no labelled pixel in all of them.
+        """
+
+        def is_labelled(position: int) -> bool:
+            return self._pairs.check(position, self[position], n_classes)
+
+        empty = []
+        pool = ThreadPoolExecutor(threads)
+        try:
+            for path, labelled in zip(
+                self._pairs.images, pool.map(is_labelled, range(len(self))), strict=True
+            ):
+                if not labelled:
+                    empty.append(path.stem)
+                advance()
+        finally:
+            pool.shutdown(cancel_futures=True)
+        if len(empty) == len(self):
+            raise DataError("no pixel of the images is labelled")
+        return empty
+
+    def _read(self, position: int) -> Pair:
+        pair = self._pairs[position]
+        image, target = pair
+        size = (
+            image.nbytes + (target.probs if isinstance(target, ProbabilityMap) else target).nbytes
+        )
+        with self._lock:
+            if position not in self._kept and size <= self._left:
+                self._left -= size
+                self._kept[position] = pair
+        return pair
 
 
 def labelled_images(images: Source, labels: Source, ids: Sequence[str] | None) -> LabelledImages:

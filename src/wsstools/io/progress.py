@@ -21,16 +21,22 @@ class TrainingProgress(Bar):
         Iterations of the whole run.
     done : int
         Iterations that an interrupted run left behind.
+    is_silent : bool
+        Show nothing: another process does.
     """
 
-    def __init__(self, total: int, done: int) -> None:
+    def __init__(self, total: int, done: int, *, is_silent: bool = False) -> None:
         super().__init__("wss train", total, completed=done, with_loss=True)
         self._total, self._first, self._began = total, done, time.monotonic()
         self._loss: float | None = None
-        if done:
+        self._is_silent = is_silent
+        if done and not is_silent:
             self.print(f"wss train: going on from iteration {done}")
 
-    def show(self, iteration: int, loss: float) -> None:
+    def __enter__(self) -> TrainingProgress:
+        return self if self._is_silent else super().__enter__()
+
+    def show(self, iteration: int, loss: float, val_miou: float | None = None) -> None:
         """An iteration is done; the loss shown is a running mean."""
         self._loss = loss if self._loss is None else _KEPT * self._loss + (1 - _KEPT) * loss
         self.update(iteration, self._loss)
@@ -42,3 +48,5 @@ class TrainingProgress(Bar):
                 f"wss train: iteration {iteration}/{self._total}, loss {self._loss:.3f}, "
                 f"{left / 60:.1f} min left"
             )
+        if val_miou is not None:
+            self.print(f"wss train: iteration {iteration}, validation mIoU {100 * val_miou:.2f}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wsstools.io.atomic import write_whole
 
-_HEADER = "iteration,loss,learning_rate\n"
+_HEADER = "iteration,loss,learning_rate,val_miou\n"
 
 
 class TrainLog:
@@ -28,9 +28,12 @@ class TrainLog:
         write_whole(path, "".join(kept).encode())
         self._file = path.open("a")
 
-    def add(self, iteration: int, loss: float, learning_rate: float) -> None:
-        """One iteration is done."""
-        self._file.write(f"{iteration},{loss:.6g},{learning_rate:.6g}\n")
+    def add(
+        self, iteration: int, loss: float, learning_rate: float, val_miou: float | None = None
+    ) -> None:
+        """One iteration is done; the mean IoU is a fraction, empty where there is none."""
+        told = "" if val_miou is None else f"{val_miou:.6f}"
+        self._file.write(f"{iteration},{loss:.6g},{learning_rate:.6g},{told}\n")
         self._file.flush()
 
     def close(self) -> None:

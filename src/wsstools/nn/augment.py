@@ -1,20 +1,23 @@
-"""Random views of an image and its labels: scaled, turned, mirrored and cropped in one go."""
+"""Random views of an image and of what is known about its pixels: scaled, turned, mirrored."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
-from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.maps import ProbabilityMap
+from wsstools.core.warp import warp_image, warp_labels, warp_probs
 from wsstools.nn.networks import IMAGENET_MEAN
 from wsstools.nn.schedules import Schedule
 
-_MEAN = 255 * torch.tensor(IMAGENET_MEAN).view(3, 1, 1)
+Target: TypeAlias = "NDArray[np.uint8] | ProbabilityMap"
+"""What is known about the pixels of an image: labels, 255 is ignored, or class probabilities."""
+_MEAN = tuple(255 * value for value in IMAGENET_MEAN)
+_INSIDE = 0.5
+"""Share of a pixel of a view that must lie inside the image."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,21 @@ class View:
     mirror: bool = False
     row: int = 0
     column: int = 0
+
+    def matrix(self, shape: tuple[int, int], crop: int) -> NDArray[np.float64]:
+        """Rows and columns in an image of (H, W) pixels of those of its crop; see `warp_image`."""
+        # Pixel centres lie at half integers here: source + 1/2 = (target + 1/2) / scale.
+        centre_y, centre_x = shape[0] / 2, shape[1] / 2
+        step_x = -1.0 if self.mirror else 1.0
+        first_x = self.column + (crop - 0.5 if self.mirror else 0.5)
+        to_y = np.array([1.0, 0.0, self.row + 0.5 - centre_y * self.scale]) / self.scale
+        to_x = np.array([0.0, step_x, first_x - centre_x * self.scale]) / self.scale
+        angle = np.deg2rad(self.rotation)
+        back_y = np.cos(angle) * to_y - np.sin(angle) * to_x
+        back_x = np.cos(angle) * to_x + np.sin(angle) * to_y
+        back_y[2] += centre_y - 0.5
+        back_x[2] += centre_x - 0.5
+        return np.stack([back_y, back_x])
 
 
 def draw_view(shape: tuple[int, int], schedule: Schedule, *, rng: np.random.Generator) -> View:
@@ -66,60 +84,45 @@ def draw_view(shape: tuple[int, int], schedule: Schedule, *, rng: np.random.Gene
 
 
 def crop_view(
-    image: NDArray, labels: NDArray[np.uint8], view: View, *, crop: int
-) -> tuple[Tensor, Tensor]:
-    """A square crop of an image and of its labels.
+    image: NDArray, target: Target, view: View, *, crop: int, min_prob: float = 0.0
+) -> tuple[NDArray[np.float32], NDArray]:
+    """A square crop of an image and of what is known about its pixels.
 
     Parameters
     ----------
     image : (H, W, 3) uint8 or float32
         RGB, 0..255.
-    labels : (H, W) uint8
-        255 is ignored.
+    target : (H, W) uint8, or ProbabilityMap
+        Labels, 255 is ignored; or class probabilities.
     view : View
         What the crop shows.
     crop : int
         Height and width of the crop.
+    min_prob : float
+        Pixels whose most probable class is less probable are ignored; for probabilities only.
 
     Returns
     -------
-    image : (3, crop, crop) float32
+    image : (crop, crop, 3) float32
         Bilinear; the mean of ImageNet outside the image.
-    labels : (crop, crop) uint8
-        Of the nearest pixel; 255 outside the image.
+    target : (crop, crop) uint8, or (C, crop, crop) float32
+        Labels of the nearest pixel, 255 outside the image; or probabilities of all classes,
+        bilinear, which are 0 where the pixel is ignored or outside.
     """
-    grid = _source_grid(labels.shape, view, crop)
-    pixels = torch.tensor(image).permute(2, 0, 1).float() - _MEAN
-    # Outside the image grid_sample gives 0, so the values are shifted for 0 to mean "outside".
-    nearest = torch.tensor(labels).float()[None] - IGNORE_LABEL
-    cropped = _sample(pixels, grid, "bilinear") + _MEAN
-    cropped_labels = _sample(nearest, grid, "nearest")[0] + IGNORE_LABEL
-    return cropped, cropped_labels.to(torch.uint8)
+    matrix = view.matrix((image.shape[0], image.shape[1]), crop)
+    pixels = warp_image(image, matrix, crop, _MEAN)
+    if not isinstance(target, ProbabilityMap):
+        return pixels, warp_labels(target, matrix, crop)
+    probs = warp_probs(target.probs, matrix, crop)
+    total = probs.sum(axis=0)  # below 1 at the image's border
+    is_known = (total >= _INSIDE) & (probs.max(axis=0) >= min_prob * total)
+    probs = np.divide(probs, total, out=np.zeros_like(probs), where=is_known)
+    return pixels, replace(target, probs=probs).dense()
 
 
 def augment(
-    image: NDArray, labels: NDArray[np.uint8], schedule: Schedule, *, rng: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """A random crop of an image and its labels; see `draw_view` and `crop_view`."""
-    view = draw_view((labels.shape[0], labels.shape[1]), schedule, rng=rng)
-    return crop_view(image, labels, view, crop=schedule.crop)
-
-
-def _source_grid(shape: tuple[int, ...], view: View, crop: int) -> Tensor:
-    """Image coordinates of the crop's pixels, (crop, crop, 2) as (x, y) for grid_sample."""
-    height, width = shape
-    steps = torch.arange(crop, dtype=torch.float64)
-    x = (steps.flip(0) if view.mirror else steps) + view.column
-    y = steps + view.row
-    # Pixel centres lie at half integers: source + 1/2 = (target + 1/2) / scale.
-    dx = ((x + 0.5) / view.scale - width / 2)[None, :]
-    dy = ((y + 0.5) / view.scale - height / 2)[:, None]
-    angle = np.deg2rad(view.rotation)
-    source_x = np.cos(angle) * dx + np.sin(angle) * dy
-    source_y = np.cos(angle) * dy - np.sin(angle) * dx
-    # grid_sample counts from the image's centre, in half widths and half heights.
-    return torch.stack([source_x * (2 / width), source_y * (2 / height)], dim=-1).float()
-
-
-def _sample(channels: Tensor, grid: Tensor, mode: str) -> Tensor:
-    return F.grid_sample(channels[None], grid[None], mode=mode, align_corners=False)[0]
+    image: NDArray, target: Target, schedule: Schedule, *, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray]:
+    """A random crop of an image and of its target; see `draw_view` and `crop_view`."""
+    view = draw_view((image.shape[0], image.shape[1]), schedule, rng=rng)
+    return crop_view(image, target, view, crop=schedule.crop, min_prob=schedule.min_prob)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 
 from wsstools.errors import UsageError
@@ -23,3 +28,27 @@ def chosen_device(name: str) -> str:
         reason = str(error).splitlines()[0]
         raise UsageError(f"--device {name}: {reason}; --device auto takes what there is") from error
     return name
+
+
+@contextlib.contextmanager
+def reproducible(device: torch.device) -> Iterator[None]:
+    """Let a GPU give the same bits in each run while this lasts; a CPU does anyway."""
+    if device.type != "cuda":
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else its sums vary in order
+    backends: Any = torch.backends.cudnn
+    settings: Any = torch.utils.deterministic
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        backends.benchmark,
+        settings.fill_uninitialized_memory,
+    )
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    backends.benchmark = settings.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        backends.benchmark, settings.fill_uninitialized_memory = before[2:]

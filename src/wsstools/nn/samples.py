@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,25 +12,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from wsstools.errors import WssError
-from wsstools.nn.augment import augment
+from wsstools.nn.augment import Target, augment
 from wsstools.nn.schedules import Schedule
 
 
 class Pairs(Protocol):
-    """Images and their labels; picklable where worker processes read them."""
+    """Images and what is known about their pixels; read by several threads at once."""
 
     def __len__(self) -> int:
         """Number of images."""
 
-    def __getitem__(self, index: int, /) -> tuple[NDArray, NDArray[np.uint8]]:
-        """Image (H, W, 3) uint8 or float32 in 0..255, and labels (H, W) uint8, 255 ignored."""
+    def __getitem__(self, index: int, /) -> tuple[NDArray, Target]:
+        """Image (H, W, 3) uint8 or float32 in 0..255, and labels or probabilities, (H, W)."""
 
 
 @dataclass(frozen=True)
-class Samples(Dataset[tuple[Tensor, Tensor]]):
+class Samples:
     """Sample n of a training run, n = 0 .. iterations * batch - 1.
 
     Each epoch goes through all images, in an order of its own. Samples keep no state: a resumed
@@ -49,18 +49,50 @@ class Samples(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return self.schedule.iterations * self.schedule.batch
 
-    def __getitem__(self, n: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, n: int) -> tuple[NDArray[np.float32], NDArray]:
         epoch, place = divmod(n, len(self.pairs))
         order = np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.pairs))
-        image, labels = self.pairs[int(order[place])]
+        image, target = self.pairs[int(order[place])]
         rng = np.random.default_rng([self.seed, 1, n])
-        return augment(image, labels, self.schedule, rng=rng)
+        return augment(image, target, self.schedule, rng=rng)
+
+    def batch(
+        self, number: int, share: tuple[int, int] = (0, 1), *, pinned: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """A batch, or every n-th sample of it.
+
+        Parameters
+        ----------
+        number : int
+            0 .. iterations - 1.
+        share : (int, int)
+            `(i, n)`: samples i, i + n, i + 2 n, ... of the batch.
+        pinned : bool
+            In memory that a GPU copies from by itself.
+
+        Returns
+        -------
+        images : (N, 3, crop, crop) float32
+            Channels last in memory.
+        targets : (N, crop, crop) uint8, or (N, C, crop, crop) float32
+        """
+        size = self.schedule.batch
+        made = [self[n] for n in range(number * size + share[0], (number + 1) * size, share[1])]
+        images, targets = (torch.from_numpy(np.stack(part)) for part in zip(*made, strict=True))
+        if pinned:
+            images, targets = images.pin_memory(), targets.pin_memory()
+        return images.permute(0, 3, 1, 2), targets
 
 
 def batches(
-    samples: Samples, *, first: int = 0, workers: int = 0
+    samples: Samples,
+    *,
+    first: int = 0,
+    workers: int = 0,
+    share: tuple[int, int] = (0, 1),
+    pinned: bool = False,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of a training run, in order.
+    """Batches of a training run, in order, as `Samples.batch` gives them.
 
     Parameters
     ----------
@@ -68,41 +100,32 @@ def batches(
     first : int
         Number of the batch to begin with.
     workers : int
-        Processes that prepare batches ahead; 0 prepares them when they are asked for.
-
-    Yields
-    ------
-    images : (N, 3, crop, crop) float32
-    labels : (N, crop, crop) uint8
+        Threads that prepare batches ahead, one more than there are of them; 0 prepares a batch
+        when it is asked for.
+    share, pinned
+        See `Samples.batch`.
 
     Raises
     ------
     DataError, OSError
-        An image or its labels cannot be read.
+        An image or what is known about it cannot be read.
     """
-    loader = DataLoader(
-        _Batches(samples),
-        batch_size=None,
-        sampler=range(first, samples.schedule.iterations),
-        num_workers=workers,
-    )
-    for batch in loader:
-        if isinstance(batch, Exception):
-            raise batch
-        yield batch
 
+    def made(number: int) -> tuple[Tensor, Tensor]:
+        return samples.batch(number, share, pinned=pinned)
 
-@dataclass(frozen=True)
-class _Batches(Dataset[tuple[Tensor, Tensor] | Exception]):
-    """Whole batches, or the error in making one: raised in a worker, it would lose its line."""
-
-    samples: Samples
-
-    def __getitem__(self, number: int) -> tuple[Tensor, Tensor] | Exception:
-        size = self.samples.schedule.batch
-        try:
-            made = [self.samples[n] for n in range(number * size, (number + 1) * size)]
-        except (WssError, OSError) as error:
-            return error
-        images, labels = zip(*made, strict=True)
-        return torch.stack(images), torch.stack(labels)
+    numbers = range(first, samples.schedule.iterations)
+    if not workers:
+        yield from map(made, numbers)
+        return
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="batches")
+    ahead: deque[Future[tuple[Tensor, Tensor]]] = deque()
+    try:
+        for number in numbers:
+            ahead.append(pool.submit(made, number))
+            if len(ahead) > workers + 1:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -44,6 +44,8 @@ class Schedule:
     frozen_batch_norm : bool
         Keep the backbone's batch normalisation as it was initially. Never in a run from random
         weights, where there is nothing to keep.
+    min_prob : float
+        Of a run on soft maps: pixels whose most probable class is less probable are ignored.
 
     References
     ----------
@@ -68,6 +70,7 @@ class Schedule:
     l2sp_beta: float = 0.0
     aux_weight: float = 0.0
     frozen_batch_norm: bool = False
+    min_prob: float = 0.0
 
 
 _DEEPLAB_RESNET = Schedule(

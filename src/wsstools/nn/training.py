@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from wsstools.core.labels import IGNORE_LABEL
 from wsstools.errors import DataError, UsageError
-from wsstools.nn.augment import IGNORE_LABEL
+from wsstools.nn.device import reproducible
+from wsstools.nn.distributed import World
 from wsstools.nn.initial import load_initial
+from wsstools.nn.losses import loss_sum, target_mass
 from wsstools.nn.networks import (
     SegmentationNetwork,
     build,
     freeze_batch_norm,
     parameter_groups,
-    upsample,
 )
 from wsstools.nn.samples import Pairs, Samples, batches
 from wsstools.nn.schedules import Schedule
+
+
+class TrainingStopped(Exception):
+    """The run was asked to stop and has made its checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +43,14 @@ class Progress:
         Of the last one, over its labelled pixels.
     learning_rate : float
         Of the backbone, in the last one.
+    val_miou : float or None
+        Fraction, where the network was validated after the last one.
     """
 
     iteration: int
     loss: float
     learning_rate: float
+    val_miou: float | None = None
 
 
 def train(
@@ -52,20 +61,23 @@ def train(
     schedule: Schedule,
     seed: int = 0,
     initial_state: Mapping[str, Tensor] | None = None,
-    device: str | torch.device = "cpu",
+    world: World = World(),
     precision: str = "auto",
     workers: int = 0,
     resume: Mapping[str, Any] | None = None,
+    validate: Callable[[SegmentationNetwork], float] | None = None,
+    validate_every: int | None = None,
     on_iteration: Callable[[Progress], None] | None = None,
     on_checkpoint: Callable[[dict[str, Any]], None] | None = None,
     checkpoint_every: int | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Tensor]:
-    """Weights of a network trained on images and their (partial) labels.
+    """Weights of a network trained on images and their (partial) labels, or on soft maps.
 
     Parameters
     ----------
     pairs : Pairs
-        Images and labels.
+        Images, with labels or probabilities.
     arch : str
         A key of `SCHEDULES`.
     n_classes : int
@@ -76,21 +88,28 @@ def train(
         Of all that is drawn: order, crops, new layers, dropout. Not negative.
     initial_state : mapping of str to Tensor, or None
         See `load_initial`; None starts from random weights.
-    device : str or torch.device
-        Where to compute.
+    world : World
+        The processes that train together, each on its share of a batch, and where to compute.
     precision : {"auto", "float32", "bfloat16"}
         Of the convolutions; auto is bfloat16 on a GPU and on a CPU that has it in silicon, and
         float32 elsewhere. Losses and weights are float32 always.
     workers : int
-        Processes that prepare crops ahead. They do not change the result.
+        Threads that prepare batches ahead. They do not change the result.
     resume : mapping or None
         What `on_checkpoint` got in a run with the same arguments.
+    validate : callable or None
+        Gives the mean IoU of a network in eval mode. It is called in all processes.
+    validate_every : int or None
+        Iterations between validations; None validates after the last one only.
     on_iteration : callable or None
         Called after each iteration.
     on_checkpoint : callable or None
-        Called with all that `resume` needs, every `checkpoint_every` iterations.
+        Called with all that `resume` needs, every `checkpoint_every` iterations and when the run
+        is stopped. In the first process only.
     checkpoint_every : int or None
-        None makes no checkpoints.
+        None makes no checkpoints but the one of a stop.
+    should_stop : callable
+        Asked before each iteration.
 
     Returns
     -------
@@ -103,33 +122,74 @@ def train(
         Labels are outside the classes, the loss is not finite, the initial weights do not fit
         the network, or `resume` comes from a run with other arguments.
     UsageError
-        A batch of one crop for PSPNet.
+        A batch that cannot be shared evenly, or of one crop for PSPNet.
+    TrainingStopped
+        `should_stop` said so.
 
     Notes
     -----
     The loss is the cross entropy, in mean over the labelled pixels of a batch; 0 where there are
-    none. On the CPU, two runs on as many threads give the same bits, resumed or not.
+    none. On the CPU, two runs on as many threads give the same bits, resumed or not. Several
+    processes do what one does at the same total batch, up to rounding and dropout.
     """
     if len(pairs) == 0:
         raise DataError("there are no images to train on")
     if arch.startswith("pspnet") and schedule.batch < 2:
         raise UsageError("PSPNet normalises over the batch, which needs at least 2 crops (--batch)")
-    device = torch.device(device)
-    bfloat16 = _uses_bfloat16(precision, device)
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        run = _Run(arch, n_classes, schedule, seed, initial_state, device)
+    if schedule.batch % world.size:
+        raise UsageError(f"a batch of {schedule.batch} cannot be shared by {world.size} processes")
+    device = torch.device(world.device)
+    bfloat16 = uses_bfloat16(precision, device)
+    with (
+        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        reproducible(device),
+    ):
+        run = _Run(arch, n_classes, schedule, seed, initial_state, world)
         made_of = run.signature | {"images": len(pairs), "bfloat16": bfloat16}
         if resume is not None:
             _check_resumable(resume, made_of)
             run.load(resume)
-        samples = Samples(pairs, schedule, seed)
-        for images, labels in batches(samples, first=run.iteration, workers=workers):
-            _check_labels(labels, n_classes)
-            progress = run.step(images, labels, bfloat16=bfloat16)
-            if on_iteration is not None:
-                on_iteration(progress)
-            if on_checkpoint and checkpoint_every and run.iteration % checkpoint_every == 0:
+
+        def is_due(every: int | None) -> bool:
+            return every is not None and run.iteration % every == 0
+
+        def report(step: _Step | None, *, val_miou: float | None = None) -> None:
+            if step is not None:
+                progress = replace(step.checked(), val_miou=val_miou)
+                if on_iteration is not None:
+                    on_iteration(progress)
+
+        def checkpoint() -> None:
+            run.check_finite()
+            if on_checkpoint is not None and world.is_first:
                 on_checkpoint(run.state() | {"run": made_of})
+
+        last: _Step | None = None  # a GPU works on it while the next one is handed over
+        for images, targets in batches(
+            Samples(pairs, schedule, seed),
+            first=run.iteration,
+            workers=workers,
+            share=(world.rank, world.size),
+            pinned=device.type == "cuda",
+        ):
+            if world.any(should_stop()):
+                report(last)
+                checkpoint()
+                raise TrainingStopped
+            check_target(targets, n_classes)
+            report(last)
+            last = run.step(images, targets, bfloat16=bfloat16)
+            is_over = run.iteration == schedule.iterations
+            if validate is not None and (is_due(validate_every) or is_over):
+                last.checked()
+                report(last, val_miou=run.validated(validate))
+                last = None
+            if is_due(checkpoint_every):
+                report(last)
+                last = None
+                checkpoint()
+        report(last)
+        run.check_finite()
     return _on_cpu(run.network.state_dict())
 
 
@@ -138,23 +198,41 @@ def poly_learning_rate(schedule: Schedule, iteration: int) -> float:
     return schedule.learning_rate * (1 - iteration / schedule.iterations) ** schedule.power
 
 
-def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy, in mean over the labelled pixels; 0 where there are none.
+def uses_bfloat16(precision: str, device: torch.device) -> bool:
+    """Whether convolutions are done in bfloat16; `precision` as for `train`."""
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise ValueError(f"precision is {precision!r}, expected auto, float32 or bfloat16")
+    if precision != "auto":
+        return precision == "bfloat16"
+    # A CPU that only emulates bfloat16 is slower for it. Torch before 2.6 cannot tell.
+    in_silicon = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return device.type == "cuda" or (device.type == "cpu" and in_silicon())
 
-    Parameters
-    ----------
-    logits : (N, C, h, w)
-        As a network gives them; they are brought to the size of the labels.
-    labels : (N, H, W) int64
-        255 is ignored.
-    """
-    total = F.cross_entropy(
-        upsample(logits.float(), (labels.shape[1], labels.shape[2])),
-        labels,
-        ignore_index=IGNORE_LABEL,
-        reduction="sum",
-    )
-    return total / (labels != IGNORE_LABEL).sum().clamp(min=1)
+
+@dataclass(frozen=True)
+class _Step:
+    """What came of an iteration, still on the device."""
+
+    iteration: int
+    objective: Tensor
+    loss: Tensor
+    learning_rate: float
+
+    def checked(self) -> Progress:
+        """It as numbers; waits for the device.
+
+        Raises
+        ------
+        DataError
+            The loss is not finite.
+        """
+        objective = self.objective.item()
+        if not math.isfinite(objective):
+            raise DataError(
+                f"the loss is {objective} at iteration {self.iteration}: the learning rate is "
+                "too large, or an image is not finite; the last checkpoint is kept"
+            )
+        return Progress(self.iteration, self.loss.item(), self.learning_rate)
 
 
 class _Run:
@@ -167,9 +245,9 @@ class _Run:
         schedule: Schedule,
         seed: int,
         initial_state: Mapping[str, Tensor] | None,
-        device: torch.device,
+        world: World,
     ) -> None:
-        self.schedule, self.seed, self.device = schedule, seed, device
+        self.schedule, self.seed, self.world = schedule, seed, world
         self.iteration = 0
         self.signature = {
             "arch": arch,
@@ -183,39 +261,59 @@ class _Run:
         self.frozen = initial_state is not None and schedule.frozen_batch_norm
         if initial_state is not None:
             load_initial(self.network, initial_state)
-        self.network.to(device).train()
+        world.with_common_statistics(self.network)
+        self.network.to(world.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self.frozen:
-            freeze_batch_norm(self.network.backbone)
+        self._training()
         l2sp = initial_state is not None and schedule.l2sp_alpha is not None
         groups = parameter_groups(self.network, schedule, l2sp=l2sp)
         self.optimizer = torch.optim.SGD(groups, lr=0.0, momentum=schedule.momentum)
         self.anchors = _anchors(self.network) if l2sp else []
         self.pull = schedule.l2sp_alpha or 0.0
+        self.shared = world.shared(self.network)
 
-    def step(self, images: Tensor, labels: Tensor, *, bfloat16: bool) -> Progress:
-        """One iteration."""
+    def step(self, images: Tensor, targets: Tensor, *, bfloat16: bool) -> _Step:
+        """One iteration, on this process's share of a batch."""
+        world = self.world
         # Dropout depends on the iteration alone, so that a resumed run draws the same.
-        torch.manual_seed((self.seed * 1_000_003 + self.iteration) % 2**63)
-        images = images.to(self.device, memory_format=torch.channels_last)
-        labels = labels.to(self.device).long()
-        autocast = torch.autocast(self.device.type, torch.bfloat16)
+        torch.manual_seed(
+            ((self.seed * 1_000_003 + self.iteration) * world.size + world.rank) % 2**63
+        )
+        images = images.to(world.device, non_blocking=True)
+        targets = targets.to(world.device, non_blocking=True)
+        autocast = torch.autocast(torch.device(world.device).type, torch.bfloat16)
         with autocast if bfloat16 else contextlib.nullcontext():
-            outputs = self.network(images)
-        loss = segmentation_loss(outputs[0], labels)
-        objective = loss
-        for auxiliary in outputs[1:]:
-            objective = objective + self.schedule.aux_weight * segmentation_loss(auxiliary, labels)
-        if not torch.isfinite(objective):
-            raise DataError(
-                f"the loss is {objective.item()} at iteration {self.iteration + 1}: "
-                "the learning rate is too large, or an image is not finite"
-            )
+            outputs = self.shared(images)
+        mass = world.total(target_mass(targets)).clamp(min=1).float()
+        losses = [loss_sum(logits, targets) / mass for logits in outputs]
+        objective = losses[0]
+        for auxiliary in losses[1:]:
+            objective = objective + self.schedule.aux_weight * auxiliary
         self.optimizer.zero_grad()
-        objective.backward()
+        (objective * world.size).backward()  # the processes' gradients are averaged
         rate = self._descend()
         self.iteration += 1
-        return Progress(self.iteration, loss.item(), rate)
+        told = world.total(torch.stack([objective.detach(), losses[0].detach()]))
+        return _Step(self.iteration, told[0], told[1], rate)
+
+    def validated(self, validate: Callable[[SegmentationNetwork], float]) -> float:
+        """The mean IoU of the network as it is."""
+        miou = validate(self.network.eval())
+        self._training()
+        return miou
+
+    def check_finite(self) -> None:
+        """Refuse weights that are not finite; a loss tells of them one iteration late.
+
+        Raises
+        ------
+        DataError
+        """
+        if not all(tensor.isfinite().all() for tensor in self.network.state_dict().values()):
+            raise DataError(
+                f"a weight is not finite after iteration {self.iteration}: the learning rate is "
+                "too large; the last checkpoint is kept"
+            )
 
     def state(self) -> dict[str, Any]:
         """All that changes during a run, on the CPU."""
@@ -240,6 +338,11 @@ class _Run:
         }
         self.optimizer.load_state_dict(optimizer)
 
+    def _training(self) -> None:
+        self.network.train()
+        if self.frozen:
+            freeze_batch_norm(self.network.backbone)
+
     def _descend(self) -> float:
         """Move the weights along the gradient; returns the backbone's learning rate."""
         rate = poly_learning_rate(self.schedule, self.iteration)
@@ -247,8 +350,8 @@ class _Run:
             group["lr"] = rate * group["lr_factor"]
         for parameter, initial in self.anchors:
             # Gradient of L2-SP, alpha / 2 |w - w0|^2.
-            pull = self.pull * (parameter.detach() - initial)
-            parameter.grad = pull if parameter.grad is None else parameter.grad + pull
+            if parameter.grad is not None:
+                parameter.grad.add_(parameter.detach() - initial, alpha=self.pull)
         self.optimizer.step()
         return rate
 
@@ -262,18 +365,22 @@ def _anchors(network: SegmentationNetwork) -> list[tuple[Tensor, Tensor]]:
     ]
 
 
-def _uses_bfloat16(precision: str, device: torch.device) -> bool:
-    if precision not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f"precision is {precision!r}, expected auto, float32 or bfloat16")
-    if precision != "auto":
-        return precision == "bfloat16"
-    # A CPU that only emulates bfloat16 is slower for it. Torch before 2.6 cannot tell.
-    in_silicon = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return device.type == "cuda" or (device.type == "cpu" and in_silicon())
+def check_target(target: Tensor, n_classes: int) -> None:
+    """Refuse labels outside 0..n_classes-1 that are not 255, and maps of other classes.
 
+    Parameters
+    ----------
+    target : (..., H, W) uint8, or (N, C, H, W) float32
 
-def _check_labels(labels: Tensor, n_classes: int) -> None:
-    strange = labels[(labels >= n_classes) & (labels != IGNORE_LABEL)]
+    Raises
+    ------
+    DataError
+    """
+    if target.is_floating_point():
+        if target.shape[1] != n_classes:
+            raise DataError(f"the maps are of {target.shape[1]} classes, expected {n_classes}")
+        return
+    strange = target[(target >= n_classes) & (target != IGNORE_LABEL)]
     if strange.numel():
         raise DataError(
             f"the labels hold the value {strange[0].item()}; "

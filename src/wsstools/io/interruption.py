@@ -1,0 +1,45 @@
+"""Signals that ask a long run to stop, heard at a moment that suits it."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import AbstractContextManager
+from types import FrameType
+from typing import Any
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interruption(AbstractContextManager):
+    """While it lasts, the first SIGINT or SIGTERM is only noted; the second acts at once."""
+
+    def __init__(self) -> None:
+        self._heard: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interruption:
+        self._before = {number: signal.signal(number, self._hear) for number in _SIGNALS}
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._restore()
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether a signal has come."""
+        return self._heard is not None
+
+    def act(self) -> None:
+        """Do what the noted signal does by itself."""
+        self._restore()
+        if self._heard is not None:
+            signal.raise_signal(self._heard)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self._restore()
+        self._heard = number
+
+    def _restore(self) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}

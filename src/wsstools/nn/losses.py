@@ -1,0 +1,88 @@
+"""Cross entropy at image size: of labels, where there are some, and of class probabilities."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from wsstools.core.labels import IGNORE_LABEL
+from wsstools.nn.networks import STRIDE, upsample
+
+_SPARSE = 1 / 8
+"""Share of labelled pixels below which only theirs are brought to image size."""
+
+
+def target_mass(target: Tensor) -> Tensor:
+    """How many pixels a target labels, a number on its device; 0-dimensional float64.
+
+    Parameters
+    ----------
+    target : (N, H, W) uint8, or (N, C, H, W) float32
+        Labels, 255 is ignored; or probabilities, all 0 at ignored pixels.
+    """
+    if target.ndim == 3:
+        return (target != IGNORE_LABEL).sum(dtype=torch.float64)
+    return target.sum(dtype=torch.float64)
+
+
+def loss_sum(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross entropy, summed over the labelled pixels; 0 where there are none.
+
+    Parameters
+    ----------
+    logits : (N, C, h, w)
+        As a `SegmentationNetwork` gives them; they are brought to the size of the target.
+    target : (N, H, W) uint8, or (N, C, H, W) float32
+        Labels, 255 is ignored; or probabilities p, all 0 at ignored pixels. Their loss is
+        -sum_c p_c log q_c.
+    """
+    logits = logits.float()
+    if target.ndim == 3:
+        places = (target != IGNORE_LABEL).nonzero(as_tuple=True)
+        if len(places[0]) < _SPARSE * target.numel():
+            labels = target[places].long()
+            return F.cross_entropy(logits_at(logits, *places), labels, reduction="sum")
+    dense = _of_labels if target.ndim == 3 else _of_probs
+    if logits.device.type != "cpu":
+        return dense(logits, target)
+    # Image by image, what is at image size stays near the processor.
+    pairs = zip(logits.split(1), target.split(1), strict=True)
+    return torch.stack([dense(*pair) for pair in pairs]).sum()
+
+
+def _of_labels(logits: Tensor, labels: Tensor) -> Tensor:
+    logits = upsample(logits, (labels.shape[1], labels.shape[2]))
+    labels = labels.long()
+    if logits.device.type != "cpu":
+        # Of a list of pixels, not of pictures: its gradient has the same bits in each run.
+        logits, labels = logits.permute(0, 2, 3, 1).flatten(0, 2), labels.flatten()
+    return F.cross_entropy(logits, labels, ignore_index=IGNORE_LABEL, reduction="sum")
+
+
+def _of_probs(logits: Tensor, probs: Tensor) -> Tensor:
+    logits = upsample(logits, (probs.shape[2], probs.shape[3]))
+    return -(logits.log_softmax(dim=1) * probs).sum()
+
+
+def logits_at(logits: Tensor, images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Logits (P, C) of single pixels, those that `upsample` gives them.
+
+    Parameters
+    ----------
+    logits : (N, C, h, w)
+    images, rows, columns : (P,) int64
+        Where the pixels are.
+    """
+    _, n_classes, h, w = logits.shape
+    table = logits.permute(0, 2, 3, 1).reshape(-1, n_classes)
+    top, left = rows // STRIDE, columns // STRIDE
+    down = ((rows % STRIDE) / STRIDE).unsqueeze(1)
+    right = ((columns % STRIDE) / STRIDE).unsqueeze(1)
+    bottom, side = (top + 1).clamp(max=h - 1), (left + 1).clamp(max=w - 1)
+
+    def row(i: Tensor) -> Tensor:
+        first = (images * h + i) * w
+        return torch.lerp(table[first + left], table[first + side], right)
+
+    return torch.lerp(row(top), row(bottom), down)

@@ -1,0 +1,42 @@
+"""The mean IoU of a network on images that it was not trained on."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from wsstools.core.maps import ProbabilityMap
+from wsstools.core.metrics import N_VALUES, confusion_matrix, scores
+from wsstools.nn.distributed import World
+from wsstools.nn.networks import SegmentationNetwork
+from wsstools.nn.predict import predict_probs
+from wsstools.nn.samples import Pairs
+
+
+def mean_iou(network: SegmentationNetwork, pairs: Pairs, n_classes: int, world: World) -> float:
+    """The mean IoU over the classes, a fraction; see `wsstools.core.metrics.scores`.
+
+    Parameters
+    ----------
+    network : SegmentationNetwork
+        In eval mode, on the device of the world.
+    pairs : Pairs
+        Images and their ground truth, (H, W) uint8, 255 is ignored.
+    n_classes : int
+    world : World
+        Each process looks at its share of the images.
+
+    Raises
+    ------
+    ValueError
+        If ground truth is no labels.
+    """
+    confusion = np.zeros((N_VALUES, N_VALUES), np.int64)
+    for index in range(world.rank, len(pairs), world.size):
+        image, gt = pairs[index]
+        if isinstance(gt, ProbabilityMap):
+            raise ValueError("ground truth is a map of probabilities, expected labels")
+        labels = predict_probs(network, image, world.device).argmax(axis=0)
+        confusion += confusion_matrix(labels.astype(np.uint8), gt)
+    total = world.total(torch.from_numpy(confusion).to(world.device))
+    return scores(total.cpu().numpy(), n_classes).mean_iou

@@ -1,0 +1,57 @@
+"""The loss: labels and probabilities, few pixels and many, summed over the labelled ones."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from wsstools.nn.losses import logits_at, loss_sum, target_mass
+from wsstools.nn.networks import upsample
+
+
+def pictures(share: float, n_classes: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits of two images of 18 x 21 pixels, and labels of a share of their pixels."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, n_classes, 4, 4, generator=generator, requires_grad=True)
+    labels = torch.randint(0, n_classes, (2, 18, 21), generator=generator, dtype=torch.uint8)
+    labels[torch.rand(2, 18, 21, generator=generator) >= share] = 255
+    return logits, labels
+
+
+def test_logits_of_single_pixels_are_those_at_image_size():
+    logits, _ = pictures(1)
+    images, rows, columns = torch.ones(2, 25, 25).nonzero(as_tuple=True)
+    whole = upsample(logits, (25, 25)).permute(0, 2, 3, 1).flatten(0, 2)
+    torch.testing.assert_close(logits_at(logits, images, rows, columns), whole)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.5, 1.0])
+def test_labels_few_or_many_have_the_loss_of_their_pixels(share):
+    logits, labels = pictures(share)
+    pixels = upsample(logits, (18, 21))
+    expected = F.cross_entropy(pixels, labels.long(), ignore_index=255, reduction="sum")
+    found = loss_sum(logits, labels)
+    assert 0 < target_mass(labels) == (labels != 255).sum()
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(found, logits), torch.autograd.grad(expected, logits)
+    )
+
+
+def test_nothing_labelled_is_no_loss_and_no_gradient():
+    logits, labels = pictures(0)
+    loss = loss_sum(logits, labels)
+    assert (loss.item(), target_mass(labels).item()) == (0, 0)
+    loss.backward()
+    assert (logits.grad == 0).all()
+
+
+def test_probabilities_have_the_loss_of_a_mixture_of_labels():
+    logits, labels = pictures(1)
+    other = (labels + 1) % 3
+    probs = 0.75 * F.one_hot(labels.long(), 3) + 0.25 * F.one_hot(other.long(), 3)
+    probs = probs.permute(0, 3, 1, 2).float()
+    expected = 0.75 * loss_sum(logits, labels) + 0.25 * loss_sum(logits, other)
+    torch.testing.assert_close(loss_sum(logits, probs), expected)
+    assert target_mass(probs).item() == pytest.approx(2 * 18 * 21)
+    probs[0] = 0  # an image of which nothing is known
+    torch.testing.assert_close(loss_sum(logits, probs), loss_sum(logits[1:], probs[1:]))
