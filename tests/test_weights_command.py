@@ -109,7 +109,12 @@ def test_the_table_says_what_torchvision_says():
         assert weights.url == theirs.url
         assert weights.megabytes == theirs.meta["_file_size"]
         assert weights.sha256.startswith(Path(weights.file).stem.rpartition("-")[2])
+    assert PRETRAINED["vgg16"].purpose == (
+        "--filters vgg16, paper: 64 filters of 3x3; --arch deeplabv2-vgg16"
+    )
     for weights in PRETRAINED.values():
+        assert weights.filters or weights.archs
+        assert bool(weights.filters) == bool(weights.filter_input)
         assert len(weights.sha256) == 64
         assert set(weights.sha256) <= set("0123456789abcdef")
 
@@ -250,7 +255,11 @@ def test_a_failed_download_leaves_nothing(wss, site, cache, fault):
 
 
 def test_without_a_network_one_line_says_what_to_do(wss, no_site, cache, dataset, tmp_path):
-    for name, alternative in ((NAME, "--init random"), ("vgg16", "--filters gabor")):
+    for name, alternative in (
+        (NAME, "--init random"),
+        ("alexnet", "--filters gabor"),
+        ("vgg16", "--filters gabor or --init random"),
+    ):
         outcome = wss("weights", "fetch", name)
         assert outcome.code == 1
         (*_, line) = outcome.err.splitlines()
@@ -264,7 +273,9 @@ def test_without_a_network_one_line_says_what_to_do(wss, no_site, cache, dataset
         "-o", tmp_path / "out",
     )  # fmt: skip
     assert outcome.code == 1
-    assert outcome.err.splitlines()[-1].endswith("--filters gabor needs no weights")
+    assert outcome.err.splitlines()[-1].endswith(
+        "--filters gabor or --init random needs no weights"
+    )
     assert not list(tmp_path.glob("out/*"))
 
 

@@ -16,6 +16,7 @@ _DEFAULT_ARCH = "deeplabv2-resnet101"
 
 _FAMILIES = {
     "DeepLabV2": "deeplabv2-resnet101",
+    "VGG-16": "deeplabv2-vgg16",
     "MobileNetV2": "deeplabv2-mobilenetv2",
     "PSPNet": "pspnet-resnet101",
 }
@@ -24,10 +25,9 @@ _FAMILIES = {
 def _help(text: str, number: str) -> str:
     """The help of an option of the schedule, with the number of each family of networks."""
     values = {name: _told(getattr(SCHEDULES[arch], number)) for name, arch in _FAMILIES.items()}
-    if len(set(values.values())) == 1:
-        told = values["PSPNet"]
-    else:
-        told = ", ".join(f"{name} {value}" for name, value in values.items())
+    usual = max(values.values(), key=list(values.values()).count)
+    others = (f"; {name} {value}" for name, value in values.items() if value != usual)
+    told = usual + "".join(others)
     return f"{text} Default: {told}."
 
 
@@ -83,6 +83,17 @@ class ScheduleOptions:
             metavar="X",
             min=0.0,
             help=_help("Pull of the weights to 0.", "weight_decay"),
+        ),
+    ] = None
+    bias_lr_factor: Annotated[
+        Optional[float],
+        typer.Option(
+            "--bias-lr-factor",
+            metavar="X",
+            min=0.0,
+            help=_help(
+                "Learning rate of the backbone's biases over its weights'.", "bias_lr_factor"
+            ),
         ),
     ] = None
     head_lr_factor: Annotated[

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
 from wsstools.nn.atrous import DilatedDepthwise
@@ -23,12 +25,45 @@ class Backbone(nn.Module):
     middle_channels: int
     channels: int
 
+    def from_imagenet(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors of torchvision's ImageNet state dict that this backbone takes.
+
+        Parameters
+        ----------
+        state : mapping of str to Tensor
+            Of the whole classification network.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Named as in ``self.state_dict()``; without the classifier.
+
+        Raises
+        ------
+        ValueError
+            A tensor that has to be converted is missing or has another shape.
+        """
+        return {
+            name: tensor
+            for name, tensor in state.items()
+            if not name.startswith(self.classifier_prefixes)
+        }
+
 
 class ResNet(Backbone):
     """ResNet-50 or ResNet-101 of torchvision; layers 3 and 4 dilate in place of striding.
 
     Parameters are named as in torchvision's state dicts. ``forward`` takes (N, 3, H, W) and
     returns layer 3, (N, 1024, h, w), and layer 4, (N, 2048, h, w).
+
+    Notes
+    -----
+    At every fourth position, the last features are exactly those of the network with strides. Its
+    3x3 convolutions stride in torchvision, so the first of layer 3 keeps dilation 1 and the first
+    of layer 4 has 2; all others have 2 and 4. Where a 1x1 convolution strides, as in the weights
+    that DeepLabV2 started from, the same rule gives 2 and 4 to all; PSPNet's prototxt has 2 and 4
+    in all too. The last features see 427 pixels with ResNet-50 and 971 with ResNet-101 (483 and
+    1027 where 1x1 convolutions stride).
     """
 
     classifier_prefixes = ("fc.",)
@@ -75,6 +110,113 @@ class MobileNetV2(Backbone):
         """Blocks 13 and 17 at stride 8."""
         middle = self.features[:14](images)
         return middle, self.features[14:](middle)
+
+
+# Filters, convolutions, their dilation, and the stride of the pooling that ends the block.
+_VGG16_BLOCKS = ((64, 2, 1, 2), (128, 2, 1, 2), (256, 3, 1, 2), (512, 3, 1, 1), (512, 3, 2, 1))
+_VGG16_CLASSIFIER = {
+    "classifier.0.weight": (4096, 512 * 7 * 7),
+    "classifier.0.bias": (4096,),
+    "classifier.3.weight": (4096, 4096),
+    "classifier.3.bias": (4096,),
+}
+
+
+class VGG16(Backbone):
+    """VGG-16 as in DeepLab-LargeFOV, with its first two classifying layers as convolutions.
+
+    The pooling is 3x3, the last two poolings do not stride, and the fifth block dilates by 2.
+    After an average over 3x3 comes fc6, 3x3 dilated by 12, and fc7, 1x1, each with 1024 filters,
+    rectified, half of them dropped while training. There is no batch normalisation.
+
+    ``features`` is numbered as in torchvision. ``forward`` takes (N, 3, H, W) and returns the
+    averages (N, 512, h, w) and fc7 (N, 1024, h, w).
+
+    References
+    ----------
+    Chen et al., ICLR 2015, sections 3.1 and 3.2, and table 2 (LargeFOV); the authors' prototxt.
+    """
+
+    classifier_prefixes = ("classifier.",)
+    middle_channels = 512
+    channels = 1024
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        before = 3
+        for width, convolutions, dilation, stride in _VGG16_BLOCKS:
+            for _ in range(convolutions):
+                conv = nn.Conv2d(before, width, 3, padding=dilation, dilation=dilation)
+                layers += [conv, nn.ReLU(inplace=True)]
+                before = width
+            layers.append(nn.MaxPool2d(3, stride, padding=1))
+        self.features = nn.Sequential(*layers)
+        self.average = nn.AvgPool2d(3, stride=1, padding=1)
+        self.fc6 = nn.Conv2d(512, 1024, 3, padding=12, dilation=12)
+        self.fc7 = nn.Conv2d(1024, 1024, 1)
+        self.relu = nn.ReLU(inplace=True)
+        self.dropout = nn.Dropout(0.5)
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):  # as torchvision's convolutions
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """What fc6 takes, and what fc7 gives, at stride 8."""
+        middle = self.average(self.features(images))
+        x = self.dropout(self.relu(self.fc6(middle)))
+        return middle, self.dropout(self.relu(self.fc7(x)))
+
+    def from_imagenet(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors of torchvision's VGG-16, its fully connected layers thinned out.
+
+        Parameters
+        ----------
+        state : mapping of str to Tensor
+            ``torchvision.models.vgg16().state_dict()``; or one with an fc6 already, which is
+            taken as it is.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Named as in ``self.state_dict()``.
+
+        Raises
+        ------
+        ValueError
+            A fully connected layer is missing or has another shape.
+
+        Notes
+        -----
+        With filters 0, 4, 8, .. of the 4096 in both layers, and rows and columns 0, 3 and 6 of
+        the 7x7 positions::
+
+            fc6.weight[i, c, u, v] = classifier.0.weight[4 i, 49 c + 7 (3 u) + 3 v]
+            fc7.weight[i, j, 0, 0] = classifier.3.weight[4 i, 4 j]
+
+        The 7x7 positions are 32 pixels apart in the original, which is 4 at stride 8; every third
+        of them has the dilation of 12. The paper thins out in space by "simple decimation" and
+        goes from 4096 to 1024 filters without saying which; every fourth is decimation too.
+
+        References
+        ----------
+        Chen et al., ICLR 2015, section 3.2.
+        """
+        adapted = super().from_imagenet(state)
+        if "fc6.weight" in adapted:
+            return adapted
+        for name, shape in _VGG16_CLASSIFIER.items():
+            if name not in state:
+                raise ValueError(f"{name} is missing")
+            if state[name].shape != shape:
+                raise ValueError(f"{name} has shape {tuple(state[name].shape)}, expected {shape}")
+        spatial = state["classifier.0.weight"].reshape(4096, 512, 7, 7)
+        adapted["fc6.weight"] = spatial[::4, :, ::3, ::3]
+        adapted["fc6.bias"] = state["classifier.0.bias"][::4]
+        adapted["fc7.weight"] = state["classifier.3.weight"][::4, ::4, None, None]
+        adapted["fc7.bias"] = state["classifier.3.bias"][::4]
+        return adapted
 
 
 def _dilate(block: nn.Module, dilation: int) -> None:

@@ -32,12 +32,27 @@ class AtrousHead(nn.Module):
         return torch.stack([branch(features) for branch in self.branches]).sum(0)
 
 
+class LinearHead(nn.Conv2d):
+    """DeepLab-LargeFOV: one 1x1 convolution.
+
+    References
+    ----------
+    Chen et al., ICLR 2015; its prototxt for the initialisation.
+    """
+
+    def __init__(self, channels: int, n_classes: int) -> None:
+        super().__init__(channels, n_classes, 1)
+        nn.init.normal_(self.weight, std=0.01)
+        nn.init.zeros_(self.bias)  # type: ignore[arg-type]
+
+
 class PyramidHead(nn.Module):
     """PSPNet: features joined by their means over 1x1, 2x2, 3x3 and 6x6 bins.
 
     References
     ----------
-    Zhao et al., CVPR 2017, section 3.2.
+    Zhao et al., CVPR 2017, section 3.2; its prototxt for widths and initialisation, the authors'
+    later PyTorch code for dropping whole channels.
     """
 
     def __init__(
@@ -54,6 +69,7 @@ class PyramidHead(nn.Module):
         self.classifier = nn.Sequential(
             _conv(2 * channels, width, 3), nn.Dropout2d(0.1), nn.Conv2d(width, n_classes, 1)
         )
+        _initialise(self)
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits (N, C, h, w) of features (N, channels, h, w)."""
@@ -78,6 +94,16 @@ class AuxiliaryHead(nn.Sequential):
         super().__init__(
             _conv(channels, width, 3), nn.Dropout2d(0.1), nn.Conv2d(width, n_classes, 1)
         )
+        _initialise(self)
+
+
+def _initialise(head: nn.Module) -> None:
+    """PSPNet's new layers: normal weights of variance 2 / inputs, no biases."""
+    for layer in head.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
 
 
 def _conv(channels: int, width: int, kernel: int) -> nn.Sequential:

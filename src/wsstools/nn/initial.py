@@ -11,15 +11,9 @@ from torch import Tensor
 from wsstools.errors import DataError
 from wsstools.nn.modelfile import is_model, load_model
 from wsstools.nn.networks import SegmentationNetwork
-from wsstools.nn.pretrained import load_pretrained
+from wsstools.nn.pretrained import PRETRAINED, load_pretrained
 
-_BACKBONES = {
-    "deeplabv2-resnet101": "resnet101",
-    "deeplabv2-resnet50": "resnet50",
-    "deeplabv2-mobilenetv2": "mobilenet_v2",
-    "pspnet-resnet101": "resnet101",
-    "pspnet-resnet50": "resnet50",
-}
+_MISFIT = "the initial weights do not fit the network"
 
 
 def imagenet_state(arch: str, folder: str | None = None) -> dict[str, Tensor]:
@@ -37,7 +31,8 @@ def imagenet_state(arch: str, folder: str | None = None) -> dict[str, Tensor]:
     DataError
         The weights are damaged, or neither at hand nor to be downloaded.
     """
-    return load_pretrained(_BACKBONES[arch], folder)
+    (name,) = (weights.name for weights in PRETRAINED.values() if arch in weights.archs)
+    return load_pretrained(name, folder)
 
 
 def read_state(data: bytes) -> dict[str, Tensor]:
@@ -67,8 +62,8 @@ def load_initial(network: SegmentationNetwork, state: Mapping[str, Tensor]) -> N
     network : SegmentationNetwork
         Changed in place.
     state : mapping of str to Tensor
-        Either of the backbone alone, named as in torchvision (its classifier is ignored and the
-        head of `network` stays as it is), or of a whole network as `network.state_dict()`.
+        Either torchvision's of the backbone (see `Backbone.from_imagenet`; the head of `network`
+        stays as it is), or of a whole network as `network.state_dict()`.
 
     Raises
     ------
@@ -77,8 +72,10 @@ def load_initial(network: SegmentationNetwork, state: Mapping[str, Tensor]) -> N
     """
     whole = any(name.startswith("backbone.") for name in state)
     target = network if whole else network.backbone
-    ignored = () if whole else network.backbone.classifier_prefixes
-    wanted = {name: tensor for name, tensor in state.items() if not name.startswith(ignored)}
+    try:
+        wanted = dict(state) if whole else network.backbone.from_imagenet(state)
+    except ValueError as error:
+        raise DataError(f"{_MISFIT}: {error}") from error
     _check(wanted, target.state_dict())
     target.load_state_dict(wanted, strict=False)
 
@@ -98,4 +95,4 @@ def _check(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
     if problems:
         more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
         reasons = "; ".join(problems[:3])
-        raise DataError(f"the initial weights do not fit the network: {reasons}{more}")
+        raise DataError(f"{_MISFIT}: {reasons}{more}")

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wsstools.nn.backbones import Backbone, MobileNetV2, ResNet
-from wsstools.nn.heads import AtrousHead, AuxiliaryHead, PyramidHead
+from wsstools.nn.backbones import VGG16, Backbone, MobileNetV2, ResNet
+from wsstools.nn.heads import AtrousHead, AuxiliaryHead, LinearHead, PyramidHead
 from wsstools.nn.schedules import SCHEDULES, Schedule
 
 STRIDE = 8
@@ -147,7 +147,7 @@ def parameter_groups(
     head_weights, head_biases = _split(network.head, network.aux_head)
     groups = [
         {"params": weights, "lr_factor": 1.0, "weight_decay": backbone_decay},
-        {"params": biases, "lr_factor": 1.0, "weight_decay": 0.0},
+        {"params": biases, "lr_factor": schedule.bias_lr_factor, "weight_decay": 0.0},
         {
             "params": head_weights,
             "lr_factor": schedule.head_lr_factor,
@@ -189,6 +189,10 @@ def _deeplabv2(backbone: Backbone, n_classes: int) -> SegmentationNetwork:
     return SegmentationNetwork(backbone, AtrousHead(backbone.channels, n_classes))
 
 
+def _large_fov(n_classes: int) -> SegmentationNetwork:
+    return SegmentationNetwork(VGG16(), LinearHead(VGG16.channels, n_classes))
+
+
 def _pspnet(name: str, n_classes: int) -> SegmentationNetwork:
     return SegmentationNetwork(
         ResNet(name),
@@ -200,6 +204,7 @@ def _pspnet(name: str, n_classes: int) -> SegmentationNetwork:
 _BUILDERS: dict[str, Callable[[int], SegmentationNetwork]] = {
     "deeplabv2-resnet101": lambda n: _deeplabv2(ResNet("resnet101"), n),
     "deeplabv2-resnet50": lambda n: _deeplabv2(ResNet("resnet50"), n),
+    "deeplabv2-vgg16": _large_fov,
     "deeplabv2-mobilenetv2": lambda n: _deeplabv2(MobileNetV2(), n),
     "pspnet-resnet101": lambda n: _pspnet("resnet101", n),
     "pspnet-resnet50": lambda n: _pspnet("resnet50", n),

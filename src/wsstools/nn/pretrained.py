@@ -32,8 +32,6 @@ class Pretrained:
     ----------
     name : str
         What the commands call it.
-    purpose : str
-        The options that it serves.
     file : str
         File name.
     site : str
@@ -42,16 +40,21 @@ class Pretrained:
         Of the file, in hexadecimal digits.
     megabytes : float
         Size in units of 2**20 bytes.
+    archs : tuple of str
+        The architectures whose backbone starts from it.
+    filters : str
+        The option of the filter bank that it serves, and its filters; empty for none.
     filter_input : str
-        What the network takes, for one that only serves as a filter bank; empty for a backbone.
+        What the network takes, where it serves as a filter bank; empty elsewhere.
     """
 
     name: str
-    purpose: str
     file: str
     site: str
     sha256: str
     megabytes: float
+    archs: tuple[str, ...] = ()
+    filters: str = ""
     filter_input: str = ""
 
     @property
@@ -60,9 +63,16 @@ class Pretrained:
         return self.site + self.file
 
     @property
+    def purpose(self) -> str:
+        """The options that it serves."""
+        uses = (self.filters, f"--arch {', '.join(self.archs)}" if self.archs else "")
+        return "; ".join(use for use in uses if use)
+
+    @property
     def alternative(self) -> str:
-        """The option that does without the file."""
-        return "--filters gabor" if self.filter_input else "--init random"
+        """The options that do without the file."""
+        instead = {"--filters gabor": self.filters, "--init random": self.archs}
+        return " or ".join(option for option, used in instead.items() if used)
 
 
 # The torchvision files are of the IMAGENET1K_V1 weights, the recipe that the papers started from.
@@ -77,54 +87,55 @@ PRETRAINED: dict[str, Pretrained] = {
     for weights in (
         Pretrained(
             "vgg16",
-            "--filters vgg16, paper: 64 filters of 3x3",
             "vgg16-397923af.pth",
             _TORCHVISION,
             "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
             527.796,
-            "torchvision",
+            archs=("deeplabv2-vgg16",),
+            filters="--filters vgg16, paper: 64 filters of 3x3",
+            filter_input="torchvision",
         ),
         Pretrained(
             "alexnet-original",
-            "--filters alexnet-original, paper: 96 filters of 11x11",
             "bvlcalexnet-9.onnx",
             _ONNX_ZOO + "bvlcalexnet-9/resolve/main/",
             "ef3c82dad5c512f969dbf701fe35c0b3feb1585687d541f765eb68730c0a8af7",
             232.566,
-            "caffe",
+            filters="--filters alexnet-original, paper: 96 filters of 11x11",
+            filter_input="caffe",
         ),
         Pretrained(
             "alexnet",
-            "--filters alexnet: 64 filters of 11x11",
             "alexnet-owt-7be5be79.pth",
             _TORCHVISION,
             "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
             233.087,
-            "torchvision",
+            filters="--filters alexnet: 64 filters of 11x11",
+            filter_input="torchvision",
         ),
         Pretrained(
             "resnet101",
-            "--arch deeplabv2-resnet101, pspnet-resnet101",
             "resnet101-63fe2227.pth",
             _TORCHVISION,
             "63fe2227b86e8f1f2063f43a75c84d195911b6a0eace650907dd3dc62dd49a0a",
             170.511,
+            archs=("deeplabv2-resnet101", "pspnet-resnet101"),
         ),
         Pretrained(
             "resnet50",
-            "--arch deeplabv2-resnet50, pspnet-resnet50",
             "resnet50-0676ba61.pth",
             _TORCHVISION,
             "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
             97.781,
+            archs=("deeplabv2-resnet50", "pspnet-resnet50"),
         ),
         Pretrained(
             "mobilenet_v2",
-            "--arch deeplabv2-mobilenetv2",
             "mobilenet_v2-b0353104.pth",
             _TORCHVISION,
             "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889",
             13.555,
+            archs=("deeplabv2-mobilenetv2",),
         ),
     )
 }

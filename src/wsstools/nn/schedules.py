@@ -26,6 +26,8 @@ class Schedule:
     weight_decay : float
         Pull of the convolution weights towards 0; larger is stiffer. Biases and batch
         normalisation have none.
+    bias_lr_factor : float
+        Learning rate of the backbone's biases, in units of its weights'.
     head_lr_factor, head_bias_lr_factor : float
         Learning rate of the new layers' weights and biases, in units of the backbone's.
     min_scale, max_scale : float
@@ -49,7 +51,8 @@ class Schedule:
 
     References
     ----------
-    DeepLabV2: Chen et al., 2018, IEEE TPAMI 40(4). PSPNet: Zhao et al., CVPR 2017.
+    DeepLabV2: Chen et al., 2018, IEEE TPAMI 40(4), section 4.1; factors of learning rates as in the
+    authors' prototxt. PSPNet: Zhao et al., CVPR 2017.
     L2-SP: Li, Grandvalet and Davoine, ICML 2018, equation 3.
     """
 
@@ -60,6 +63,7 @@ class Schedule:
     power: float = 0.9
     momentum: float = 0.9
     weight_decay: float = 5e-4
+    bias_lr_factor: float = 1.0
     head_lr_factor: float = 10.0
     head_bias_lr_factor: float = 20.0
     min_scale: float = 0.5
@@ -75,6 +79,9 @@ class Schedule:
 
 _DEEPLAB_RESNET = Schedule(
     iterations=20_000, batch=10, crop=321, learning_rate=6.25e-4, frozen_batch_norm=True
+)
+_DEEPLAB_VGG = Schedule(
+    iterations=20_000, batch=10, crop=321, learning_rate=1e-3, bias_lr_factor=2.0
 )
 _PSPNET = Schedule(
     iterations=30_000,
@@ -93,6 +100,7 @@ _PSPNET = Schedule(
 SCHEDULES: dict[str, Schedule] = {
     "deeplabv2-resnet101": _DEEPLAB_RESNET,
     "deeplabv2-resnet50": _DEEPLAB_RESNET,
+    "deeplabv2-vgg16": _DEEPLAB_VGG,
     "deeplabv2-mobilenetv2": Schedule(iterations=3_000, batch=8, crop=240, learning_rate=5e-3),
     "pspnet-resnet101": _PSPNET,
     "pspnet-resnet50": _PSPNET,
