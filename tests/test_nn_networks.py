@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from wsstools.errors import DataError
-from wsstools.nn.atrous import DilatedDepthwise
 from wsstools.nn.backbones import MobileNetV2, ResNet
+from wsstools.nn.depthwise import Depthwise
+from wsstools.nn.heads import AtrousHead
 from wsstools.nn.initial import load_initial, read_state
 from wsstools.nn.networks import (
     build,
@@ -67,17 +68,40 @@ def test_logits_sit_on_every_eighth_pixel(size):
     torch.testing.assert_close(pixels[..., 0, 4], (logits[..., 0, 0] + logits[..., 0, 1]) / 2)
 
 
-def test_dilated_depthwise_trains_as_the_plain_convolution():
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2), (1, 4)])
+@pytest.mark.parametrize("size", [(9, 8), (3, 7)])
+def test_depthwise_trains_as_the_plain_convolution(stride, dilation, size):
     torch.manual_seed(0)
-    layer = DilatedDepthwise(6, 4)
-    for size in ((9, 8), (3, 7)):
-        image = torch.randn(2, 6, *size, requires_grad=True)
-        weight = torch.randn(2, 6, *size)
-        found = torch.autograd.grad((layer.train()(image) * weight).sum(), [image, layer.weight])
-        plain = layer.eval()(image)
-        expected = torch.autograd.grad((plain * weight).sum(), [image, layer.weight])
-        torch.testing.assert_close(layer.train()(image), plain)
-        torch.testing.assert_close(found, expected)
+    layer = Depthwise(6, stride=stride, dilation=dilation)
+    image = torch.randn(2, 6, *size, requires_grad=True)
+    plain = layer.eval()(image)
+    weight = torch.randn_like(plain)
+    expected = torch.autograd.grad((plain * weight).sum(), [image, layer.weight])
+    convolved = layer.train()(image)
+    found = torch.autograd.grad((convolved * weight).sum(), [image, layer.weight])
+    torch.testing.assert_close(convolved, plain)
+    torch.testing.assert_close(found, expected)
+    with torch.autocast("cpu", torch.bfloat16):
+        convolved = layer(image)
+        halves = torch.autograd.grad((convolved * weight).sum(), [image, layer.weight])
+    assert convolved.dtype == torch.bfloat16
+    assert [part.dtype for part in halves] == [torch.float32] * 2
+    torch.testing.assert_close(halves, expected, rtol=0.02, atol=0.15)
+
+
+def test_atrous_head_trains_as_the_plain_convolutions():
+    torch.manual_seed(0)
+    head = AtrousHead(5, 3, rates=(1, 2, 6))
+    for parameter in head.parameters():
+        torch.nn.init.normal_(parameter)
+    features = torch.randn(2, 5, 7, 9, requires_grad=True)
+    weight = torch.randn(2, 3, 7, 9)
+    plain = head.eval()(features)
+    expected = torch.autograd.grad((plain * weight).sum(), [features, *head.parameters()])
+    logits = head.train()(features)
+    found = torch.autograd.grad((logits * weight).sum(), [features, *head.parameters()])
+    torch.testing.assert_close(logits, plain, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_unknown_names_are_answered_with_the_known_ones():

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from wsstools.nn.atrous import DilatedDepthwise
+from wsstools.nn.depthwise import Depthwise
 from wsstools.nn.torchvision_compat import import_torchvision
 
 
@@ -101,10 +101,9 @@ class MobileNetV2(Backbone):
         super().__init__()
         whole = import_torchvision().models.mobilenet_v2(weights=None)
         self.features = whole.features[:18]
-        for block in self.features[7:14]:  # stride 16 in the original
-            _dilate(block, 2)
-        for block in self.features[14:]:  # stride 32 in the original
-            _dilate(block, 4)
+        for number, block in enumerate(self.features):
+            # Strides 16 and 32 in the original.
+            _replace_depthwise(block, 4 if number >= 14 else 2 if number >= 7 else 1)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Blocks 13 and 17 at stride 8."""
@@ -219,12 +218,16 @@ class VGG16(Backbone):
         return adapted
 
 
-def _dilate(block: nn.Module, dilation: int) -> None:
-    """Dilate the depthwise convolutions of a block; one that strides gets half the dilation."""
+def _replace_depthwise(block: nn.Module, dilation: int) -> None:
+    """Take ours for the depthwise convolutions of a block; a stride gives way to a dilation."""
     for parent in list(block.modules()):
         for name, layer in parent.named_children():
-            if isinstance(layer, nn.Conv2d) and layer.kernel_size == (3, 3):
-                rate = dilation if layer.stride == (1, 1) else dilation // 2
-                dilated = DilatedDepthwise(layer.in_channels, rate)
-                dilated.weight = layer.weight
-                setattr(parent, name, dilated)
+            if isinstance(layer, nn.Conv2d) and layer.groups > 1:
+                strides = layer.stride != (1, 1)
+                ours = Depthwise(
+                    layer.in_channels,
+                    stride=2 if strides and dilation == 1 else 1,
+                    dilation=dilation // 2 if strides and dilation > 1 else dilation,
+                )
+                ours.weight = layer.weight
+                setattr(parent, name, ours)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from wsstools.nn.branches import summed_branches
 
 
 class AtrousHead(nn.Module):
@@ -29,7 +32,13 @@ class AtrousHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits (N, C, h, w) of features (N, channels, h, w)."""
-        return torch.stack([branch(features) for branch in self.branches]).sum(0)
+        if not self.training or features.device.type != "cpu":
+            return torch.stack([branch(features) for branch in self.branches]).sum(0)
+        branches: Sequence[Any] = list(self.branches)
+        weights = torch.stack([branch.weight for branch in branches])
+        biases = torch.stack([branch.bias for branch in branches])
+        rates = [branch.dilation[0] for branch in branches]
+        return summed_branches(features, weights, biases, rates)
 
 
 class LinearHead(nn.Conv2d):
