@@ -330,6 +330,7 @@ def test_checkpoint_file_keeps_its_bytes(whole_run):
     assert dump_checkpoint(load_checkpoint(files[0])) == files[0]
     with pytest.raises(DataError, match="this is a wsstools checkpoint, expected a wsstools model"):
         load_model(files[0])
+    assert_same(read_state(files[1]), whole_run[0])
 
 
 def test_other_bytes_are_no_model(network):

@@ -229,7 +229,7 @@ def train(
             "--init",
             metavar="INIT",
             help="imagenet (torchvision's weights), random, or a file: "
-            "a state dict of torchvision's network or a model of wss.",
+            "a state dict of torchvision's network, a model or a checkpoint of wss.",
         ),
     ] = "imagenet",
     weights_dir: WeightsDir = None,

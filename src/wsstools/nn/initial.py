@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from wsstools.errors import DataError
-from wsstools.nn.modelfile import is_model, load_model
+from wsstools.nn.modelfile import is_checkpoint, is_model, load_checkpoint, load_model
 from wsstools.nn.networks import SegmentationNetwork
 from wsstools.nn.pretrained import PRETRAINED, load_pretrained
 
@@ -36,7 +36,7 @@ def imagenet_state(arch: str, folder: str | None = None) -> dict[str, Tensor]:
 
 
 def read_state(data: bytes) -> dict[str, Tensor]:
-    """State dict in a file: a model of ours, or a plain state dict such as torchvision's.
+    """State dict in a file: a model or checkpoint of ours, or one such as torchvision's.
 
     Raises
     ------
@@ -45,6 +45,8 @@ def read_state(data: bytes) -> dict[str, Tensor]:
     """
     if is_model(data):
         return load_model(data).network.state_dict()
+    if is_checkpoint(data):
+        return dict(load_checkpoint(data)["network"])
     try:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes raise whatever the unpickler stumbles over

@@ -119,6 +119,11 @@ def is_model(data: bytes) -> bool:
     return _MODEL.encode() in data[: 1 << 20]
 
 
+def is_checkpoint(data: bytes) -> bool:
+    """Whether the bytes claim to be a checkpoint file, of any version and be it damaged."""
+    return _CHECKPOINT.encode() in data[: 1 << 20]
+
+
 def dump_checkpoint(checkpoint: Mapping[str, Any]) -> bytes:
     """A checkpoint file of what ``train`` gives to its ``on_checkpoint``."""
     tensors = {key: value for key, value in checkpoint.items() if key != "run"}

@@ -230,7 +230,8 @@ class _Step:
         if not math.isfinite(objective):
             raise DataError(
                 f"the loss is {objective} at iteration {self.iteration}: the learning rate is "
-                "too large, or an image is not finite; the last checkpoint is kept"
+                "too large, or an image is not finite; the last checkpoint is kept, and can be "
+                "started from with --init"
             )
         return Progress(self.iteration, self.loss.item(), self.learning_rate)
 
