@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from wsstools.errors import DataError
 from wsstools.nn.backbones import MobileNetV2, ResNet
@@ -16,6 +17,7 @@ from wsstools.nn.networks import (
     parameter_groups,
     upsample,
 )
+from wsstools.nn.resizing import bilinear, bin_means
 from wsstools.nn.schedules import SCHEDULES
 from wsstools.nn.torchvision_compat import import_torchvision
 
@@ -87,6 +89,15 @@ def test_depthwise_trains_as_the_plain_convolution(stride, dilation, size):
     assert convolved.dtype == torch.bfloat16
     assert [part.dtype for part in halves] == [torch.float32] * 2
     torch.testing.assert_close(halves, expected, rtol=0.02, atol=0.15)
+
+
+@pytest.mark.parametrize("size", [(7, 5), (6, 9), (1, 4)])
+@pytest.mark.parametrize("n", [1, 2, 3, 6])
+def test_bins_and_what_lies_between_pixels_are_those_of_torch(size, n):
+    x = torch.randn(2, 3, *size)
+    torch.testing.assert_close(bin_means(x, n), F.adaptive_avg_pool2d(x, n))
+    wide = F.interpolate(x, (9, 11), mode="bilinear", align_corners=True)
+    torch.testing.assert_close(bilinear(x, (9, 11)), wide)
 
 
 def test_atrous_head_trains_as_the_plain_convolutions():

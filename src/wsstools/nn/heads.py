@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wsstools.nn.branches import summed_branches
+from wsstools.nn.resizing import bilinear, bin_means
 
 
 class AtrousHead(nn.Module):
@@ -82,14 +82,9 @@ class PyramidHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits (N, C, h, w) of features (N, channels, h, w)."""
-        size = features.shape[-2:]
+        size = (features.shape[2], features.shape[3])
         pooled = [
-            F.interpolate(
-                level(F.adaptive_avg_pool2d(features, n)),
-                size,
-                mode="bilinear",
-                align_corners=True,
-            )
+            bilinear(level(bin_means(features, n)), size).to(features.dtype)
             for n, level in zip(self.bins, self.levels, strict=True)
         ]
         return self.classifier(torch.cat([features, *pooled], dim=1))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from wsstools.nn.backbones import VGG16, Backbone, MobileNetV2, ResNet
 from wsstools.nn.heads import AtrousHead, AuxiliaryHead, LinearHead, PyramidHead
+from wsstools.nn.resizing import bilinear
 from wsstools.nn.schedules import SCHEDULES, Schedule
 
 STRIDE = 8
@@ -84,18 +85,13 @@ def upsample(logits: Tensor, size: tuple[int, int]) -> Tensor:
 
     Returns
     -------
-    (N, C, H, W)
+    (N, C, H, W) float32
 
     Notes
     -----
-    Corners are aligned: logits (i, j) belong to pixel (8 i, 8 j), the last ones perhaps to a
-    pixel outside the image, which is cropped off.
+    Logits (i, j) belong to pixel (8 i, 8 j), the last ones perhaps to a pixel outside the image.
     """
-    h, w = logits.shape[-2:]
-    grid = ((h - 1) * STRIDE + 1, (w - 1) * STRIDE + 1)
-    return F.interpolate(logits, grid, mode="bilinear", align_corners=True)[
-        ..., : size[0], : size[1]
-    ]
+    return bilinear(logits, size, scale=STRIDE)
 
 
 def build(arch: str, n_classes: int) -> SegmentationNetwork:
