@@ -292,16 +292,6 @@ def network():
     return network
 
 
-@pytest.mark.parametrize("size", [(1, 1), (37, 50), (64, 8)])
-@pytest.mark.parametrize("scales", [(1.0,), (0.5, 1.0, 1.5)])
-def test_probabilities_are_image_sized_and_sum_to_one(network, size, scales):
-    image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
-    probs = predict_probs(network, image, scales=scales)
-    assert (probs.shape, probs.dtype) == ((3, *size), np.float32)
-    np.testing.assert_allclose(probs.sum(0), 1, atol=1e-5)
-    assert np.array_equal(probs, predict_probs(network, image.astype(np.float32), scales=scales))
-
-
 def test_model_file_keeps_everything_and_its_bytes(network):
     meta = json.dumps({"step": "train"})
     data = dump_model(ARCH, 3, ["sky", "sky", "tree"], network.state_dict(), meta)

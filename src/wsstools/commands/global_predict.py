@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional
 
 import typer
 
 from wsstools.commands._options import Images, Out, StepOptions
+
+_PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+_GPU_BATCH = 8
 
 
 def global_predict(
@@ -18,49 +23,170 @@ def global_predict(
     model: Annotated[
         str, typer.Option("--model", metavar="MODEL", help="Model file that wss train wrote.")
     ],
+    scales: Annotated[
+        Optional[str],
+        typer.Option(
+            "--scales",
+            metavar="X,X,...",
+            help="Show the image at these sizes and average the probabilities. Default: 1.",
+            show_default=False,
+        ),
+    ] = None,
+    flip: Annotated[
+        bool, typer.Option("--flip", help="Show it mirrored too, at each size.")
+    ] = False,
+    msc: Annotated[
+        bool,
+        typer.Option(
+            "--msc",
+            help="--flip with the sizes published for the architecture: 0.5,0.75,1 for DeepLabV2, "
+            "0.5,0.75,1,1.25,1.5,1.75 for PSPNet.",
+        ),
+    ] = False,
+    restrict_to: Annotated[
+        Optional[str],
+        typer.Option(
+            "--restrict-to",
+            metavar="SCRIBBLES",
+            help="Classes that are not scribbled in an image get probability 0 there; the others "
+            "are brought back to sum 1.",
+        ),
+    ] = None,
+    floor: Annotated[
+        float,
+        typer.Option(
+            "--floor",
+            metavar="P",
+            min=0.0,
+            max=0.5,
+            help="Leave out the classes that are below P at every pixel of an image. With k of "
+            "them no probability changes by more than k P; a file cannot show less than 0.0005.",
+        ),
+    ] = 1e-4,
     device: Annotated[
         str, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:1 or auto.")
     ] = "auto",
+    precision: Annotated[
+        str,
+        typer.Option(
+            "--precision",
+            metavar="NAME",
+            help="Of the convolutions: float32, bfloat16, float16, or auto: float32 on a CPU, "
+            "float16 on a GPU.",
+        ),
+    ] = "auto",
+    batch: Annotated[
+        Optional[int],
+        typer.Option(
+            "--batch",
+            metavar="N",
+            min=1,
+            help="Most images of one size that go through the network at once. Default: 1, on a "
+            f"GPU {_GPU_BATCH}.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Predict the class probabilities of images with a trained network.
 
-    The maps are of the size of the images and hold all classes of the model. On the CPU each
-    worker computes on one core, so that the result does not depend on --jobs.
+    The maps are of the size of the images and hold the classes that can occur in them. On a CPU
+    each worker computes on one core, so that the result does not depend on --jobs. On a GPU each
+    worker holds a network of its own; several keep it busy while maps are compressed, and the last
+    bits of a map may depend on the images that went through the network with it.
 
     \b
-    Example:
+    Examples:
       wss global-predict images/ --model baseline.pt -o global/
+      wss global-predict images/ --model final.pt --msc -o maps/ |
+        wss regularize --crf --images images/ - -o refined/ | wss argmax - -o labels/
     """
     from wsstools.errors import UsageError
-    from wsstools.io import imagefile
+    from wsstools.io import imagefile, labelfile
     from wsstools.io.joined import Input
     from wsstools.io.provenance import digest, input_record, parse_record
     from wsstools.io.steps import Step, run_step
     from wsstools.nn.device import chosen_device
     from wsstools.nn.modelfile import read_model_header
+    from wsstools.nn.schedules import msc_scales
 
+    if precision not in _PRECISIONS:
+        raise UsageError(f"--precision {precision}: expected one of {', '.join(_PRECISIONS)}")
+    if msc and scales is not None:
+        raise UsageError("give one of --msc and --scales")
     path = Path(model)
     if not path.is_file():
         raise UsageError(f"--model {model}: no such file")
     data = path.read_bytes()
     header = read_model_header(data)
     found = digest(data)
-    step = Step(
-        "global-predict",
-        "prob",
-        partial(
-            _compute,
-            model=str(path.resolve()),
-            model_digest=found,
-            device=chosen_device(device),
-        ),
-        options={},
-        shared=[input_record("model", path.name, found, parse_record(header["meta"]))],
+    used = chosen_device(device)
+    is_gpu = used != "cpu"
+    if precision == "auto":
+        precision = "float16" if is_gpu else "float32"
+    shown = msc_scales(header["arch"]) if msc else _parsed(scales or "1")
+    options = {
+        "scales": list(shown),
+        "flip": flip or msc,
+        "restricted": restrict_to is not None,
+        "floor": floor,
+        "precision": precision,
+    }
+    predictor = _Predictor(
+        str(path.resolve()), found, used, tuple(shown), flip or msc, floor, precision
     )
     inputs = [
         Input("image", run.source(images, imagefile.SUFFIXES, "image"), imagefile.decode_image)
     ]
+    if restrict_to is not None:
+        source = run.source(restrict_to, labelfile.SUFFIXES, "scribbles")
+        inputs.append(Input("scribbles", source, labelfile.decode_labels, may_lack=True))
+    step = Step(
+        "global-predict",
+        "prob",
+        partial(_compute, predictor=predictor),
+        options=options,
+        shared=[input_record("model", path.name, found, parse_record(header["meta"]))],
+        compute_together=partial(_compute_together, predictor=predictor),
+        together=batch or (_GPU_BATCH if is_gpu else 1),
+    )
     run_step(step, inputs, out, run.settings())
+
+
+def _parsed(scales: str) -> list[float]:
+    from wsstools.errors import UsageError
+
+    try:
+        numbers = [float(part) for part in scales.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0.05 <= number <= 10 for number in numbers):
+        raise UsageError(f"--scales {scales}: expected numbers from 0.05 to 10, such as 0.5,1,1.5")
+    return numbers
+
+
+@dataclass(frozen=True)
+class _Predictor:
+    """All that a worker needs to know."""
+
+    model: str
+    model_digest: str
+    device: str
+    scales: tuple[float, ...]
+    flip: bool
+    floor: float
+    precision: str
+
+    def probs(self, images: Any) -> Any:
+        """Of one image, or of several of one size."""
+        from wsstools.nn.predict import Views, predict_probs
+
+        return predict_probs(
+            _network(self.model, self.model_digest, self.device),
+            images,
+            self.device,
+            views=Views(self.scales, self.flip),
+            precision=self.precision,
+        )
 
 
 @lru_cache(maxsize=1)
@@ -71,20 +197,55 @@ def _network(model: str, model_digest: str, device: str) -> Any:
     from wsstools.errors import DataError
     from wsstools.io.provenance import digest
     from wsstools.nn.modelfile import load_model
+    from wsstools.nn.predict import folded
 
     torch.set_num_threads(1)
     data = Path(model).read_bytes()
     if digest(data) != model_digest:
         raise DataError(f"{model} changed during the run")
-    return load_model(data).network.to(device)
+    network: Any = folded(load_model(data).network)
+    return network.to(device, memory_format=torch.channels_last)
 
 
-def _compute(image: Any, *, model: str, model_digest: str, device: str) -> Any:
+def _compute(image: Any, scribbles: Any = None, *, predictor: _Predictor) -> Any:
+    return _computed(predictor.probs(image), scribbles, predictor.floor)
+
+
+def _compute_together(many: Sequence[Sequence[Any]], *, predictor: _Predictor) -> list[Any]:
+    """Images of one size go through the network together."""
     import numpy as np
 
-    from wsstools.core.maps import ProbabilityMap
-    from wsstools.io.steps import Computed
-    from wsstools.nn.predict import predict_probs
+    by_size: dict[tuple[int, ...], list[int]] = {}
+    for number, (image, *_) in enumerate(many):
+        by_size.setdefault(image.shape, []).append(number)
+    computed: list[Any] = [None] * len(many)
+    for numbers in by_size.values():
+        probs = predictor.probs(np.stack([many[number][0] for number in numbers]))
+        for number, of_image in zip(numbers, probs, strict=True):
+            scribbles = many[number][1] if len(many[number]) > 1 else None
+            computed[number] = _computed(of_image, scribbles, predictor.floor)
+    return computed
 
-    probs = predict_probs(_network(model, model_digest, device), image, device)
-    return Computed(ProbabilityMap(probs, np.arange(len(probs)), len(probs)))
+
+def _computed(probs: Any, scribbles: Any, floor: float) -> Any:
+    import numpy as np
+
+    from wsstools.core.labels import IGNORE_LABEL
+    from wsstools.core.maps import ProbabilityMap
+    from wsstools.core.narrowing import restricted, without_improbable
+    from wsstools.errors import SkippedImage
+    from wsstools.io.steps import Computed
+
+    found = ProbabilityMap(probs, np.arange(len(probs)), len(probs))
+    if scribbles is not None:
+        if scribbles.shape != found.shape:
+            raise ValueError(f"scribbles have shape {scribbles.shape}, image {found.shape} (H, W)")
+        classes = [c for c in np.unique(scribbles) if c != IGNORE_LABEL]
+        if not classes:
+            raise SkippedImage("no scribble in it")
+        if classes[-1] >= found.n_classes:
+            raise ValueError(
+                f"scribbles hold class {classes[-1]}, the model knows 0..{found.n_classes - 1}"
+            )
+        found = restricted(found, classes)
+    return Computed(without_improbable(found, floor))

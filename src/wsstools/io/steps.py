@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +21,7 @@ from wsstools.io.joined import Input, Task, batches, count_tasks
 from wsstools.io.messages import Messages
 from wsstools.io.pool import Pool
 from wsstools.io.provenance import (
+    Decoded,
     Meta,
     digest,
     input_record,
@@ -27,6 +30,8 @@ from wsstools.io.provenance import (
     refuse_other_run,
 )
 from wsstools.io.sources import Selection
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,11 @@ class Step:
         Where chance is used: the generator of an image follows from (seed, stem).
     shared : sequence of records
         Inputs that all images share (a model), as provenance.input_record gives them.
+    compute_together : callable or None
+        Does the same for several images: a sequence of their inputs' contents to their Computed.
+        If it raises, each image is computed by itself. Not for steps that use chance.
+    together : int
+        Most images that it is given at once.
     """
 
     name: str
@@ -65,6 +75,8 @@ class Step:
     options: Mapping[str, Any]
     seed: int | None = None
     shared: Sequence[Meta] = ()
+    compute_together: Callable[[Sequence[Sequence[Any]]], Sequence[Computed]] | None = None
+    together: int = 1
 
 
 @dataclass(frozen=True)
@@ -127,12 +139,15 @@ def run_step(step: Step, inputs: Sequence[Input], out: str, settings: RunSetting
     messages = Messages(
         step.name, count_tasks(inputs, settings.selection), null=settings.selection.null
     )
-    make = partial(_make, step=step, inputs=inputs, folder=folder, overwrite=settings.overwrite)
+    work = partial(
+        _make_group, step=step, inputs=inputs, folder=folder, overwrite=settings.overwrite
+    )
     with messages:
         _tell_unmatched(inputs, settings.selection, messages)
-        tasks = batches(inputs, settings.selection)
-        for report in settings.pool.map(partial(guarded, make=make), tasks):
-            _tell(report, messages)
+        groups = (_grouped(batch, step.together) for batch in batches(inputs, settings.selection))
+        for reports in settings.pool.map(work, groups):
+            for report in reports:
+                _tell(report, messages)
         remove_leftovers(folder)  # workers of an earlier, killed run may have ended meanwhile
         messages.summarise(out)
 
@@ -223,17 +238,21 @@ def guarded(task: Task, *, make: Callable[[Task], Report]) -> Report:
     """One image in a worker. Whatever is wrong with it becomes a report."""
     if task.problem is not None:
         return Report(task.stem, "lacking" if task.is_lacking else "failed", text=task.problem)
+    return _guarded(task.stem, partial(make, task))
+
+
+def _guarded(stem: str, make: Callable[[], R]) -> R | Report:
     try:
-        return make(task)
+        return make()
     except SkippedImage as error:
-        return Report(task.stem, "skipped", text=str(error))
+        return Report(stem, "skipped", text=str(error))
     except (WssError, ValueError) as error:
-        return Report(task.stem, "failed", text=_debugged(error, str(error)))
+        return Report(stem, "failed", text=_debugged(error, str(error)))
     except OSError as error:
-        return Report(task.stem, "failed", text=_debugged(error, os_error_line(error)))
+        return Report(stem, "failed", text=_debugged(error, os_error_line(error)))
     except Exception as error:  # a fault of ours in one image must not stop a run of thousands
         told = f"{type(error).__name__}: {error}"
-        return Report(task.stem, "failed", text=_debugged(error, told))
+        return Report(stem, "failed", text=_debugged(error, told))
 
 
 def _debugged(error: Exception, text: str) -> str:
@@ -244,9 +263,57 @@ def _debugged(error: Exception, text: str) -> str:
     return line
 
 
-def _make(
+@dataclass(frozen=True)
+class _Prepared:
+    """An image whose inputs are read and whose output is to be made."""
+
+    task: Task
+    target: Path
+    identity: Sequence[Meta]
+    decoded: Sequence[Decoded]
+
+    @property
+    def values(self) -> Sequence[Any]:
+        """The contents of the inputs."""
+        return [part.value for part in self.decoded]
+
+
+def _grouped(tasks: Iterable[Task], size: int) -> Iterator[list[Task]]:
+    tasks = iter(tasks)
+    while group := list(islice(tasks, size)):
+        yield group
+
+
+def _make_group(
+    tasks: Sequence[Task],
+    *,
+    step: Step,
+    inputs: Sequence[Input],
+    folder: Path,
+    overwrite: bool,
+) -> list[Report]:
+    """Some images in a worker, computed together where the step does that."""
+    prepare = partial(_prepare, step=step, inputs=inputs, folder=folder, overwrite=overwrite)
+    reports = [guarded(task, make=prepare) for task in tasks]
+    waiting = [report.value for report in reports if report.status == "prepared"]
+    computed: Sequence[Computed | None] = [None] * len(waiting)
+    if step.compute_together is not None and len(waiting) > 1:
+        # The one that is to blame for an error is found where each is computed by itself.
+        with contextlib.suppress(Exception):
+            computed = step.compute_together([prepared.values for prepared in waiting])
+    made = iter(
+        [
+            _guarded(prepared.task.stem, partial(_finish, prepared, found, step))
+            for prepared, found in zip(waiting, computed, strict=True)
+        ]
+    )
+    return [next(made) if report.status == "prepared" else report for report in reports]
+
+
+def _prepare(
     task: Task, *, step: Step, inputs: Sequence[Input], folder: Path, overwrite: bool
 ) -> Report:
+    """What is needed to make an output, or that it is current."""
     form = _FORMATS[step.kind]
     target = folder / (task.stem + form.SUFFIX)
     contents = [path.read_bytes() for path in task.paths]
@@ -265,11 +332,18 @@ def _make(
         entry.decode(content, str(path))
         for entry, content, path in zip(inputs, contents, task.paths, strict=True)
     ]
-    chance = {} if step.seed is None else {"rng": image_rng(step.seed, task.stem)}
-    computed = step.compute(*(part.value for part in decoded), **chance)
+    return Report(task.stem, "prepared", value=_Prepared(task, target, identity, decoded))
+
+
+def _finish(prepared: _Prepared, computed: Computed | None, step: Step) -> Report:
+    """Compute an output, if it is not yet, and write it."""
+    task, decoded = prepared.task, prepared.decoded
+    if computed is None:
+        chance = {} if step.seed is None else {"rng": image_rng(step.seed, task.stem)}
+        computed = step.compute(*prepared.values, **chance)
     records = [
         input_record(entry["role"], entry["name"], entry["blake2b"], part.meta)
-        for entry, part in zip(identity, decoded, strict=True)
+        for entry, part in zip(prepared.identity, decoded, strict=True)
     ]
     meta = output_record(
         kind=step.kind,
@@ -279,10 +353,10 @@ def _make(
         inputs=[*records, *step.shared],
         result=computed.result,
     )
-    write_whole(target, _ENCODERS[step.kind](computed.value, meta))
+    write_whole(prepared.target, _ENCODERS[step.kind](computed.value, meta))
     notes = [
         f"{path}: {part.note}" for path, part in zip(task.paths, decoded, strict=True) if part.note
     ]
     if computed.warning:
         notes.append(f"warning: {computed.warning}")
-    return Report(task.stem, "done", path=target, notes=tuple(notes))
+    return Report(task.stem, "done", path=prepared.target, notes=tuple(notes))

@@ -1,60 +1,122 @@
-"""Class probabilities of an image, from a network."""
+"""Class probabilities of images, from a network."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from wsstools.nn.networks import SegmentationNetwork, upsample
+
+
+@dataclass(frozen=True)
+class Views:
+    """How often, and how, a network looks at an image; the probabilities are averaged.
+
+    Attributes
+    ----------
+    scales : tuple of float
+        Sizes at which it is shown, in units of its own.
+    flip : bool
+        It is also shown mirrored left to right, at each size.
+    """
+
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = False
 
 
 @torch.inference_mode()
 def predict_probs(
     network: SegmentationNetwork,
-    image: NDArray,
+    images: NDArray,
     device: str | torch.device = "cpu",
     *,
-    scales: Sequence[float] = (1.0,),
+    views: Views = Views(),
+    precision: str = "float32",
 ) -> NDArray[np.float32]:
-    """Class probabilities of each pixel, (C, H, W).
+    """Class probabilities of each pixel, (C, H, W), or (N, C, H, W) for several images.
 
     Parameters
     ----------
     network : SegmentationNetwork
         In eval mode, on `device`.
-    image : (H, W, 3) uint8 or float32
+    images : (H, W, 3) or (N, H, W, 3), uint8 or float32
         RGB, 0..255.
     device : str or torch.device
         Where to compute.
-    scales : sequence of float
-        The image is also shown to the network at these sizes (multi-scale, MSC); the
-        probabilities are averaged.
+    views : Views
+        Multi-scale and mirrored prediction (MSC).
+    precision : {"float32", "bfloat16", "float16"}
+        Of the convolutions; logits and probabilities are float32.
 
     Returns
     -------
-    (C, H, W) float32
+    (C, H, W) or (N, C, H, W) float32
         They sum to 1 over the classes.
 
     Notes
     -----
-    The number of threads changes the last bits: a caller that wants the same bits from any number
-    of processes fixes it with ``torch.set_num_threads(1)``.
+    The number of threads, and of images at a time, changes the last bits: a caller that wants the
+    same bits from any number of processes fixes them, the former with
+    ``torch.set_num_threads(1)``.
     """
-    size = image.shape[0], image.shape[1]
-    whole = torch.tensor(image, device=device)
-    pixels = whole.permute(2, 0, 1)[None].float()  # (1, 3, H, W), channels last in memory
-    total = torch.zeros(())
-    for scale in scales:
-        scaled_size = (max(1, round(scale * size[0])), max(1, round(scale * size[1])))
-        scaled = pixels
-        if scaled_size != size:
-            scaled = F.interpolate(pixels, scaled_size, mode="bilinear", align_corners=False)
-        logits = upsample(network(scaled)[0].float(), scaled_size)
-        if scaled_size != size:
-            logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
-        total = total + logits.softmax(dim=1)[0].cpu()
-    return (total / len(scales)).numpy()
+    is_single = images.ndim == 3
+    whole = torch.tensor(images[None] if is_single else images, device=device)
+    pixels = whole.permute(0, 3, 1, 2).float()  # (N, 3, H, W), channels last in memory
+    kind = torch.device(device).type
+    is_half = precision != "float32"
+    autocast = torch.autocast(kind, getattr(torch, precision)) if is_half else None
+    total = torch.zeros((), device=device)
+    with autocast or contextlib.nullcontext():
+        for scale in views.scales:
+            scaled = _resized(pixels, scale)
+            total = total + _probs(network, scaled, pixels)
+            if views.flip:
+                total = total + _probs(network, scaled.flip(3), pixels).flip(3)
+    n_views = len(views.scales) * (1 + views.flip)
+    probs: NDArray[np.float32] = (total / n_views).cpu().numpy()
+    return probs[0] if is_single else probs
+
+
+def folded(network: SegmentationNetwork) -> SegmentationNetwork:
+    """The network, changed in place, with batch normalisation folded into its convolutions.
+
+    It predicts the same up to rounding, with a pass over the features less for each layer, and
+    cannot be trained any more.
+
+    Parameters
+    ----------
+    network : SegmentationNetwork
+        In eval mode.
+    """
+    for module in list(network.modules()):
+        children = list(module.named_children())
+        for (name, layer), (next_name, norm) in pairwise(children):
+            if isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(module, name, fuse_conv_bn_eval(layer, norm))
+                setattr(module, next_name, nn.Identity())
+    return network
+
+
+def _resized(pixels: Tensor, scale: float) -> Tensor:
+    height, width = pixels.shape[2:]
+    size = max(1, round(scale * height)), max(1, round(scale * width))
+    if size == (height, width):
+        return pixels
+    return F.interpolate(pixels, size, mode="bilinear", align_corners=False)
+
+
+def _probs(network: SegmentationNetwork, scaled: Tensor, pixels: Tensor) -> Tensor:
+    """Probabilities at the size of `pixels` from the images at another size."""
+    size, scaled_size = tuple(pixels.shape[2:]), tuple(scaled.shape[2:])
+    logits = upsample(network(scaled)[0], (scaled_size[0], scaled_size[1]))
+    if scaled_size != size:
+        logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
+    return logits.softmax(dim=1)

@@ -105,3 +105,16 @@ SCHEDULES: dict[str, Schedule] = {
     "pspnet-resnet101": _PSPNET,
     "pspnet-resnet50": _PSPNET,
 }
+
+
+def msc_scales(arch: str) -> tuple[float, ...]:
+    """The sizes at which the authors of an architecture show an image at test time (MSC).
+
+    References
+    ----------
+    DeepLabV2: Chen et al., 2018, section 4.1.2. PSPNet: Zhao et al., CVPR 2017, section 5.1, and
+    its code for the sizes; both also mirror the image here.
+    """
+    if arch.startswith("pspnet"):
+        return (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
+    return (0.5, 0.75, 1.0)

@@ -1,0 +1,187 @@
+"""`global-predict`: what its options do to the maps, image by image and together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from conftest import N_CLASSES, STEMS, draw_image, folder_bytes
+
+from wsstools.io import mapfile
+from wsstools.io.imagefile import encode_image
+from wsstools.io.labelfile import encode_labels
+from wsstools.nn.modelfile import dump_model
+from wsstools.nn.networks import build
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A network of random weights whose head tells the classes apart."""
+    torch.manual_seed(0)
+    network = build("deeplabv2-mobilenetv2", N_CLASSES)
+    for branch in network.head.branches:
+        torch.nn.init.normal_(branch.weight, std=0.02)
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.momentum = None  # its statistics become those of the images that it sees
+    seen = np.stack([draw_image(number)[0] for number in range(4)])
+    network.train()(torch.tensor(seen).permute(0, 3, 1, 2).float())
+    path = tmp_path_factory.mktemp("model") / "net.pt"
+    names = ["sky", "grass", "unused", "water"]
+    meta = '{"kind": "model", "stem": "net", "step": "train", "version": "0", "options": {}, "inputs": []}'
+    path.write_bytes(
+        dump_model("deeplabv2-mobilenetv2", N_CLASSES, names, network.state_dict(), meta)
+    )
+    return path
+
+
+def maps_of(folder):
+    return {
+        path.stem: mapfile.decode_map(path.read_bytes(), path.name)
+        for path in sorted(folder.glob("*.npz"))
+    }
+
+
+def predict(wss, dataset, model, out, *more):
+    outcome = wss("global-predict", dataset / "images", "--model", model, "-o", out, "-j", 1, *more)
+    assert outcome.code == 0, outcome.err
+    return maps_of(out)
+
+
+@pytest.fixture
+def plain(wss, dataset, model, tmp_path):
+    return predict(wss, dataset, model, tmp_path / "plain")
+
+
+def test_the_record_says_how_it_was_predicted(plain):
+    assert list(plain) == list(STEMS)
+    assert plain["a"].meta["options"] == {
+        "scales": [1.0], "flip": False, "restricted": False, "floor": 1e-4, "precision": "float32",
+    }  # fmt: skip
+
+
+def test_msc_is_the_published_scales_mirrored(wss, dataset, model, tmp_path, plain):
+    msc = predict(wss, dataset, model, tmp_path / "msc", "--msc")
+    predict(wss, dataset, model, tmp_path / "same", "--scales", "0.5,0.75,1", "--flip")
+    assert folder_bytes(tmp_path / "msc") == folder_bytes(tmp_path / "same")
+    assert msc["a"].meta["options"]["scales"] == [0.5, 0.75, 1.0]
+    assert np.abs(msc["a"].value.dense() - plain["a"].value.dense()).max() > 0.01
+
+
+def test_only_scribbled_classes_are_left(wss, dataset, model, tmp_path, plain):
+    scribbles = tmp_path / "scribbles"
+    scribbles.mkdir()
+    drawn = np.full((40, 56), 255, np.uint8)
+    for stem, classes in (("a", [0, 3]), ("b", []), ("c", [1])):
+        of_image = drawn.copy()
+        of_image[0, : len(classes)] = classes
+        (scribbles / f"{stem}.png").write_bytes(encode_labels(of_image, {}))
+    out = tmp_path / "restricted"
+    outcome = wss(
+        "global-predict", dataset / "images", "--model", model, "-o", out,
+        "--restrict-to", scribbles, "--floor", 0,
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "no scribble" in outcome.err
+    assert "no scribbles" in outcome.err
+    maps = maps_of(out)
+    assert sorted(maps) == ["a", "c"]
+    assert set(maps["a"].value.classes) <= {0, 3}
+    dense = plain["a"].value.dense()[[0, 3]]
+    sure = dense.sum(0) > 0.1
+    expected = dense[:, sure] / dense[:, sure].sum(0)
+    assert np.abs(maps["a"].value.dense()[[0, 3]][:, sure] - expected).max() < 0.02
+    assert maps["c"].value.classes.tolist() == [1]
+    assert (maps["c"].value.probs == 1).all()
+    assert [entry["role"] for entry in maps["a"].meta["inputs"]] == ["image", "scribbles", "model"]
+
+
+def test_scribbles_that_do_not_fit_are_refused_by_name(wss, dataset, model, tmp_path):
+    scribbles = tmp_path / "scribbles"
+    scribbles.mkdir()
+    (scribbles / "a.png").write_bytes(encode_labels(np.full((40, 56), 7, np.uint8), {}))
+    (scribbles / "b.png").write_bytes(encode_labels(np.zeros((4, 5), np.uint8), {}))
+    outcome = wss(
+        "global-predict", dataset / "images", "--model", model, "-o", tmp_path / "o",
+        "--restrict-to", scribbles,
+    )  # fmt: skip
+    assert outcome.code == 1
+    assert "a: failed: scribbles hold class 7, the model knows 0..3" in outcome.err
+    assert "b: failed: scribbles have shape (4, 5), image (40, 56)" in outcome.err
+
+
+def test_images_together_give_the_maps_of_each(wss, dataset, model, tmp_path):
+    """Sizes differ, and one image is broken: its neighbours are not."""
+    images = tmp_path / "images"
+    images.mkdir()
+    for number, stem in enumerate("abcdefg"):
+        image = draw_image(number)[0]
+        image = image[:32] if stem in "ce" else image
+        (images / f"{stem}.png").write_bytes(encode_image(image))
+    (images / "d.png").write_bytes(b"broken")
+    outcomes = {
+        n: wss("global-predict", images, "--model", model, "-o", tmp_path / f"{n}",
+               "--batch", n, "-j", 2)
+        for n in (1, 3, 100)
+    }  # fmt: skip
+    for n, outcome in outcomes.items():
+        assert outcome.code == 1
+        assert "1 image failed" in outcome.err
+        assert [path.stem for path in outcome.paths] == list("abcefg")
+        for stem, found in maps_of(tmp_path / f"{n}").items():
+            alone = mapfile.decode_map((tmp_path / "1" / f"{stem}.npz").read_bytes(), stem).value
+            assert np.abs(found.value.dense() - alone.dense()).max() <= 1 / 1024 + 1e-5
+    again = wss("global-predict", images, "--model", model, "-o", tmp_path / "3", "--batch", 2)
+    assert [path.stem for path in again.paths] == list("abcefg")
+
+
+def test_improbable_classes_are_left_out(wss, dataset, model, tmp_path):
+    maps = predict(wss, dataset, model, tmp_path / "few", "--floor", 0.5)
+    every = predict(wss, dataset, model, tmp_path / "all", "--floor", 0)
+    for stem, decoded in every.items():
+        highest = decoded.value.dense().max(axis=(1, 2))
+        kept = set(maps[stem].value.classes.tolist())
+        assert {c for c in range(N_CLASSES) if highest[c] > 0.501} <= kept
+        assert kept <= {c for c in range(N_CLASSES) if highest[c] > 0.499}
+    assert min(len(decoded.value.classes) for decoded in maps.values()) < N_CLASSES
+
+
+def test_half_precision_is_another_option(wss, dataset, model, tmp_path, plain):
+    half = predict(wss, dataset, model, tmp_path / "half", "--precision", "bfloat16")
+    assert half["a"].meta["options"]["precision"] == "bfloat16"
+    difference = np.abs(half["a"].value.dense() - plain["a"].value.dense())
+    assert 0 < difference.mean() < 0.05
+    other = wss("global-predict", dataset / "images", "--model", model, "-o", tmp_path / "half")
+    assert other.code == 2
+    assert "precision" in other.err
+
+
+def test_crf_follows_in_a_pipe(shell, dataset, model, tmp_path):
+    images = dataset / "images"
+    done = shell(
+        f"wss global-predict {images} --model {model} --msc -o maps"
+        f" | wss regularize --crf --images {images} - -o piped"
+    )
+    assert done.code == 0, done.err
+    step = shell(f"wss regularize --crf --images {images} maps -o stepped")
+    assert step.code == 0, step.err
+    assert folder_bytes(tmp_path / "piped") == folder_bytes(tmp_path / "stepped")
+    assert len(folder_bytes(tmp_path / "piped")) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--scales", "0,1"], "--scales 0,1"),
+        (["--scales", "1,x"], "--scales 1,x"),
+        (["--msc", "--scales", "1"], "one of --msc and --scales"),
+        (["--precision", "int8"], "--precision int8"),
+        (["--restrict-to", "nowhere"], "nowhere: no such file or folder"),
+    ],
+)
+def test_wrong_options_are_refused(wss, dataset, model, tmp_path, arguments, message):
+    outcome = wss(
+        "global-predict", dataset / "images", "--model", model, "-o", tmp_path / "o", *arguments
+    )
+    assert outcome.code == 2
+    assert message in outcome.err

@@ -1,0 +1,115 @@
+"""Prediction: image-sized probabilities, several scales, mirrored, together, folded, halved."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from wsstools.nn.networks import build, upsample
+from wsstools.nn.predict import Views, folded, predict_probs
+from wsstools.nn.schedules import SCHEDULES, msc_scales
+
+ARCH = "deeplabv2-mobilenetv2"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def with_statistics(arch: str) -> torch.nn.Module:
+    """A network whose batch normalisation and head are not as they were made."""
+    torch.manual_seed(0)
+    network = build(arch, 3)
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(layer.running_mean, -0.1, 0.1)
+            torch.nn.init.uniform_(layer.running_var, 0.5, 1.5)
+            torch.nn.init.uniform_(layer.weight, 0.5, 1.5)
+            torch.nn.init.uniform_(layer.bias, -0.1, 0.1)
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def network():
+    made = with_statistics(ARCH)
+    torch.nn.init.normal_(made.head.branches[0].weight, std=0.05)
+    return made
+
+
+def picture(*size: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (37, 50), (64, 8)])
+@pytest.mark.parametrize("views", [Views(), Views((0.5, 1.0, 1.5)), Views((0.5, 1.0), flip=True)])
+def test_probabilities_are_image_sized_and_sum_to_one(network, size, views):
+    image = picture(*size)
+    probs = predict_probs(network, image, views=views)
+    assert (probs.shape, probs.dtype) == ((3, *size), np.float32)
+    np.testing.assert_allclose(probs.sum(0), 1, atol=1e-5)
+    assert np.array_equal(probs, predict_probs(network, image.astype(np.float32), views=views))
+
+
+def test_views_are_averaged(network):
+    """Against each view by itself, resized and mirrored by hand."""
+    image = picture(40, 48)
+    pixels = torch.tensor(image).permute(2, 0, 1)[None].float()
+    expected = torch.zeros(1, 3, 40, 48)
+    with torch.no_grad():
+        for size in ((20, 24), (40, 48)):
+            small = F.interpolate(pixels, size, mode="bilinear", align_corners=False)
+            for mirrored in (False, True):
+                seen = torch.flip(small, [3]) if mirrored else small
+                logits = upsample(network(seen)[0], size)
+                logits = F.interpolate(logits, (40, 48), mode="bilinear", align_corners=False)
+                probs = logits.softmax(1)
+                expected += (torch.flip(probs, [3]) if mirrored else probs) / 4
+    found = predict_probs(network, image, views=Views((0.5, 1.0), flip=True))
+    np.testing.assert_allclose(found, expected[0].numpy(), atol=1e-5)
+
+
+def test_a_mirrored_image_gives_the_mirrored_map(network):
+    image = picture(33, 41)  # 8 k + 1: nothing is padded
+    views = Views((1.0,), flip=True)
+    probs = predict_probs(network, image, views=views)
+    mirrored = predict_probs(network, image[:, ::-1].copy(), views=views)
+    np.testing.assert_allclose(mirrored, probs[..., ::-1], atol=1e-5)
+
+
+def test_images_together_give_what_each_gives(network):
+    images = np.stack([picture(40, 48), picture(40, 48)[::-1], picture(40, 48)[:, ::-1]])
+    together = predict_probs(network, images, views=Views((1.0, 0.5)))
+    for image, probs in zip(images, together, strict=True):
+        alone = predict_probs(network, image, views=Views((1.0, 0.5)))
+        np.testing.assert_allclose(probs, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_is_near(network, precision):
+    image = picture(40, 48)
+    full = predict_probs(network, image)
+    half = predict_probs(network, image, precision=precision)
+    assert half.dtype == np.float32
+    assert 0 < np.abs(half - full).max() < 0.1
+    np.testing.assert_allclose(half.sum(0), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("arch", [ARCH, "deeplabv2-resnet50", "pspnet-resnet50"])
+def test_folded_batch_norm_changes_nothing(arch):
+    network = with_statistics(arch)
+    image = torch.tensor(picture(33, 41)).permute(2, 0, 1)[None].float()
+    with torch.no_grad():
+        (expected,) = network(image)
+        (found,) = folded(network)(image)
+    left = [layer for layer in network.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
+    assert left == []
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4 * expected.abs().max().item())
+
+
+def test_published_scales_hold_the_image_itself():
+    assert all(1.0 in msc_scales(arch) for arch in SCHEDULES)
+    assert msc_scales("pspnet-resnet101")[-1] == 1.75
