@@ -355,3 +355,21 @@ def test_real_imagenet_weights_load():
     name = "features.17.conv.1.0.weight"
     assert torch.equal(network.backbone.state_dict()[name], state[name])
     load_initial(network, read_state((SHARED / "weights/mobilenet_v2-b0353104.pth").read_bytes()))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("arch", [ARCH, "deeplabv2-resnet50", "pspnet-resnet50"])
+def test_a_gpu_repeats_itself_and_agrees_with_the_cpu(arch):
+    schedule = replace(SCHEDULES[arch], iterations=3, batch=2, crop=65, learning_rate=1e-4)
+    initial = build(arch, 2).state_dict()
+    options = {"arch": arch, "schedule": schedule, "initial_state": initial}
+    runs = []
+    for device in ("cuda", "cuda", "cpu"):
+        losses = []
+        state = small_run(
+            **options, world=World(device=device), precision="float32",
+            on_iteration=lambda step, losses=losses: losses.append(step.loss),
+        )  # fmt: skip
+        runs.append((state, losses))
+    assert_same(runs[0][0], runs[1][0])
+    assert runs[0][1] == pytest.approx(runs[2][1], rel=0.02)
