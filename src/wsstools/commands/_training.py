@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -165,40 +167,22 @@ def _trained(
     """What the record says of the run, and the weights."""
     import torch
 
-    from wsstools.nn.board import Board
     from wsstools.nn.modelfile import dump_checkpoint
-    from wsstools.nn.training import Progress, train, uses_bfloat16
-    from wsstools.nn.validation import mean_iou
+    from wsstools.nn.training import train, uses_bfloat16
 
     run_id = digest(json.dumps(record, sort_keys=True).encode())
-    state = _resumed(plan, run_id)
+    state, initial_state = _resumed(plan, run_id), _initial(plan)
     done = int(state["iteration"]) if state else 0
-    initial_state = _initial(plan)
-    is_on_gpu = world.device != "cpu"
-    board = Board(plan.tensorboard, done) if plan.tensorboard and world.is_first else None
     workers = plan.workers
     if workers is None:
-        workers = min(_GPU_WORKERS, joblib.cpu_count()) if is_on_gpu else 1
-    cached = _read(plan.cache, pairs, n_classes, workers, world.is_first)
-    validate = None
-    if plan.val_images is not None and plan.val_labels is not None:
-        val_pairs = _pairs(plan.val_images, plan.val_labels, plan.val_ids)
-        held_out = _read(cached.left, val_pairs, n_classes, workers, world.is_first)
-        validate = partial(mean_iou, pairs=held_out, n_classes=n_classes, world=world)
-    log = TrainLog(plan.log, done) if world.is_first else None  # nothing refuses any more
-
-    def on_iteration(progress: Progress) -> None:
-        if log is not None:
-            log.add(progress.iteration, progress.loss, progress.learning_rate, progress.val_miou)
-            bar.show(progress.iteration, progress.loss, progress.val_miou)
-        if board is not None:
-            board.add(progress)
+        workers = 1 if world.device == "cpu" else min(_GPU_WORKERS, joblib.cpu_count())
 
     def on_checkpoint(checkpoint: dict[str, Any]) -> None:
         marked = {**checkpoint, "run": {**checkpoint["run"], "record": run_id}}
         write_whole(plan.checkpoint, dump_checkpoint(marked))
 
-    with TrainingProgress(plan.schedule.iterations, done, is_silent=not world.is_first) as bar:
+    with _Journal(plan, done, is_first=world.is_first) as journal:
+        cached = _read(plan.cache, pairs, n_classes, workers, world.is_first)
         weights = train(
             cached,
             arch=plan.arch,
@@ -210,16 +194,13 @@ def _trained(
             precision=plan.precision,
             workers=workers,
             resume=state,
-            validate=validate,
+            validate=_validation(plan, cached.left, n_classes, workers, world),
             validate_every=plan.val_every,
-            on_iteration=on_iteration,
+            on_iteration=journal.add,
             on_checkpoint=on_checkpoint,
             checkpoint_every=plan.checkpoint_every,
             should_stop=lambda: interruption.is_asked_for,
         )
-    for closing in (log, board):
-        if closing is not None:
-            closing.close()
     bfloat16 = uses_bfloat16(plan.precision, torch.device(world.device))
     result = {
         "device": world.device.partition(":")[0],
@@ -227,6 +208,59 @@ def _trained(
         "processes": world.size,
     }
     return result, weights
+
+
+class _Journal(contextlib.ExitStack):
+    """What a run tells of its iterations: log, curves and bar, of the first process only.
+
+    None of them is begun before the first iteration is done, so that a run that is refused
+    changes nothing.
+    """
+
+    def __init__(self, plan: Plan, done: int, *, is_first: bool) -> None:
+        super().__init__()
+        self._plan, self._done, self._is_first = plan, done, is_first
+        self._listeners: list[Callable[[Any], None]] = []
+        if is_first and plan.tensorboard:
+            self._listeners.append(self._board())
+
+    def add(self, progress: Any) -> None:
+        """One iteration is done; a `wsstools.nn.training.Progress`."""
+        if not self._is_first:
+            return
+        if progress.iteration == self._done + 1:
+            self._listeners += [self._log(), self._bar()]
+        for listener in self._listeners:
+            listener(progress)
+
+    def _board(self) -> Callable[[Any], None]:
+        from wsstools.nn.board import Board
+
+        board = Board(str(self._plan.tensorboard), self._done)
+        self.callback(board.close)
+        return board.add
+
+    def _log(self) -> Callable[[Any], None]:
+        log = TrainLog(self._plan.log, self._done)
+        self.callback(log.close)
+        return lambda step: log.add(step.iteration, step.loss, step.learning_rate, step.val_miou)
+
+    def _bar(self) -> Callable[[Any], None]:
+        bar = self.enter_context(TrainingProgress(self._plan.schedule.iterations, self._done))
+        return lambda step: bar.show(step.iteration, step.loss, step.val_miou)
+
+
+def _validation(
+    plan: Plan, budget: int, n_classes: int, workers: int, world: Any
+) -> Callable[[Any], float] | None:
+    """The mean IoU on the images to validate on, where there are some."""
+    from wsstools.nn.validation import mean_iou
+
+    if plan.val_images is None or plan.val_labels is None:
+        return None
+    pairs = _pairs(plan.val_images, plan.val_labels, plan.val_ids)
+    held_out = _read(budget, pairs, n_classes, workers, world.is_first)
+    return partial(mean_iou, pairs=held_out, n_classes=n_classes, world=world)
 
 
 def _read(

@@ -21,20 +21,14 @@ class TrainingProgress(Bar):
         Iterations of the whole run.
     done : int
         Iterations that an interrupted run left behind.
-    is_silent : bool
-        Show nothing: another process does.
     """
 
-    def __init__(self, total: int, done: int, *, is_silent: bool = False) -> None:
+    def __init__(self, total: int, done: int) -> None:
         super().__init__("wss train", total, completed=done, with_loss=True)
         self._total, self._first, self._began = total, done, time.monotonic()
         self._loss: float | None = None
-        self._is_silent = is_silent
-        if done and not is_silent:
+        if done:
             self.print(f"wss train: going on from iteration {done}")
-
-    def __enter__(self) -> TrainingProgress:
-        return self if self._is_silent else super().__enter__()
 
     def show(self, iteration: int, loss: float, val_miou: float | None = None) -> None:
         """An iteration is done; the loss shown is a running mean."""

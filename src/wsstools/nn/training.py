@@ -164,7 +164,7 @@ def train(
             if on_checkpoint is not None and world.is_first:
                 on_checkpoint(run.state() | {"run": made_of})
 
-        last: _Step | None = None  # a GPU works on it while the next one is handed over
+        last: _Step | None = None  # told of while a GPU works on the next one
         for images, targets in batches(
             Samples(pairs, schedule, seed),
             first=run.iteration,
@@ -177,8 +177,9 @@ def train(
                 checkpoint()
                 raise TrainingStopped
             check_target(targets, n_classes)
+            step = run.step(images, targets, bfloat16=bfloat16)
             report(last)
-            last = run.step(images, targets, bfloat16=bfloat16)
+            last = step
             is_over = run.iteration == schedule.iterations
             if validate is not None and (is_due(validate_every) or is_over):
                 last.checked()
@@ -209,14 +210,24 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
     return device.type == "cuda" or (device.type == "cpu" and in_silicon())
 
 
-@dataclass(frozen=True)
 class _Step:
-    """What came of an iteration, still on the device."""
+    """What came of an iteration.
 
-    iteration: int
-    objective: Tensor
-    loss: Tensor
-    learning_rate: float
+    Parameters
+    ----------
+    iteration : int
+    learning_rate : float
+    losses : (2,) tensor
+        Objective and loss, on the device; they are fetched while it goes on working.
+    """
+
+    def __init__(self, iteration: int, learning_rate: float, losses: Tensor) -> None:
+        self.iteration, self.learning_rate = iteration, learning_rate
+        self._losses, self._arrival = losses, None
+        if losses.device.type == "cuda":
+            self._losses = torch.empty(2, pin_memory=True).copy_(losses, non_blocking=True)
+            self._arrival = torch.cuda.Event()
+            self._arrival.record()
 
     def checked(self) -> Progress:
         """It as numbers; waits for the device.
@@ -226,14 +237,16 @@ class _Step:
         DataError
             The loss is not finite.
         """
-        objective = self.objective.item()
+        if self._arrival is not None:
+            self._arrival.synchronize()
+        objective, loss = self._losses.tolist()
         if not math.isfinite(objective):
             raise DataError(
                 f"the loss is {objective} at iteration {self.iteration}: the learning rate is "
                 "too large, or an image is not finite; the last checkpoint is kept, and can be "
                 "started from with --init"
             )
-        return Progress(self.iteration, self.loss.item(), self.learning_rate)
+        return Progress(self.iteration, loss, self.learning_rate)
 
 
 class _Run:
@@ -294,8 +307,8 @@ class _Run:
         (objective * world.size).backward()  # the processes' gradients are averaged
         rate = self._descend()
         self.iteration += 1
-        told = world.total(torch.stack([objective.detach(), losses[0].detach()]))
-        return _Step(self.iteration, told[0], told[1], rate)
+        told = torch.stack([objective.detach(), losses[0].detach()])
+        return _Step(self.iteration, rate, world.total(told))
 
     def validated(self, validate: Callable[[SegmentationNetwork], float]) -> float:
         """The mean IoU of the network as it is."""
