@@ -24,6 +24,7 @@ import dataclasses
 import itertools
 import random
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -261,9 +262,10 @@ def main() -> None:
             ways[f"ours, {precision}, {labels}"] = lambda p=precision, x=labels: bench.ours(p, x)
         ways[f"no loading, {precision}, gt"] = lambda p=precision: bench.fixed_batch(p, "gt")
     rates: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(args.repeats):
+    for turn in range(args.repeats):
         for name, way in ways.items():
             rates[name].append(way())
+            print(f"turn {turn + 1}: {name}: {rates[name][-1]:.3f}", file=sys.stderr, flush=True)
     medians = {name: statistics.median(values) for name, values in rates.items()}
     best = max((rate for name, rate in medians.items() if name.startswith("reference,")), default=0)
     threads = f", {torch.get_num_threads()} threads" if bench.device.type == "cpu" else ""

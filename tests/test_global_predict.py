@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from conftest import N_CLASSES, STEMS, draw_image, folder_bytes
 
+from wsstools.commands import global_predict
+from wsstools.commands._options import StepOptions
 from wsstools.io import mapfile
 from wsstools.io.imagefile import encode_image
 from wsstools.io.labelfile import encode_labels
-from wsstools.nn.modelfile import dump_model
+from wsstools.nn.modelfile import dump_model, load_model
 from wsstools.nn.networks import build
+from wsstools.nn.predict import predict_probs
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +111,8 @@ def test_scribbles_that_do_not_fit_are_refused_by_name(wss, dataset, model, tmp_
         "--restrict-to", scribbles,
     )  # fmt: skip
     assert outcome.code == 1
-    assert "a: failed: scribbles hold class 7, the model knows 0..3" in outcome.err
-    assert "b: failed: scribbles have shape (4, 5), image (40, 56)" in outcome.err
+    assert "a: failed: scribbles hold class 7, expected 0..3" in outcome.err
+    assert "b: failed: image has shape (40, 56), scribbles (4, 5)" in outcome.err
 
 
 def test_images_together_give_the_maps_of_each(wss, dataset, model, tmp_path):
@@ -135,15 +140,94 @@ def test_images_together_give_the_maps_of_each(wss, dataset, model, tmp_path):
     assert [path.stem for path in again.paths] == list("abcefg")
 
 
+def changed(model, folder, change):
+    """The model file with the bias of its head changed."""
+    loaded = load_model(model.read_bytes())
+    state = loaded.network.state_dict()
+    change(state["head.branches.0.bias"])
+    path = folder / "changed.pt"
+    path.write_bytes(dump_model(loaded.arch, N_CLASSES, loaded.class_names, state, loaded.meta))
+    return path
+
+
 def test_improbable_classes_are_left_out(wss, dataset, model, tmp_path):
-    maps = predict(wss, dataset, model, tmp_path / "few", "--floor", 0.5)
-    every = predict(wss, dataset, model, tmp_path / "all", "--floor", 0)
-    for stem, decoded in every.items():
-        highest = decoded.value.dense().max(axis=(1, 2))
-        kept = set(maps[stem].value.classes.tolist())
-        assert {c for c in range(N_CLASSES) if highest[c] > 0.501} <= kept
-        assert kept <= {c for c in range(N_CLASSES) if highest[c] > 0.499}
-    assert min(len(decoded.value.classes) for decoded in maps.values()) < N_CLASSES
+    rare = changed(model, tmp_path, lambda bias: bias[2].sub_(4))
+    every = predict(wss, dataset, rare, tmp_path / "all", "--floor", 0)
+    highest = {stem: found.value.dense().max(axis=(1, 2)) for stem, found in every.items()}
+    floor = max(values[2] for values in highest.values()) + 1e-3
+    assert 2e-3 < floor < 0.2  # seen in the files, and the most probable nowhere
+    maps = predict(wss, dataset, rare, tmp_path / "few", "--floor", floor)
+    for stem, found in maps.items():
+        assert found.value.classes.tolist() == [c for c in range(N_CLASSES) if c != 2]
+        difference = np.abs(found.value.dense() - every[stem].value.dense())
+        assert difference.max() <= floor + 1 / 1024
+
+
+def test_threads_share_one_network_and_give_the_same_bytes(wss, dataset, model, tmp_path, plain):
+    """What a GPU's workers do, with several images at once and one at a time."""
+    for batch in (1, 2):
+        out = tmp_path / f"threads-{batch}"
+        outcome = wss(
+            "global-predict", dataset / "images", "--model", model, "-o", out,
+            "--backend", "threading", "-j", 3, "--batch", batch,
+        )  # fmt: skip
+        assert outcome.code == 0, outcome.err
+        assert [path.stem for path in outcome.paths] == list(STEMS)
+        for stem, found in maps_of(out).items():
+            difference = np.abs(found.value.dense() - plain[stem].value.dense()).max()
+            assert difference <= (0 if batch == 1 else 1 / 1024 + 1e-5)
+
+
+def test_on_a_gpu_the_workers_are_threads():
+    run = StepOptions()
+    assert global_predict._with_threads(run).backend == "threading"
+    assert global_predict._with_threads(replace(run, backend="dask")).backend == "dask"
+
+
+def test_a_network_that_is_not_finite_gives_no_map(wss, dataset, model, tmp_path):
+    broken = changed(model, tmp_path, lambda bias: bias[1].fill_(float("nan")))
+    out = tmp_path / "out"
+    outcome = wss("global-predict", dataset / "images", "--model", broken, "-o", out, "-j", 1)
+    assert outcome.code == 1
+    assert "a: failed: the network's probabilities are not finite" in outcome.err
+    assert not out.exists() or list(out.iterdir()) == []
+
+
+def test_scribbles_that_do_not_fit_cost_no_predictions(wss, dataset, model, tmp_path, monkeypatch):
+    """They are looked at before the network computes, and leave their neighbours alone."""
+    shapes = []
+
+    def counted(network, images, *arguments, **options):
+        shapes.append(images.shape)
+        return predict_probs(network, images, *arguments, **options)
+
+    monkeypatch.setattr("wsstools.nn.predict.predict_probs", counted)
+    scribbles = tmp_path / "scribbles"
+    scribbles.mkdir()
+    for stem in "abcd":
+        drawn = np.full((40, 56), 255, np.uint8)
+        drawn[5, :9] = {"b": 255, "c": 200}.get(stem, 1)
+        drawn[6, :9] = {"b": 255, "c": 200}.get(stem, 3)
+        (scribbles / f"{stem}.png").write_bytes(encode_labels(drawn, {}))
+    for batch in (1, 4):
+        outcome = wss(
+            "global-predict", dataset / "images", "--model", model, "-o", tmp_path / f"{batch}",
+            "--restrict-to", scribbles, "--batch", batch, "-j", 1,
+        )  # fmt: skip
+        assert outcome.code == 1
+        assert "b: skipped: no scribble" in outcome.err
+        assert "c: failed: scribbles hold class 200" in outcome.err
+        assert [path.stem for path in outcome.paths] == ["a", "d"]
+        assert shapes == 2 * [(1, 40, 56, 3)]
+        shapes.clear()
+    assert folder_bytes(tmp_path / "1") == folder_bytes(tmp_path / "4")
+
+
+def test_sizes_are_a_set(wss, dataset, model, tmp_path):
+    one = predict(wss, dataset, model, tmp_path / "one", "--scales", "1,0.5,1")
+    predict(wss, dataset, model, tmp_path / "other", "--scales", "0.5,1")
+    assert one["a"].meta["options"]["scales"] == [0.5, 1.0]
+    assert folder_bytes(tmp_path / "one") == folder_bytes(tmp_path / "other")
 
 
 def test_half_precision_is_another_option(wss, dataset, model, tmp_path, plain):
@@ -176,6 +260,7 @@ def test_crf_follows_in_a_pipe(shell, dataset, model, tmp_path):
         (["--scales", "1,x"], "--scales 1,x"),
         (["--msc", "--scales", "1"], "one of --msc and --scales"),
         (["--precision", "int8"], "--precision int8"),
+        (["--precision", "float16", "--device", "cpu"], "--precision float16: a CPU is slow"),
         (["--restrict-to", "nowhere"], "nowhere: no such file or folder"),
     ],
 )

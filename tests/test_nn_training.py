@@ -1,5 +1,6 @@
 """Training, prediction and model files: small runs of the MobileNetV2 network."""
 
+import copy
 import json
 import os
 from dataclasses import replace
@@ -306,10 +307,8 @@ def test_model_file_keeps_everything_and_its_bytes(network):
         model.arch, model.n_classes, model.class_names, model.network.state_dict(), model.meta
     )
     assert again == data
-    strided = {
-        name: tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
-        for name, tensor in network.state_dict().items()
-    }
+    strided = copy.deepcopy(network).to(memory_format=torch.channels_last).state_dict()
+    assert strided["backbone.features.1.conv.1.weight"].stride()[1] == 1
     assert dump_model(ARCH, 3, ["sky", "sky", "tree"], strided, meta) == data
     with pytest.raises(ValueError, match="2 class names, expected 3"):
         dump_model(ARCH, 3, ["sky", "tree"], network.state_dict(), meta)

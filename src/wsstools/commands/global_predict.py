@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Optional
@@ -59,8 +61,9 @@ def global_predict(
             metavar="P",
             min=0.0,
             max=0.5,
-            help="Leave out the classes that are below P at every pixel of an image. With k of "
-            "them no probability changes by more than k P; a file cannot show less than 0.0005.",
+            help="Leave out the classes that are below P at every pixel of an image and the most "
+            "probable at none. With k of them no probability changes by more than k P; a file "
+            "cannot show less than 0.0005.",
         ),
     ] = 1e-4,
     device: Annotated[
@@ -71,8 +74,8 @@ def global_predict(
         typer.Option(
             "--precision",
             metavar="NAME",
-            help="Of the convolutions: float32, bfloat16, float16, or auto: float32 on a CPU, "
-            "float16 on a GPU.",
+            help="Of the convolutions: float32, bfloat16, float16 (GPU only), or auto: float32 on "
+            "a CPU, float16 on a GPU.",
         ),
     ] = "auto",
     batch: Annotated[
@@ -81,8 +84,8 @@ def global_predict(
             "--batch",
             metavar="N",
             min=1,
-            help="Most images of one size that go through the network at once. Default: 1, on a "
-            f"GPU {_GPU_BATCH}.",
+            help="Most images of one size that go through the network at once; above 1 the last "
+            f"bits of a map may depend on it. Default: 1, on a GPU {_GPU_BATCH}.",
             show_default=False,
         ),
     ] = None,
@@ -90,9 +93,10 @@ def global_predict(
     """Predict the class probabilities of images with a trained network.
 
     The maps are of the size of the images and hold the classes that can occur in them. On a CPU
-    each worker computes on one core, so that the result does not depend on --jobs. On a GPU each
-    worker holds a network of its own; several keep it busy while maps are compressed, and the last
-    bits of a map may depend on the images that went through the network with it.
+    each worker computes on one core, so that the result does not depend on --jobs. On a GPU the
+    workers are threads that take turns at one network: while it computes for one, the others read
+    images and compress maps. There the last bits of a map may depend on the images that went
+    through the network with it.
 
     \b
     Examples:
@@ -120,9 +124,11 @@ def global_predict(
     header = read_model_header(data)
     found = digest(data)
     used = chosen_device(device)
-    is_gpu = used != "cpu"
+    is_gpu = used.partition(":")[0] != "cpu"
     if precision == "auto":
         precision = "float16" if is_gpu else "float32"
+    if precision == "float16" and not is_gpu:
+        raise UsageError("--precision float16: a CPU is slow with it; bfloat16 is for CPUs too")
     shown = msc_scales(header["arch"]) if msc else _parsed(scales or "1")
     options = {
         "scales": list(shown),
@@ -132,7 +138,15 @@ def global_predict(
         "precision": precision,
     }
     predictor = _Predictor(
-        str(path.resolve()), found, used, tuple(shown), flip or msc, floor, precision
+        model=str(path.resolve()),
+        model_digest=found,
+        n_classes=header["n_classes"],
+        device=used,
+        is_gpu=is_gpu,
+        scales=tuple(shown),
+        flip=flip or msc,
+        floor=floor,
+        precision=precision,
     )
     inputs = [
         Input("image", run.source(images, imagefile.SUFFIXES, "image"), imagefile.decode_image)
@@ -149,7 +163,12 @@ def global_predict(
         compute_together=partial(_compute_together, predictor=predictor),
         together=batch or (_GPU_BATCH if is_gpu else 1),
     )
-    run_step(step, inputs, out, run.settings())
+    run_step(step, inputs, out, (_with_threads(run) if is_gpu else run).settings())
+
+
+def _with_threads(run: StepOptions) -> StepOptions:
+    """Threads in place of processes, each of which would need the GPU's memory for itself."""
+    return replace(run, backend="threading") if run.backend == "loky" else run
 
 
 def _parsed(scales: str) -> list[float]:
@@ -161,7 +180,7 @@ def _parsed(scales: str) -> list[float]:
         numbers = []
     if not numbers or not all(0.05 <= number <= 10 for number in numbers):
         raise UsageError(f"--scales {scales}: expected numbers from 0.05 to 10, such as 0.5,1,1.5")
-    return numbers
+    return sorted(set(numbers))
 
 
 @dataclass(frozen=True)
@@ -171,6 +190,8 @@ class _Predictor:
     model: str
     model_digest: str
     device: str
+    is_gpu: bool
+    n_classes: int
     scales: tuple[float, ...]
     flip: bool
     floor: float
@@ -180,18 +201,26 @@ class _Predictor:
         """Of one image, or of several of one size."""
         from wsstools.nn.predict import Views, predict_probs
 
-        return predict_probs(
-            _network(self.model, self.model_digest, self.device),
-            images,
-            self.device,
-            views=Views(self.scales, self.flip),
-            precision=self.precision,
-        )
+        with _loading:  # threads that come while one loads wait for its network
+            network = _network(self.model, self.model_digest, self.device)
+        # On a GPU by turns: then the memory for one batch suffices for any number of threads.
+        with _computing if self.is_gpu else contextlib.nullcontext():
+            return predict_probs(
+                network,
+                images,
+                self.device,
+                views=Views(self.scales, self.flip),
+                precision=self.precision,
+            )
+
+
+_loading = threading.Lock()
+_computing = threading.Lock()
 
 
 @lru_cache(maxsize=1)
 def _network(model: str, model_digest: str, device: str) -> Any:
-    """The network of a model file, loaded once per worker."""
+    """The network of a model file, loaded once per process."""
     import torch
 
     from wsstools.errors import DataError
@@ -208,13 +237,15 @@ def _network(model: str, model_digest: str, device: str) -> Any:
 
 
 def _compute(image: Any, scribbles: Any = None, *, predictor: _Predictor) -> Any:
-    return _computed(predictor.probs(image), scribbles, predictor.floor)
+    (computed,) = _compute_together([(image, scribbles)], predictor=predictor)
+    return computed
 
 
 def _compute_together(many: Sequence[Sequence[Any]], *, predictor: _Predictor) -> list[Any]:
     """Images of one size go through the network together."""
     import numpy as np
 
+    classes = [_scribbled(*contents, predictor=predictor) for contents in many]
     by_size: dict[tuple[int, ...], list[int]] = {}
     for number, (image, *_) in enumerate(many):
         by_size.setdefault(image.shape, []).append(number)
@@ -222,30 +253,30 @@ def _compute_together(many: Sequence[Sequence[Any]], *, predictor: _Predictor) -
     for numbers in by_size.values():
         probs = predictor.probs(np.stack([many[number][0] for number in numbers]))
         for number, of_image in zip(numbers, probs, strict=True):
-            scribbles = many[number][1] if len(many[number]) > 1 else None
-            computed[number] = _computed(of_image, scribbles, predictor.floor)
+            computed[number] = _computed(of_image, classes[number], predictor.floor)
     return computed
 
 
-def _computed(probs: Any, scribbles: Any, floor: float) -> Any:
+def _scribbled(image: Any, scribbles: Any = None, *, predictor: _Predictor) -> Any:
+    """The classes scribbled in an image, or None where all are allowed.
+
+    It comes before the network, so that scribbles which do not fit cost their neighbours nothing.
+    """
+    from wsstools.core.scribbled import scribbled_pixels
+
+    if scribbles is None:
+        return None
+    return scribbled_pixels(image, scribbles, predictor.n_classes).classes
+
+
+def _computed(probs: Any, classes: Any, floor: float) -> Any:
     import numpy as np
 
-    from wsstools.core.labels import IGNORE_LABEL
     from wsstools.core.maps import ProbabilityMap
     from wsstools.core.narrowing import restricted, without_improbable
-    from wsstools.errors import SkippedImage
     from wsstools.io.steps import Computed
 
     found = ProbabilityMap(probs, np.arange(len(probs)), len(probs))
-    if scribbles is not None:
-        if scribbles.shape != found.shape:
-            raise ValueError(f"scribbles have shape {scribbles.shape}, image {found.shape} (H, W)")
-        classes = [c for c in np.unique(scribbles) if c != IGNORE_LABEL]
-        if not classes:
-            raise SkippedImage("no scribble in it")
-        if classes[-1] >= found.n_classes:
-            raise ValueError(
-                f"scribbles hold class {classes[-1]}, the model knows 0..{found.n_classes - 1}"
-            )
+    if classes is not None:
         found = restricted(found, classes)
     return Computed(without_improbable(found, floor))

@@ -47,13 +47,19 @@ def without_improbable(probability_map: ProbabilityMap, floor: float) -> Probabi
     ----------
     probability_map : ProbabilityMap
     floor : float
-        In [0, 1). With k classes left out, what they held, less than k floor at a pixel, goes to
-        the others in proportion; no probability changes by more than that. The class with the
-        highest probability stays in any case.
+        In [0, 1); larger leaves out more. A class that is the most probable one of a pixel stays
+        in any case, so that no label changes.
+
+    Notes
+    -----
+    With k classes left out, the mass e that they held at a pixel is below k floor. A class that
+    stays goes from p to p / (1 - e), which is p e / (1 - e) more; that is at most e, for p is at
+    most 1 - e. So no probability changes by more than k floor.
     """
-    highest = probability_map.probs.max(axis=(1, 2))
-    keep = highest >= floor
-    keep[highest.argmax()] = True
+    probs = probability_map.probs
+    keep = probs.max(axis=(1, 2)) >= floor
+    if floor * len(probs) > 0.5:  # else the most probable class of a pixel is above the floor
+        keep[np.unique(probs.argmax(axis=0))] = True
     if keep.all():
         return probability_map
     return restricted(probability_map, probability_map.classes[keep])

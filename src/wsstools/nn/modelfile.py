@@ -172,5 +172,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, Tensor):
-        return value.detach().to("cpu", copy=True).contiguous().clone()
+        # 1x1 convolutions count as contiguous in any layout, and keep theirs.
+        plain = torch.empty(value.shape, dtype=value.dtype)
+        return plain.copy_(value.detach())
     return value

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from wsstools.errors import DataError
 from wsstools.nn.networks import SegmentationNetwork, upsample
 
 
@@ -61,8 +62,16 @@ def predict_probs(
     (C, H, W) or (N, C, H, W) float32
         They sum to 1 over the classes.
 
+    Raises
+    ------
+    DataError
+        If they are not finite: the weights are not, or too large for the precision.
+
     Notes
     -----
+    The softmax comes before the mean over the views: each then weighs the same, however large its
+    logits. (DeepLabV2 takes the maximum of the logits over the sizes, but is trained to.)
+
     The number of threads, and of images at a time, changes the last bits: a caller that wants the
     same bits from any number of processes fixes them, the former with
     ``torch.set_num_threads(1)``.
@@ -80,6 +89,9 @@ def predict_probs(
             total = total + _probs(network, scaled, pixels)
             if views.flip:
                 total = total + _probs(network, scaled.flip(3), pixels).flip(3)
+    if not torch.isfinite(total).all():
+        hint = f" in {precision}; --precision float32 reaches further" if is_half else ""
+        raise DataError(f"the network's probabilities are not finite{hint}")
     n_views = len(views.scales) * (1 + views.flip)
     probs: NDArray[np.float32] = (total / n_views).cpu().numpy()
     return probs[0] if is_single else probs
