@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from wsstools.core.strokes import (
     Stroke,
@@ -195,3 +196,47 @@ def test_photos_share_one_label_space(photos):
         used |= {s.label for s in parse_strokes(text)}
     assert used == set(range(len(names)))
     assert set(photos) == {path.stem for path in (PHOTOS / "strokes").glob("*.txt")}
+
+
+def corridor():
+    """A large room and a small one, joined by a corridor too thin for the brush."""
+    labels = np.full((60, 200), 255, np.uint8)
+    labels[5:55, 5:120] = 0
+    labels[28:31, 120:150] = 0
+    labels[15:45, 150:190] = 0
+    return labels
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_stroke_runs_through_its_region(seed):
+    """Its ends lie far apart in the largest part that holds the brush, not in some corner."""
+    drawn = simulate_scribbles(
+        corridor(), rng=np.random.default_rng(seed), share=0.5, max_strokes=1
+    )
+    rows, columns = np.nonzero(drawn == 0)
+    assert columns.max() < 125
+    assert np.hypot(np.ptp(rows), np.ptp(columns)) > 70
+
+
+def test_one_stroke_is_one_and_more_cover_more():
+    labels = np.zeros((80, 80), np.uint8)
+    for seed in range(4):
+        one, three = (
+            simulate_scribbles(
+                labels, rng=np.random.default_rng(seed), share=0.3, max_strokes=most
+            ) == 0
+            for most in (1, 3)
+        )  # fmt: skip
+        assert ndimage.label(one, np.ones((3, 3)))[1] == 1
+        assert three.sum() > 1.5 * one.sum()
+
+
+def test_small_regions_stay_bare_where_not_every_class_needs_a_stroke():
+    labels = blocks()
+    kinds = {}
+    for every_class in (True, False):
+        drawn = simulate_scribbles(
+            labels, rng=np.random.default_rng(0), min_area=900, every_class=every_class
+        )
+        kinds[every_class] = set(np.unique(drawn).tolist())
+    assert kinds == {True: {0, 1, 5, 255}, False: {0, 1, 255}}

@@ -115,13 +115,15 @@ def simulate_scribbles(
     width: float = 3,
     share: float = 0.02,
     min_area: int | None = None,
+    max_strokes: int = MAX_STROKES_PER_REGION,
+    every_class: bool = True,
     ignore_label: int = IGNORE_LABEL,
 ) -> NDArray[np.uint8]:
     """Scribbles, (H, W) uint8, as a person would draw them over a picture with these labels.
 
-    Each connected region that is large enough, and the largest of each class in any case, gets
-    one to three smooth strokes that keep away from its border. No stroke pixel has another class
-    than `labels`.
+    Each connected region that is large enough gets one to three smooth strokes that keep away
+    from its border; so does the largest of each class, however small. No stroke pixel has another
+    class than `labels`.
 
     Parameters
     ----------
@@ -135,6 +137,10 @@ def simulate_scribbles(
         Share of the pixels to cover, about; larger means longer strokes.
     min_area : int, pixels
         Smaller regions are passed over; None means `(4 * width) ** 2`.
+    max_strokes : int
+        Most strokes in a region; more of them share the length that `share` gives it.
+    every_class : bool
+        Whether the largest region of a class gets a stroke where it is smaller than `min_area`.
     ignore_label : int
         Label of pixels that get no stroke, in `labels` and in the result.
 
@@ -148,13 +154,13 @@ def simulate_scribbles(
         raise ValueError(f"labels has shape {labels.shape}, expected (H, W)")
     if min_area is None:
         min_area = round((4 * width) ** 2)
-    regions = list(_regions(labels, min_area, ignore_label))
+    regions = list(_regions(labels, min_area, every_class, ignore_label))
     diameters = np.array([math.sqrt(mask.sum()) for _, _, mask in regions])
     lengths = share * labels.size / width * diameters / max(diameters.sum(), 1)
     strokes = [
         Stroke(label, path + corner)
         for (label, corner, mask), length in zip(regions, lengths, strict=True)
-        for path in _simulate_paths(mask, max(length, 2 * width), width, rng)
+        for path in _simulate_paths(mask, max(length, 2 * width), width, max_strokes, rng)
     ]
     scribbles = draw_strokes(strokes, labels.shape, width=width, ignore_label=ignore_label)
     scribbles[scribbles != labels] = ignore_label
@@ -216,7 +222,7 @@ def _parse_stroke(line: str) -> Stroke:
 
 
 def _regions(
-    labels: NDArray, min_area: int, ignore_label: int
+    labels: NDArray, min_area: int, every_class: bool, ignore_label: int
 ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.bool_]]]:
     """Class, upper left corner (x, y) and mask, padded by 1, of each region that gets strokes."""
     for label in np.unique(labels):
@@ -225,15 +231,19 @@ def _regions(
         components, _ = ndimage.label(labels == label)
         areas = np.bincount(components.ravel())[1:]
         for index, box in enumerate(ndimage.find_objects(components)):
-            if areas[index] >= min_area or index == areas.argmax():
+            if areas[index] >= min_area or (every_class and index == areas.argmax()):
                 corner = np.array([box[1].start - 1, box[0].start - 1])
                 yield int(label), corner, np.pad(components[box] == index + 1, 1)
 
 
 def _simulate_paths(
-    mask: NDArray[np.bool_], length: float, width: float, rng: np.random.Generator
+    mask: NDArray[np.bool_],
+    length: float,
+    width: float,
+    max_strokes: int,
+    rng: np.random.Generator,
 ) -> list[NDArray[np.float64]]:
-    """One to three smooth lines inside a region, together about `length` pixels long."""
+    """One to `max_strokes` smooth lines inside a region, together about `length` pixels long."""
     depth = ndimage.distance_transform_edt(mask)
     deep = depth >= min(width / 2 + 2, 0.6 * depth.max())
     wander = ndimage.gaussian_filter(rng.standard_normal(mask.shape), math.sqrt(mask.sum()) / 10)
@@ -241,7 +251,7 @@ def _simulate_paths(
     cost = np.where(deep, np.exp(wander) + 4 / np.maximum(depth, 1), -1.0)
     paths: list[NDArray[np.float64]] = []
     remaining = length
-    while remaining > length / 4 and len(paths) < MAX_STROKES_PER_REGION:
+    while remaining > length / 4 and len(paths) < max_strokes:
         path = _far_path(cost, paths, rng)
         path = gaussian_filter1d(path, np.clip(depth.max() / 4, 1.5, 10), axis=0, mode="nearest")
         path = _cut(path, remaining, 0.0 if paths else rng.random())
@@ -253,25 +263,38 @@ def _simulate_paths(
 def _far_path(
     cost: NDArray[np.float64], others: list[NDArray[np.float64]], rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """A line, (N, 2) x y, between two points far apart, the first far from `others`."""
-    rows, columns = np.nonzero(cost > 0)
+    """The cheapest line, (N, 2) x y, between two points far apart, the first far from `others`.
 
-    def far_point(reach: NDArray[np.float64]) -> tuple[int, int]:
-        reach = reach[rows, columns]
+    Far is meant in pixels on the way through the region, not in cost: else both ends would lie on
+    the same costly spot.
+    """
+    rows, columns = np.nonzero(cost > 0)
+    even = np.where(cost > 0, 1.0, -1.0)
+
+    def far_point(sources: NDArray[np.int64], *, beyond: bool) -> NDArray[np.int64]:
+        """A point far from the sources; `beyond`: rather in a part that they do not reach."""
+        reach = MCP_Geometric(even).find_costs(sources)[0][rows, columns]
+        if not beyond:
+            reach[~np.isfinite(reach)] = -1
         chosen = rng.choice(np.flatnonzero(reach >= 0.85 * reach.max()))
-        return int(rows[chosen]), int(columns[chosen])
+        return np.array([[rows[chosen], columns[chosen]]])
 
     if others:
         sources = np.rint(np.concatenate(others)[:, ::-1]).astype(int)
     else:
-        chosen = rng.integers(len(rows))
-        sources = np.array([[rows[chosen], columns[chosen]]])
-    reach, _ = MCP_Geometric(cost).find_costs(sources)
-    start = far_point(reach if others else np.where(np.isfinite(reach), reach, -1))
+        candidates = _largest_part(cost > 0)
+        sources = candidates[[rng.integers(len(candidates))]]
+    start = far_point(sources, beyond=bool(others))
+    end = far_point(start, beyond=False)
     finder = MCP_Geometric(cost)
-    reach, _ = finder.find_costs([start])
-    end = far_point(np.where(np.isfinite(reach), reach, -1))
-    return np.array(finder.traceback(end), np.float64)[:, ::-1]
+    finder.find_costs(start, end)
+    return np.array(finder.traceback(end[0]), np.float64)[:, ::-1]
+
+
+def _largest_part(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Row and column, (N, 2), of the pixels of the largest 8-connected part."""
+    parts, _ = ndimage.label(mask, np.ones((3, 3)))
+    return np.argwhere(parts == np.bincount(parts[mask]).argmax())
 
 
 def _lengths(path: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wsstools.errors import DataError, UsageError
 from wsstools.io.provenance import Decoded
-from wsstools.io.sources import PathStream, Selection, Source
+from wsstools.io.sources import Part, PathStream, Selection, Source
 
 _STREAM_WINDOW = 256
 """Most paths of standard input that are handed to the workers at once; bounds the memory."""
@@ -42,7 +42,7 @@ class Task:
     """The files of one stem, in the order of the inputs, or why there are none."""
 
     stem: str
-    paths: tuple[Path, ...] = ()
+    paths: tuple[Path | Part, ...] = ()
     problem: str | None = None
     is_lacking: bool = False
 
@@ -80,7 +80,7 @@ def count_tasks(inputs: Sequence[Input], selection: Selection) -> int | None:
 
 
 def _task(stem: str, inputs: Sequence[Input], given: Path | None = None) -> Task:
-    paths: list[Path] = []
+    paths: list[Path | Part] = []
     for entry in inputs:
         if given is not None and entry.source.is_stream:
             paths.append(given)
@@ -88,7 +88,7 @@ def _task(stem: str, inputs: Sequence[Input], given: Path | None = None) -> Task
         if entry.may_lack and stem not in entry.source:
             return Task(stem, problem=f"no {entry.source.what}", is_lacking=True)
         try:
-            paths.append(entry.source.find(stem))
+            paths.append(entry.source.find_content(stem))
         except DataError as error:
             return Task(stem, problem=str(error))
     return Task(stem, tuple(paths))

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, PngImagePlugin
 
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError
+from wsstools.io import tiff
+from wsstools.io.atomic import write_whole
 from wsstools.io.provenance import Decoded, Meta, parse_record
 
 SUFFIX = ".png"
 SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm")
 CLASSES_FILE = "classes.txt"
 _RECORD_KEY = "wsstools"
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
 def encode_labels(labels: NDArray[np.uint8], meta: Meta) -> bytes:
@@ -33,7 +37,23 @@ def encode_labels(labels: NDArray[np.uint8], meta: Meta) -> bytes:
 
 
 def decode_labels(data: bytes, name: str) -> Decoded:
-    """The indices of a palette or grey picture, as (H, W) uint8.
+    """The class ids in a palette or grey picture, as (H, W) uint8.
+
+    Raises
+    ------
+    DataError
+        If the file is no picture or damaged, its pixels are colours instead of indices, or an
+        index is above 255.
+    """
+    found = read_indices(data, name)
+    values = found.value
+    if values.size and (values.min() < 0 or values.max() > IGNORE_LABEL):
+        raise DataError(f"{name}: labels reach {values.max()}, expected class ids up to 255")
+    return Decoded(values.astype(np.uint8), found.meta)
+
+
+def read_indices(data: bytes, name: str) -> Decoded:
+    """The stored values of a palette or grey picture, (H, W) of any integer type.
 
     Raises
     ------
@@ -41,20 +61,21 @@ def decode_labels(data: bytes, name: str) -> Decoded:
         If the file is no picture or damaged, or its pixels are colours instead of indices.
     """
     try:
-        with Image.open(io.BytesIO(data)) as picture:
-            picture.load()
-            mode, text = picture.mode, getattr(picture, "text", {})
-            values = np.asarray(picture)
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
+        if data.startswith(tiff.MAGIC):
+            values, mode, record = tiff.read_values(data), "planes of", None
+        else:
+            with Image.open(io.BytesIO(data)) as picture:
+                picture.load()
+                mode, record = picture.mode, getattr(picture, "text", {}).get(_RECORD_KEY)
+                values = np.asarray(picture) // _grey_step(data)
+    except Exception as error:  # the decoders raise whatever they like at damaged files
         raise DataError(f"{name}: not a readable label picture: {error}") from error
-    if values.ndim != 2:
+    if values.ndim != 2 or values.dtype.kind not in "iub":
         raise DataError(
-            f"{name}: labels are stored as {mode} colours, expected class indices "
+            f"{name}: labels are stored as {mode} {_what(values)}, expected class indices "
             "(save them as a palette or grey PNG whose pixel value is the class id)"
         )
-    if values.size and (values.min() < 0 or values.max() > IGNORE_LABEL):
-        raise DataError(f"{name}: labels reach {values.max()}, expected class ids up to 255")
-    return Decoded(values.astype(np.uint8), parse_record(text.get(_RECORD_KEY, "")))
+    return Decoded(values, parse_record(record or ""))
 
 
 def read_meta(path: Path) -> Meta | None:
@@ -90,3 +111,20 @@ def find_class_names(*places: str) -> list[str] | None:
             if place != "-" and candidate.is_file():
                 return read_class_names(candidate)
     return None
+
+
+def carry_class_names(names: Sequence[str], folder: Path) -> None:
+    """Write the class names into a folder of labels, unless some stand in it or beside it."""
+    if find_class_names(str(folder)) is None:
+        write_whole(folder / CLASSES_FILE, "".join(f"{name}\n" for name in names).encode())
+
+
+def _grey_step(data: bytes) -> int:
+    """What Pillow multiplies the values of a grey PNG of 2 or 4 bits by, so that white is 255."""
+    is_png = data.startswith(_PNG_MAGIC)
+    depth, colour_type = (data[24], data[25]) if is_png and len(data) > 25 else (8, 0)
+    return 255 // (2**depth - 1) if colour_type == 0 and depth in (2, 4) else 1
+
+
+def _what(values: NDArray) -> str:
+    return "colours" if values.ndim != 2 else f"{values.dtype} numbers"

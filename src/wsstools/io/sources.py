@@ -6,7 +6,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -63,6 +63,37 @@ def parse_shard(text: str) -> tuple[int, int]:
     return int(part), int(parts)
 
 
+@dataclass(frozen=True)
+class Part:
+    """One image's part of a file that holds several; it is read like a file of its own.
+
+    Attributes
+    ----------
+    path : Path
+        The whole file.
+    stem : str
+        The image.
+    data : bytes
+        What the file says of it.
+    """
+
+    path: Path
+    stem: str
+    data: bytes
+
+    @property
+    def name(self) -> str:
+        """The name of the whole file."""
+        return self.path.name
+
+    def read_bytes(self) -> bytes:
+        """The content."""
+        return self.data
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.stem})"
+
+
 class Source:
     """The files that one folder argument names: a folder, a single file, or standard input.
 
@@ -76,14 +107,22 @@ class Source:
         What one of these files is called in messages, such as "image".
     null : bool
         Paths on standard input end with NUL instead of newline.
+    without : sequence of str
+        Names of files in a folder that do not count.
     """
 
     def __init__(
-        self, argument: str, suffixes: Sequence[str], what: str, *, null: bool = False
+        self,
+        argument: str,
+        suffixes: Sequence[str],
+        what: str,
+        *,
+        null: bool = False,
+        without: Sequence[str] = (),
     ) -> None:
         self.argument, self.what, self.null = argument, what, null
         self.is_stream = argument == STANDARD_INPUT
-        self._paths: dict[str, list[Path]] = {}
+        self._paths: dict[str, list[Path | Part]] = {}
         if self.is_stream:
             return
         place = Path(argument)
@@ -91,7 +130,9 @@ class Source:
             names = sorted(
                 entry.name
                 for entry in os.scandir(place)
-                if not entry.name.startswith(".") and entry.name.lower().endswith(tuple(suffixes))
+                if not entry.name.startswith(".")
+                and entry.name.lower().endswith(tuple(suffixes))
+                and entry.name not in without
             )
             if not names:
                 raise UsageError(f"no {what} in {argument} (looked for *{', *'.join(suffixes)})")
@@ -130,6 +171,25 @@ class Source:
             raise UsageError(f"no {self.what} on standard input")
         self.is_stream = False
 
+    def unpack(self, split: Callable[[Path], Mapping[str, bytes] | None]) -> None:
+        """Put in the place of each file that holds several images the parts of it.
+
+        Parameters
+        ----------
+        split : callable
+            Takes a path, gives the parts by stem, or None for a file of one image.
+        """
+        found: dict[str, list[Path | Part]] = {}
+        for stem, files in self._paths.items():
+            for file in files:
+                parts = split(file) if isinstance(file, Path) else None
+                if parts is None:
+                    found.setdefault(stem, []).append(file)
+                else:
+                    for name, data in parts.items():
+                        found.setdefault(name, []).append(Part(Path(str(file)), name, data))
+        self._paths = found
+
     def is_same_folder(self, folder: Path) -> bool:
         """Whether this is that folder, under whatever name."""
         place = Path(self.argument)
@@ -137,6 +197,17 @@ class Source:
 
     def find(self, stem: str) -> Path:
         """The file with this stem.
+
+        Raises
+        ------
+        DataError
+            If there is none, or more than one.
+        """
+        found = self.find_content(stem)
+        return found.path if isinstance(found, Part) else found
+
+    def find_content(self, stem: str) -> Path | Part:
+        """The file with this stem, or the part of a file that holds several.
 
         Raises
         ------

@@ -114,12 +114,19 @@ def image_rng(seed: int, stem: str) -> np.random.Generator:
     return np.random.default_rng([seed, *os.fsencode(stem)])
 
 
-def run_step(step: Step, inputs: Sequence[Input], out: str, settings: RunSettings) -> None:
+def run_step(
+    step: Step,
+    inputs: Sequence[Input],
+    out: str,
+    settings: RunSettings,
+    *,
+    afterwards: Callable[[], None] | None = None,
+) -> None:
     """Map a step over its inputs and write one file per image into the folder `out`.
 
     Outputs that were made by the same step, options and version from the same inputs stand;
     others of the same step and options are remade. An image that fails is told of, and the
-    others go on.
+    others go on. `afterwards` is called when all images are done, before failures are raised.
 
     Raises
     ------
@@ -149,6 +156,8 @@ def run_step(step: Step, inputs: Sequence[Input], out: str, settings: RunSetting
             for report in reports:
                 _tell(report, messages)
         remove_leftovers(folder)  # workers of an earlier, killed run may have ended meanwhile
+        if afterwards is not None:
+            afterwards()
         messages.summarise(out)
 
 

@@ -1,0 +1,97 @@
+"""The JSON files of labelme: lines, polygons and masks of one image."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from wsstools.core.annotation import Annotation, Area, Line
+from wsstools.errors import DataError
+from wsstools.io.provenance import Decoded
+from wsstools.io.shapes import centred, filled, rectangle
+from wsstools.io.textfile import decode_text
+
+SHAPE_TYPES = ("linestrip", "line", "point", "points", "polygon", "rectangle", "mask")
+
+
+def decode_labelme(data: bytes, name: str) -> Decoded:
+    """The shapes in a file, as an Annotation.
+
+    Line strips, lines and points become lines of the brush; polygons, rectangles and masks are
+    filled. Coordinates count from the corner of the upper left pixel.
+
+    Raises
+    ------
+    DataError
+        If it is no file of labelme, or has shapes of another kind.
+    """
+    try:
+        content = json.loads(decode_text(data, name).value)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{name}: not well-formed JSON: {error}") from error
+    shapes = content.get("shapes") if isinstance(content, dict) else None
+    if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
+        raise DataError(f"{name}: has no list 'shapes': no file of labelme")
+    size = _size(content)
+    try:
+        marks = [mark for shape in shapes for mark in _marks(shape, size)]
+    except ValueError as error:
+        raise DataError(f"{name}: {error}") from error
+    return Decoded(Annotation(tuple(marks), size))
+
+
+def _size(content: dict[str, Any]) -> tuple[int, int] | None:
+    height, width = content.get("imageHeight"), content.get("imageWidth")
+    if isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0:
+        return height, width
+    return None
+
+
+def _marks(shape: dict[str, Any], size: tuple[int, int] | None) -> list[Line | Area]:
+    label, kind = shape.get("label"), shape.get("shape_type") or "polygon"
+    if not isinstance(label, str) or not label.strip():
+        raise ValueError("a shape has no label")
+    if kind not in SHAPE_TYPES:
+        raise ValueError(f"shape {label!r} is a {kind}, expected {', '.join(SHAPE_TYPES)}")
+    label = label.strip()
+    points = centred(shape.get("points"), f"shape {label!r}")
+    if kind == "mask":
+        return [_mask(label, shape)]
+    if kind in ("point", "points"):
+        return [Line(label, points[k : k + 1]) for k in range(len(points))]
+    if kind in ("line", "linestrip"):
+        return [Line(label, points)]
+    if size is None:
+        raise ValueError(f"shape {label!r} is a {kind}, but there is no imageHeight and imageWidth")
+    if kind == "rectangle":
+        if len(points) != 2:
+            raise ValueError(f"rectangle {label!r} has {len(points)} points, expected 2")
+        points = rectangle(points)
+    return [filled(label, points, size)]
+
+
+def _mask(label: str, shape: dict[str, Any]) -> Area:
+    """A mask: a PNG in base64, and in `points` the first and the last of its pixels, inclusive."""
+    try:
+        with Image.open(
+            io.BytesIO(base64.b64decode(shape.get("mask") or "", validate=True))
+        ) as png:
+            mask = np.asarray(png)
+    except (binascii.Error, TypeError, OSError, ValueError, SyntaxError) as error:
+        raise ValueError(f"mask {label!r} is no PNG in base64: {error}") from error
+    corners = np.asarray(shape["points"], np.float64).round().astype(np.int64)
+    if mask.ndim != 2 or len(corners) != 2:
+        raise ValueError(f"mask {label!r} has shape {mask.shape} and {len(corners)} points")
+    first, last = corners
+    box = last - first + 1
+    if np.abs(box[::-1] - mask.shape).max() > 1:  # programs differ in whether the last is inside
+        raise ValueError(
+            f"mask {label!r} has shape {mask.shape}, its points say {tuple(box[::-1].tolist())}"
+        )
+    return Area(label, (int(first[0]), int(first[1])), mask > 0)

@@ -1,0 +1,120 @@
+"""Tables of what is labelled: for the terminal, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from wsstools.core.labels import class_name
+from wsstools.core.labelstats import ClassCount, LabelStats
+from wsstools.view.tables import text_table
+
+Names: TypeAlias = "Sequence[str] | None"
+
+
+def classes_text(total: LabelStats, images: Mapping[str, LabelStats], names: Names) -> str:
+    """The set and its classes as text; classes that have a name but never occur are told."""
+    count = len(images)
+    mean = sum(len(image.classes) for image in images.values()) / count
+    cells = [
+        (
+            class_name(names, c),
+            f"{found.pixels / total.size:.3%}",
+            f"{found.pixels / total.labelled:.2%}",
+            str(found.images),
+            str(found.strokes),
+        )
+        for c, found in total.classes.items()
+    ]
+    lines = [
+        f"labelled           {total.share:.3%} of the pixels of {count} images",
+        f"classes per image  {mean:.2f}",
+        f"strokes per image  {total.strokes / count:.2f}",
+        "",
+        *text_table(("class", "of all", "of labelled", "images", "strokes"), cells),
+    ]
+    absent = [name for c, name in enumerate(names or ()) if c not in total.classes]
+    if absent:
+        lines += ["", f"never labelled: {', '.join(absent)}"]
+    return "\n".join(lines)
+
+
+def images_text(images: Mapping[str, LabelStats]) -> str:
+    """The images as text."""
+    cells = [
+        (stem, f"{image.share:.3%}", str(len(image.classes)), str(image.strokes))
+        for stem, image in images.items()
+    ]
+    return "\n".join(text_table(("image", "labelled", "classes", "strokes"), cells))
+
+
+def classes_csv(total: LabelStats, names: Names) -> str:
+    """The classes as CSV; shares are fractions."""
+    header = ("class", "name", "pixels", "share", "share_of_labelled", "images", "strokes")
+    return _csv(
+        header,
+        (
+            (c, class_name(names, c), *_numbers(found, total), found.images, found.strokes)
+            for c, found in total.classes.items()
+        ),
+    )
+
+
+def images_csv(images: Mapping[str, LabelStats], names: Names) -> str:
+    """Each class of each image as CSV; shares are fractions. An empty image has no line."""
+    header = ("image", "class", "name", "pixels", "share", "share_of_labelled", "strokes")
+    return _csv(
+        header,
+        (
+            (stem, c, class_name(names, c), *_numbers(found, image), found.strokes)
+            for stem, image in images.items()
+            for c, found in image.classes.items()
+        ),
+    )
+
+
+def stats_answer(
+    total: LabelStats, images: Mapping[str, LabelStats], names: Names
+) -> dict[str, Any]:
+    """The set, its classes and its images for JSON; shares are fractions."""
+    return {
+        "images": len(images),
+        "share": total.share,
+        "classes": {
+            class_name(names, c): {
+                "id": c,
+                "pixels": found.pixels,
+                "share": found.pixels / total.size,
+                "share_of_labelled": found.pixels / total.labelled,
+                "images": found.images,
+                "strokes": found.strokes,
+            }
+            for c, found in total.classes.items()
+        },
+        "absent": [name for c, name in enumerate(names or ()) if c not in total.classes],
+        "per_image": {
+            stem: {
+                "share": image.share,
+                "strokes": image.strokes,
+                "classes": {
+                    class_name(names, c): found.pixels / image.size
+                    for c, found in image.classes.items()
+                },
+            }
+            for stem, image in images.items()
+        },
+    }
+
+
+def _numbers(found: ClassCount, of: LabelStats) -> tuple[int, float, float]:
+    return found.pixels, found.pixels / of.size, found.pixels / of.labelled
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return buffer.getvalue().rstrip("\n")

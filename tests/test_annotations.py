@@ -1,0 +1,712 @@
+"""`scribbles`: annotations of every format it reads, and strokes simulated from ground truth."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from conftest import SHAPE, STEMS, folder_bytes
+from PIL import Image, ImageOps
+
+from wsstools.core.annotation import VOC_CLASSES, Area, resolve_names
+from wsstools.core.strokes import Stroke, draw_strokes
+from wsstools.errors import DataError
+from wsstools.io import annotationfile, labelfile
+
+HEIGHT, WIDTH = SHAPE
+
+
+def labels_of(path: Path) -> np.ndarray:
+    return labelfile.decode_labels(path.read_bytes(), str(path)).value
+
+
+def drawn(*strokes: tuple[int, list], width: float = 3) -> np.ndarray:
+    return draw_strokes([Stroke(c, np.array(p, float)) for c, p in strokes], SHAPE, width=width)
+
+
+# --- ScribbleSup
+
+
+def polygon(tag: str, *points: tuple) -> str:
+    inside = "".join(f"<point><X>{x}</X><Y>{y}</Y></point>" for x, y in points)
+    return f"<polygon>{inside}<tag>{tag}</tag></polygon>"
+
+
+def scribblesup(*polygons: str, size: tuple[int, int] | None = SHAPE) -> str:
+    told = "" if size is None else f"<height>{size[0]}</height><width>{size[1]}</width>"
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n<annotation><folder>VOC2012</folder>'
+        f"<filename>a.jpg</filename><size>{told}<depth>3</depth></size>"
+        f"<segmented>1</segmented>{''.join(polygons)}</annotation>"
+    )
+
+
+@pytest.fixture
+def converted(wss, tmp_path):
+    """The scribbles of one annotation file, and what the run told."""
+
+    def convert(name: str, content: str | bytes, *options: object, code: int = 0):
+        folder = tmp_path / "annotations"
+        folder.mkdir(exist_ok=True)
+        path = folder / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        out = tmp_path / "out"
+        outcome = wss("scribbles", path, "-o", out, "--overwrite", "--jobs", 1, *options)
+        assert outcome.code == code, outcome.err
+        made = [labels_of(each) for each in outcome.paths]
+        return made, outcome
+
+    return convert
+
+
+def test_a_polygon_is_an_open_stroke(converted):
+    corners = [(5, 5), (40, 5), (40, 30)]
+    (found,), _ = converted("a.xml", scribblesup(polygon("cat", *corners)))
+    np.testing.assert_array_equal(found, drawn((8, corners)))
+    assert (found[16:20, 20:24] == 255).all()  # on the line that would close it
+
+
+@pytest.mark.parametrize("tag", VOC_CLASSES)
+def test_voc_names_are_voc_classes(converted, tag):
+    (found,), _ = converted("a.xml", scribblesup(polygon(tag, (5, 5), (9, 9))))
+    assert set(np.unique(found)) == {VOC_CLASSES.index(tag), 255}
+
+
+@pytest.mark.parametrize(
+    ("tag", "class_id"),
+    [("plane", 1), ("bike", 2), ("table", 11), ("motorbike", 14), ("plant", 16), ("sofa", 18),
+     ("monitor", 20), ("background", 0)],
+)  # fmt: skip
+def test_tags_of_scribblesup_are_voc_classes(converted, tag, class_id):
+    (found,), _ = converted("a.xml", scribblesup(polygon(tag, (5, 5), (9, 9))))
+    assert set(np.unique(found)) == {class_id, 255}
+
+
+def test_points_outside_the_image_only_lead_the_line_out(converted):
+    points = [(-30, 10), (20, 10), (20, 400), (99999, -5)]
+    (found,), outcome = converted("a.xml", scribblesup(polygon("dog", *points)))
+    np.testing.assert_array_equal(found, drawn((12, points)))
+    assert (found[10, :20] == 12).all()
+    assert (found[10:, 20] == 12).all()
+    meta = labelfile.read_meta(outcome.paths[0])
+    assert meta["result"] == {"marks": 1, "points_outside": 3}
+
+
+def test_a_stroke_outside_the_image_draws_nothing(converted):
+    (found,), _ = converted("a.xml", scribblesup(polygon("dog", (500, 500), (600, 500))))
+    assert (found == 255).all()
+
+
+def test_duplicate_points_and_strokes_change_nothing(converted):
+    once = [(5, 5), (20, 9), (30, 30)]
+    often = [(5, 5), (5, 5), (20, 9), (20, 9), (20, 9), (30, 30), (30, 30)]
+    (one,), _ = converted("a.xml", scribblesup(polygon("cow", *once)))
+    (two,), _ = converted("a.xml", scribblesup(polygon("cow", *often), polygon("cow", *often)))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_a_single_point_is_a_dot(converted):
+    (found,), _ = converted("a.xml", scribblesup(polygon("bird", (30, 20))))
+    np.testing.assert_array_equal(found, drawn((3, [(30, 20)])))
+    assert (found == 3).sum() == 9
+
+
+def test_a_file_with_one_stroke_and_one_with_none(converted):
+    (found,), outcome = converted("a.xml", scribblesup(polygon("bus", (3, 3), (50, 3))))
+    assert set(np.unique(found)) == {6, 255}
+    assert "warning" not in outcome.err
+    (found,), outcome = converted("a.xml", scribblesup())
+    assert (found == 255).all()
+    assert "a: warning: nothing is annotated" in outcome.err
+
+
+def test_a_polygon_without_points_is_told_of(converted):
+    (found,), outcome = converted("a.xml", scribblesup(polygon("bus"), polygon("car", (5, 5))))
+    assert set(np.unique(found)) == {7, 255}
+    assert "1 stroke without a point left out" in outcome.err
+
+
+def test_later_strokes_cover_earlier_ones(converted):
+    across, down = [(5, 20), (50, 20)], [(25, 5), (25, 35)]
+    (found,), _ = converted("a.xml", scribblesup(polygon("car", *across), polygon("cat", *down)))
+    np.testing.assert_array_equal(found, drawn((7, across), (8, down)))
+    assert found[20, 25] == 8
+
+
+def test_the_width_is_drawn_and_recorded(converted):
+    line = [(10, 20), (40, 20)]
+    for width in (1.0, 3.0, 7.0):
+        (found,), outcome = converted(
+            "a.xml", scribblesup(polygon("person", *line)), "--width", width
+        )
+        assert (found[:, 25] == 15).sum() == width
+        assert labelfile.read_meta(outcome.paths[0])["options"]["width"] == width
+
+
+def test_names_follow_classes_txt_whatever_its_names(converted, tmp_path):
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "classes.txt").write_text("Plane\nbackground\nTV-Monitor\n")
+    text = scribblesup(
+        polygon("aeroplane", (5, 5)), polygon("background", (15, 5)), polygon("monitor", (25, 5))
+    )
+    (found,), outcome = converted("a.xml", text)
+    assert found[5, [5, 15, 25]].tolist() == [0, 1, 2]
+    meta = labelfile.read_meta(outcome.paths[0])
+    assert meta["options"]["classes"] == ["Plane", "background", "TV-Monitor"]
+    assert labelfile.find_class_names(str(tmp_path / "out")) == meta["options"]["classes"]
+
+
+def test_voc_classes_are_written_beside_the_scribbles(converted, tmp_path):
+    _, outcome = converted("a.xml", scribblesup(polygon("cat", (5, 5))))
+    meta = labelfile.read_meta(outcome.paths[0])
+    assert meta["options"]["classes"] == list(VOC_CLASSES)
+    assert labelfile.find_class_names(str(tmp_path / "out")) == list(VOC_CLASSES)
+
+
+def test_unknown_names_are_listed(converted):
+    text = scribblesup(polygon("unicorn", (5, 5)), polygon("cat", (5, 5)), polygon("elf", (5, 5)))
+    made, outcome = converted("a.xml", text, code=1)
+    assert not made
+    assert "no such class: elf, unicorn (classes: background, aeroplane," in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("<annotation><polygon>", "not well-formed XML"),
+        ("<annotation><polygon><point/></polygon></annotation>", "no <tag>"),
+        (scribblesup(polygon("cat", ("x", 3))), "X='x'"),
+        (scribblesup(polygon("cat", ("nan", 3))), "not finite"),
+        ("<annotation><object><name>cat</name></object></annotation>", "no <polygon>"),
+        ("<drawing/>", "the root is <drawing>"),
+        (scribblesup(polygon("cat", (5, 5)), size=None), "give --images"),
+        (scribblesup(polygon("cat", (5, 5)), size=(0, 9)), "give --images"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_one_line(converted, text, told):
+    made, outcome = converted("a.xml", text, code=1)
+    assert not made
+    (line,) = [line for line in outcome.err.splitlines() if "failed: " in line]
+    assert told in line
+
+
+def test_entities_are_refused_unexpanded():
+    bomb = '<!DOCTYPE a [<!ENTITY x "yyyyyyyy"><!ENTITY z "&x;&x;">]>' + scribblesup(
+        polygon("&z;", (1, 1))
+    ).replace('<?xml version="1.0" encoding="utf-8"?>', "")
+    for data in (bomb.encode(), bomb.encode("utf-16")):
+        with pytest.raises(DataError, match="DOCTYPE"):
+            annotationfile.decode_annotation(data, "a.xml")
+
+
+def test_utf_16_is_read():
+    text = scribblesup(polygon("cat", (5, 5))).replace("utf-8", "utf-16")
+    found = annotationfile.decode_annotation(text.encode("utf-16"), "a.xml").value
+    assert [mark.name for mark in found.marks] == ["cat"]
+    assert found.shape == SHAPE
+
+
+def test_images_give_the_size_and_must_fit(converted, dataset):
+    text = scribblesup(polygon("water", (5, 5)), size=None)
+    (found,), _ = converted("a.xml", text, "--images", dataset / "images")
+    assert found.shape == SHAPE
+    assert found[5, 5] == 3  # by the classes.txt beside the images
+    text = scribblesup(polygon("water", (5, 5)), size=(HEIGHT, WIDTH + 1))
+    _, outcome = converted("a.xml", text, "--images", dataset / "images", code=1)
+    assert "the annotation is of shape (40, 57), the image (40, 56)" in outcome.err
+
+
+def test_a_folder_joins_by_name_and_jobs_give_the_same_bytes(wss, dataset, tmp_path):
+    source = tmp_path / "xml"
+    source.mkdir()
+    for k, stem in enumerate(STEMS):
+        (source / f"{stem}.xml").write_text(scribblesup(polygon("cat", (5 + k, 5), (40, 30))))
+    for jobs in (1, 2):
+        outcome = wss("scribbles", source, "-o", tmp_path / f"{jobs}", "--jobs", jobs)
+        assert [path.stem for path in outcome.paths] == list(STEMS)
+    assert folder_bytes(tmp_path / "1") == folder_bytes(tmp_path / "2")
+    again = wss("scribbles", source, "-o", tmp_path / "1")
+    assert "4 stood already" in again.err
+
+
+def test_paths_come_from_standard_input(shell, tmp_path):
+    for stem in "ab":
+        (tmp_path / f"{stem}.xml").write_text(scribblesup(polygon("plane", (5, 5))))
+    outcome = shell("ls *.xml | wss scribbles - -o out")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.split() == ["out/a.png", "out/b.png"]
+    assert labels_of(tmp_path / "out" / "a.png")[5, 5] == 1
+
+
+# --- labelme
+
+
+def png_in_base64(mask: np.ndarray) -> str:
+    file = io.BytesIO()
+    Image.fromarray(mask.astype(np.uint8)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def shape(label: str, kind: str, points: list, **more: object) -> dict:
+    return {"label": label, "shape_type": kind, "points": points, "flags": {}, **more}
+
+
+def labelme(*shapes: dict, size: tuple[int, int] | None = SHAPE) -> str:
+    height, width = size or (None, None)
+    content = {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": "a.jpg"}
+    return json.dumps({**content, "imageData": None, "imageHeight": height, "imageWidth": width})
+
+
+@pytest.fixture
+def named(tmp_path):
+    """classes.txt beside the annotations."""
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "classes.txt").write_text("sky\ngrass\nwater\n")
+
+
+def test_line_strips_of_labelme_are_strokes(converted, named):
+    strip, line = [[5.5, 5.5], [30.5, 5.5], [30.5, 30.5]], [[10.5, 20.5], [20.5, 35.5]]
+    shapes = shape("grass", "linestrip", strip), shape("water", "line", line)
+    dots = shape("sky", "point", [[50.5, 30.5]])
+    (found,), _ = converted("a.json", labelme(*shapes, dots))
+    centres = [np.array(points) - 0.5 for points in (strip, line)]  # labelme counts from corners
+    np.testing.assert_array_equal(found, drawn((1, centres[0]), (2, centres[1]), (0, [(50, 30)])))
+
+
+def test_masks_of_labelme_lie_where_their_points_say(converted, named):
+    mask = np.array([[1, 0, 1], [0, 1, 1]])
+    text = labelme(shape("water", "mask", [[7, 4], [9, 5]], mask=png_in_base64(mask)))
+    (found,), _ = converted("a.json", text)
+    expected = np.full(SHAPE, 255, np.uint8)
+    expected[4:6, 7:10][mask > 0] = 2
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_mask_that_sticks_out_is_cut_off(converted, named):
+    mask = np.ones((4, 6))
+    for corner, area in (((-3, -2), 2 * 3), ((WIDTH - 2, HEIGHT - 1), 2), ((90, 5), 0)):
+        x, y = corner
+        points = [[x, y], [x + 5, y + 3]]
+        text = labelme(shape("sky", "mask", points, mask=png_in_base64(mask)))
+        (found,), _ = converted("a.json", text)
+        assert (found == 0).sum() == area
+
+
+def test_polygons_and_rectangles_of_labelme_are_filled(converted, named):
+    triangle = [[0, 0], [10, 0], [0, 10]]
+    shapes = shape("sky", "polygon", triangle), shape("grass", "rectangle", [[20, 9], [25, 3]])
+    (found,), _ = converted("a.json", labelme(*shapes))
+    assert (found[3:9, 20:25] == 1).all()
+    assert (found == 1).sum() == 5 * 6
+    y, x = np.nonzero(found == 0)
+    assert 40 <= len(x) <= 60
+    assert (x + y).max() <= 10
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "not well-formed JSON"),
+        ('{"version": "5"}', "no list 'shapes'"),
+        (labelme(shape("sky", "circle", [[1, 1], [2, 2]])), "is a circle, expected linestrip"),
+        (labelme(shape("sky", "linestrip", [[1, 1, 1]])), "shape (1, 3)"),
+        (labelme(shape("sky", "linestrip", [])), "shape (0,)"),
+        (labelme(shape("sky", "linestrip", [["a", 1]])), "not numbers"),
+        (labelme(shape("", "linestrip", [[1, 1]])), "no label"),
+        (labelme(shape("sky", "mask", [[1, 1], [2, 2]], mask="!")), "no PNG in base64"),
+        (labelme(shape("sky", "mask", [[1, 1], [2, 2]], mask=png_in_base64(np.ones((9, 9))))),
+         "its points say (2, 2)"),
+        (labelme(shape("sea", "linestrip", [[1, 1]])), "no such class: sea (classes: sky"),
+        (labelme(shape("sky", "polygon", [[1, 1], [5, 1], [1, 5]]), size=None), "imageHeight"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_labelme_is_one_line(converted, named, text, told):
+    _, outcome = converted("a.json", text, code=1)
+    (line,) = [line for line in outcome.err.splitlines() if "failed: " in line]
+    assert told in line
+
+
+def test_a_folder_of_labelme_holds_images_too(wss, named, tmp_path):
+    folder = tmp_path / "annotations"
+    Image.new("RGB", SHAPE[::-1]).save(folder / "a.png")
+    (folder / "a.json").write_text(labelme(shape("sky", "point", [[5, 5]])))
+    outcome = wss("scribbles", folder, "-o", tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    assert [path.name for path in outcome.paths] == ["a.png"]
+    assert "of other formats, not read: 1" in outcome.err
+
+
+# --- CVAT
+
+RLE = "2, 3, 4, 1"
+CVAT = f"""<?xml version="1.0" encoding="utf-8"?>
+<annotations>
+  <version>1.1</version>
+  <meta><task><labels><label><name>sky</name></label></labels></task></meta>
+  <image id="0" name="set/one.jpg" width="{WIDTH}" height="{HEIGHT}">
+    <polyline label="grass" occluded="0" points="5.5,5.5;30.5,5.5;30.5,30.5" z_order="1">
+      <attribute name="hand">left</attribute>
+    </polyline>
+    <mask label="water" rle="{RLE}" left="20" top="3" width="5" height="2" z_order="0"/>
+    <tag label="sky"/>
+  </image>
+  <image id="1" name="two.jpg" width="{WIDTH}" height="{HEIGHT}">
+    <box label="sky" xtl="10.0" ytl="4.0" xbr="14.0" ybr="6.0"/>
+    <points label="water" points="30.5,20.5;40.5,20.5"/>
+  </image>
+  <image id="2" name="empty.jpg" width="{WIDTH}" height="{HEIGHT}"></image>
+</annotations>
+"""
+
+
+def test_one_file_of_cvat_holds_many_images(converted, named):
+    (one, two), outcome = converted("annotations.xml", CVAT)
+    assert [path.stem for path in outcome.paths] == ["one", "two"]
+    mask = np.zeros(10, bool)
+    mask[[2, 3, 4, 9]] = True
+    expected = np.full(SHAPE, 255, np.uint8)
+    expected[3:5, 20:25][mask.reshape(2, 5)] = 2
+    line = drawn((1, [(5, 5), (30, 5), (30, 30)]))
+    np.testing.assert_array_equal(one, np.where(line == 1, 1, expected))
+    expected = drawn((2, [(30, 20)]), (2, [(40, 20)]))
+    expected[4:6, 10:14] = 0
+    np.testing.assert_array_equal(two, expected)
+
+
+def test_ids_and_shards_choose_images_of_cvat(wss, converted, named, tmp_path):
+    (tmp_path / "ids.txt").write_text("two\n")
+    _, outcome = converted("annotations.xml", CVAT, "--ids", tmp_path / "ids.txt")
+    assert [path.stem for path in outcome.paths] == ["two"]
+    _, outcome = converted("annotations.xml", CVAT, "--shard", "1/2")
+    assert [path.stem for path in outcome.paths] == ["one"]
+
+
+def test_one_changed_image_of_cvat_is_remade_alone(wss, converted, named, tmp_path):
+    converted("annotations.xml", CVAT)
+    path = tmp_path / "annotations" / "annotations.xml"
+    path.write_text(CVAT.replace("40.5,20.5", "41.5,20.5"))
+    outcome = wss("scribbles", path, "-o", tmp_path / "out")
+    assert "1 written" in outcome.err
+    assert "1 stood already" in outcome.err
+    assert labels_of(tmp_path / "out" / "two.png")[20, 42] == 2
+
+
+def test_a_file_of_cvat_on_standard_input_must_be_of_one_image(shell, named, tmp_path):
+    (tmp_path / "annotations" / "annotations.xml").write_text(CVAT)
+    outcome = shell("ls annotations/*.xml | wss scribbles - -o out")
+    assert outcome.code == 1
+    assert "give the file itself" in outcome.err
+
+
+def test_a_broken_file_of_cvat_fails_alone(wss, named, tmp_path):
+    folder = tmp_path / "annotations"
+    (folder / "job_1.xml").write_text(CVAT[:-20])
+    (folder / "job_2.xml").write_text(CVAT)
+    outcome = wss("scribbles", folder, "-o", tmp_path / "out")
+    assert outcome.code == 1
+    assert [path.stem for path in outcome.paths] == ["one", "two"]
+    assert "job_1: failed: " in outcome.err
+
+
+def test_a_folder_of_cvat_files(wss, named, tmp_path):
+    folder = tmp_path / "annotations"
+    (folder / "job_1.xml").write_text(CVAT)
+    (folder / "job_2.xml").write_text(CVAT.replace("one.jpg", "1.jpg").replace("two.jpg", "2.jpg"))
+    outcomes = [
+        wss("scribbles", folder, "-o", tmp_path / f"{jobs}", "--jobs", jobs) for jobs in (1, 2)
+    ]
+    assert [path.stem for path in outcomes[0].paths] == ["1", "2", "one", "two"]
+    assert folder_bytes(tmp_path / "1") == folder_bytes(tmp_path / "2")
+    (folder / "job_2.xml").write_text(CVAT)
+    outcome = wss("scribbles", folder, "-o", tmp_path / "twice")
+    assert outcome.code == 1
+    assert "one: failed: job_1.xml and job_2.xml" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (RLE, "2, 3, 4", "runs of 9 pixels, its box 10"),
+        (RLE, "2, 3, x", "no run lengths"),
+        ('width="5" height="2"', 'width="99999" height="2"', "99999, the image"),
+        ("5.5,5.5;", "5.5;", "points"),
+        ("polyline", "ellipse", "is a ellipse"),
+        (f'height="{HEIGHT}"', 'height="tall"', "height='tall'"),
+    ],
+)
+def test_a_wrong_image_of_cvat_fails_alone(converted, named, old, new, told):
+    text = (
+        CVAT.replace(old, new)
+        if "height=" not in old or "rle" in old
+        else CVAT.replace(old, new, 1)
+    )
+    made, outcome = converted("annotations.xml", text, code=1)
+    assert len(made) == 1
+    (line,) = [line for line in outcome.err.splitlines() if "failed: " in line]
+    assert line.startswith("wss scribbles: one: failed: ")
+    assert told in line
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("<annotations><track/></annotations>", "not for video"),
+        ("<annotations><image name='a.jpg'/></annotations>", "no image in it is annotated"),
+        (CVAT.replace("set/one.jpg", r"set\two.png"), "two images are called 'two'"),
+        ("<annotations><image>", "not well-formed"),
+    ],
+)
+def test_a_file_of_cvat_that_cannot_be_split(converted, named, text, told):
+    _, outcome = converted("annotations.xml", text, code=1)
+    assert told in outcome.err
+
+
+# --- pictures and layers
+
+
+def indexed(values: np.ndarray, mode: str = "P") -> bytes:
+    picture = Image.fromarray(values.astype(np.uint8))
+    if mode == "P":
+        picture.putpalette(list(range(256)) * 3)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def some_labels(unlabelled: int) -> np.ndarray:
+    values = np.full(SHAPE, unlabelled)
+    values[3:6, 4:20], values[10, 10], values[30:33, :] = 1, 2, 3
+    return values
+
+
+@pytest.mark.parametrize("mode", ["P", "L"])
+@pytest.mark.parametrize("unlabelled", [0, 7, 254, 255])
+def test_pictures_keep_their_values_but_the_unlabelled(converted, mode, unlabelled):
+    values = some_labels(unlabelled)
+    (found,), _ = converted("a.png", indexed(values, mode), "--unlabelled", unlabelled)
+    np.testing.assert_array_equal(found, np.where(values == unlabelled, 255, values))
+
+
+def test_a_picture_of_16_bits(converted):
+    values = some_labels(65535).astype(np.uint16)
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, "PNG")
+    (found,), _ = converted("a.png", file.getvalue(), "--unlabelled", 65535)
+    np.testing.assert_array_equal(found, np.where(values == 65535, 255, values))
+    _, outcome = converted("a.png", file.getvalue(), code=1)
+    assert "the value 65535 is no class" in outcome.err
+
+
+def test_a_picture_of_colours_is_refused(converted):
+    file = io.BytesIO()
+    Image.new("RGB", (5, 4)).save(file, "PNG")
+    _, outcome = converted("a.png", file.getvalue(), code=1)
+    assert "labels are stored as RGB colours" in outcome.err
+
+
+def npy(values: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, values)
+    return file.getvalue()
+
+
+def tiff(values: np.ndarray, **options) -> bytes:
+    file = io.BytesIO()
+    tifffile.imwrite(file, values, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64])
+@pytest.mark.parametrize("name", ["a.npy", "a.tif"])
+def test_label_0_of_napari_is_unlabelled_and_1_is_class_0(converted, dtype, name):
+    values = some_labels(0).astype(dtype)
+    data = npy(values) if name == "a.npy" else tiff(values, compression="zlib")
+    (found,), _ = converted(name, data)
+    np.testing.assert_array_equal(found, np.where(values == 0, 255, values - 1))
+    (found,), _ = converted(name, data, "--first-class", 0)
+    np.testing.assert_array_equal(found, np.where(values == 0, 255, values))
+    (found,), _ = converted(name, data, "--unlabelled", 3, "--first-class", 0)
+    np.testing.assert_array_equal(found, np.where(values == 3, 255, values))
+
+
+def test_a_layer_may_have_an_axis_of_length_one(converted):
+    values = some_labels(0)
+    (found,), _ = converted("a.npy", npy(values[None]))
+    np.testing.assert_array_equal(found, np.where(values == 0, 255, values - 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        ("a.npy", npy(np.zeros((3, 4, 5), int)), "layer of shape (3, 4, 5)"),
+        ("a.tif", tiff(np.zeros((3, 4, 5), np.uint8), photometric="minisblack"), "(3, 4, 5)"),
+        ("a.npy", npy(np.zeros((4, 5))), "float64"),
+        ("a.npy", npy(np.array([[{}]], object)), "not a readable layer"),
+        ("a.npy", npy(np.zeros((4, 5), int))[:-9], "not a readable layer"),
+        ("a.npy", npy(np.full((4, 5), 256)), "the value 256 is no class"),
+        ("a.npy", npy(np.full((4, 5), -1)), "the value -1 is no class"),
+        ("a.tif", tiff(np.zeros((40, 50), np.uint8))[:100], "not a readable layer"),
+    ],
+)
+def test_what_is_wrong_with_a_layer_is_one_line(converted, name, data, told):
+    _, outcome = converted(name, data, code=1)
+    (line,) = [line for line in outcome.err.splitlines() if "failed: " in line]
+    assert told in line
+
+
+def test_the_format_can_be_forced(converted):
+    values = some_labels(255).astype(np.uint8)
+    (found,), _ = converted("a.tif", tiff(values), "--format", "picture")
+    np.testing.assert_array_equal(found, values)
+    _, outcome = converted("a.tif", tiff(values), "--format", "drawing", code=2)
+    assert "expected one of labelme, scribblesup, cvat, strokes, napari, picture" in outcome.err
+
+
+def test_ids_beyond_classes_txt_are_refused(converted, named):
+    _, outcome = converted("a.png", indexed(some_labels(255)), code=1)
+    assert "no such class: 3 (classes: sky, grass, water)" in outcome.err
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_grey_pictures_of_few_bits_hold_their_values(bits):
+    values = np.arange(24).reshape(4, 6) % 2**bits
+    found = labelfile.decode_labels(few_bits(values, bits), "a.png").value
+    np.testing.assert_array_equal(found, values)
+
+
+def few_bits(values: np.ndarray, bits: int) -> bytes:
+    """A grey PNG of 1, 2 or 4 bits; Pillow writes none of 2 and 4."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = struct.pack(">I", zlib.crc32(kind + data))
+        return struct.pack(">I", len(data)) + kind + data + check
+
+    rows = b""
+    for row in values:
+        line = "".join(f"{value:0{bits}b}" for value in row)
+        line = line.ljust(-(-len(line) // 8) * 8, "0")
+        rows += b"\0" + bytes(int(line[k : k + 8], 2) for k in range(0, len(line), 8))
+    header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], bits, 0, 0, 0, 0)
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_labels_in_tiff_stand_upright(orientation):
+    values = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    image = Image.fromarray(values)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    image.save(file, "PNG", exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(file)))
+    tags = [(0x0112, "H", 1, orientation, True)]
+    data = tiff(values, extratags=tags)
+    np.testing.assert_array_equal(labelfile.decode_labels(data, "a.tif").value, expected)
+
+
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite", "palette"])
+def test_labels_in_tiff_are_the_stored_values(photometric):
+    values = some_labels(255).astype(np.uint8)
+    colours = {"colormap": np.zeros((3, 256), np.uint16)} if photometric == "palette" else {}
+    data = tiff(values, photometric=photometric, **colours)
+    np.testing.assert_array_equal(labelfile.decode_labels(data, "a.tif").value, values)
+
+
+def test_labels_in_a_compressed_tiff():
+    values = some_labels(255).astype(np.uint8)
+    for compression in ("tiff_lzw", "packbits", "tiff_adobe_deflate"):
+        file = io.BytesIO()
+        Image.fromarray(values).save(file, "TIFF", compression=compression)
+        found = labelfile.decode_labels(file.getvalue(), "a.tif").value
+        np.testing.assert_array_equal(found, values)
+
+
+# --- names
+
+
+def test_numbers_stand_for_ids_unless_they_are_names():
+    assert resolve_names(["3", 2, "sky"], ["sky", "3", "x", "y"]) == {"3": 1, 2: 2, "sky": 0}
+    assert resolve_names(["3"], None) == {"3": 3}
+    with pytest.raises(ValueError, match=r"no such class: -9, sky \(classes: none\)"):
+        resolve_names(["sky", "3", "-9"], None)
+
+
+def test_names_without_classes_txt_are_told_with_a_hint(converted):
+    _, outcome = converted("a.json", labelme(shape("sky", "point", [[5, 5]])), code=1)
+    assert "no such class: sky (classes: none); write a classes.txt" in outcome.err
+    (found,), _ = converted("a.json", labelme(shape("2", "point", [[5, 5]])))
+    assert found[4, 4] == 2
+
+
+def test_exact_names_come_before_folded_ones():
+    assert resolve_names(["Car", "car", "CAR"], ["car", "Car"]) == {"Car": 1, "car": 0, "CAR": 0}
+
+
+def test_areas_are_bounded_by_their_pixels():
+    found = annotationfile.decode_annotation(indexed(some_labels(255)), "a.png").value
+    assert all(isinstance(mark, Area) for mark in found.marks)
+    sizes = {mark.name: (mark.corner, mark.mask.shape) for mark in found.marks}
+    assert sizes == {1: ((4, 3), (3, 16)), 2: ((10, 10), (1, 1)), 3: ((0, 30), (3, WIDTH))}
+
+
+# --- simulated strokes
+
+
+def test_simulated_strokes_lie_on_their_class(wss, dataset, tmp_path):
+    outcome = wss("scribbles", "--simulate", dataset / "gt", "-o", tmp_path / "out", "--width", 2)
+    assert outcome.code == 0, outcome.err
+    for path in outcome.paths:
+        found, gt = labels_of(path), labels_of(dataset / "gt" / path.name)
+        marked = found != 255
+        assert (found[marked] == gt[marked]).all()
+        assert set(np.unique(found)) == {*np.unique(gt), 255}
+        assert 0.01 < marked.mean() < 0.08
+    meta = labelfile.read_meta(outcome.paths[0])
+    assert meta["options"]["simulate"] is True
+    assert meta["options"]["share"] == 0.02
+    assert meta["inputs"][0]["role"] == "gt"
+
+
+def test_simulated_strokes_follow_from_seed_and_name(wss, dataset, tmp_path):
+    for out, options in (
+        ("one", ["--jobs", 1]), ("two", ["--jobs", 2]), ("other", ["--seed", 1]),
+    ):  # fmt: skip
+        wss("scribbles", "--simulate", dataset / "gt", "-o", tmp_path / out, *options)
+    assert folder_bytes(tmp_path / "one") == folder_bytes(tmp_path / "two")
+    one, other = folder_bytes(tmp_path / "one"), folder_bytes(tmp_path / "other")
+    assert all(one[name] != other[name] for name in one)
+    labels = [labels_of(tmp_path / "one" / f"{stem}.png").tobytes() for stem in STEMS]
+    assert len(set(labels)) == len(STEMS)  # their ground truth is the same
+    refused = wss("scribbles", "--simulate", dataset / "gt", "-o", tmp_path / "one", "--seed", 1)
+    assert refused.code == 2
+    assert "seed 0 (now 1)" in refused.err
+
+
+def test_regions_below_the_given_area_stay_bare(wss, dataset, tmp_path):
+    classes = {}
+    for area in (1, 500, 10**6):
+        out = tmp_path / str(area)
+        outcome = wss(
+            "scribbles", "--simulate", dataset / "gt", "-o", out, "--min-area", area, "--jobs", 1
+        )
+        classes[area] = set(np.unique(labels_of(outcome.paths[0])).tolist()) - {255}
+    gt = labels_of(dataset / "gt" / "a.png")
+    large = {c for c in (0, 1, 3) if (gt == c).sum() >= 500}
+    assert classes == {1: {0, 1, 3}, 500: large, 10**6: set()}
+    assert len(large) < 3
+
+
+def test_simulation_takes_ground_truth_alone(wss, dataset, tmp_path):
+    outcome = wss(
+        "scribbles", "--simulate", dataset / "gt", "--format", "cvat", "-o", tmp_path / "out"
+    )
+    assert outcome.code == 2
+    assert "ground truth alone" in outcome.err
