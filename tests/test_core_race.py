@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wsstools.core.metrics import scores
-from wsstools.core.race import MIN_IMAGES, Standing, _hits_and_unions, _mean_iou, ranked, survivors
+from wsstools.core.metrics import mean_iou, scores
+from wsstools.core.race import MIN_IMAGES, Standing, _hits_and_unions, ranked, survivors
 from wsstools.core.race import winner as winner_of
 
 
@@ -74,7 +74,7 @@ def test_mean_iou_is_that_of_score():
     rng = np.random.default_rng(0)
     matrix = rng.integers(0, 50, (4, 4))
     matrix[2] = matrix[:, 2] = 0
-    found = _mean_iou(*_hits_and_unions(matrix[None, None]))
+    found = mean_iou(*_hits_and_unions(matrix[None, None]))
     assert found[0, 0] == pytest.approx(scores(_padded(matrix)).mean_iou, abs=1e-12)
 
 

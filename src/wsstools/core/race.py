@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.metrics import mean_iou
+
 MIN_IMAGES = 6
 """Fewer images than this rule nobody out: their resamples hardly differ."""
 _RESAMPLES = 1000
@@ -67,9 +69,9 @@ def survivors(
     if n_images < MIN_IMAGES:
         return np.ones(n_settings, bool)
     hits, unions = _hits_and_unions(confusions)
-    leader = int(_mean_iou(hits.sum(axis=1), unions.sum(axis=1)).argmax())
+    leader = int(mean_iou(hits.sum(axis=1), unions.sum(axis=1)).argmax())
     counts = rng.multinomial(n_images, np.full(n_images, 1 / n_images), n_resamples)  # (B, N)
-    resampled = _mean_iou(counts @ hits, counts @ unions)  # (S, B)
+    resampled = mean_iou(counts @ hits, counts @ unions)  # (S, B)
     return (resampled < resampled[leader]).mean(axis=1) < share
 
 
@@ -77,13 +79,6 @@ def _hits_and_unions(confusions: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
     """Pixels in the intersection and in the union of each class, both (S, N, C)."""
     hits = np.diagonal(confusions, axis1=2, axis2=3)
     return hits, confusions.sum(axis=2) + confusions.sum(axis=3) - hits
-
-
-def _mean_iou(hits: NDArray[np.int64], unions: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean over the last axis, without the classes whose union is empty."""
-    present = unions > 0
-    iou = hits / np.where(present, unions, 1)
-    return iou.sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
 
 
 @dataclass(frozen=True)

@@ -1,42 +1,105 @@
-"""Given mIoUs: CSV with the columns `name` and `miou`."""
+"""Given mIoUs: CSV with the columns `name` and `miou`, and those that a table may have besides."""
 
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
+from wsstools.core.gap import BASELINE, FULL
+from wsstools.core.study import Given, Key
 from wsstools.errors import DataError
 
+_SCORES = ("miou", "pfa", "train")
+_PUBLISHED = Path(__file__).parents[1] / "data" / "published.csv"
+Row = dict[str, str]
 
-def read_scores(path: str) -> dict[str, float]:
-    """mIoU per strategy as fractions, in the order of the file.
 
-    If any number in the file is above 1, all are percent.
+def read_scores(path: str) -> list[Given]:
+    """The rows of a file of scores, as fractions, in its order.
+
+    Columns: `name`, `miou`; and, where there are, `group`, `pfa`, `train`, `printed_reduction`
+    (the gap reduction that a table prints, in percent) and `source`. If any score in the file is
+    above 1, all are percent.
 
     Raises
     ------
     DataError
-        If a column or the row `full` or `baseline` is missing, a name stands twice, or a number
-        is none.
+        If a column or the row `full` or `baseline` of a group is missing, a name stands twice, or
+        a number is none.
     """
-    with Path(path).open(newline="", encoding="utf-8-sig") as file:
+    given = _read(Path(path), path)
+    names: dict[str, list[str]] = {}
+    for row in given:
+        names.setdefault(row.key.group, []).append(row.key.name)
+        if row.miou is None:
+            raise DataError(f"{path}: {row.key}: miou '' is no number in 0..100")
+    for group, found in names.items():
+        for name in (FULL, BASELINE):
+            if name not in found:
+                where = f" in the group {group!r}" if group else ""
+                raise DataError(f"{path}: no row {name!r}{where}")
+    return given
+
+
+def read_published() -> list[Given]:
+    """Published scores on PASCAL VOC 2012, each with its source; their groups say that they are."""
+    return [
+        replace(row, key=Key(f"{row.key.group} (published)", row.key.name))
+        for row in _read(_PUBLISHED, _PUBLISHED.name)
+    ]
+
+
+def _read(path: Path, told: str) -> list[Given]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
     if not rows or not {"name", "miou"} <= rows[0].keys():
-        raise DataError(f"{path}: expected CSV with a first line that holds name,miou")
-    found: dict[str, float] = {}
+        raise DataError(f"{told}: expected CSV with a first line that holds name,miou")
+    keys = []
     for row in rows:
-        name = (row["name"] or "").strip()
-        try:
-            value = float(row["miou"] or "")
-        except ValueError:
-            value = float("nan")
-        if not 0 <= value <= 100:
-            raise DataError(f"{path}: {name}: miou {row['miou']!r} is no number in 0..100")
-        if name in found:
-            raise DataError(f"{path}: {name} stands twice")
-        found[name] = value
-    missing = [name for name in ("full", "baseline") if name not in found]
-    if missing:
-        raise DataError(f"{path}: no row {missing[0]!r}")
-    unit = 100 if max(found.values()) > 1 else 1
-    return {name: value / unit for name, value in found.items()}
+        key = Key(_text(row, "group"), _text(row, "name"))
+        if key in keys:
+            raise DataError(f"{told}: {key} stands twice")
+        keys.append(key)
+    scores = [
+        {name: _number(row, name, key, told) for name in _SCORES}
+        for key, row in zip(keys, rows, strict=True)
+    ]
+    unit = 100 if max((v for row in scores for v in row.values() if v), default=0) > 1 else 1
+    given = []
+    for key, row, found in zip(keys, rows, scores, strict=True):
+        printed = _number(row, "printed_reduction", key, told)
+        given.append(
+            Given(
+                key,
+                **{name: None if value is None else value / unit for name, value in found.items()},
+                miou_error=_half_unit(_text(row, "miou")) / unit,
+                printed_reduction=None if printed is None else printed / 100,
+                printed_error=_half_unit(_text(row, "printed_reduction")) / 100,
+                source=_text(row, "source"),
+            )
+        )
+    return given
+
+
+def _text(row: Row, column: str) -> str:
+    return (row.get(column) or "").strip()
+
+
+def _number(row: Row, column: str, key: Key, told: str) -> float | None:
+    text = _text(row, column)
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    low, high = (-float("inf"), 1000) if column == "printed_reduction" else (0, 100)
+    if not low <= value <= high:
+        raise DataError(f"{told}: {key}: {column} {text!r} is no number in {low}..{high}")
+    return value
+
+
+def _half_unit(text: str) -> float:
+    """Half a unit of the last digit of a decimal number."""
+    return 0.5 * 10.0 ** -len(text.partition(".")[2])
