@@ -21,6 +21,7 @@ STEPS: dict[str, Arguments] = {
     "regularize-potts": lambda d: [d / "maps", "--potts", "--images", d / "images"],
     "regularize-crf": lambda d: [d / "maps", "--crf", "--images", d / "images"],
     "argmax": lambda d: [d / "maps"],
+    "adjust-prior": lambda d: [d / "maps", "--from", d / "scribbles", "--to", d / "gt"],
     "scribbles": lambda d: [d / "strokes", "--images", d / "images"],
 }
 OTHER_OPTION = {
@@ -29,6 +30,7 @@ OTHER_OPTION = {
     "regularize-potts": ["--lambda", "2"],
     "regularize-crf": ["--w1", "2"],
     "argmax": ["--min-prob", "0.5"],
+    "adjust-prior": ["--power", "0.5"],
     "scribbles": ["--width", "5"],
 }
 ALL_STEPS = pytest.mark.parametrize("name", STEPS)
