@@ -157,6 +157,7 @@ def counted(
     selection: Selection,
     widths: Sequence[int] = (),
     void_is_border: bool = False,
+    command: str = "eval-gap",
 ) -> Found:
     """Pixels of each class in each folder, region and image; the ground truth is read once.
 
@@ -183,7 +184,7 @@ def counted(
     inputs.append(Input("gt", truth, labelfile.decode_labels))
     count = partial(_count, places=places, widths=tuple(widths), void_is_border=void_is_border)
     images = _Images()
-    for stem, found in collect("eval-gap", count, inputs, selection, run.pool()):
+    for stem, found in collect(command, count, inputs, selection, run.pool()):
         images.stems.append(stem)
         images.found.append(found)
     if not images.stems:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from wsstools.core.race import Standing, ranked, winner
+from wsstools.view.scale import scale_colours
 from wsstools.view.sheet import BACKGROUND, FAINT_INK, HAIRLINE, INK
 from wsstools.view.tuning import told, varied
 
@@ -24,10 +25,6 @@ _SCALE_TEXT = 72
 _FONT, _SMALL = ImageFont.load_default(16), ImageFont.load_default(14)
 _GREY, _HATCH = (238, 239, 241), (212, 214, 218)
 _BEST, _PAPER = (214, 39, 40), (20, 20, 20)
-_SCALE = np.array(
-    [(68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37)], np.float64
-)
-"""Five colours of viridis (S. van der Walt, N. Smith), dark to light."""
 _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 _DARK = 140  # luminance below which text on a colour is white
 
@@ -162,8 +159,7 @@ def _hatch(picture: Image.Image, box: tuple[int, int, int, int]) -> None:
 
 def _colour(fraction: float) -> tuple[int, int, int]:
     """A colour of the scale, RGB; 0 is dark, 1 is light."""
-    at = np.linspace(0, 1, len(_SCALE))
-    red, green, blue = (round(float(np.interp(fraction, at, channel))) for channel in _SCALE.T)
+    red, green, blue = scale_colours(fraction).tolist()
     return red, green, blue
 
 

@@ -60,8 +60,13 @@ def overlay_labels(
     """
     _check_pair(image, labels)
     mixed = (1 - alpha) * image + alpha * colour_labels(labels, palette)
-    grey = 0.5 * 255 + 0.5 * image @ np.array(GREY_WEIGHTS)
-    return _to_bytes(np.where((labels == ignore_label)[:, :, None], grey[:, :, None], mixed))
+    return np.where((labels == ignore_label)[:, :, None], paled(image), _to_bytes(mixed))
+
+
+def paled(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The image, (H, W, 3) uint8, in pale grey, so that colours stand out on it."""
+    grey = _to_bytes(0.5 * 255 + 0.5 * image @ np.array(GREY_WEIGHTS))
+    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def overlay_scribbles(

@@ -20,7 +20,7 @@ def contact_sheet(
     rows: Sequence[Sequence[NDArray[np.uint8] | None]],
     *,
     titles: Sequence[str] = (),
-    captions: Sequence[str] = (),
+    captions: Sequence[str | Sequence[str]] = (),
     legend: Sequence[tuple[str, ArrayLike]] = (),
     cell_width: int = 208,
 ) -> NDArray[np.uint8]:
@@ -33,8 +33,9 @@ def contact_sheet(
         to `cell_width`; a row is as high as its highest picture. Rows may differ in length.
     titles : sequence of str
         One for each column, above the first row. Text that is too long for its place is cut.
-    captions : sequence of str
-        One for each row, above it; an empty text takes no room.
+    captions : sequence of str or of sequences of str
+        One for each row, above it; an empty text takes no room. Several texts for a row stand
+        above as many groups of columns.
     legend : sequence of (name, colour)
         Swatches below the last row; a colour is RGB in 0..255.
     cell_width : int, pixels
@@ -72,6 +73,7 @@ class _Layout:
     cell: int
     gap: int
     margin: int
+    n_columns: int
     width: int
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont
     small: ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -86,6 +88,7 @@ class _Layout:
             cell=cell_width,
             gap=gap,
             margin=margin,
+            n_columns=n_columns,
             width=2 * margin + n_columns * (cell_width + gap) - gap,
             font=ImageFont.load_default(size),
             small=ImageFont.load_default(0.88 * size),
@@ -100,7 +103,7 @@ def _check(
     rows: Sequence[Sequence[NDArray | None]],
     n_columns: int,
     titles: Sequence[str],
-    captions: Sequence[str],
+    captions: Sequence[str | Sequence[str]],
 ) -> None:
     if n_columns == 0:
         raise ValueError("a contact sheet needs at least one picture")
@@ -140,12 +143,18 @@ def _titles_strip(layout: _Layout, titles: Sequence[str]) -> Image.Image:
     return strip
 
 
-def _row_strip(layout: _Layout, cells: Sequence[Image.Image | None], caption: str) -> Image.Image:
-    top = layout.line if caption else 0
+def _row_strip(
+    layout: _Layout, cells: Sequence[Image.Image | None], caption: str | Sequence[str]
+) -> Image.Image:
+    texts = [caption] if isinstance(caption, str) else caption
+    top = layout.line if any(texts) else 0
     strip, draw = _new_strip(layout, top + max((cell.height for cell in cells if cell), default=0))
-    if caption:
-        text = _cut(draw, caption, layout.small, layout.width - 2 * layout.margin)
-        draw.text((layout.margin, top / 2), text, FAINT_INK, layout.small, anchor="lm")
+    span = layout.n_columns // max(len(texts), 1)
+    for group, caption_text in enumerate(texts):
+        left = layout.left(group * span)
+        width = layout.left((group + 1) * span) - layout.gap - left
+        text = _cut(draw, caption_text, layout.small, width)
+        draw.text((left, top / 2), text, FAINT_INK, layout.small, anchor="lm")
     for column, cell in enumerate(cells):
         if cell is not None:
             strip.paste(cell, (layout.left(column), top))
