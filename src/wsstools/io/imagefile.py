@@ -8,6 +8,7 @@ from typing import Any
 import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from wsstools.errors import DataError
 from wsstools.io.provenance import Decoded
@@ -45,6 +46,17 @@ def decode_image(data: bytes, name: str) -> Decoded:
 def encode_image(image: NDArray[np.uint8]) -> bytes:
     """The bytes of a PNG of an (H, W, 3) uint8 image."""
     return iio.imwrite("<bytes>", image, extension=".png")
+
+
+def encode_jpeg(image: NDArray[np.uint8], quality: int = 82) -> bytes:
+    """The bytes of a JPEG of an (H, W, 3) uint8 image; its colours keep their full resolution.
+
+    `quality` is in 1..95; larger is finer and takes more bytes.
+    """
+    buffer = io.BytesIO()
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    picture.save(buffer, "JPEG", quality=quality, subsampling=0, optimize=True)
+    return buffer.getvalue()
 
 
 def _rgb(values: NDArray, name: str) -> NDArray:

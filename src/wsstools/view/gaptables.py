@@ -16,14 +16,18 @@ _INTERVAL_HEADER = "95 %"
 
 
 @dataclass(frozen=True)
-class _Table:
-    """A table of text; the first columns stand to the left, a rule goes above some rows."""
+class Table:
+    """A table of text; the first columns stand to the left, a rule goes above some rows.
+
+    If `is_grouped`, the first column holds the name of a group, in the row where it begins.
+    """
 
     header: Sequence[str]
     cells: Cells
     n_left: int = 1
     rules: Sequence[int] = ()
     title: str = ""
+    is_grouped: bool = False
 
 
 def study_text(study: Study, per_class: bool = False) -> str:
@@ -32,7 +36,7 @@ def study_text(study: Study, per_class: bool = False) -> str:
     for table in _tables(study, per_class):
         title = [f"{table.title}:"] if table.title else []
         blocks.append("\n".join([*title, *text_table(table.header, table.cells, table.n_left)]))
-    if notes := _notes(study.rows):
+    if notes := table_notes(study.rows):
         blocks.append("\n".join(notes))
     return "\n\n".join(blocks)
 
@@ -48,7 +52,7 @@ def study_markdown(study: Study, per_class: bool = False) -> str:
         )
         lines = ["| " + " | ".join(line) + " |" for line in escaped]
         blocks.append("\n".join([*([f"{table.title}:", ""] if table.title else []), *lines]))
-    blocks += _notes(study.rows)
+    blocks += table_notes(study.rows)
     return "\n\n".join(blocks)
 
 
@@ -80,7 +84,7 @@ def study_latex(study: Study, per_class: bool = False) -> str:
         ]
         title = [f"{table.title.translate(_LATEX_SPECIAL)}:\n"] if table.title else []
         blocks.append("\n".join([*title, *lines]))
-    blocks += [note.translate(_LATEX_SPECIAL) for note in _notes(study.rows)]
+    blocks += [note.translate(_LATEX_SPECIAL) for note in table_notes(study.rows)]
     return "\n\n".join(blocks)
 
 
@@ -90,19 +94,18 @@ def _latex_line(cells: Sequence[str]) -> str:
     return " & ".join(f"{{{c}}}" if c.startswith("[") else c for c in escaped) + r" \\"
 
 
-def _tables(study: Study, per_class: bool) -> list[_Table]:
-    tables = [_main_table(study.rows)]
-    widths = next((list(row.bands) for row in study.rows if row.bands), [])
-    if widths:
-        tables += _band_tables([row for row in study.rows if row.bands], widths)
+def _tables(study: Study, per_class: bool) -> list[Table]:
+    tables = [main_table(study.rows)]
+    tables += band_tables(study.rows)
     if study.differences:
-        tables.append(_difference_table(study.differences))
+        tables.append(difference_table(study.differences))
     if per_class:
-        tables += _class_tables(study)
+        tables += class_tables(study)
     return tables
 
 
-def _main_table(rows: Sequence[StudyRow]) -> _Table:
+def main_table(rows: Sequence[StudyRow]) -> Table:
+    """The gap table, with the columns for which there is something."""
     has_train = any(row.pfa or row.train for row in rows)
     marks = _source_marks(rows)
     columns: list[tuple[str, Callable[[StudyRow], str]]] = [
@@ -134,24 +137,30 @@ def _grouped(
     *,
     n_left: int = 1,
     title: str = "",
-) -> _Table:
+) -> Table:
     """A table with a column for the group, if there are groups, filled where one begins."""
     if not any(key.group for key in keys):
-        return _Table(header, cells, n_left, title=title)
+        return Table(header, cells, n_left, title=title)
     starts = [k for k, key in enumerate(keys) if k == 0 or key.group != keys[k - 1].group]
     names = [""] * len(keys)
     for k in starts:
         names[k] = keys[k].group or "this study"
-    return _Table(
+    return Table(
         ["network", *header],
         [[name, *line] for name, line in zip(names, cells, strict=True)],
         n_left + 1,
         starts[1:],
         title,
+        is_grouped=True,
     )
 
 
-def _band_tables(rows: Sequence[StudyRow], widths: Sequence[int]) -> list[_Table]:
+def band_tables(rows: Sequence[StudyRow]) -> list[Table]:
+    """The mIoU within each width of a border, and the gap reduction there; none without bands."""
+    rows = [row for row in rows if row.bands]
+    if not rows:
+        return []
+    widths = list(rows[0].bands)
     header = ["strategy", *(f"{width} px" for width in widths)]
     cells = [[row.key.name, *(_percent(row.bands[w]) for w in widths)] for row in rows]
     keys = [row.key for row in rows]
@@ -169,7 +178,8 @@ def _band_tables(rows: Sequence[StudyRow], widths: Sequence[int]) -> list[_Table
     return tables
 
 
-def _difference_table(found: Sequence[Difference]) -> _Table:
+def difference_table(found: Sequence[Difference]) -> Table:
+    """Differences in mIoU with their intervals."""
     header = ("strategy", "against", "difference", _INTERVAL_HEADER, "better in")
     cells = [
         (
@@ -185,7 +195,7 @@ def _difference_table(found: Sequence[Difference]) -> _Table:
     return _grouped([one.key for one in found], header, cells, n_left=2, title=title)
 
 
-def _class_tables(study: Study) -> list[_Table]:
+def class_tables(study: Study) -> list[Table]:
     """Per group: IoU of full supervision for each class, and what each strategy lacks to it."""
     tables = []
     for group in groups(row.key for row in study.rows):
@@ -205,7 +215,7 @@ def _class_tables(study: Study) -> list[_Table]:
         ]
         where = f"{group}: " if group else ""
         title = f"{where}IoU of full supervision per class, and the gap to it"
-        tables.append(_Table(("class", FULL, *others), cells, title=title))
+        tables.append(Table(("class", FULL, *others), cells, title=title))
     return tables
 
 
@@ -213,7 +223,7 @@ def _gap(full: float | None, iou: float | None) -> float | None:
     return None if full is None or iou is None else full - iou
 
 
-def _notes(rows: Sequence[StudyRow]) -> list[str]:
+def table_notes(rows: Sequence[StudyRow]) -> list[str]:
     """A line per published source and per slip."""
     notes = [
         f"{mark.strip()} published, not measured here: {source}"

@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 _ROUNDS = 3
 _DISTANCES = (3.0, 9.0, 18.0, 30.0, 44.0, 60.0, 80.0)
 _DIRECTIONS = tuple(k * math.pi / 8 for k in (0, 8, 4, 12, 2, 14, 6, 10, 1, 15, 7, 9, 3, 13, 5, 11))
@@ -25,17 +28,6 @@ class Box(NamedTuple):
     top: float
     right: float
     bottom: float
-
-    @property
-    def area(self) -> float:
-        """Its area, in square pixels."""
-        return (self.right - self.left) * (self.bottom - self.top)
-
-    def overlap(self, other: Box) -> float:
-        """Area that both share, in square pixels."""
-        width = min(self.right, other.right) - max(self.left, other.left)
-        height = min(self.bottom, other.bottom) - max(self.top, other.top)
-        return width * height if width > 0 and height > 0 else 0.0
 
 
 def place_labels(
@@ -62,41 +54,51 @@ def place_labels(
     Each label tries some places around its dot, near ones first, and takes the one with the least
     overlap; three rounds let the first ones give way to the later ones.
     """
-    obstacles = [Box(x - radius, y - radius, x + radius, y + radius) for x, y in dots]
-    placed: list[Box | None] = [None] * len(dots)
+    centres = np.array(dots, np.float64).reshape(-1, 2)
+    obstacles = np.hstack([centres - radius, centres + radius])
+    tried = {
+        position: _candidates(dots[position], size, radius)
+        for position, size in enumerate(sizes)
+        if size is not None
+    }
+    costs = {
+        position: distances
+        + _OUTSIDE * (_areas(boxes) - _overlaps(boxes, np.array([frame]))[:, 0])
+        + _ON_DOT * _overlaps(boxes, obstacles).sum(axis=1)
+        for position, (boxes, distances) in tried.items()
+    }
+    placed: dict[int, NDArray[np.float64]] = {}
     for _ in range(_ROUNDS):
-        for position, size in enumerate(sizes):
-            if size is None:
-                continue
-            others = [box for k, box in enumerate(placed) if box is not None and k != position]
-            candidates = _candidates(dots[position], size, radius)
-            costs = [
-                distance + _faults(box, others, obstacles, frame) for box, distance in candidates
-            ]
-            placed[position] = candidates[costs.index(min(costs))][0]
-    return placed
+        for position, (boxes, _distances) in tried.items():
+            others = [box for other, box in placed.items() if other != position]
+            shared = _overlaps(boxes, np.array(others).reshape(-1, 4))
+            touching = _TOUCH * (shared > 0).sum(axis=1) + _ON_LABEL * shared.sum(axis=1)
+            placed[position] = boxes[np.argmin(costs[position] + touching)]
+    return [Box(*map(float, placed[k])) if k in placed else None for k in range(len(dots))]
 
 
 def _candidates(
     dot: tuple[float, float], size: tuple[float, float], radius: float
-) -> list[tuple[Box, float]]:
-    """Boxes around a dot, each with what its distance costs."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Boxes around a dot, (N, 4), and what the distance of each costs, (N,)."""
     (x, y), (width, height) = dot, size
-    found = []
-    for distance in _DISTANCES:
-        for order, angle in enumerate(_DIRECTIONS):
-            across, down = math.cos(angle), math.sin(angle)
-            reach = radius + distance
-            # The box lies beyond the point at that distance, so that its nearest edge touches it.
-            left = x + reach * across + width * (across - 1) / 2
-            top = y + reach * down + height * (down - 1) / 2
-            found.append((Box(left, top, left + width, top + height), distance + _LATER * order))
-    return found
+    distance = np.repeat(_DISTANCES, len(_DIRECTIONS))
+    angle = np.tile(_DIRECTIONS, len(_DISTANCES))
+    across, down, reach = np.cos(angle), np.sin(angle), radius + distance
+    # The box lies beyond the point at that distance, so that its nearest edge touches it.
+    left = x + reach * across + width * (across - 1) / 2
+    top = y + reach * down + height * (down - 1) / 2
+    order = np.tile(np.arange(len(_DIRECTIONS)), len(_DISTANCES))
+    boxes = np.stack([left, top, left + width, top + height], axis=1)
+    return boxes, distance + _LATER * order
 
 
-def _faults(box: Box, labels: Sequence[Box], dots: Sequence[Box], frame: Box) -> float:
-    outside = box.area - box.overlap(frame)
-    on_labels = [area for other in labels if (area := box.overlap(other))]
-    on_dots = sum(box.overlap(other) for other in dots)
-    touching = _TOUCH * len(on_labels) + _ON_LABEL * sum(on_labels)
-    return _OUTSIDE * outside + touching + _ON_DOT * on_dots
+def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+
+
+def _overlaps(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Area that each box, (A, 4), shares with each of the others, (B, 4): (A, B)."""
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    return np.clip(high - low, 0, None).prod(axis=2)

@@ -193,16 +193,16 @@ def _labels(dots: Sequence[Dot], x: Axis, y: Axis) -> Markup:
     told = [cut(dot.label, SMALL, 0.5 * (x.end - x.start)) for dot in dots]
     sizes = [(text_width(label, SMALL), 1.2 * SMALL) if label else None for label in told]
     frame = Box(x.start, y.end, x.end, y.start)
-    drawn = []
+    lines, names = [], []
     boxes = place_labels(places, sizes, frame, RADIUS)
     for (px, py), label, box in zip(places, told, boxes, strict=True):
         if box is None:
             continue
         near_x, near_y = _nearest(box, px, py)
         if math.hypot(near_x - px, near_y - py) > 3 * RADIUS:
-            drawn.append(straight(px, py, near_x, near_y, class_="plot-line", stroke=LINE))
-        drawn.append(_label(label, box, px))
-    return joined(drawn)
+            lines.append(straight(px, py, near_x, near_y, class_="plot-line", stroke=LINE))
+        names.append(_label(label, box, px))
+    return joined([*lines, *names])
 
 
 def _label(told: str, box: Box, dot_x: float) -> Markup:

@@ -1,0 +1,177 @@
+"""The sections of plots: what labels and networks have to do with each other, images, classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from wsstools.core.gap import BASELINE, FULL
+from wsstools.core.labels import class_name
+from wsstools.core.study import Key, Study, StudyRow, groups
+from wsstools.view.barchart import bars
+from wsstools.view.gaptables import class_tables
+from wsstools.view.markup import Markup
+from wsstools.view.plots import Dot, scatter
+from wsstools.view.report.parts import (
+    Section,
+    beside_html,
+    figure_html,
+    figures_html,
+    table_html,
+)
+from wsstools.view.report.summary import best_row, blocks, is_known, is_scored
+
+MOST_BARS = 6
+"""Rows of the gap table in one picture of the classes."""
+_NAMED = 2
+"""Images that are named at either end of a scatter plot."""
+
+
+def pfa_section(study: Study) -> Section:
+    """Fig. 2: the labels that a network is trained on against what it then reaches."""
+    anchor, heading = "pfa", "Labels trained on, and what they give"
+    rows = [row for row in study.rows if is_scored(row) and is_known(row.pfa)]
+    if not rows:
+        why = "no strategy has the labels that it was trained on (--pfa) beside its network's."
+        return Section(anchor, heading, missing=[why])
+    names = list(groups(row.key for row in rows))
+    dots = []
+    for row in rows:
+        pfa, val = _percent(row.pfa), _percent(row.val)
+        told = f"{row.key}: PFA {pfa:.1f} %, val {val:.1f} %"
+        dots.append(Dot(pfa, val, told, row.key.name, names.index(row.key.group)))
+    plot = scatter(
+        dots,
+        x_label="PFA mIoU (%)",
+        y_label="val mIoU (%)",
+        description="mIoU of predicted full annotations against that of the networks",
+        series=[name or "this study" for name in names] if len(names) > 1 else (),
+        trend=True,
+    )
+    caption = (
+        "Fig. 2. The mIoU of the labels that a network was trained on (PFA, predicted full "
+        "annotations) against what it reaches on the validation images"
+        + (", with the line of least squares." if len(rows) > 2 else ".")
+    )
+    return Section(anchor, heading, [figures_html([figure_html(plot, caption)])])
+
+
+def images_section(study: Study) -> Section:
+    """Fig. 3: each image under a strategy against the same under the baseline."""
+    anchor, heading = "images", "Image by image"
+    scored = image_accuracies(study)
+    figures = [
+        figure for group, rows in blocks(study) for figure in _image_figures(group, rows, scored)
+    ]
+    if not figures:
+        why = "the study holds no images; it was made from given scores."
+        return Section(anchor, heading, missing=[why])
+    return Section(anchor, heading, [figures_html(figures)])
+
+
+def image_accuracies(study: Study) -> dict[Key, dict[str, float]]:
+    """The pixel accuracy of each validation image by strategy; the mean over the seeds."""
+    found = {}
+    for entry in study.facts.get("labels", []):
+        folders = [folder["images"] for folder in entry["val"]]
+        if folders:
+            stems = [stem for stem in folders[0] if all(stem in images for images in folders)]
+            means = {stem: _mean([images[stem] for images in folders]) for stem in stems}
+            kept = {stem: value for stem, value in means.items() if value is not None}
+            found[Key(entry["group"], entry["name"])] = kept
+    return found
+
+
+def _mean(scores: Sequence[Mapping[str, Any]]) -> float | None:
+    values = [one["pixel_accuracy"] for one in scores]
+    return None if None in values else sum(values) / len(values)
+
+
+def _image_figures(
+    group: str, rows: Sequence[StudyRow], scored: Mapping[Key, Mapping[str, float]]
+) -> Iterator[Markup]:
+    base = scored.get(Key(group, BASELINE), {})
+    ordered = [row.key for row in rows if not row.key.is_frame] + [Key(group, FULL)]
+    for key in ordered:
+        both = [
+            (stem, 100 * base[stem], 100 * value)
+            for stem, value in scored.get(key, {}).items()
+            if stem in base
+        ]
+        if not both:
+            continue
+        both.sort(key=lambda one: one[2] - one[1])
+        named = {stem for stem, *_ in (*both[:_NAMED], *both[-_NAMED:])}
+        plot = scatter(
+            [
+                Dot(x, y, f"{stem}: {x:.1f} % → {y:.1f} %", stem if stem in named else "")
+                for stem, x, y in both
+            ],
+            x_label="baseline: pixel accuracy (%)",
+            y_label=f"{key.name}: pixel accuracy (%)",
+            description=f"pixel accuracy of each image, {key} against the baseline",
+            diagonal=True,
+        )
+        better = sum(y > x for _, x, y in both)
+        caption = (
+            f"Fig. 3. {key} against the baseline on each image: better on {better} of {len(both)}."
+        )
+        yield figure_html(plot, caption)
+
+
+def classes_section(study: Study) -> Section:
+    """Fig. 4: the IoU of each class, and the gap tables of the classes."""
+    anchor, heading = "classes", "Class by class"
+    content, missing = [], []
+    for group, rows in blocks(study):
+        shown, left_out = _bar_rows(rows)
+        if not shown:
+            continue
+        block = Study(rows, class_names=study.class_names)
+        tables = [table_html(one, one.title) for one in class_tables(block)]
+        content.append(beside_html(_class_figure(study, group, shown), *tables))
+        if left_out:
+            told = ", ".join(str(row.key) for row in left_out)
+            missing.append(f"bars of {told}, which the table has.")
+    if not content:
+        why = "the study holds no classes; it was made from given scores."
+        return Section(anchor, heading, missing=[why])
+    return Section(anchor, heading, content, missing)
+
+
+def _bar_rows(rows: Sequence[StudyRow]) -> tuple[list[StudyRow], list[StudyRow]]:
+    """The rows that get bars, the frame and the best strategies, and the others."""
+    known = [row for row in rows if row.val and row.val.iou]
+    strategies = [row for row in known if not row.key.is_frame]
+    frame = [row for row in known if row.key.is_frame]
+    ranked = sorted(strategies, key=lambda row: -_percent(row.val))
+    kept = ranked[: MOST_BARS - len(frame)]
+    return (
+        [*frame, *(row for row in strategies if row in kept)],
+        [row for row in strategies if row not in kept],
+    )
+
+
+def _class_figure(study: Study, group: str, rows: Sequence[StudyRow]) -> Markup:
+    iou = {row.key.name: dict(row.val.iou) if row.val else {} for row in rows}
+    classes = sorted({c for of_row in iou.values() for c in of_row})
+    plot = bars(
+        [class_name(study.class_names, c) for c in classes],
+        {
+            name: [None if c not in of_row else 100 * of_row[c] for c in classes]
+            for name, of_row in iou.items()
+        },
+        x_label="IoU on the validation images (%)",
+        description=f"{group + ': ' if group else ''}IoU of each class",
+        unit=" %",
+    )
+    best = best_row(rows)
+    about = f"{group}: IoU" if group else "IoU"
+    caption = f"Fig. 4. {about} of each class" + (
+        f"; the best strategy is {best.key.name}." if best else "."
+    )
+    return figure_html(plot, caption)
+
+
+def _percent(part: Any) -> float:
+    return 100 * part.mean_iou

@@ -1,0 +1,99 @@
+"""What a study found, in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from wsstools.core.gap import BASELINE, FULL
+from wsstools.core.study import Difference, Part, Study, StudyRow, groups
+from wsstools.view.gapvalues import interval_text, share_text
+
+
+def blocks(study: Study) -> Iterator[tuple[str, list[StudyRow]]]:
+    """The groups with their rows; those that were published elsewhere come too."""
+    for group in groups(row.key for row in study.rows):
+        yield group, [row for row in study.rows if row.key.group == group]
+
+
+def best_row(rows: Sequence[StudyRow]) -> StudyRow | None:
+    """The strategy of a group with the highest mIoU, or None if there is none."""
+    scored = [row for row in rows if not row.key.is_frame and is_scored(row)]
+    return max(scored, key=lambda row: row.val.mean_iou if row.val else -1.0, default=None)
+
+
+def is_scored(row: StudyRow) -> bool:
+    """Whether the row has a mIoU on the validation images."""
+    return is_known(row.val)
+
+
+def is_known(part: Part | None) -> bool:
+    """Whether there is a mIoU."""
+    return part is not None and not math.isnan(part.mean_iou)
+
+
+def summary(study: Study) -> list[str]:
+    """A few sentences for each group that was measured or given here."""
+    told = []
+    for group, rows in blocks(study):
+        if any(row.source for row in rows):
+            continue
+        sentences = _group_sentences(rows, study.differences)
+        if sentences:
+            told.append(" ".join([f"{group}:"] * bool(group) + sentences))
+    slips = sum(row.slip is not None for row in study.rows)
+    if slips:
+        are = (
+            "One printed gap reduction is" if slips == 1 else f"{slips} printed gap reductions are"
+        )
+        told.append(f"{are} not what the mIoUs of the same table give.")
+    return [one.replace(" %", "\N{NO-BREAK SPACE}%") for one in told]
+
+
+def _group_sentences(rows: Sequence[StudyRow], found: Sequence[Difference]) -> list[str]:
+    named = {row.key.name: row for row in rows}
+    full, baseline, best = named.get(FULL), named.get(BASELINE), best_row(rows)
+    if full is None or baseline is None or full.val is None or baseline.val is None:
+        return []
+    gap = full.val.mean_iou - baseline.val.mean_iou
+    sentences = [
+        f"Full supervision reaches {share_text(full.val.mean_iou)} mIoU and the baseline, trained "
+        f"on the scribbles alone, {share_text(baseline.val.mean_iou)}"
+        + (f": a full gap of {100 * gap:.1f} points." if gap > 0 else ", so there is no gap.")
+    ]
+    if best is None or best.val is None:
+        return sentences
+    strategies = sum(not row.key.is_frame and is_scored(row) for row in rows)
+    which = "The strategy" if strategies == 1 else f"The best of {strategies} strategies,"
+    reached = f"{which} {best.key.name} reaches {share_text(best.val.mean_iou)}"
+    if gap <= 0 or best.reduction is None:
+        return [*sentences, f"{reached}."]
+    told = interval_text(best.reduction_interval, " %")
+    interval = f" (95 % interval {told})" if told else ""
+    if best.reduction <= 0:
+        sentences.append(
+            f"{reached} and closes none of the gap: its gap reduction is "
+            f"{share_text(best.reduction)}{interval}."
+        )
+    else:
+        sentences.append(
+            f"{reached} and closes {share_text(best.reduction)} of the gap{interval}; "
+            f"{100 * (full.val.mean_iou - best.val.mean_iou):.1f} points remain."
+        )
+    return sentences + _lead(best, found)
+
+
+def _lead(best: StudyRow, found: Sequence[Difference]) -> list[str]:
+    """Over which other strategies the lead of the best is more than a matter of the images."""
+    others = [one for one in found if one.against == best.key and not one.key.is_frame]
+    open_ = [one.key.name for one in others if one.interval.high >= 0]
+    if not others:
+        return []
+    if open_:
+        return [f"Its lead over {_and(open_)} may be a matter of the images."]
+    over = "the other strategy" if len(others) == 1 else f"each of the {len(others)} others"
+    return [f"The 95 % interval of its lead over {over} leaves out zero."]
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
