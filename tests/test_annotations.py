@@ -14,6 +14,8 @@ import pytest
 import tifffile
 from conftest import SHAPE, STEMS, folder_bytes
 from PIL import Image, ImageOps
+from scipy.io import savemat
+from scipy.sparse import csc_matrix
 
 from wsstools.core.annotation import VOC_CLASSES, Area, resolve_names
 from wsstools.core.strokes import Stroke, draw_strokes
@@ -566,7 +568,9 @@ def test_the_format_can_be_forced(converted):
     (found,), _ = converted("a.tif", tiff(values), "--format", "picture")
     np.testing.assert_array_equal(found, values)
     _, outcome = converted("a.tif", tiff(values), "--format", "drawing", code=2)
-    assert "expected one of labelme, scribblesup, cvat, strokes, napari, picture" in outcome.err
+    assert (
+        "expected one of labelme, scribblesup, cvat, strokes, napari, sbd, picture" in outcome.err
+    )
 
 
 def test_ids_beyond_classes_txt_are_refused(converted, named):
@@ -627,6 +631,54 @@ def test_labels_in_a_compressed_tiff():
         Image.fromarray(values).save(file, "TIFF", compression=compression)
         found = labelfile.decode_labels(file.getvalue(), "a.tif").value
         np.testing.assert_array_equal(found, values)
+
+
+# --- SBD
+
+
+def sbd(segmentation: object, **further: object) -> bytes:
+    """A file of the folder cls, in which the boundaries of the classes stand beside."""
+    boundaries = np.empty((20, 1), object)
+    for k in range(20):
+        boundaries[k, 0] = csc_matrix(SHAPE, dtype=np.uint8)
+    held = {"Boundaries": boundaries, "Segmentation": segmentation, **further}
+    file = io.BytesIO()
+    savemat(file, {"GTcls": held}, do_compression=True)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32])
+def test_labels_of_sbd_are_voc_classes(converted, dtype):
+    values = np.zeros(SHAPE, dtype)
+    values[3:20, 5:30], values[10:30, 40:] = 20, 1
+    data = sbd(values, CategoriesPresent=np.array([[1], [20]]))
+    for options in ((), ("--format", "sbd")):
+        (found,), _ = converted("a.mat", data, *options)
+        np.testing.assert_array_equal(found, values)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (sbd(np.full(SHAPE, 21, np.uint8)), "labels are 21 to 21, expected classes 0 to 20"),
+        (sbd(np.zeros(SHAPE, np.int16) - 1), "labels are -1 to -1"),
+        (sbd(np.zeros((2, *SHAPE), np.uint8)), "no (H, W) map of integers"),
+        (sbd(np.zeros(SHAPE)), "no (H, W) map of integers"),
+        (sbd(np.zeros(SHAPE, np.uint8))[:200], "not a readable MATLAB file"),
+    ],
+)
+def test_what_is_wrong_with_labels_of_sbd_is_one_line(converted, data, told):
+    _, outcome = converted("a.mat", data, code=1)
+    (line,) = [line for line in outcome.err.splitlines() if "failed: " in line]
+    assert told in line
+
+
+@pytest.mark.parametrize("held", [{"GTinst": {"Segmentation": np.eye(3)}}, {"GTcls": np.eye(3)}])
+def test_other_matlab_files_are_refused(converted, held):
+    file = io.BytesIO()
+    savemat(file, held)
+    _, outcome = converted("a.mat", file.getvalue(), code=1)
+    assert "no label map GTcls.Segmentation" in outcome.err
 
 
 # --- names

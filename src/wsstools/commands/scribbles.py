@@ -32,8 +32,8 @@ def scribbles(
         typer.Option(
             "--format",
             metavar="FORM",
-            help="labelme, scribblesup, cvat, strokes, napari or picture; default: what the "
-            "content looks like.",
+            help="labelme, scribblesup, cvat, strokes, napari, sbd or picture; default: what "
+            "the content looks like.",
         ),
     ] = None,
     classes: Annotated[
@@ -70,8 +70,8 @@ def scribbles(
 
     Read are: labelme (JSON); the XML of ScribbleSup; the XML of CVAT for images, one file with
     many images; text, a stroke a line as class,x,y,x,y,... in pixels; palette and grey pictures;
-    and labels layers of napari as TIFF or NPY, whose label 0 is unlabelled and label 1 is class
-    0. A folder is read for files of one format.
+    the class labels of SBD (MATLAB); and labels layers of napari as TIFF or NPY, whose label 0 is
+    unlabelled and label 1 is class 0. A folder is read for files of one format.
 
     A line is drawn open, with a round brush; a single point is a dot. Polygons, boxes and masks
     are filled. Later marks cover earlier ones, and what lies outside the image is cut off. Class

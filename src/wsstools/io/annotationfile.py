@@ -15,6 +15,7 @@ from wsstools.io import cvat, labelarray, tiff
 from wsstools.io.labelfile import CLASSES_FILE
 from wsstools.io.labelme import decode_labelme
 from wsstools.io.provenance import Decoded
+from wsstools.io.sbd import MAT_MAGIC, decode_sbd
 from wsstools.io.scribblesup import decode_scribblesup
 from wsstools.io.sources import Source
 from wsstools.io.textfile import decode_text
@@ -26,6 +27,7 @@ FORMATS: Mapping[str, tuple[str, ...]] = {
     "cvat": (".xml",),
     "strokes": (".txt",),
     "napari": (".tif", ".tiff", ".npy"),
+    "sbd": (".mat",),
     "picture": (".png", ".bmp", ".gif", ".pgm", ".tif", ".tiff"),
 }
 """Endings of each format's files; those of the first format that a folder holds are read."""
@@ -78,6 +80,8 @@ def told_format(data: bytes, name: str) -> str:
     """
     if data.startswith(tiff.MAGIC) or data.startswith(labelarray.NPY_MAGIC):
         return "napari"
+    if data.startswith(MAT_MAGIC):
+        return "sbd"
     if data.startswith(_PICTURE_MAGIC):
         return "picture"
     start = data[:_HEAD].decode("utf-8", "replace").replace("\0", "").lstrip("\ufeff\ufffd \t\r\n")
@@ -129,6 +133,7 @@ def decode_annotation(
         "cvat": cvat.decode_cvat,
         "strokes": _decode_strokes,
         "napari": partial(labelarray.decode_napari, **given),
+        "sbd": decode_sbd,
         "picture": partial(labelarray.decode_picture, **given),
     }
     return decoders[form](data, name)

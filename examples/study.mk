@@ -1,0 +1,365 @@
+# The study that the examples share: from scribbles to the gap tables, figures and the report.
+#
+# An example is a Makefile that includes its parameters.mk and this file. Read is
+#
+#   DATA/images/NAME.jpg   DATA/scribbles/NAME.png   DATA/gt/NAME.png
+#   DATA/classes.txt       DATA/train.txt            DATA/val.txt
+#
+# and written, for each kind of scribbles, network, seed and row of the table,
+#
+#   OUT/SCRIBBLES/ARCH/SEED/ROW/maps/      maps of the training images
+#                               pfa/       their labels, on which the network of the row trains
+#                               net.pt     that network
+#                               val/       what it predicts of the validation images
+#                               val+msc/   the same at several sizes; val+crf/, val+msc+crf/
+#                               train/     what it predicts of the training images
+#
+# The rows local and local-potts need no network: their maps and labels are in SCRIBBLES/local/.
+# The network of the full labels needs no scribbles: it is in OUT/full/ARCH/SEED/.
+#
+#   make table1                 Table 1: every row with ARCH, with the labels trained on
+#   make table                  the same without a column for the training images
+#   make local-potts            one row of it: its labels, network and predictions
+#   make pfa                    how good the labels trained on are
+#   make table2                 Table 2: full, baseline and TABLE2_ROWS, ARCHS tested in all TESTS
+#   make pspnet-resnet50+msc    one block of it
+#   make figures report         scatter plots and contact sheets; everything on one page
+#   make smoke                  all of this on a few images, a few iterations: does it run?
+#   make tidy                   delete the maps behind predictions, which take the most room
+#   make clean                  delete OUT, never DATA
+#
+# `make -n` shows the commands, `make -j2 JOBS=1` runs two at a time. Every target goes on where an
+# interrupted run left it. Give other parameters another OUT: what stands is not made anew for them.
+SHELL       := bash
+.SHELLFLAGS := -o pipefail -ec
+
+WSS  ?= wss
+DATA ?=
+OUT  ?= out
+JOBS ?= 0
+
+D          = $(or $(DATA),$(error give DATA=, the folder of the data set))
+TRAIN_IDS ?= $(D)/train.txt
+VAL_IDS   ?= $(D)/val.txt
+
+# Further options for all networks, after those of parameters.mk: the last one counts. LAUNCH stands
+# before the command, such as "torchrun --nproc-per-node 4 --no-python" for four GPUs.
+TRAIN_OPTIONS ?=
+LAUNCH        ?=
+
+# Kinds of scribbles: original is DATA/scribbles, curated has the ground-truth class everywhere.
+SCRIBBLES ?= original
+
+ROWS        ?= local local-potts global-potts global-crf combined combined-potts combined-crf
+TABLE2_ROWS ?= combined
+TESTS       ?= plain +msc +crf +msc+crf
+
+# Rows that are drawn against the baseline, and images on a contact sheet.
+FIGURE_ROWS ?= $(TABLE2_ROWS)
+SHEET_ROWS  ?= 8
+
+# What must be there before the first step; an example that fetches its data says so.
+DATA_READY ?=
+
+TRAIN   = $(LAUNCH) $(WSS) train --images $(D)/images --ids $(TRAIN_IDS) --init $(INIT)
+PREDICT = $(WSS) global-predict $(D)/images --jobs $(JOBS)
+SMOOTH  = $(WSS) regularize --images $(D)/images --jobs $(JOBS)
+LABELS  = $(WSS) argmax --jobs $(JOBS)
+GAP     = $(WSS) eval-gap --gt $(D)/gt --train-ids $(TRAIN_IDS) --jobs $(JOBS) $(GAP_OPTIONS)
+
+.PHONY: all table table1 table2 pfa figures report data smoke tidy clean FORCE
+all: table
+
+table table1 table2: %: $(OUT)/%.txt
+	@cat $<
+
+report: $(OUT)/report.html
+
+# --- Folders, as functions of scribbles, network, seed, row and test.
+
+empty :=
+space := $(empty) $(empty)
+comma := ,
+define newline
+
+
+endef
+
+# Where the maps and labels of a row are: (scribbles, network, seed, row).
+annotated = $1/$(if $(filter local%,$4),local,$2)/$3/$4
+# Where its network and predictions are.
+trained = $(if $(filter full,$4),full/$2/$3,$1/$2/$3/$4)
+# What a folder of predictions is called: (test).
+tested = val$(filter-out plain,$1)
+# What must stand of a row, over all seeds: (scribbles, network, test, row).
+stamps = $(foreach n,$(SEEDS),$(OUT)/$(call trained,$1,$2,$n,$4)/$(call tested,$3)/labels/.done)
+# The same of the training images: (scribbles, network, row).
+train_stamps = $(foreach n,$(SEEDS),$(OUT)/$(call trained,$1,$2,$n,$3)/train/labels/.done)
+# A block of a table: (network, test, rows), over all kinds of scribbles.
+block = $(foreach s,$(SCRIBBLES),$(foreach r,full baseline $3,$(call stamps,$s,$1,$2,$r)))
+
+scribbles_original = $(D)/scribbles
+scribbles_curated  = $(OUT)/curated/scribbles
+
+# --- What depends on what: variables and prerequisites; the recipes follow.
+
+# The local model: (scribbles, seed).
+define local_model
+$(OUT)/$1/local/$2/%: scribbles = $$(scribbles_$1)
+$(OUT)/$1/local/$2/%: seed = $2
+$(OUT)/$1/local/$2/local/maps/.done: $(if $(filter curated,$1),$(scribbles_curated)/.done)
+endef
+
+# A network: (scribbles, network, seed).
+define networks
+$(OUT)/$1/$2/$3/%: arch = $2
+$(OUT)/$1/$2/$3/%: seed = $3
+$(OUT)/$1/$2/$3/%: local = $(OUT)/$1/local/$3/local/maps
+$(OUT)/$1/$2/$3/combined/maps/.done: $(OUT)/$1/local/$3/local/maps/.done
+$(OUT)/$1/$2/$3/baseline/net.pt: labels = $$(scribbles_$1)
+$(OUT)/$1/$2/$3/baseline/net.pt: $(if $(filter curated,$1),$(scribbles_curated)/.done)
+$(foreach r,$(sort $(ROWS) $(TABLE2_ROWS)),$(call row_network,$1,$2,$3,$r))
+endef
+
+define row_network
+$(newline)$(OUT)/$1/$2/$3/$4/net.pt: labels = $(OUT)/$(call annotated,$1,$2,$3,$4)/pfa
+$(OUT)/$1/$2/$3/$4/net.pt: $(OUT)/$(call annotated,$1,$2,$3,$4)/pfa/.done
+endef
+
+define full_network
+$(OUT)/full/$1/$2/%: arch = $1
+$(OUT)/full/$1/$2/%: seed = $2
+$(OUT)/full/$1/$2/net.pt: labels = $$(D)/gt
+endef
+
+ALL_ARCHS := $(ARCH) $(filter-out $(ARCH),$(ARCHS))
+
+$(foreach n,$(SEEDS),\
+  $(foreach a,$(ALL_ARCHS),$(eval $(call full_network,$a,$n)))\
+  $(foreach s,$(SCRIBBLES),\
+    $(eval $(call local_model,$s,$n))\
+    $(foreach a,$(ALL_ARCHS),$(eval $(call networks,$s,$a,$n)))))
+
+# --- The annotator models.
+
+$(scribbles_curated)/.done: | $(DATA_READY)
+	$(WSS) curate $(D)/scribbles $(D)/gt --ids $(TRAIN_IDS) --jobs $(JOBS) -o $(@D)
+	@touch $@
+
+$(OUT)/%/local/maps/.done: | $(DATA_READY)
+	$(WSS) rf-predict $(D)/images $(scribbles) --ids $(TRAIN_IDS) $(FOREST) --seed $(seed) \
+	  --jobs $(JOBS) -o $(@D)
+	@touch $@
+
+$(OUT)/%/global/maps/.done: $(OUT)/%/baseline/net.pt
+	$(PREDICT) --ids $(TRAIN_IDS) --model $< -o $(@D)
+	@touch $@
+
+$(OUT)/%/combined/maps/.done: $(OUT)/%/global/maps/.done
+	$(WSS) fuse $(local) $(<D) $(FUSION) --jobs $(JOBS) -o $(@D)
+	@touch $@
+
+# Their regularised forms: POTTS_local, POTTS_global, POTTS_combined, and so for the CRF.
+$(OUT)/%-potts/maps/.done: $(OUT)/%/maps/.done
+	$(SMOOTH) --potts $(POTTS_$(notdir $*)) $(<D) -o $(@D)
+	@touch $@
+
+$(OUT)/%-crf/maps/.done: $(OUT)/%/maps/.done
+	$(SMOOTH) --crf $(CRF_$(notdir $*)) $(<D) -o $(@D)
+	@touch $@
+
+# Predicted full annotations.
+$(OUT)/%/pfa/.done: $(OUT)/%/maps/.done
+	$(LABELS) $(<D) -o $(@D)
+	@touch $@
+
+# --- The networks.
+
+$(OUT)/%/net.pt: | $(DATA_READY)
+	$(TRAIN) --labels $(labels) --arch $(arch) $(TRAIN_$(arch)) --seed $(seed) \
+	  $(TRAIN_OPTIONS) -o $@
+
+# What they predict. A step of a pipe leaves out what stands, so that each of these may be the first.
+$(OUT)/%/val/labels/.done: $(OUT)/%/net.pt
+	$(PREDICT) --ids $(VAL_IDS) --model $< -o $(@D:labels=maps) | \
+	  $(LABELS) - -o $(@D)
+	@touch $@
+
+$(OUT)/%/val+msc/labels/.done: $(OUT)/%/net.pt
+	$(PREDICT) --ids $(VAL_IDS) --model $< $(MSC) -o $(@D:labels=maps) | \
+	  $(LABELS) - -o $(@D)
+	@touch $@
+
+$(OUT)/%/val+crf/labels/.done: $(OUT)/%/val/labels/.done
+	$(PREDICT) --ids $(VAL_IDS) --model $(OUT)/$*/net.pt -o $(OUT)/$*/val/maps | \
+	  $(SMOOTH) --crf $(CRF_TEST) - -o $(@D:labels=maps) | \
+	  $(LABELS) - -o $(@D)
+	@touch $@
+
+$(OUT)/%/val+msc+crf/labels/.done: $(OUT)/%/val+msc/labels/.done
+	$(PREDICT) --ids $(VAL_IDS) --model $(OUT)/$*/net.pt $(MSC) -o $(OUT)/$*/val+msc/maps | \
+	  $(SMOOTH) --crf $(CRF_TEST) - -o $(@D:labels=maps) | \
+	  $(LABELS) - -o $(@D)
+	@touch $@
+
+$(OUT)/%/train/labels/.done: $(OUT)/%/net.pt
+	$(PREDICT) --ids $(TRAIN_IDS) --model $< -o $(@D:labels=maps) | \
+	  $(LABELS) - -o $(@D)
+	@touch $@
+
+# --- Rows and blocks of the tables by name.
+
+NETS   = full baseline $(ROWS)
+BLOCKS = $(foreach a,$(ALL_ARCHS),$(foreach t,$(TESTS),$a$(filter-out plain,$t)))
+.PHONY: $(NETS) $(BLOCKS)
+
+$(foreach r,$(NETS),$(eval $r: $(foreach s,$(SCRIBBLES),$(call stamps,$s,$(ARCH),plain,$r))))
+$(foreach a,$(ALL_ARCHS),$(foreach t,$(TESTS),\
+  $(eval $a$(filter-out plain,$t): $(call block,$a,$t,$(TABLE2_ROWS)))))
+
+# --- The tables. A study is a CSV file that names the folders; its first line says how they are
+# measured, so that other options make a table anew.
+
+group  = $(if $(filter original,$1),,$1/)$2$(filter-out plain,$3)
+quoted = "$(subst $(space),$(comma),$(strip $1))"
+# A line: (scribbles, network, test, row, with the training images).
+line = \$(newline)  '$(call group,$1,$2,$3),$4,$(call quoted,$(foreach n,$(SEEDS),$\
+  $(call trained,$1,$2,$n,$4)/$(call tested,$3)/labels)),$\
+  $(if $(filter-out full baseline,$4),$(call quoted,$(foreach n,$(SEEDS),$\
+  $(call annotated,$1,$2,$n,$4)/pfa))),$\
+  $(if $5,$(call quoted,$(foreach n,$(SEEDS),$(call trained,$1,$2,$n,$4)/train/labels)))'
+lines = $(foreach s,$(SCRIBBLES),$(foreach a,$1,$(foreach t,$2,$(foreach r,full baseline $3,\
+  $(call line,$s,$a,$t,$r,$4)))))
+
+# Blocks of Table 2 that Table 1 has not: the others of its network, then those of other networks.
+further = $(call lines,$(ARCH),$(filter-out plain,$(TESTS)),$(TABLE2_ROWS)) \
+  $(call lines,$(filter-out $(ARCH),$(ARCHS)),$(TESTS),$(TABLE2_ROWS))
+
+table1_block = $(call block,$(ARCH),plain,$(ROWS))
+table2_block = $(foreach a,$(ARCHS),$(foreach t,$(TESTS),$(call block,$a,$t,$(TABLE2_ROWS))))
+on_train     = $(foreach s,$(SCRIBBLES),$(foreach r,$(NETS),$(call train_stamps,$s,$(ARCH),$r)))
+
+$(OUT)/table.csv:  study = $(call lines,$(ARCH),plain,$(ROWS))
+$(OUT)/table1.csv: study = $(call lines,$(ARCH),plain,$(ROWS),train)
+$(OUT)/table2.csv: study = $(call lines,$(ARCHS),$(TESTS),$(TABLE2_ROWS))
+$(OUT)/gap.csv:    study = $(call lines,$(ARCH),plain,$(ROWS)) $(further)
+
+$(foreach form,txt json tex,\
+  $(eval $(OUT)/table.$(form): $(table1_block))\
+  $(eval $(OUT)/table1.$(form): $(table1_block) $(on_train))\
+  $(eval $(OUT)/table2.$(form): $(table2_block))\
+  $(eval $(OUT)/gap.$(form): $(table1_block) $(table2_block)))
+
+$(OUT)/%.csv: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '# $(GAP)' group,name,val,pfa,train $(study) > $@.part
+	@if cmp -s $@.part $@; then rm $@.part; else mv $@.part $@; fi
+
+$(OUT)/%.txt: $(OUT)/%.csv
+	$(GAP) --study $< > $@.part
+	@mv $@.part $@
+
+$(OUT)/%.json: $(OUT)/%.csv
+	$(GAP) --study $< --json > $@.part
+	@mv $@.part $@
+
+$(OUT)/%.tex: $(OUT)/%.csv
+	$(GAP) --study $< --format latex > $@.part
+	@mv $@.part $@
+
+$(OUT)/report.html: $(OUT)/gap.json
+	$(WSS) report $< --images $(D)/images --gt $(D)/gt --title "$(TITLE)" -o $@
+
+# How good the labels are that networks train on; `global` is no row, but made on the way.
+PFA_ROWS = local $(filter-out local,$(filter local%,$(ROWS))) global $(filter-out local%,$(ROWS))
+pfa_of   = $(foreach s,$(SCRIBBLES),$(foreach r,$(PFA_ROWS),$(foreach n,$(SEEDS),\
+  $(call annotated,$s,$(ARCH),$n,$r)/pfa)))
+
+pfa: $(addprefix $(OUT)/,$(addsuffix /.done,$(pfa_of)))
+	@$(foreach p,$(pfa_of),printf '%s: ' $p; $(WSS) score $(OUT)/$p $(D)/gt --jobs $(JOBS) | sed -n 1p;)
+
+# --- Figures.
+
+FIGURES = $(foreach s,$(SCRIBBLES),$(OUT)/figures/$s/labels.png $(OUT)/figures/$s/val.png \
+  $(foreach r,$(FIGURE_ROWS),$(OUT)/figures/$s/$r/.done))
+figures: $(FIGURES)
+
+first = $(firstword $(SEEDS))
+# What a row predicts, and the labels it trains on: (scribbles, row).
+predicted = $(OUT)/$(call trained,$1,$(ARCH),$(first),$2)/val/labels
+pfa_folder = $(OUT)/$(call annotated,$1,$(ARCH),$(first),$2)/pfa
+SHEET = $(WSS) show $(D)/images --classes $(D)/classes.txt --rows $(SHEET_ROWS)
+
+define figures_of
+$(OUT)/figures/$1/labels.png: $(foreach r,$(ROWS),$(OUT)/$(call annotated,$1,$(ARCH),$(first),$r)/pfa/.done)
+	@mkdir -p $$(@D)
+	$$(SHEET) scribbles=$$(scribbles_$1) $(foreach r,$(ROWS),$r=$(call pfa_folder,$1,$r)) \
+	  truth=$$(D)/gt --ids $$(TRAIN_IDS) -o $$@
+
+$(OUT)/figures/$1/val.png: $(foreach r,full baseline $(FIGURE_ROWS),$(call stamps,$1,$(ARCH),plain,$r))
+	@mkdir -p $$(@D)
+	$$(SHEET) $(foreach r,full baseline $(FIGURE_ROWS),$r=$(call predicted,$1,$r)) \
+	  truth=$$(D)/gt --ids $$(VAL_IDS) -o $$@
+endef
+
+# Every image as a point: what the network of a row reaches against the baseline.
+define scatter_of
+$(OUT)/figures/$1/$2/.done: $(foreach r,baseline $2,$(call stamps,$1,$(ARCH),plain,$r))
+	$$(WSS) compare $(call predicted,$1,baseline) $(call predicted,$1,$2) \
+	  --gt $$(D)/gt --images $$(D)/images -o $$(@D)
+	@touch $$@
+endef
+
+$(foreach s,$(SCRIBBLES),$(eval $(call figures_of,$s))\
+  $(foreach r,$(FIGURE_ROWS),$(eval $(call scatter_of,$s,$r))))
+
+# --- Whether the data are there, and whether all of this runs.
+
+ifndef OWN_DATA
+data:
+	@missing=; for part in images scribbles gt classes.txt train.txt val.txt; do \
+	  test -e "$(D)/$$part" || { echo "there is no $(D)/$$part"; missing=yes; }; done; \
+	  test -z "$$missing"
+	$(WSS) stats $(D)/scribbles --ids $(TRAIN_IDS) --jobs $(JOBS)
+endif
+
+SMOKE_TARGETS ?= table1 table2 pfa figures report
+SMOKE_TRAIN ?= 6
+SMOKE_VAL   ?= 4
+SMOKE_ARCH  ?= deeplabv2-mobilenetv2
+SMOKE_OPTIONS ?= --iterations 3 --batch 2 --crop 65 --workers 1
+
+# So many names of a list, spread over it.
+spread = awk -v n=$1 '{ name[NR] = $$0 } \
+  END { m = n < NR ? n : NR; for (k = 0; k < m; k++) print name[int(k * NR / m) + 1] }'
+
+$(OUT)/smoke/train.txt: | $(DATA_READY)
+	@mkdir -p $(@D)
+	$(call spread,$(SMOKE_TRAIN)) $(TRAIN_IDS) > $@
+
+$(OUT)/smoke/val.txt: | $(DATA_READY)
+	@mkdir -p $(@D)
+	$(call spread,$(SMOKE_VAL)) $(VAL_IDS) > $@
+
+smoke: $(OUT)/smoke/train.txt $(OUT)/smoke/val.txt
+	$(MAKE) --no-print-directory $(SMOKE_TARGETS) OUT=$(OUT)/smoke \
+	  TRAIN_IDS=$(OUT)/smoke/train.txt VAL_IDS=$(OUT)/smoke/val.txt \
+	  ARCH=$(SMOKE_ARCH) ARCHS=$(SMOKE_ARCH) SEEDS=$(first) INIT=random \
+	  FOREST="--filters gabor --trees 5 --features 20" TRAIN_OPTIONS="$(SMOKE_OPTIONS)" \
+	  GAP_OPTIONS="--bootstrap 100 --band 2"
+
+# --- Making room.
+
+tidy:
+	rm -rf $(foreach s,val val+* train,$(wildcard $(OUT)/full/*/*/$s/maps $(OUT)/*/*/*/*/$s/maps))
+
+clean:
+	@case "$(realpath $(DATA))/" in "$(or $(realpath $(OUT)),$(abspath $(OUT)))"/*) \
+	  echo "$(OUT) holds $(DATA); not deleted"; exit 1;; esac
+	@if [ -e "$(OUT)/images" ] || [ -e "$(OUT)/classes.txt" ]; then \
+	  echo "$(OUT) holds a data set; not deleted"; exit 1; fi
+	rm -rf $(OUT)
+
+.SECONDARY:
+.DELETE_ON_ERROR:
+FORCE:
