@@ -241,6 +241,17 @@ def test_images_without_ground_truth_do_not_count(wss, dataset, labels, tmp_path
     assert "no image has a labelled pixel" in none.err
 
 
+def test_a_single_image_has_no_interval(wss, dataset, labels, tmp_path):
+    arguments = ("compare", labels / "one/a.png", labels / "two/a.png", "--gt", dataset / "gt")
+    same = wss(*arguments, "-o", tmp_path / "c")
+    assert same.code == 2
+    named = ("compare", f"x={labels}/one/a.png", f"y={labels}/two/a.png", "--gt", dataset / "gt")
+    done = wss(*named, "-o", tmp_path / "c")
+    assert done.code == 0, done.err
+    assert "of 1, equal" in done.out
+    assert "95 %" not in done.out
+
+
 def test_the_largest_differences_come_from_both_ends():
     scores = np.array([[0.5, 0.5, 0.5, 0.5, 0.5], [0.9, 0.1, 0.5, 0.6, 0.3]])
     found = compare_images(

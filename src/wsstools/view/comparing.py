@@ -18,11 +18,11 @@ def comparison_text(found: Comparison) -> str:
     """What the images say together."""
     first, second = found.names
     told = _TOLD[found.measure]
+    within = "" if found.interval is None else f", 95 % {interval_text(found.interval)}"
     lines = [
         f"images where {second} is better  {found.wins} of {len(found.stems)}, equal {found.ties}",
         f"{told} of an image, mean  {first} {found.means[0]:.2%}, {second} {found.means[1]:.2%}",
-        f"difference ({second} - {first})  {100 * found.difference:+.2f} points, "
-        f"95 % {interval_text(found.interval)}",
+        f"difference ({second} - {first})  {100 * found.difference:+.2f} points{within}",
     ]
     parts = [line.partition("  ") for line in lines]
     width = max(len(head) for head, _, _ in parts)
