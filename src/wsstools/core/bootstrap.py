@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -59,16 +60,21 @@ def resampled_mean_ious(
             f"hits have shape {hits.shape} and unions {unions.shape}, expected both (S, N, C) "
             f"with N at least {MIN_IMAGES}"
         )
-    n_images = hits.shape[1]
-    share = np.full(n_images, 1 / n_images)
     # Products of floats are much faster, and exact: no sum of pixels comes near 2**53.
     parts = [hits.astype(np.float64), unions.astype(np.float64)]
-    found = []
-    for first in range(0, n_resamples, _AT_ONCE):
-        size = min(_AT_ONCE, n_resamples - first)
-        draws = rng.multinomial(n_images, share, size).astype(np.float64)  # (b, N)
-        found.append(mean_iou(*(draws @ part for part in parts)))  # (S, b)
+    found = [
+        mean_iou(*(draws @ part for part in parts))  # (S, b)
+        for draws in _draws(hits.shape[1], rng, n_resamples)
+    ]
     return np.concatenate(found, axis=1)
+
+
+def resampled_means(
+    values: NDArray[np.float64], rng: np.random.Generator, n_resamples: int
+) -> NDArray[np.float64]:
+    """Means of numbers, one per image, (N,), on resamples of the images, (B,)."""
+    found = [draws @ values / len(values) for draws in _draws(len(values), rng, n_resamples)]
+    return np.concatenate(found)
 
 
 def resampled_reductions(
@@ -92,3 +98,13 @@ def percentile_interval(values: NDArray[np.float64], level: float = LEVEL) -> In
     # Without interpolation, since values may be infinite.
     low, high = np.quantile(values, tails, method="closest_observation")
     return Interval(float(low), float(high))
+
+
+def _draws(
+    n_images: int, rng: np.random.Generator, n_resamples: int
+) -> Iterator[NDArray[np.float64]]:
+    """How often each image is in each resample, (b, N), some at a time."""
+    share = np.full(n_images, 1 / n_images)
+    for first in range(0, n_resamples, _AT_ONCE):
+        size = min(_AT_ONCE, n_resamples - first)
+        yield rng.multinomial(n_images, share, size).astype(np.float64)

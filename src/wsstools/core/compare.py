@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.bootstrap import MIN_IMAGES, Interval, percentile_interval
+from wsstools.core.bootstrap import (
+    MIN_IMAGES,
+    Interval,
+    percentile_interval,
+    resampled_means,
+)
 
 ACCURACY, MIOU = "accuracy", "miou"
 MEASURES = (ACCURACY, MIOU)
-_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -110,15 +114,6 @@ def compare_images(
     first, second = kept[measure]
     interval = None
     if n_resamples and known.sum() >= MIN_IMAGES:
-        interval = percentile_interval(_resampled_means(second - first, rng, n_resamples))
+        interval = percentile_interval(resampled_means(second - first, rng, n_resamples))
     stems = [stem for stem, is_known in zip(stems, known, strict=True) if is_known]
     return Comparison(names, stems, kept, measure, interval)
-
-
-def _resampled_means(
-    values: NDArray[np.float64], rng: np.random.Generator, n_resamples: int
-) -> NDArray[np.float64]:
-    count = len(values)
-    share = np.full(count, 1 / count)
-    sizes = [_AT_ONCE] * (n_resamples // _AT_ONCE) + [n_resamples % _AT_ONCE]
-    return np.concatenate([rng.multinomial(count, share, size) @ values / count for size in sizes])

@@ -36,7 +36,7 @@ def mistakes_picture(
     wrong = (labels != gt) & (gt != IGNORE_LABEL)
     colours = colour_labels(labels, palette)
     colours[labels == IGNORE_LABEL] = WRONG
-    return np.where(wrong[:, :, None], colours, paled(image))
+    return _marked(image, wrong, colours)
 
 
 def agreement_picture(
@@ -95,5 +95,10 @@ def difference_picture(
     palette : (N, 3) uint8
         Row i is the colour of class i.
     """
-    colours = colour_labels(second, palette)
-    return np.where((first != second)[:, :, None], colours, paled(image))
+    return _marked(image, first != second, colour_labels(second, palette))
+
+
+def _marked(
+    image: NDArray[np.uint8], where: NDArray[np.bool_], colours: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    return np.where(where[:, :, None], colours, paled(image))
