@@ -305,8 +305,8 @@ endef
 # Every image as a point: what the network of a row reaches against the baseline.
 define scatter_of
 $(OUT)/figures/$1/$2/.done: $(foreach r,baseline $2,$(call stamps,$1,$(ARCH),plain,$r))
-	$$(WSS) compare $(call predicted,$1,baseline) $(call predicted,$1,$2) \
-	  --gt $$(D)/gt --images $$(D)/images -o $$(@D)
+	$$(WSS) compare baseline=$(call predicted,$1,baseline) $2=$(call predicted,$1,$2) \
+	  --gt $$(D)/gt --ids $$(VAL_IDS) --images $$(D)/images --jobs $$(JOBS) -o $$(@D)
 	@touch $$@
 endef
 

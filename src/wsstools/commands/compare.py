@@ -67,9 +67,7 @@ def compare(
 
     if measure not in MEASURES:
         raise UsageError(f"--measure {measure}: expected {' or '.join(MEASURES)}")
-    names, places = zip(*(_named(text) for text in (first, second)), strict=True)
-    if names[0] == names[1]:
-        raise UsageError(f"both are called {names[0]!r}; give names, as in before={first}")
+    names, places = _named(first, second)
     folder = Path(out)
     if not overwrite:
         _refuse_others(folder / TABLE, names)
@@ -89,10 +87,25 @@ def compare(
         print(f"wss compare: written {path}", file=sys.stderr)
 
 
-def _named(text: str) -> tuple[str, str]:
-    """Name and folder; a folder without a name is called as it is."""
+def _named(first: str, second: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Names and folders; folders without a name are called by the last part that differs."""
+    from itertools import zip_longest
+
+    from wsstools.errors import UsageError
+
+    (name, place), (other_name, other_place) = (_split(text) for text in (first, second))
+    pairs = zip_longest(reversed(Path(place).parts), reversed(Path(other_place).parts))
+    last, other_last = next((pair for pair in pairs if pair[0] != pair[1]), (place, other_place))
+    names = name or last or place, other_name or other_last or other_place
+    if names[0] == names[1]:
+        raise UsageError(f"both are called {names[0]!r}; give names, as in before={place}")
+    return names, (place, other_place)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Name, which may be empty, and folder."""
     name, equals, place = text.partition("=")
-    return (name, place) if equals and name and place else (Path(text).name or text, text)
+    return (name, place) if equals and name and place else ("", text)
 
 
 def _refuse_others(table: Path, names: tuple[str, ...]) -> None:

@@ -128,7 +128,7 @@ def show(
             raise UsageError("either IMAGES and columns, or --filters; not both")
         sheet, what = _filter_sheet(filters, filter_input or [], weights_dir, cell_width)
     elif images is None:
-        raise UsageError("expected IMAGES and mostly some NAME=DIR, or --filters BANK")
+        raise UsageError("expected IMAGES, mostly with some NAME=DIR, or --filters BANK")
     elif filter_input:
         raise UsageError("--filter-input goes with --filters")
     else:
