@@ -474,7 +474,7 @@ def test_show_draws_filters_instead_of_images(wss, dataset, layer, tmp_path):
     assert is_inside(expected[0].repeat(13, 0).repeat(13, 1), iio.imread(out))
     images = dataset / "images"
     for arguments, message in [
-        ((), "expected IMAGES, mostly with some NAME=DIR, or --filters BANK"),
+        ((), "IMAGES and at least one NAME=DIR, or --filters"),
         ((images, "--filters", "gabor"), "not both"),
         ((images, f"a={images}", "--filter-input", "bgr"), "goes with --filters"),
         (("--filters", "lenet"), "no such file, and no bank"),

@@ -1,4 +1,4 @@
-"""Columns of pictures: how a command names them, and how they are read and drawn."""
+"""Columns of pictures: what `NAME=[VIEW:]DIR` means, and what is read for them."""
 
 from __future__ import annotations
 
@@ -10,208 +10,137 @@ from typing import TYPE_CHECKING, Any
 from wsstools.commands._options import SelectOptions
 
 if TYPE_CHECKING:
-    from wsstools.io.sources import Source
+    from wsstools.io.joined import Input
 
-ENTROPY, WRONG, DIFFER, LABELS = "entropy", "wrong", "differ", "labels"
-VIEWS = (ENTROPY, WRONG, DIFFER, LABELS)
-COLUMN_HELP = (
-    "Further columns: folders of scribbles, labels or maps. VIEW shows them otherwise: a class "
-    "(name or id) its probability in maps, entropy how unsure maps are, labels the plain colours "
-    "of labels, wrong the pixels of labels that differ from --gt, differ (with NAME=DIR,DIR) those "
-    "where the second folder differs from the first."
-)
+PLAIN, HEAT, ENTROPY, ERRORS, DIFF = "", "heat", "entropy", "errors", "diff"
+_FORMS = "NAME=DIR, NAME=heat:CLASS:MAPS, NAME=entropy:MAPS, NAME=errors:LABELS, NAME=diff:DIR,DIR"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a sheet.
+    """A column of pictures.
 
     Attributes
     ----------
     name : str
         Its title.
-    view : str or int or None
-        One of VIEWS, or the id of a class; None shows scribbles, labels and maps as they are.
-    sources : tuple of Source
-        Its folder; two for `differ`.
+    view : str
+        PLAIN shows scribbles, labels or maps as they are; HEAT the probability of a class, ENTROPY
+        the doubt of a map, ERRORS what is not the ground truth, DIFF where two folders differ.
+    folders : tuple of str
+        One; two for DIFF.
+    class_id : int or None
+        Of HEAT.
+    is_scored : bool
+        Whether the accuracy is noted where there is ground truth; not for that itself.
     """
 
     name: str
-    view: str | int | None
-    sources: tuple[Source, ...]
-
-    def holds(self, stem: str) -> bool:
-        """Whether there is a file for that image."""
-        return all(stem in source for source in self.sources)
+    view: str
+    folders: tuple[str, ...]
+    class_id: int | None = None
+    is_scored: bool = True
 
 
-@dataclass(frozen=True)
-class Scene:
-    """What the pictures of one image are drawn from.
-
-    Attributes
-    ----------
-    stem : str
-        Its name.
-    image : (H, W, 3) uint8
-        RGB.
-    gt : (H, W) uint8 or None
-        Ground truth, if it was asked for.
-    palette : (N, 3) uint8
-        Colours of the classes.
-    opacity : float
-        Of labels over the image.
-    """
-
-    stem: str
-    image: Any
-    gt: Any
-    palette: Any
-    opacity: float
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A picture, the classes whose colours it has, and the labels that it shows, if only those."""
-
-    picture: Any
-    classes: frozenset[int]
-    labels: Any = None
-
-
-def parse_columns(
-    texts: Sequence[str], names: Sequence[str] | None, select: SelectOptions
-) -> list[Column]:
-    """The columns that [VIEW:]NAME=DIR texts name.
-
-    Raises
-    ------
-    UsageError
-        If a text is of another form, a name stands twice or a view is none.
-    """
+def parsed_columns(
+    texts: Sequence[str], images: str, classes: str | None, gt: str | None
+) -> tuple[list[Column], list[str] | None]:
+    """The columns that texts describe, and the class names that go with them."""
     from wsstools.errors import UsageError
-    from wsstools.io import labelfile, mapfile
-
-    columns: list[Column] = []
-    for text in texts:
-        view, name, places = _parts(text, names)
-        if name in [column.name for column in columns]:
-            raise UsageError(f"{text}: expected NAME=DIR with a name of its own")
-        suffixes: tuple[str, ...] = labelfile.SUFFIXES
-        what = "labels"
-        if isinstance(view, int) or view == ENTROPY:
-            suffixes, what = mapfile.SUFFIXES, "map"
-        elif view is None:
-            suffixes, what = (*mapfile.SUFFIXES, *labelfile.SUFFIXES), "map or label file"
-        columns.append(
-            Column(name, view, tuple(select.source(place, suffixes, what) for place in places))
-        )
-    return columns
-
-
-def folders_of(texts: Sequence[str]) -> list[str]:
-    """The folders that the texts name, as far as they have the form."""
-    return [place for text in texts for place in text.partition("=")[2].split(",")]
-
-
-def draw_column(column: Column, scene: Scene) -> Drawn:
-    """The picture of one image in a column.
-
-    Raises
-    ------
-    DataError
-        If a file is damaged, or of another size than the image.
-    """
-    from wsstools.core.labels import IGNORE_LABEL
-    from wsstools.io import mapfile
-    from wsstools.view import doubt, mistakes, overlay
-
-    paths = [source.find(scene.stem) for source in column.sources]
-    if paths[0].suffix.lower() in mapfile.SUFFIXES:
-        found = mapfile.decode_map(paths[0].read_bytes(), str(paths[0])).value
-        if isinstance(column.view, int):
-            return Drawn(
-                doubt.probability_picture(found.probs, found.classes, column.view), frozenset()
-            )
-        if column.view == ENTROPY:
-            return Drawn(doubt.entropy_picture(found.probs, found.n_classes), frozenset())
-        picture = overlay.colour_map(found.probs, found.classes, scene.palette)
-        return Drawn(picture, frozenset(found.classes.tolist()))
-    labels = [read_labels(path, scene.image) for path in paths]
-    last = labels[-1]
-    if column.view == WRONG:
-        picture = mistakes.mistakes_picture(scene.image, last, scene.gt, scene.palette)
-        shown = last[(last != scene.gt) & (scene.gt != IGNORE_LABEL)]
-    elif column.view == DIFFER:
-        picture = mistakes.difference_picture(scene.image, labels[0], last, scene.palette)
-        return Drawn(picture, _ids(last[labels[0] != last]))
-    elif column.view == LABELS:
-        picture, shown = overlay.colour_labels(last, scene.palette), last
-    elif overlay.are_scribbles(last):
-        return Drawn(overlay.overlay_scribbles(scene.image, last, scene.palette), _ids(last))
-    else:
-        picture = overlay.overlay_labels(scene.image, last, scene.palette, scene.opacity)
-        shown = last
-    return Drawn(picture, _ids(shown), last)
-
-
-def read_image(path: Path) -> Any:
-    """An image as RGB, (H, W, 3) uint8."""
-    from wsstools.io.imagefile import decode_image
-
-    return decode_image(path.read_bytes(), str(path)).value.round().astype("uint8")
-
-
-def read_labels(path: Path, image: Any) -> Any:
-    """Labels of an image, (H, W) uint8.
-
-    Raises
-    ------
-    DataError
-        If they are of another size than the image.
-    """
-    from wsstools.errors import DataError
     from wsstools.io import labelfile
 
-    labels = labelfile.decode_labels(path.read_bytes(), str(path)).value
-    if labels.shape != image.shape[:2]:
-        raise DataError(f"{path}: shape {labels.shape}, the image has {image.shape[:2]} (H, W)")
-    return labels
+    parts = [_split(text) for text in texts]
+    named = [name for name, *_ in parts]
+    if len(set(named)) < len(named):
+        raise UsageError(f"columns need names of their own, found {', '.join(named)}")
+    places = [folder for *_, folders in parts for folder in folders]
+    names = (
+        labelfile.read_class_names(Path(classes))
+        if classes
+        else labelfile.find_class_names(*places, *([] if gt is None else [gt]), images)
+    )
+    columns = [
+        Column(
+            name,
+            view,
+            folders,
+            _class_id(class_text, names) if view == HEAT else None,
+            is_scored=not (view == PLAIN and gt is not None and _same(folders[0], gt)),
+        )
+        for name, view, class_text, folders in parts
+    ]
+    if gt is None and any(column.view == ERRORS for column in columns):
+        raise UsageError("errors: needs the ground truth: --gt DIR")
+    return columns, names
 
 
-def _ids(labels: Any) -> frozenset[int]:
-    import numpy as np
+def column_inputs(
+    columns: Sequence[Column],
+    images: str | None,
+    gt: str | None,
+    select: SelectOptions,
+    *,
+    may_lack: bool = False,
+) -> list[Input]:
+    """What is read for each image, in the order in which `draw_pictures` takes it."""
+    from wsstools.io import imagefile, labelfile, mapfile
+    from wsstools.io.joined import Input
 
-    from wsstools.core.labels import IGNORE_LABEL
+    inputs = []
+    if images is not None:
+        source = select.source(images, imagefile.SUFFIXES, "image")
+        inputs.append(Input("image", source, imagefile.decode_image))
+    for column in columns:
+        maps_only = column.view in (HEAT, ENTROPY)
+        suffixes = mapfile.SUFFIXES + (() if maps_only else labelfile.SUFFIXES)
+        what = "map" if maps_only else "map or label file"
+        for folder in column.folders:
+            source = select.source(folder, suffixes, what)
+            inputs.append(Input(column.name, source, decode_either, may_lack))
+    if gt is not None:
+        source = select.source(gt, labelfile.SUFFIXES, "ground truth")
+        inputs.append(Input("gt", source, labelfile.decode_labels, may_lack))
+    return inputs
 
-    return frozenset(np.unique(labels).tolist()) - {IGNORE_LABEL}
+
+def decode_either(data: bytes, name: str) -> Any:
+    """The map or the labels in a file, by its ending."""
+    from wsstools.io import labelfile, mapfile
+
+    if name.lower().endswith(mapfile.SUFFIXES):
+        return mapfile.decode_map(data, name)
+    return labelfile.decode_labels(data, name)
 
 
-def _parts(text: str, names: Sequence[str] | None) -> tuple[str | int | None, str, list[str]]:
-    """View, name and folders."""
+def _split(text: str) -> tuple[str, str, str, tuple[str, ...]]:
+    """Name, view, class and folders of a column."""
     from wsstools.errors import UsageError
 
-    left, _, places = text.partition("=")
-    before, colon, name = left.rpartition(":")
-    if not (name and places):
-        raise UsageError(f"{text}: expected NAME=DIR or VIEW:NAME=DIR")
-    view = _view(before, names, text) if colon else None
-    if view != DIFFER:
-        return view, name, [places]
-    pair = places.split(",")
-    if len(pair) != 2 or not all(pair):
-        raise UsageError(f"{text}: expected two folders, {DIFFER}:NAME=DIR,DIR")
-    return view, name, pair
+    name, equals, place = text.partition("=")
+    view, colon, rest = place.partition(":")
+    class_text = ""
+    if not colon or view not in (HEAT, ENTROPY, ERRORS, DIFF):
+        view, rest = PLAIN, place
+    if view == HEAT:
+        class_text, _, rest = rest.partition(":")
+    folders = tuple(rest.split(",")) if view == DIFF else (rest,)
+    is_whole = name and equals and all(folders) and (view != HEAT or class_text)
+    if not is_whole or len(folders) != (2 if view == DIFF else 1):
+        raise UsageError(f"{text}: expected a name and a folder: {_FORMS}")
+    return name, view, class_text, folders
 
 
-def _view(text: str, names: Sequence[str] | None, column: str) -> str | int:
+def _class_id(text: str, names: Sequence[str] | None) -> int:
+    """The class that a name or an id means."""
     from wsstools.errors import UsageError
 
-    if text in (names or ()):
-        return list(names or ()).index(text)
-    if text in VIEWS:
-        return text
-    if text.isascii() and text.isdecimal():
+    if names and text in names:
+        return names.index(text)
+    if text.isdecimal() and int(text) < 255:
         return int(text)
-    classes = f" or a class ({', '.join(names)})" if names else ", or a class id"
-    raise UsageError(f"{column}: no view {text!r}; expected {', '.join(VIEWS)}{classes}")
+    known = f"one of {', '.join(names)}" if names else "an id, as there is no classes.txt"
+    raise UsageError(f"heat:{text}: no such class; expected {known}")
+
+
+def _same(place: str, other: str) -> bool:
+    return Path(place).exists() and Path(other).exists() and Path(place).samefile(other)

@@ -12,11 +12,12 @@ from wsstools.commands._options import AsJson
 
 def info(
     files: Annotated[
-        List[str], typer.Argument(metavar="FILE...", help="Maps, labels, models, parameters.")
+        List[str],
+        typer.Argument(metavar="FILE...", help="Maps, labels, models, parameters, comparisons."),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Print what a map, a label file, a model or a file of parameters is, and how it was made.
+    """Print what a file of ours is, a map or a model say, and how it was made.
 
     The chain of all steps behind it is told.
 

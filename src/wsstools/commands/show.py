@@ -1,28 +1,25 @@
-"""`wss show`: a contact sheet of images and what was made of them, or of filters."""
+"""`wss show`: images and what was made of them side by side, or filters."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, List, Optional
+from typing import Annotated, Any, List, Optional
 
 import typer
 
-from wsstools.commands._columns import COLUMN_HELP, Column, Drawn, Scene
+from wsstools.commands._columns import DIFF, ERRORS, column_inputs, parsed_columns
 from wsstools.commands._features import FilterInput
-from wsstools.commands._options import SelectOptions, WeightsDir
-
-if TYPE_CHECKING:
-    from wsstools.io.sources import Source
+from wsstools.commands._options import StepOptions, WeightsDir
+from wsstools.commands._pictures import OPACITY, Look, draw_pictures, legend_of
 
 IMAGE_WIDTH = 208
 ROWS = 8
+GRID_COLUMNS = 6
 
 
 def show(
-    select: SelectOptions,
+    run: StepOptions,
     out: Annotated[
         str,
         typer.Option(
@@ -34,12 +31,17 @@ def show(
     ] = None,
     columns: Annotated[
         Optional[List[str]],
-        typer.Argument(metavar="[VIEW:]NAME=DIR", help=COLUMN_HELP),
+        typer.Argument(
+            metavar="NAME=[VIEW:]DIR",
+            help="Further columns: folders of scribbles, labels or maps, as they are or by a view.",
+        ),
     ] = None,
     gt: Annotated[
         Optional[str],
         typer.Option(
-            "--gt", metavar="DIR", help="Ground truth; captions then tell the pixel accuracy."
+            "--gt",
+            metavar="DIR",
+            help="Ground truth: the pixel accuracy is told above labels and maps.",
         ),
     ] = None,
     opacity: Annotated[
@@ -47,19 +49,48 @@ def show(
         typer.Option(
             "--opacity",
             metavar="X",
-            min=0.0,
-            max=1.0,
-            help="Of labels over the image; 1 hides the image.",
+            min=0,
+            max=1,
+            help="Of labels over the image; larger shows less of the image.",
         ),
-    ] = 0.6,
-    across: Annotated[
-        int, typer.Option("--across", metavar="N", min=1, help="Images beside each other.")
-    ] = 1,
+    ] = OPACITY,
+    grid: Annotated[
+        Optional[int],
+        typer.Option(
+            "--columns",
+            metavar="N",
+            min=1,
+            help="A grid of many images, N side by side: the images, or the pictures of the only "
+            f"NAME=DIR. Default where there is none: {GRID_COLUMNS}.",
+            show_default=False,
+        ),
+    ] = None,
+    rows: Annotated[int, typer.Option("--rows", metavar="N", min=1, help="Most rows.")] = ROWS,
+    cell_width: Annotated[
+        Optional[int],
+        typer.Option(
+            "--cell-width",
+            metavar="PIXELS",
+            min=32,
+            help=f"Width of a picture. Default: {IMAGE_WIDTH}, of a filter 68, with --each as the "
+            "image.",
+            show_default=False,
+        ),
+    ] = None,
+    classes: Annotated[
+        Optional[str],
+        typer.Option(
+            "--classes",
+            metavar="FILE",
+            help="Names of the classes; default: the classes.txt in or beside the folders.",
+        ),
+    ] = None,
     each: Annotated[
         bool,
         typer.Option(
             "--each",
-            help="Write a picture for each image, of its size, with nothing but the columns.",
+            help="Write a picture of every image into a folder: that of the only NAME=DIR, or the "
+            "image and those of all, side by side.",
         ),
     ] = False,
     filters: Annotated[
@@ -73,40 +104,20 @@ def show(
     ] = None,
     filter_input: FilterInput = None,
     weights_dir: WeightsDir = None,
-    rows: Annotated[
-        Optional[int],
-        typer.Option(
-            "--rows",
-            metavar="N",
-            min=1,
-            help="Most rows of images. Default: 8; with --each all.",
-            show_default=False,
-        ),
-    ] = None,
-    cell_width: Annotated[
-        Optional[int],
-        typer.Option(
-            "--cell-width",
-            metavar="PIXELS",
-            min=32,
-            help="Width of a picture. Default: 208, of a filter 68.",
-            show_default=False,
-        ),
-    ] = None,
-    classes: Annotated[
-        Optional[str],
-        typer.Option(
-            "--classes",
-            metavar="FILE",
-            help="Names for the legend; default: the classes.txt in or beside the folders.",
-        ),
-    ] = None,
 ) -> None:
-    """Draw a contact sheet: a row per image, a column per folder; or the filters of banks.
+    """Draw a contact sheet: a row per image, a column per folder; or a grid, or filters.
 
-    Scribbles are drawn over the pale image, labels as colours over it; in maps the colours of the
-    classes mix by their probabilities. Shown are the first images that every folder holds.
-    Probabilities and entropies go from dark (0) to light (1, or all classes equally probable).
+    Scribbles are drawn over the pale image, thick enough to be seen, labels as colours over it;
+    in maps the colours of the classes mix by their probabilities. The first images that every
+    folder holds are shown. Other columns:
+
+    \b
+      NAME=heat:CLASS:MAPS  the probability of a class (name or id)
+      NAME=entropy:MAPS     how little the class is known, as a share of the most possible
+      NAME=errors:LABELS    wrong pixels in red over the pale image; needs --gt
+      NAME=diff:DIR,DIR     pixels where two folders differ; with --gt which of them is right
+
+    Where errors and diff are given maps, their most probable classes count.
 
     In pictures of filters grey is no weight, and the colour of a pixel is its weights on red,
     green and blue, each filter scaled by its largest.
@@ -114,29 +125,46 @@ def show(
     \b
     Examples:
       wss show images/ scribbles=scribbles/ local=local/ labels=labels/ -o sheet.png
-      wss show images/ road:local=local/ entropy:doubt=local/ --across 2 -o maps.png
-      wss show images/ --gt gt/ labels=labels/ wrong:errors=labels/ -o errors.png
+      wss show images/ road=heat:road:local/ wrong=errors:local/ --gt gt/ -o sheet.png
+      wss show images/ labels=labels/ --columns 8 --rows 6 --opacity 0.4 -o grid.png
       wss show images/ labels=labels/ --each -o overlays/
       wss show --filters gabor -o bank.png
     """
     from wsstools.errors import UsageError
-    from wsstools.io.atomic import write_whole
-    from wsstools.io.imagefile import encode_image
 
     if filters:
         if images is not None:
             raise UsageError("either IMAGES and columns, or --filters; not both")
         sheet, what = _filter_sheet(filters, filter_input or [], weights_dir, cell_width)
-    elif images is None:
-        raise UsageError("expected IMAGES, mostly with some NAME=DIR, or --filters BANK")
-    elif filter_input:
+        _write_sheet(sheet, what, out)
+        return
+    if images is None:
+        raise UsageError("expected IMAGES and at least one NAME=DIR, or --filters BANK")
+    if filter_input:
         raise UsageError("--filter-input goes with --filters")
-    else:
-        material = _Material.of(images, columns or [], select, gt, opacity, classes)
-        if each:
-            _write_each(material, rows, Path(out))
-            return
-        sheet, what = _image_sheet(material, rows or ROWS, across, cell_width or IMAGE_WIDTH)
+    if gt is not None and not columns:
+        raise UsageError("--gt goes with NAME=DIR")
+    found, names = parsed_columns(columns or [], images, classes, gt)
+    if each:
+        if grid is not None:
+            raise UsageError("either --columns or --each")
+        _write_each(images, found, gt, out, run, opacity, cell_width)
+        return
+    look = Look(tuple(found), True, gt is not None, opacity, cell_width or IMAGE_WIDTH)
+    n_columns = grid or (None if found else GRID_COLUMNS)
+    if n_columns is not None and len(found) > 1:
+        raise UsageError("--columns N draws a grid of the images or of one NAME=DIR, not of more")
+    sheet, what = _image_sheet(images, gt, look, run, rows, n_columns, names)
+    _write_sheet(sheet, what, out)
+
+
+def _write_sheet(sheet: Any, what: str, out: str) -> None:
+    from wsstools.errors import UsageError
+    from wsstools.io.atomic import write_whole
+    from wsstools.io.imagefile import encode_image
+
+    if Path(out).is_dir():
+        raise UsageError(f"{out} is a folder, expected a PNG file to write")
     write_whole(Path(out), encode_image(sheet))
     print(f"wss show: {what}, written to {out}", file=sys.stderr)
     if not sys.stdout.isatty():
@@ -155,119 +183,89 @@ def _filter_sheet(
     return sheet, f"{sum(len(bank) for bank in banks)} filters"
 
 
-@dataclass(frozen=True)
-class _Material:
-    """What the pictures are drawn from."""
+def _image_sheet(
+    images: str,
+    gt: str | None,
+    look: Look,
+    run: StepOptions,
+    rows: int,
+    n_columns: int | None,
+    names: list[str] | None,
+) -> tuple[Any, str]:
+    """The sheet of some images, and what it shows; a grid where there are `n_columns`."""
+    from functools import partial
 
-    images: Source
-    gt: Source | None
-    columns: list[Column]
-    stems: list[str]
-    names: Sequence[str] | None
-    palette: Any
-    opacity: float
-
-    @classmethod
-    def of(
-        cls,
-        images: str,
-        texts: list[str],
-        select: SelectOptions,
-        gt: str | None,
-        opacity: float,
-        classes: str | None,
-    ) -> _Material:
-        """All that the arguments name, and the images that every folder holds."""
-        from wsstools.commands._columns import WRONG, folders_of, parse_columns
-        from wsstools.core.palette import voc_palette
-        from wsstools.errors import DataError, UsageError
-        from wsstools.io import imagefile, labelfile
-
-        places = [*folders_of(texts), *([gt] if gt else []), images]
-        names = (
-            labelfile.read_class_names(Path(classes))
-            if classes
-            else labelfile.find_class_names(*places)
-        )
-        columns = parse_columns(texts, names, select)
-        if gt is None and any(column.view == WRONG for column in columns):
-            raise UsageError(f"{WRONG}: needs the ground truth, --gt DIR")
-        source = select.source(images, imagefile.SUFFIXES, "image")
-        truth = None if gt is None else select.source(gt, labelfile.SUFFIXES, "ground truth")
-        stems = [
-            stem
-            for stem in select.selection().choose(source.stems)
-            if stem in source
-            and (truth is None or stem in truth)
-            and all(column.holds(stem) for column in columns)
-        ]
-        if not stems:
-            raise DataError("no image stands in all of the folders")
-        return cls(source, truth, columns, stems, names, voc_palette(), opacity)
-
-    def drawn(self, stem: str) -> tuple[Scene, list[Drawn]]:
-        """An image and its pictures."""
-        from wsstools.commands._columns import Scene, draw_column, read_image, read_labels
-
-        image = read_image(self.images.find(stem))
-        gt = None if self.gt is None else read_labels(self.gt.find(stem), image)
-        scene = Scene(stem, image, gt, self.palette, self.opacity)
-        return scene, [draw_column(column, scene) for column in self.columns]
-
-
-def _image_sheet(material: _Material, rows: int, across: int, cell_width: int) -> tuple[Any, str]:
-    """The sheet of some images, and what it shows."""
-    from wsstools.core.labels import class_name
+    from wsstools.errors import DataError, UsageError
+    from wsstools.io.sources import Selection
+    from wsstools.io.steps import collect
     from wsstools.view.sheet import contact_sheet
 
-    stems = material.stems[: rows * across]
-    groups, captions = [], []
-    seen: set[int] = set()
-    for stem in stems:
-        scene, drawn = material.drawn(stem)
-        groups.append([scene.image, *(one.picture for one in drawn)])
-        captions.append(_caption(scene, material.columns, drawn))
-        seen.update(*(one.classes for one in drawn))
-    beside = min(across, len(stems))
-    starts = range(0, len(stems), beside)
-    titles = ["image", *(column.name for column in material.columns)] if material.columns else []
-    missing = [""] * (-len(stems) % beside)
-    sheet = contact_sheet(
-        [[cell for group in groups[k : k + beside] for cell in group] for k in starts],
-        titles=titles * beside,
-        captions=[[*captions, *missing][k : k + beside] for k in starts],
-        legend=[(class_name(material.names, c), material.palette[c]) for c in sorted(seen)],
-        cell_width=cell_width,
-    )
+    inputs = column_inputs(look.columns, images, gt, run)
+    streams = [entry.source for entry in inputs if entry.source.is_stream]
+    if len(streams) > 1:
+        raise UsageError("only one input can be - (standard input)")
+    for source in streams:
+        source.read_whole()
+    chosen = run.selection().choose(inputs[0].source.stems)
+    in_all = [stem for stem in chosen if all(stem in entry.source for entry in inputs)]
+    stems = in_all[: rows * (n_columns or 1)]
+    if not stems:
+        raise DataError("no image stands in all of the folders")
+    draw = partial(draw_pictures, look=look)
+    found = dict(collect("show", draw, inputs, Selection(ids=tuple(stems)), run.pool()))
+    legend, scales = legend_of(list(found.values()), look.columns, names)
+    drawn = [found[stem] for stem in stems]
+    texts: dict[str, Any]
+    if n_columns is None:
+        cells = [one.pictures for one in drawn]
+        titles = ["image", *(column.name for column in look.columns)]
+        texts = {"titles": titles, "captions": stems, "notes": [one.notes for one in drawn]}
+    else:
+        cells = _blocks([one.pictures[-1] for one in drawn], n_columns)
+        notes = _blocks([one.notes[-1] for one in drawn], n_columns)
+        texts = {"captions": _blocks(stems, n_columns), "notes": notes}
+    width = look.cell_width or IMAGE_WIDTH
+    sheet = contact_sheet(cells, **texts, legend=legend, scales=scales, cell_width=width)
     return sheet, f"{len(stems)} images"
 
 
-def _caption(scene: Scene, columns: Sequence[Column], drawn: Sequence[Drawn]) -> str:
-    """The image's name and, where there is ground truth, how much of it each column has right."""
-    from wsstools.core.labels import IGNORE_LABEL
-
-    if scene.gt is None or not (judged := scene.gt != IGNORE_LABEL).any():
-        return scene.stem
-    accuracies: dict[str, str] = {}
-    for column, one in zip(columns, drawn, strict=True):
-        if one.labels is not None:
-            share = (one.labels == scene.gt)[judged].mean()
-            accuracies.setdefault(column.sources[0].argument, f"{column.name} {share:.1%}")
-    return "   ".join([scene.stem, *accuracies.values()])
+def _blocks(items: list[Any], size: int) -> list[list[Any]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _write_each(material: _Material, most: int | None, folder: Path) -> None:
-    """A picture for each image: its columns side by side, or itself where there are none."""
-    import numpy as np
+def _write_each(
+    images: str,
+    columns: list[Any],
+    gt: str | None,
+    out: str,
+    run: StepOptions,
+    opacity: float,
+    cell_width: int | None,
+) -> None:
+    """Write a picture of each image."""
+    from functools import partial
 
-    from wsstools.io.atomic import write_whole
-    from wsstools.io.imagefile import encode_image
+    from wsstools.errors import UsageError
+    from wsstools.io.picturefile import KIND
+    from wsstools.io.steps import Step, run_step
 
-    for stem in material.stems[:most]:
-        scene, drawn = material.drawn(stem)
-        picture = np.concatenate([one.picture for one in drawn] or [scene.image], axis=1)
-        path = folder / f"{stem}.png"
-        write_whole(path, encode_image(picture))
-        if not sys.stdout.isatty():
-            print(path, flush=True)
-    print(f"wss show: {len(material.stems[:most])} written to {folder}", file=sys.stderr)
+    if not columns:
+        raise UsageError("--each needs at least one NAME=DIR")
+    if gt is not None and not any(column.view in (ERRORS, DIFF) for column in columns):
+        raise UsageError("--each writes no text, so --gt goes with errors: and diff: only")
+    look = Look(tuple(columns), True, gt is not None, opacity, cell_width)
+    options = {
+        "columns": [[column.view, column.class_id] for column in columns],
+        "opacity": opacity,
+        "cell_width": cell_width,
+    }
+    inputs = column_inputs(columns, images, gt, run, may_lack=True)
+    run_step(Step("show", KIND, partial(_compute, look=look), options), inputs, out, run.settings())
+
+
+def _compute(*contents: Any, look: Look) -> Any:
+    from wsstools.io.steps import Computed
+    from wsstools.view.sheet import side_by_side
+
+    pictures = draw_pictures(*contents, look=look).pictures
+    return Computed(pictures[1] if len(pictures) == 2 else side_by_side(pictures))

@@ -72,9 +72,10 @@ def resampled_mean_ious(
 def resampled_means(
     values: NDArray[np.float64], rng: np.random.Generator, n_resamples: int
 ) -> NDArray[np.float64]:
-    """Means of numbers, one per image, (N,), on resamples of the images, (B,)."""
-    found = [draws @ values / len(values) for draws in _draws(len(values), rng, n_resamples)]
-    return np.concatenate(found)
+    """Means of numbers of the N images, (M, N), on the same resamples of them, (M, B)."""
+    n_images = values.shape[1]
+    found = [values @ draws.T / n_images for draws in _draws(n_images, rng, n_resamples)]
+    return np.concatenate(found, axis=1)
 
 
 def resampled_reductions(

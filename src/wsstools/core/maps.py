@@ -37,11 +37,30 @@ class ProbabilityMap:
         """The same classes with other probabilities, (K, H, W)."""
         return replace(self, probs=probs)
 
+    def of_class(self, class_id: int) -> NDArray[np.float32]:
+        """The probability of one class, (H, W) float32; 0 if the map does not hold it."""
+        position = np.flatnonzero(self.classes == class_id)
+        return self.probs[position[0]] if position.size else np.zeros(self.shape, np.float32)
+
     def dense(self) -> NDArray[np.float32]:
         """Probabilities of all classes, (n_classes, H, W) float32."""
         full = np.zeros((self.n_classes, *self.shape), np.float32)
         full[self.classes] = self.probs
         return full
+
+
+def doubt(probability_map: ProbabilityMap) -> NDArray[np.float32]:
+    """The entropy of each pixel, (H, W) float32 in 0..1: how little its class is known.
+
+    Notes
+    -----
+    -sum_c P_c log P_c / log n_classes: 0 where one class is certain, 1 where all classes of the
+    label space are equally probable, so that maps that hold fewer classes compare with others.
+    """
+    probs = probability_map.probs
+    logs = np.log(np.where(probs > 0, probs, 1))
+    entropy = -(probs * logs).sum(axis=0)
+    return np.clip(entropy / np.log(max(probability_map.n_classes, 2)), 0, 1)
 
 
 def checked_map(probs: NDArray, classes: NDArray, n_classes: int) -> ProbabilityMap:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from wsstools.io import labelfile, mapfile, paramsfile
+from PIL import Image
+
+from wsstools.io import labelfile, mapfile, paramsfile, picturefile
+from wsstools.io.provenance import Meta
+
+COMPARISON = "comparison"
+"""The kind of a file that tells how two sets of labels compare."""
 
 
 def is_described(argument: str) -> bool:
@@ -15,7 +21,7 @@ def is_described(argument: str) -> bool:
 
 
 def describe(argument: str) -> dict[str, Any]:
-    """What a map, a label file or a file of parameters is, with its record.
+    """What a map, a label file, a picture or a JSON file of ours is, with its record.
 
     Returns
     -------
@@ -29,8 +35,13 @@ def describe(argument: str) -> dict[str, Any]:
     """
     path = Path(argument)
     if path.suffix.lower() == paramsfile.SUFFIX:
-        return _params(path)
-    return _map(path) if path.suffix.lower() in mapfile.SUFFIXES else _labels(path)
+        meta = paramsfile.read_meta(path)
+        is_comparison = meta is not None and meta["kind"] == COMPARISON
+        return _comparison(path, meta) if meta and is_comparison else _params(path, meta)
+    if path.suffix.lower() in mapfile.SUFFIXES:
+        return _map(path)
+    meta = labelfile.read_meta(path)
+    return _picture(path, meta) if meta and meta["kind"] == picturefile.KIND else _labels(path)
 
 
 def _map(path: Path) -> dict[str, Any]:
@@ -62,12 +73,28 @@ def _labels(path: Path) -> dict[str, Any]:
     return {"file": str(path), "what": "labels", "facts": facts, "meta": decoded.meta}
 
 
-def _params(path: Path) -> dict[str, Any]:
+def _picture(path: Path, meta: Meta) -> dict[str, Any]:
+    with Image.open(path) as picture:
+        width, height = picture.size
+    facts = {"size": f"{height} x {width} (H x W)"}
+    return {"file": str(path), "what": "a picture", "facts": facts, "meta": meta}
+
+
+def _comparison(path: Path, meta: Meta) -> dict[str, Any]:
+    options, result = meta["options"], meta.get("result", {})
+    facts = {
+        "labels": f"{options.get('second')} against {options.get('first')}",
+        "images": str(result.get("images")),
+    }
+    return {"file": str(path), "what": "a comparison of labels", "facts": facts, "meta": meta}
+
+
+def _params(path: Path, meta: Meta | None) -> dict[str, Any]:
     method, parameters = paramsfile.read_params(str(path))
     facts = {"method": method, **{name: str(value) for name, value in parameters.items()}}
     return {
         "file": str(path),
         "what": "parameters of wss regularize",
         "facts": facts,
-        "meta": paramsfile.read_meta(path),
+        "meta": meta,
     }

@@ -29,11 +29,16 @@ def encode_labels(labels: NDArray[np.uint8], meta: Meta) -> bytes:
     """The bytes of a palette PNG of labels, (H, W) uint8, with their record in a text chunk."""
     picture = Image.fromarray(np.ascontiguousarray(labels, np.uint8))
     picture.putpalette(voc_palette().ravel().tolist())
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", pnginfo=png_record(meta))
+    return buffer.getvalue()
+
+
+def png_record(meta: Meta) -> PngImagePlugin.PngInfo:
+    """A record as a text chunk of a PNG file; `read_meta` reads it."""
     record = PngImagePlugin.PngInfo()
     record.add_text(_RECORD_KEY, json.dumps(meta, sort_keys=True), zip=True)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", pnginfo=record)
-    return buffer.getvalue()
+    return record
 
 
 def decode_labels(data: bytes, name: str) -> Decoded:
@@ -79,7 +84,7 @@ def read_indices(data: bytes, name: str) -> Decoded:
 
 
 def read_meta(path: Path) -> Meta | None:
-    """The record in a label file, or None if it carries none that can be read."""
+    """The record in a PNG of ours, or None if it carries none that can be read."""
     try:
         with Image.open(path) as picture:
             return parse_record(getattr(picture, "text", {}).get(_RECORD_KEY, ""))

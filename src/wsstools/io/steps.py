@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from wsstools.errors import SkippedImage, UsageError, WssError, os_error_line
-from wsstools.io import labelfile, mapfile
+from wsstools.io import labelfile, mapfile, picturefile
 from wsstools.io.atomic import remove_leftovers, write_whole
 from wsstools.io.joined import Input, Task, batches, count_tasks
 from wsstools.io.messages import Messages
@@ -52,7 +52,8 @@ class Step:
     name : str
         The command.
     kind : str
-        What it makes: `prob` or `soft` (map files), `labels` or `scribbles` (label files).
+        What it makes: `prob` or `soft` (map files), `labels` or `scribbles` (label files),
+        `picture` (for the eye).
     compute : callable
         Pure function of the inputs' contents, in the order of the inputs; gives a Computed. It
         must survive a process boundary. If `seed` is given it also takes `rng`.
@@ -100,12 +101,19 @@ class Report:
     value: Any = None
 
 
-_FORMATS = {"prob": mapfile, "soft": mapfile, "labels": labelfile, "scribbles": labelfile}
+_FORMATS: Mapping[str, Any] = {
+    "prob": mapfile,
+    "soft": mapfile,
+    "labels": labelfile,
+    "scribbles": labelfile,
+    picturefile.KIND: picturefile,
+}
 _ENCODERS: Mapping[str, Callable[[Any, Meta], bytes]] = {
     "prob": mapfile.encode_map,
     "soft": mapfile.encode_map,
     "labels": labelfile.encode_labels,
     "scribbles": labelfile.encode_labels,
+    picturefile.KIND: picturefile.encode_picture,
 }
 
 

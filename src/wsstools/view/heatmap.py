@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from wsstools.core.race import Standing, ranked, winner
-from wsstools.view.scale import scale_colours
+from wsstools.view.scales import VIRIDIS, scale_colours
 from wsstools.view.sheet import BACKGROUND, FAINT_INK, HAIRLINE, INK
 from wsstools.view.tuning import told, varied
 
@@ -159,7 +159,7 @@ def _hatch(picture: Image.Image, box: tuple[int, int, int, int]) -> None:
 
 def _colour(fraction: float) -> tuple[int, int, int]:
     """A colour of the scale, RGB; 0 is dark, 1 is light."""
-    red, green, blue = scale_colours(fraction).tolist()
+    red, green, blue = scale_colours(fraction, VIRIDIS).tolist()
     return red, green, blue
 
 

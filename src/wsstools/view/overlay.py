@@ -10,6 +10,7 @@ from wsstools.core.strokes import grow_scribbles
 
 GREY_WEIGHTS = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
 THUMBNAIL = 200  # pixels; strokes grow by one pixel for each so many of the longer side
+SHEET_WIDTH = 208  # pixels; a picture in a sheet
 MOST_SCRIBBLED = 0.2  # share of the pixels; strokes rarely reach a tenth
 
 
@@ -60,13 +61,8 @@ def overlay_labels(
     """
     _check_pair(image, labels)
     mixed = (1 - alpha) * image + alpha * colour_labels(labels, palette)
-    return np.where((labels == ignore_label)[:, :, None], paled(image), _to_bytes(mixed))
-
-
-def paled(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The image, (H, W, 3) uint8, in pale grey, so that colours stand out on it."""
-    grey = _to_bytes(0.5 * 255 + 0.5 * image @ np.array(GREY_WEIGHTS))
-    return np.repeat(grey[:, :, None], 3, axis=2)
+    grey = 0.5 * 255 + 0.5 * image @ np.array(GREY_WEIGHTS)
+    return _to_bytes(np.where((labels == ignore_label)[:, :, None], grey[:, :, None], mixed))
 
 
 def overlay_scribbles(
@@ -96,12 +92,25 @@ def overlay_scribbles(
     """
     _check_pair(image, scribbles)
     if grow is None:
-        grow = round(max(scribbles.shape) / THUMBNAIL)
+        grow = stroke_growth(scribbles.shape)
     strokes = grow_scribbles(scribbles, grow, ignore_label=ignore_label)
     is_stroke = strokes != ignore_label
     result = _to_bytes(image + lighten * (255.0 - image))
     result[is_stroke] = colour_labels(strokes, palette)[is_stroke]
     return result
+
+
+def stroke_growth(shape: tuple[int, ...], width: int = SHEET_WIDTH) -> int:
+    """How many pixels strokes grow on each side to be seen in a picture of that width.
+
+    Parameters
+    ----------
+    shape : (H, W)
+        Of the scribbles.
+    width : int, pixels
+        Of the picture; the smaller, the more the strokes grow.
+    """
+    return round(max(shape) / THUMBNAIL * SHEET_WIDTH / width)
 
 
 def colour_map(

@@ -1,19 +1,23 @@
-"""Contact sheets: rows of pictures with titles, captions and a legend."""
+"""Contact sheets: rows of pictures with titles, captions, notes and a legend."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
+
+from wsstools.view.scales import Scale, scale_colours
 
 BACKGROUND = (255, 255, 255)
 INK = (32, 33, 36)
 FAINT_INK = (105, 108, 114)
 HAIRLINE = (214, 216, 220)
 ELLIPSIS = "..."
+_STRIP_GAP = 8  # pixels between pictures side by side
 
 
 def contact_sheet(
@@ -21,7 +25,10 @@ def contact_sheet(
     *,
     titles: Sequence[str] = (),
     captions: Sequence[str | Sequence[str]] = (),
+    notes: Sequence[Sequence[str]] = (),
+    headings: Sequence[str] = (),
     legend: Sequence[tuple[str, ArrayLike]] = (),
+    scales: Sequence[tuple[str, Scale]] = (),
     cell_width: int = 208,
 ) -> NDArray[np.uint8]:
     """Pictures side by side on white, (H, W, 3) uint8.
@@ -34,18 +41,22 @@ def contact_sheet(
     titles : sequence of str
         One for each column, above the first row. Text that is too long for its place is cut.
     captions : sequence of str or of sequences of str
-        One for each row, above it; an empty text takes no room. Several texts for a row stand
-        above as many groups of columns.
+        One for each row, above it; or one for each of its cells. An empty text takes no room.
+    notes : sequence of sequences of str
+        For each row one for each of its cells, above its right end; an empty text is none.
+    headings : sequence of str
+        One for each row, above its caption; an empty text takes no room.
     legend : sequence of (name, colour)
         Swatches below the last row; a colour is RGB in 0..255.
+    scales : sequence of (name, scale)
+        After the swatches: what the colours from 0 to 1 mean.
     cell_width : int, pixels
         Width of a column; the text grows with it.
 
     Raises
     ------
     ValueError
-        If there is no row, a cell is not (h, w, 3) uint8, or there are more titles than columns
-        or more captions than rows.
+        If there is no row, a cell is not (h, w, 3) uint8, or there are more texts than places.
 
     Examples
     --------
@@ -54,16 +65,42 @@ def contact_sheet(
     3
     """
     n_columns = max((len(row) for row in rows), default=0)
-    _check(rows, n_columns, titles, captions)
+    _check(rows, n_columns, titles, captions, notes, headings)
     layout = _Layout.of(cell_width, n_columns)
-    cells = [[_fit(cell, cell_width) for cell in row] for row in rows]
-    captions = [*captions, *[""] * (len(rows) - len(captions))]
     strips = [_titles_strip(layout, titles)] if any(titles) else []
-    for row, caption in zip(cells, captions, strict=True):
-        strips.append(_row_strip(layout, row, caption))
-    if legend:
-        strips.append(_legend_strip(layout, legend))
+    for row, caption, noted, heading in zip_longest(rows, captions, notes, headings):
+        if heading:
+            strips.append(_heading_strip(layout, heading, is_first=not strips))
+        cells = [_fitted(cell, cell_width) for cell in row]
+        strips.append(_row_strip(layout, cells, caption or "", noted or ()))
+    if legend or scales:
+        strips.append(_legend_strip(layout, legend, scales))
     return _stack(layout, strips)
+
+
+def side_by_side(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Pictures in a row, as high as the highest, with white between them, (H, W, 3) uint8."""
+    height = max(picture.shape[0] for picture in pictures)
+    gap = np.full((height, _STRIP_GAP, 3), BACKGROUND, np.uint8)
+    parts = []
+    for picture in pictures:
+        below = [(0, height - picture.shape[0]), (0, 0), (0, 0)]
+        parts += [gap, np.pad(picture, below, constant_values=BACKGROUND[0])]
+    return np.concatenate(parts[1:], axis=1)
+
+
+def fit(picture: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    """The picture, (h, w, 3) uint8, brought to that width as a sheet shows it.
+
+    Enlarging keeps pixels square, so that labels stay crisp.
+    """
+    if width == picture.shape[1]:
+        return picture
+    height = max(round(picture.shape[0] * width / picture.shape[1]), 1)
+    is_smaller = width < picture.shape[1]
+    method = Image.Resampling.LANCZOS if is_smaller else Image.Resampling.NEAREST
+    resized = Image.fromarray(np.ascontiguousarray(picture)).resize((width, height), method)
+    return np.asarray(resized).copy()
 
 
 @dataclass(frozen=True)
@@ -73,7 +110,6 @@ class _Layout:
     cell: int
     gap: int
     margin: int
-    n_columns: int
     width: int
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont
     small: ImageFont.FreeTypeFont | ImageFont.ImageFont
@@ -88,7 +124,6 @@ class _Layout:
             cell=cell_width,
             gap=gap,
             margin=margin,
-            n_columns=n_columns,
             width=2 * margin + n_columns * (cell_width + gap) - gap,
             font=ImageFont.load_default(size),
             small=ImageFont.load_default(0.88 * size),
@@ -104,6 +139,8 @@ def _check(
     n_columns: int,
     titles: Sequence[str],
     captions: Sequence[str | Sequence[str]],
+    notes: Sequence[Sequence[str]],
+    headings: Sequence[str],
 ) -> None:
     if n_columns == 0:
         raise ValueError("a contact sheet needs at least one picture")
@@ -112,21 +149,17 @@ def _check(
             raise ValueError(f"cell is {cell.dtype} {cell.shape}, expected uint8 (h, w, 3)")
     if len(titles) > n_columns:
         raise ValueError(f"{len(titles)} titles for {n_columns} columns")
-    if len(captions) > len(rows):
-        raise ValueError(f"{len(captions)} captions for {len(rows)} rows")
+    for what, texts in (("captions", captions), ("notes", notes), ("headings", headings)):
+        if len(texts) > len(rows):
+            raise ValueError(f"{len(texts)} {what} for {len(rows)} rows")
+    for what, lines in (("captions", captions), ("notes", notes)):
+        for line, row in zip(lines, rows, strict=False):
+            if not isinstance(line, str) and len(line) > len(row):
+                raise ValueError(f"{len(line)} {what} for {len(row)} cells")
 
 
-def _fit(cell: NDArray[np.uint8] | None, width: int) -> Image.Image | None:
-    """The picture at that width; enlarging keeps pixels square, so that labels stay crisp."""
-    if cell is None:
-        return None
-    height = max(round(cell.shape[0] * width / cell.shape[1]), 1)
-    picture = Image.fromarray(np.ascontiguousarray(cell))
-    if width == cell.shape[1]:
-        return picture
-    is_smaller = width < cell.shape[1]
-    method = Image.Resampling.LANCZOS if is_smaller else Image.Resampling.NEAREST
-    return picture.resize((width, height), method)
+def _fitted(cell: NDArray[np.uint8] | None, width: int) -> Image.Image | None:
+    return None if cell is None else Image.fromarray(np.ascontiguousarray(fit(cell, width)))
 
 
 def _new_strip(layout: _Layout, height: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:
@@ -143,26 +176,55 @@ def _titles_strip(layout: _Layout, titles: Sequence[str]) -> Image.Image:
     return strip
 
 
+def _heading_strip(layout: _Layout, heading: str, *, is_first: bool) -> Image.Image:
+    above = 0 if is_first else layout.gap
+    strip, draw = _new_strip(layout, above + layout.line)
+    text = _cut(draw, heading, layout.font, layout.width - 2 * layout.margin)
+    draw.text((layout.margin, above + layout.line / 2), text, INK, layout.font, anchor="lm")
+    return strip
+
+
 def _row_strip(
-    layout: _Layout, cells: Sequence[Image.Image | None], caption: str | Sequence[str]
+    layout: _Layout,
+    cells: Sequence[Image.Image | None],
+    caption: str | Sequence[str],
+    notes: Sequence[str],
 ) -> Image.Image:
-    texts = [caption] if isinstance(caption, str) else caption
-    top = layout.line if any(texts) else 0
+    has_text = any([*notes, *([caption] if isinstance(caption, str) else caption)])
+    top = layout.line if has_text else 0
     strip, draw = _new_strip(layout, top + max((cell.height for cell in cells if cell), default=0))
-    span = layout.n_columns // max(len(texts), 1)
-    for group, caption_text in enumerate(texts):
-        left = layout.left(group * span)
-        width = layout.left((group + 1) * span) - layout.gap - left
-        text = _cut(draw, caption_text, layout.small, width)
-        draw.text((left, top / 2), text, FAINT_INK, layout.small, anchor="lm")
+    limits = [layout.left(column) + layout.cell for column in range(len(cells))]
+    for column, note in enumerate(notes):
+        if note:
+            text = _cut(draw, note, layout.small, layout.cell)
+            draw.text((limits[column], top / 2), text, INK, layout.small, anchor="rm")
+            limits[column] -= round(draw.textlength(text, layout.small)) + layout.gap
+    if isinstance(caption, str):
+        noted = [limits[column] for column, note in enumerate(notes) if note]
+        limit = min(noted, default=layout.width - layout.margin)
+        _draw_caption(draw, layout, caption, layout.margin, limit, top)
+    else:
+        for column, text in enumerate(caption):
+            _draw_caption(draw, layout, text, layout.left(column), limits[column], top)
     for column, cell in enumerate(cells):
         if cell is not None:
             strip.paste(cell, (layout.left(column), top))
     return strip
 
 
-def _legend_strip(layout: _Layout, legend: Sequence[tuple[str, ArrayLike]]) -> Image.Image:
-    """Swatches and names, in as many lines as they need."""
+def _draw_caption(
+    draw: ImageDraw.ImageDraw, layout: _Layout, text: str, left: int, right: int, height: int
+) -> None:
+    told = _cut(draw, text, layout.small, right - left)
+    draw.text((left, height / 2), told, FAINT_INK, layout.small, anchor="lm")
+
+
+def _legend_strip(
+    layout: _Layout,
+    legend: Sequence[tuple[str, ArrayLike]],
+    scales: Sequence[tuple[str, Scale]],
+) -> Image.Image:
+    """Swatches and names, in as many lines as they need; the scales have a line of their own."""
     _, draw = _new_strip(layout, 1)
     side = round(0.62 * layout.line)
     right = layout.width - layout.margin
@@ -175,14 +237,34 @@ def _legend_strip(layout: _Layout, legend: Sequence[tuple[str, ArrayLike]]) -> I
             x, line = layout.margin, line + 1
         places.append((x, line, text, colour))
         x += width + 2 * layout.gap + side
-    strip, draw = _new_strip(layout, (line + 1) * layout.line)
+    n_lines = (line + 1 if legend else 0) + len(scales)
+    strip, draw = _new_strip(layout, n_lines * layout.line)
     for x, line, text, colour in places:
         middle = (line + 0.5) * layout.line
         fill = tuple(int(value) for value in np.asarray(colour))
         top = round(middle - side / 2)
         draw.rectangle((x, top, x + side - 1, top + side - 1), fill, HAIRLINE)
         draw.text((x + 1.5 * side, middle), text, INK, layout.small, anchor="lm")
+    for line, (name, scale) in enumerate(scales, start=n_lines - len(scales)):
+        _draw_scale(strip, layout, name, scale, round((line + 0.5) * layout.line))
     return strip
+
+
+def _draw_scale(strip: Image.Image, layout: _Layout, name: str, scale: Scale, middle: int) -> None:
+    """`0 [colours] 1  name`."""
+    draw = ImageDraw.Draw(strip)
+    height = round(0.62 * layout.line)
+    width = min(7 * height, layout.cell)
+    top, left = middle - height // 2, layout.margin
+    draw.text((left, middle), "0", INK, layout.small, anchor="lm")
+    left += round(draw.textlength("0 ", layout.small))
+    colours = scale_colours(np.linspace(0, 1, width), scale)
+    strip.paste(Image.fromarray(np.repeat(colours[np.newaxis], height, axis=0)), (left, top))
+    draw.rectangle((left - 1, top - 1, left + width, top + height), None, HAIRLINE)
+    left += width
+    room = layout.width - layout.margin - left
+    text = _cut(draw, f" 1   {name}", layout.small, room)
+    draw.text((left, middle), text, INK, layout.small, anchor="lm")
 
 
 def _stack(layout: _Layout, strips: Sequence[Image.Image]) -> NDArray[np.uint8]:

@@ -1,0 +1,175 @@
+"""Two sets of labels against each other: text, CSV, JSON values and a scatter plot."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import numpy as np
+
+from wsstools.core.comparison import ACCURACY, MEAN_IOU, METRICS, Comparison, Paired
+from wsstools.view.markup import Markup
+from wsstools.view.plots import Dot, scatter
+from wsstools.view.tables import text_table
+
+METRIC_NAMES = {ACCURACY: "pixel accuracy", MEAN_IOU: "mean IoU"}
+_PLOT_WIDTH = 560.0
+_BETTER, _WORSE, _EQUAL = range(3)
+
+
+def comparison_text(found: Comparison, count: int) -> str:
+    """Scores of both, how many images each wins, and the images with the largest differences."""
+    first, second = found.names
+    n_images = len(found.stems)
+    rows = []
+    for name in METRICS:
+        paired = found.scores[name]
+        means = paired.values.mean(axis=1)
+        rows.append(
+            (
+                METRIC_NAMES[name],
+                f"{means[0]:.2%}",
+                f"{means[1]:.2%}",
+                f"{100 * paired.mean_difference:+.2f}",
+                *([_interval(paired)] if paired.interval else []),
+                *map(str, paired.counts),
+            )
+        )
+    has_intervals = found.ranking.interval is not None
+    header = (
+        "mean over images",
+        first,
+        second,
+        "difference",
+        *(["95 % interval"] if has_intervals else []),
+        "better",
+        "worse",
+        "equal",
+    )
+    totals = [(METRIC_NAMES[name], *_total(found.scores[name])) for name in METRICS]
+    lines = [
+        f"{second} against {first} on {n_images} image{'s' if n_images > 1 else ''}",
+        "",
+        *text_table(header, rows),
+        "",
+        *text_table(("all images as one", first, second, "difference"), totals),
+    ]
+    gains, losses = found.largest(count)
+    for told, positions in (("better", gains), ("worse", losses)):
+        if positions:
+            lines += ["", *_largest_table(found, positions, told)]
+    return "\n".join(lines)
+
+
+def comparison_csv(found: Comparison) -> str:
+    """A line per image, the largest gain of the second set first; fractions with all digits."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    header = ["image"]
+    for name in METRICS:
+        header += [*(f"{one} {name}" for one in found.names), f"{name} difference"]
+    writer.writerow(header)
+    for k in found.ranked():
+        row: list[str] = [found.stems[k]]
+        for name in METRICS:
+            first, second = found.scores[name].values[:, k].tolist()
+            row += [repr(first), repr(second), repr(second - first)]
+        writer.writerow(row)
+    return buffer.getvalue()
+
+
+def comparison_values(found: Comparison, count: int) -> dict[str, Any]:
+    """The same as JSON values; fractions."""
+    gains, losses = found.largest(count)
+    return {
+        "first": found.names[0],
+        "second": found.names[1],
+        "metric": found.metric,
+        "scores": {name: _values(found.scores[name]) for name in METRICS},
+        "largest_gains": [found.stems[k] for k in gains],
+        "largest_losses": [found.stems[k] for k in losses],
+        "images": {
+            found.stems[k]: {
+                name: dict(
+                    zip(("first", "second"), found.scores[name].values[:, k].tolist(), strict=True)
+                )
+                for name in METRICS
+            }
+            for k in found.ranked()
+        },
+    }
+
+
+def comparison_scatter(found: Comparison, count: int) -> Markup:
+    """A dot per image, first against second set in percent; those of `largest` carry their names.
+
+    Dots above the diagonal are images on which the second set is better.
+    """
+    first, second = found.names
+    metric = METRIC_NAMES[found.metric]
+    better, worse, equal = found.ranking.counts
+    series = [f"{second} better ({better})", f"{first} better ({worse})"]
+    if equal:
+        series.append(f"equal ({equal})")
+    named = {k for positions in found.largest(count) for k in positions}
+    dots = []
+    for k, (stem, difference) in enumerate(
+        zip(found.stems, found.ranking.differences, strict=True)
+    ):
+        x, y = (100 * found.ranking.values[:, k]).tolist()
+        dots.append(
+            Dot(
+                x,
+                y,
+                title=f"{stem}: {x:.1f} % to {y:.1f} % ({100 * difference:+.1f})",
+                label=stem if k in named else "",
+                series={1: _BETTER, -1: _WORSE, 0: _EQUAL}[int(np.sign(difference))],
+            )
+        )
+    return scatter(
+        dots,
+        x_label=f"{metric} of {first} (%)",
+        y_label=f"{metric} of {second} (%)",
+        description=f"{metric} of {second} against {first}, a dot for each of "
+        f"{len(found.stems)} images: {better} better, {worse} worse, {equal} equal",
+        series=series,
+        diagonal=True,
+        width=_PLOT_WIDTH,
+    )
+
+
+def _total(paired: Paired) -> tuple[str, str, str]:
+    first, second = paired.totals
+    return f"{first:.2%}", f"{second:.2%}", f"{100 * (second - first):+.2f}"
+
+
+def _interval(paired: Paired) -> str:
+    if paired.interval is None:
+        return ""
+    return f"{100 * paired.interval.low:+.2f} to {100 * paired.interval.high:+.2f}"
+
+
+def _largest_table(found: Comparison, positions: list[int], told: str) -> list[str]:
+    first, second = found.names
+    cells = []
+    for k in positions:
+        values = found.ranking.values[:, k]
+        difference = 100 * (values[1] - values[0])
+        cells.append((found.stems[k], *(f"{v:.2%}" for v in values), f"{difference:+.2f}"))
+    title = f"{second} {told}, {METRIC_NAMES[found.metric]}"
+    return text_table((title, first, second, "difference"), cells)
+
+
+def _values(paired: Paired) -> dict[str, Any]:
+    better, worse, equal = paired.counts
+    return {
+        "first": float(paired.values[0].mean()),
+        "second": float(paired.values[1].mean()),
+        "mean_difference": paired.mean_difference,
+        "interval": None if paired.interval is None else list(paired.interval),
+        "better": better,
+        "worse": worse,
+        "equal": equal,
+        "all_images": {"first": paired.totals[0], "second": paired.totals[1]},
+    }

@@ -1,0 +1,263 @@
+"""`compare`: two sets of labels, image by image."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import xml.etree.ElementTree as ElementTree
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from conftest import STEMS, draw_image, folder_bytes
+
+from wsstools.core.bootstrap import resampled_means
+from wsstools.core.comparison import compared
+from wsstools.core.metrics import class_counts, confusion_matrix, scores
+from wsstools.io import labelfile, paramsfile
+from wsstools.view.comparison import comparison_scatter
+from wsstools.view.differences import MARK_COLOURS, SECOND_RIGHT
+
+FILES = ["compare.csv", "compare.json", "scatter.svg", "sheet.png"]
+SVG = "{http://www.w3.org/2000/svg}"
+LOST = {"first": (20, 15, 10, 0), "second": (0, 5, 10, 20)}
+"""Rows of class 0 that are given to class 1, by image: b is better on a and b, a on d."""
+
+
+def labels_of(path):
+    return labelfile.decode_labels(path.read_bytes(), "").value
+
+
+@pytest.fixture
+def two(dataset, tmp_path):
+    """Folders first/ and second/, and `compare`, which writes to another folder."""
+    for name, lost in LOST.items():
+        (tmp_path / name).mkdir()
+        for stem, rows in zip(STEMS, lost, strict=True):
+            labels = labels_of(dataset / "gt" / f"{stem}.png").copy()
+            labels[:rows][labels[:rows] == 0] = 1
+            data = labelfile.encode_labels(labels, {})
+            (tmp_path / name / f"{stem}.png").write_bytes(data)
+    return tmp_path
+
+
+@pytest.fixture
+def compare(wss, dataset, two):
+    def run(out, *more, first=None, second=None):
+        return wss(
+            "compare", first or two / "first", second or two / "second", "--gt", dataset / "gt",
+            "-o", two / out, "--jobs", 1, *more,
+        )  # fmt: skip
+
+    return run
+
+
+def rows_of(folder):
+    return list(csv.DictReader(io.StringIO((folder / "compare.csv").read_text())))
+
+
+def of_image(two, dataset, name, stem):
+    gt = labels_of(dataset / "gt" / f"{stem}.png")
+    return scores(confusion_matrix(labels_of(two / name / f"{stem}.png"), gt))
+
+
+def test_the_table_holds_what_score_gives_each_image(compare, two, dataset):
+    outcome = compare("out")
+    assert outcome.code == 0, outcome.err
+    assert sorted(folder_bytes(two / "out")) == FILES
+    assert outcome.paths == [two / "out" / "compare.json"]
+    rows = rows_of(two / "out")
+    assert [row["image"] for row in rows] == ["a", "b", "c", "d"]  # the largest gain first
+    for row in rows:
+        both = [of_image(two, dataset, name, row["image"]) for name in LOST]
+        for name, one in zip(LOST, both, strict=True):
+            assert float(row[f"{name} accuracy"]) == pytest.approx(one.pixel_accuracy)
+            assert float(row[f"{name} miou"]) == pytest.approx(one.mean_iou)
+        difference = both[1].pixel_accuracy - both[0].pixel_accuracy
+        assert float(row["accuracy difference"]) == pytest.approx(difference)
+        assert float(row["miou difference"]) == pytest.approx(both[1].mean_iou - both[0].mean_iou)
+
+
+def test_the_summary_counts_wins_and_agrees_with_score(compare, wss, two, dataset):
+    answer = json.loads(compare("out", "--json").out)
+    accuracy = answer["scores"]["accuracy"]
+    assert [accuracy[key] for key in ("better", "worse", "equal")] == [2, 1, 1]
+    assert answer["largest_gains"] == ["a", "b"] and answer["largest_losses"] == ["d"]
+    lost = np.subtract(LOST["first"], LOST["second"])
+    columns = 56 // 3
+    assert accuracy["mean_difference"] == pytest.approx(lost.mean() * columns / (40 * 56))
+    low, high = accuracy["interval"]
+    assert low < accuracy["mean_difference"] < high
+    for side, name in (("first", "first"), ("second", "second")):
+        scored = json.loads(wss("score", two / name, dataset / "gt", "--json").out)
+        assert accuracy["all_images"][side] == pytest.approx(scored["pixel_accuracy"])
+        assert answer["scores"]["miou"]["all_images"][side] == pytest.approx(scored["miou"])
+    told = compare("out").err
+    assert "stood already" in told
+    assert "second against first on 4 images" in told
+    assert "second worse, pixel accuracy" in told
+
+
+def test_the_plot_has_a_dot_for_each_image_on_its_side_of_the_diagonal(compare, two):
+    compare("out", "--top", 1)
+    root = ElementTree.fromstring((two / "out" / "scatter.svg").read_text())
+    titles = [title.text for title in root.iter(f"{SVG}title")]
+    assert sorted(title.split(":")[0] for title in titles) == list(STEMS)
+    texts = ["".join(text.itertext()) for text in root.iter(f"{SVG}text")]
+    assert {"second better (2)", "first better (1)", "equal (1)"} <= set(texts)
+    assert "a" in texts and "d" in texts and "b" not in texts  # names of the largest only
+    assert "pixel accuracy of first (%)" in texts
+
+
+def test_dots_above_the_diagonal_are_gains():
+    gt = np.zeros((1, 10), np.uint8)
+    counts = np.zeros((2, 2, 3, 255), np.int64)
+    for side, wrongs in enumerate([(5, 1), (2, 4)]):
+        for image, wrong in enumerate(wrongs):
+            labels = gt.copy()
+            labels[0, :wrong] = 1
+            counts[side, image] = class_counts(labels, gt)[:, :255]
+    rng = np.random.default_rng(0)
+    found = compared(("x", "y"), ["p", "q"], counts, rng=rng, n_resamples=0)
+    assert found.ranking.values.tolist() == [[0.5, 0.9], [0.8, 0.6]]
+    assert found.ranking.interval is None
+    root = ElementTree.fromstring(comparison_scatter(found, 1))
+    first_series = root.find(f".//{SVG}circle[{SVG}title]")
+    assert first_series.find(f"{SVG}title").text == "p: 50.0 % to 80.0 % (+30.0)"
+
+
+def test_the_sheet_shows_gains_and_then_losses(compare, two, dataset):
+    compare("with", "--top", 1, "--images", dataset / "images")
+    compare("without", "--top", 1)
+    compare("more", "--top", 4)
+    with_images, without, more = (
+        iio.imread(two / name / "sheet.png") for name in ("with", "without", "more")
+    )
+    assert with_images.shape[1] > without.shape[1] + 240
+    assert more.shape[0] > without.shape[0] + 150
+    blue = (without == np.array(MARK_COLOURS[SECOND_RIGHT])).all(axis=2)
+    wrong = labels_of(two / "first" / "a.png") != draw_image(0)[1]
+    assert blue[:, : blue.shape[1] // 2].sum() < 400  # the swatch
+    in_cell = blue[: blue.shape[0] // 2].sum() / (240 / 56) ** 2
+    assert in_cell == pytest.approx(wrong.sum(), rel=0.05)  # in the row of the gain only
+
+
+def test_equal_labels_have_a_sheet_and_no_winner(compare, two):
+    outcome = compare("out", second=f"again={two / 'first'}")
+    assert outcome.code == 0, outcome.err
+    answer = json.loads((two / "out" / "compare.json").read_text())
+    assert answer["scores"]["accuracy"]["equal"] == 4
+    assert answer["scores"]["accuracy"]["interval"] == [0, 0]
+    assert answer["largest_gains"] == answer["largest_losses"] == []
+    assert iio.imread(two / "out" / "sheet.png").shape[0] > 4 * 150
+
+
+def test_one_and_two_jobs_give_the_same_bytes_and_a_rerun_writes_nothing(compare, two):
+    compare("one")
+    times = {path: path.stat().st_mtime_ns for path in (two / "one").iterdir()}
+    compare("two", "--jobs", 2)
+    assert folder_bytes(two / "one") == folder_bytes(two / "two")
+    compare("one")
+    assert times == {path: path.stat().st_mtime_ns for path in (two / "one").iterdir()}
+
+
+def test_a_folder_belongs_to_one_comparison(compare, two, wss):
+    compare("out")
+    refused = compare("out", "--metric", "miou")
+    assert refused.code == 2
+    assert "metric 'accuracy' (now 'miou')" in refused.err
+    before = folder_bytes(two / "out")
+    assert compare("out", "--metric", "miou", "--overwrite").code == 0
+    assert folder_bytes(two / "out") != before
+    meta = paramsfile.read_meta(two / "out" / "compare.json")
+    assert [entry["role"] for entry in meta["inputs"]] == ["first", "second", "gt"]
+    assert "second against first" in wss("info", two / "out" / "compare.json").out
+    (two / "mine").mkdir()
+    (two / "mine" / "sheet.png").write_bytes(b"mine")
+    assert compare("mine").code == 2
+    assert (two / "mine" / "sheet.png").read_bytes() == b"mine"
+
+
+def test_a_changed_input_is_seen(compare, two):
+    compare("out")
+    shutil.copy(two / "second" / "d.png", two / "first" / "d.png")
+    assert compare("out").code == 0
+    answer = json.loads((two / "out" / "compare.json").read_text())
+    assert answer["scores"]["accuracy"]["worse"] == 0
+
+
+def test_images_without_ground_truth_do_not_count(wss, two, dataset):
+    shutil.copytree(dataset / "gt", two / "gt")
+    empty = labelfile.encode_labels(np.full((40, 56), 255, np.uint8), {})
+    (two / "gt" / "a.png").write_bytes(empty)
+    arguments = ["compare", two / "first", two / "second", "--gt", two / "gt"]
+    assert wss(*arguments, "-o", two / "out").code == 0
+    assert [row["image"] for row in rows_of(two / "out")] == ["b", "c", "d"]
+    for stem in STEMS:
+        (two / "gt" / f"{stem}.png").write_bytes(empty)
+    none = wss(*arguments, "-o", two / "none")
+    assert none.code == 1
+    assert "no pixel of the ground truth" in none.err
+    assert not (two / "none").exists()
+
+
+def test_different_images_and_damaged_files_are_told(compare, two):
+    (two / "second" / "d.png").write_bytes(b"no picture")
+    damaged = compare("out")
+    assert damaged.code == 1 and "d: failed: " in damaged.err
+    (two / "second" / "d.png").unlink()
+    different = compare("out")
+    assert different.code == 1 and "different images: 1 are in one only" in different.err
+    assert not (two / "out").exists()
+    (two / "ids").write_text("c\na\n")
+    assert compare("out", "--ids", two / "ids").code == 0
+    assert [row["image"] for row in rows_of(two / "out")] == ["a", "c"]
+
+
+@pytest.mark.parametrize("arguments", ["first -", "- second"])
+def test_paths_on_standard_input_choose_the_images(shell, two, dataset, arguments):
+    piped = arguments.replace("-", "").strip()
+    other = {"first": "second", "second": "first"}[piped]
+    outcome = shell(
+        f"ls {other}/[bd].png | wss compare {arguments.replace('-', 'x=-')} "
+        f"--gt {dataset}/gt -o out --jobs 1"
+    )
+    assert outcome.code == 0, outcome.err
+    assert {row["image"] for row in rows_of(two / "out")} == {"b", "d"}
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--metric", "dice"], "expected one of accuracy, miou"),
+        (["--top", "0"], "--top"),
+    ],
+)
+def test_compare_refuses_wrong_options(compare, two, more, message):
+    outcome = compare("out", *more)
+    assert outcome.code == 2
+    assert message in outcome.err
+
+
+def test_a_folder_is_neither_compared_with_itself_nor_written_among_inputs(compare, two, dataset):
+    same = compare("out", second=two / "first")
+    assert same.code == 2 and "two sets of labels" in same.err
+    assert compare("first").code == 2
+    shutil.copytree(dataset / "images", two / "images")
+    assert compare("images", "--images", two / "images").code == 2
+    assert sorted(folder_bytes(two / "images")) == [f"{stem}.png" for stem in STEMS]
+    (two / "deep" / "first").parent.mkdir()
+    shutil.copytree(two / "second", two / "deep" / "first")
+    named = compare("out", second=two / "deep" / "first")
+    assert named.code == 0, named.err
+    assert f"{two / 'deep' / 'first'} accuracy" in rows_of(two / "out")[0]
+
+
+def test_resampled_means_spread_as_the_standard_error():
+    values = np.random.default_rng(1).normal(0.3, 0.2, (2, 50))
+    drawn = resampled_means(values, np.random.default_rng(2), 4000)
+    assert drawn.shape == (2, 4000)
+    assert drawn.mean(axis=1) == pytest.approx(values.mean(axis=1), abs=0.003)
+    assert drawn.std(axis=1) == pytest.approx(values.std(axis=1) / np.sqrt(50), rel=0.05)
