@@ -108,6 +108,8 @@ define local_model
 $(OUT)/$1/local/$2/%: scribbles = $$(scribbles_$1)
 $(OUT)/$1/local/$2/%: seed = $2
 $(OUT)/$1/local/$2/local/maps/.done: $(if $(filter curated,$1),$(scribbles_curated)/.done)
+$(OUT)/$1/local/$2/local-walker/maps/.done: $(if $(filter curated,$1),$(scribbles_curated)/.done)
+$(OUT)/$1/local/$2/local-mean/maps/.done: $(OUT)/$1/local/$2/local-walker/maps/.done
 endef
 
 # A network: (scribbles, network, seed).
@@ -115,7 +117,11 @@ define networks
 $(OUT)/$1/$2/$3/%: arch = $2
 $(OUT)/$1/$2/$3/%: seed = $3
 $(OUT)/$1/$2/$3/%: local = $(OUT)/$1/local/$3/local/maps
+$(OUT)/$1/$2/$3/%: walker = $(OUT)/$1/local/$3/local-walker/maps
+$(OUT)/$1/$2/$3/%: local_labels = $(OUT)/$1/local/$3/local-mean/pfa
+$(OUT)/$1/$2/$3/%: scribbles = $$(scribbles_$1)
 $(OUT)/$1/$2/$3/combined/maps/.done: $(OUT)/$1/local/$3/local/maps/.done
+$(OUT)/$1/$2/$3/extended/maps/.done: $(OUT)/$1/local/$3/local-mean/pfa/.done
 $(OUT)/$1/$2/$3/baseline/net.pt: labels = $$(scribbles_$1)
 $(OUT)/$1/$2/$3/baseline/net.pt: $(if $(filter curated,$1),$(scribbles_curated)/.done)
 $(foreach r,$(sort $(ROWS) $(TABLE2_ROWS)),$(call row_network,$1,$2,$3,$r))
@@ -159,7 +165,24 @@ $(OUT)/%/combined/maps/.done: $(OUT)/%/global/maps/.done
 	$(WSS) fuse $(local) $(<D) $(FUSION) --jobs $(JOBS) -o $(@D)
 	@touch $@
 
-# Their regularised forms: POTTS_local, POTTS_global, POTTS_combined, and so for the CRF.
+# Beyond the paper: random walks as a third annotator, and the class shares that the local models
+# find in whole images in place of those among the strokes.
+$(OUT)/%/local-walker/maps/.done: | $(DATA_READY)
+	$(WSS) local-predict $(D)/images $(scribbles) --ids $(TRAIN_IDS) --model walker $(WALKER) \
+	  --jobs $(JOBS) -o $(@D)
+	@touch $@
+
+$(OUT)/%/local-mean/maps/.done: $(OUT)/%/local/maps/.done
+	$(WSS) fuse $(<D) $(OUT)/$*/local-walker/maps --jobs $(JOBS) -o $(@D)
+	@touch $@
+
+$(OUT)/%/extended/maps/.done: $(OUT)/%/global/maps/.done
+	$(WSS) fuse $(local) $(walker) $(<D) $(FUSION_extended) --jobs $(JOBS) -o $(OUT)/$*/extended/fused | \
+	  $(WSS) adjust-prior - --from $(scribbles) --to $(local_labels) $(PRIOR) --jobs $(JOBS) -o $(@D)
+	@touch $@
+
+# Their regularised forms: POTTS_local, POTTS_global, POTTS_combined, and so for the CRF
+# and the other rows.
 $(OUT)/%-potts/maps/.done: $(OUT)/%/maps/.done
 	$(SMOOTH) --potts $(POTTS_$(notdir $*)) $(<D) -o $(@D)
 	@touch $@

@@ -1,10 +1,11 @@
 """The loss: labels and probabilities, few pixels and many, summed over the labelled ones."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from wsstools.nn.losses import logits_at, loss_sum, target_mass
+from wsstools.nn.losses import class_weights, logits_at, loss_sum, target_mass
 from wsstools.nn.networks import upsample
 
 
@@ -55,3 +56,39 @@ def test_probabilities_have_the_loss_of_a_mixture_of_labels():
     assert target_mass(probs).item() == pytest.approx(2 * 18 * 21)
     probs[0] = 0  # an image of which nothing is known
     torch.testing.assert_close(loss_sum(logits, probs), loss_sum(logits[1:], probs[1:]))
+
+
+@pytest.mark.parametrize("share", [0.05, 1.0])
+def test_a_pixel_counts_as_much_as_the_weight_of_its_class(share):
+    logits, labels = pictures(share)
+    weights = torch.tensor([0.5, 0.0, 3.0])
+
+    def only(c):
+        return torch.where(labels == c, labels, 255)
+
+    expected = 0.5 * loss_sum(logits, only(0)) + 3 * loss_sum(logits, only(2))
+    found = loss_sum(logits, labels, weights)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(found, logits), torch.autograd.grad(expected, logits)
+    )
+    mass = 0.5 * (labels == 0).sum() + 3 * (labels == 2).sum()
+    assert target_mass(labels, weights) == mass.double()
+
+
+def test_probabilities_are_weighted_as_labels_are():
+    logits, labels = pictures(1)
+    weights = torch.tensor([0.5, 0.0, 3.0])
+    probs = F.one_hot(labels.long(), 3).permute(0, 3, 1, 2).float()
+    torch.testing.assert_close(loss_sum(logits, probs, weights), loss_sum(logits, labels, weights))
+    assert target_mass(probs, weights) == target_mass(labels, weights)
+
+
+@pytest.mark.parametrize("balance", [0, 0.5, 1])
+def test_class_weights_go_from_equal_pixels_to_equal_classes(balance):
+    pixels = np.array([900, 90, 0, 10])
+    weights = class_weights(pixels, balance)
+    assert (pixels @ weights) / pixels.sum() == pytest.approx(1)
+    assert weights[2] == 0
+    there = weights[pixels > 0]
+    assert there / there[0] == pytest.approx(np.array([1, 10, 90]) ** balance)

@@ -271,6 +271,20 @@ def test_soft_maps_of_certain_labels_train_as_the_labels():
         small_run(Soft(), n_classes=3)
 
 
+def test_a_class_of_weight_0_trains_as_if_it_were_not_labelled():
+    class Dark(Halves):
+        def __getitem__(self, index):
+            image, labels = super().__getitem__(index)
+            return image, np.where(labels == 1, 255, labels).astype(np.uint8)
+
+    schedule = replace(SMALL, iterations=3)
+    weighted, ignored = [], []
+    small_run(schedule=schedule, class_weights=np.array([2, 0]), on_iteration=weighted.append)
+    small_run(Dark(), schedule=schedule, on_iteration=ignored.append)
+    for one, other in zip(weighted, ignored, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-3)
+
+
 def test_training_learns_what_two_classes_look_like():
     schedule = replace(
         SMALL, iterations=40, batch=4, crop=48, learning_rate=0.02, min_scale=0.9, max_scale=1.1

@@ -261,6 +261,23 @@ def test_training_on_soft_maps_and_tensorboard(wss, dataset, tmp_path):
     assert "a.npz: the map is of 4 classes, expected 5" in other.err
 
 
+def test_classes_are_balanced_by_their_labelled_pixels(wss, dataset, tmp_path):
+    """The first loss of random weights, in mean over pixels or over classes; then they differ."""
+    losses = []
+    for balance in (0, 1):
+        path = tmp_path / f"{balance}.pt"
+        more = ("--iterations", 2, "--class-balance", balance)
+        outcome = wss(*train_command(dataset, path, "--labels", dataset / "gt", *more))
+        assert outcome.code == 0, outcome.err
+        losses.append(log_of(path)["loss"])
+        assert json.loads(wss("info", path, "--json").out)["meta"]["options"]["class_balance"] == (
+            balance
+        )
+    assert losses[0] != losses[1]
+    refused = wss(*train_command(dataset, tmp_path / "o.pt", "--class-balance", 1.5))
+    assert refused.code == 2
+
+
 def test_images_without_a_labelled_pixel_are_told_of(wss, dataset, tmp_path):
     labels = tmp_path / "labels"
     labels.mkdir()
@@ -298,7 +315,10 @@ def test_the_cache_keeps_what_fits(dataset):
     size = 40 * 56 * 4
     cached = CachedPairs(pairs, 2 * size + 100)
     seen = []
-    assert cached.check(4, threads=2, advance=lambda: seen.append(1)) == []
+    pixels, empty = cached.check(4, threads=2, advance=lambda: seen.append(1))
+    labels = np.stack([pairs[index][1] for index in range(4)])
+    assert pixels.tolist() == np.bincount(labels[labels != 255], minlength=4).tolist()
+    assert empty == []
     assert (len(seen), cached.left) == (4, 100)
     again = [cached[index][0] is cached[index][0] for index in range(4)]
     assert sum(again) == 2

@@ -30,16 +30,23 @@ TRAIN_pspnet-resnet101 ?= $(TRAIN_pspnet-resnet50)
 FOREST ?= --filters gabor --trees 50 --features 100
 FUSION ?=
 
+# Rows beyond the paper, extended and extended-crf: random walks, and adjusted class shares.
+WALKER ?=
+FUSION_extended ?= --weights 1,1,2
+PRIOR ?= --power 0.75
+
 # The Potts model and the fully connected CRF: the paper's.
 LAMBDA_LOCAL   ?= 10
 LAMBDA_GLOBAL  ?= 50
 POTTS_local    ?= --lambda $(LAMBDA_LOCAL) --eta 0.01
 POTTS_global   ?= --lambda $(LAMBDA_GLOBAL) --eta 0.01
 POTTS_combined ?= --lambda $(LAMBDA_LOCAL) --eta 0.01
+POTTS_extended ?= $(POTTS_combined)
 CRF            ?= --w1 3 --sigma-alpha 30 --sigma-beta 5 --w2 5 --sigma-gamma 2 --iterations 10
 CRF_local      ?= $(CRF)
 CRF_global     ?= $(CRF)
 CRF_combined   ?= $(CRF)
+CRF_extended   ?= $(CRF_combined)
 
 # At test time: several sizes, and the CRF after the network.
 MSC      ?= --msc

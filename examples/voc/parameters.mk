@@ -49,14 +49,21 @@ TRAIN_deeplabv2-mobilenetv2 ?= --iterations 20000 --batch 10 --crop 321 \
 FOREST ?= --filters paper --trees 50 --features 100
 FUSION ?=
 
+# Rows beyond the paper, extended and extended-crf: random walks, and adjusted class shares.
+WALKER ?=
+FUSION_extended ?= --weights 1,1,2
+PRIOR ?= --power 0.75
+
 # The Potts model and the fully connected CRF.
 POTTS_local    ?= --lambda 10 --eta 0.01
 POTTS_global   ?= --lambda 50 --eta 0.01
 POTTS_combined ?= --lambda 10 --eta 0.01
+POTTS_extended ?= $(POTTS_combined)
 CRF            ?= --w1 3 --sigma-alpha 30 --sigma-beta 5 --w2 5 --sigma-gamma 2 --iterations 10
 CRF_local      ?= $(CRF)
 CRF_global     ?= $(CRF)
 CRF_combined   ?= $(CRF)
+CRF_extended   ?= $(CRF_combined)
 
 # At test time: several sizes, and the CRF after the network.
 MSC      ?= --msc

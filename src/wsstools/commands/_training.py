@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+from numpy.typing import NDArray
 
 from wsstools.commands._options import class_count
 from wsstools.errors import DataError, UsageError
@@ -167,6 +168,7 @@ def _trained(
     """What the record says of the run, and the weights."""
     import torch
 
+    from wsstools.nn.losses import class_weights
     from wsstools.nn.modelfile import dump_checkpoint
     from wsstools.nn.training import train, uses_bfloat16
 
@@ -182,7 +184,8 @@ def _trained(
         write_whole(plan.checkpoint, dump_checkpoint(marked))
 
     with _Journal(plan, done, is_first=world.is_first) as journal:
-        cached = _read(plan.cache, pairs, n_classes, workers, world.is_first)
+        cached, pixels = _read(plan.cache, pairs, n_classes, workers, world.is_first)
+        balance = plan.schedule.class_balance
         weights = train(
             cached,
             arch=plan.arch,
@@ -192,6 +195,7 @@ def _trained(
             initial_state=initial_state,
             world=world,
             precision=plan.precision,
+            class_weights=class_weights(pixels, balance) if balance else None,
             workers=workers,
             resume=state,
             validate=_validation(plan, cached.left, n_classes, workers, world),
@@ -259,24 +263,24 @@ def _validation(
     if plan.val_images is None or plan.val_labels is None:
         return None
     pairs = _pairs(plan.val_images, plan.val_labels, plan.val_ids)
-    held_out = _read(budget, pairs, n_classes, workers, world.is_first)
+    held_out, _ = _read(budget, pairs, n_classes, workers, world.is_first)
     return partial(mean_iou, pairs=held_out, n_classes=n_classes, world=world)
 
 
 def _read(
     budget: int, pairs: LabelledImages, n_classes: int, threads: int, is_told: bool
-) -> CachedPairs:
-    """The pairs, each read and checked once."""
+) -> tuple[CachedPairs, NDArray]:
+    """The pairs, each read and checked once, and how many pixels each class has."""
     cached = CachedPairs(pairs, budget)
     with Bar("wss train: reading", len(pairs)) as bar:
-        empty = cached.check(n_classes, threads=max(threads, 2), advance=bar.advance)
+        pixels, empty = cached.check(n_classes, threads=max(threads, 2), advance=bar.advance)
     if empty and is_told:
         print(
             f"wss train: {len(empty)} of {len(pairs)} images have no labelled pixel, "
             f"such as {empty[0]!r}",
             file=sys.stderr,
         )
-    return cached
+    return cached, pixels
 
 
 def _resumed(plan: Plan, run_id: str) -> dict[str, Any] | None:

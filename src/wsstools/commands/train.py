@@ -192,6 +192,17 @@ class ScheduleOptions:
             help="Training on maps: ignore pixels whose best class is less probable. Default: 0.",
         ),
     ] = None
+    class_balance: Annotated[
+        Optional[float],
+        typer.Option(
+            "--class-balance",
+            metavar="X",
+            min=0.0,
+            max=1.0,
+            help="A pixel counts (share of its class)^-X in the loss; 1 weighs all classes "
+            "alike. Default: 0.",
+        ),
+    ] = None
 
     def schedule(self, arch: str) -> Schedule:
         """The schedule of an architecture with the given numbers put in."""

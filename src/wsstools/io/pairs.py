@@ -60,8 +60,8 @@ class LabelledImages:
             _record("labels", self.labels, form.read_meta(first)),
         ]
 
-    def check(self, position: int, pair: Pair, n_classes: int) -> bool:
-        """Whether anything is labelled in a pair that was read.
+    def count(self, position: int, pair: Pair, n_classes: int) -> NDArray:
+        """Labelled pixels of each class in a pair that was read, (C,); of a map probabilities.
 
         Raises
         ------
@@ -74,15 +74,17 @@ class LabelledImages:
                 raise DataError(
                     f"{path}: the map is of {target.n_classes} classes, expected {n_classes}"
                 )
-            return True
-        values = np.flatnonzero(np.bincount(target.ravel(), minlength=IGNORE_LABEL + 1))
-        strange = values[(values >= n_classes) & (values != IGNORE_LABEL)]
+            mass = np.zeros(n_classes)
+            mass[target.classes] = target.probs.sum(axis=(1, 2), dtype=np.float64)
+            return mass
+        pixels = np.bincount(target.ravel(), minlength=IGNORE_LABEL + 1)
+        strange = n_classes + np.flatnonzero(pixels[n_classes:IGNORE_LABEL])
         if len(strange):
             raise DataError(
                 f"{path}: labels hold the value {strange[0]}; there are classes "
                 f"0..{n_classes - 1}, and 255 for unlabelled pixels"
             )
-        return bool(len(values) and values[0] != IGNORE_LABEL)
+        return pixels[:n_classes]
 
 
 class CachedPairs:
@@ -112,8 +114,10 @@ class CachedPairs:
         """What is left of the budget."""
         return self._left
 
-    def check(self, n_classes: int, *, threads: int, advance: Callable[[], None]) -> list[str]:
-        """Read all pairs once; gives the names of the images without a labelled pixel.
+    def check(
+        self, n_classes: int, *, threads: int, advance: Callable[[], None]
+    ) -> tuple[NDArray, list[str]]:
+        """Read all pairs once.
 
         Parameters
         ----------
@@ -124,6 +128,13 @@ class CachedPairs:
         advance : callable
             Called after each pair.
 
+        Returns
+        -------
+        pixels : (n_classes,)
+            Labelled pixels of each class; of maps the sums of the probabilities.
+        empty : list of str
+            Names of the images without a labelled pixel.
+
         Raises
         ------
         DataError, OSError
@@ -132,23 +143,24 @@ class CachedPairs:
             If there is no labelled pixel in all of them.
         """
 
-        def is_labelled(position: int) -> bool:
-            return self._pairs.check(position, self[position], n_classes)
+        def count(position: int) -> NDArray:
+            return self._pairs.count(position, self[position], n_classes)
 
-        empty = []
+        pixels, empty = np.zeros(n_classes), []
         pool = ThreadPoolExecutor(threads)
         try:
-            for path, labelled in zip(
-                self._pairs.images, pool.map(is_labelled, range(len(self))), strict=True
+            for path, found in zip(
+                self._pairs.images, pool.map(count, range(len(self))), strict=True
             ):
-                if not labelled:
+                pixels += found
+                if not found.any():
                     empty.append(path.stem)
                 advance()
         finally:
             pool.shutdown(cancel_futures=True)
         if len(empty) == len(self):
             raise DataError("no pixel of the images is labelled")
-        return empty
+        return pixels, empty
 
     def _read(self, position: int) -> Pair:
         pair = self._pairs[position]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wsstools.core.labels import IGNORE_LABEL
@@ -13,20 +15,47 @@ _SPARSE = 1 / 8
 """Share of labelled pixels below which only theirs are brought to image size."""
 
 
-def target_mass(target: Tensor) -> Tensor:
+def class_weights(pixels: NDArray, balance: float) -> NDArray[np.float32]:
+    """How much a pixel of each class counts in the loss: ``share ** -balance``, in mean 1.
+
+    Parameters
+    ----------
+    pixels : (C,)
+        Labelled pixels of each class; a class without any gets the weight 0.
+    balance : float
+        In [0, 1]: 0 weighs all pixels alike, 1 all classes.
+
+    Returns
+    -------
+    (C,) float32
+        Their mean over the labelled pixels is 1.
+    """
+    share = pixels / pixels.sum()
+    weights = np.zeros(len(share))
+    np.power(share, -balance, out=weights, where=share > 0)
+    return (weights / (share @ weights)).astype(np.float32)
+
+
+def target_mass(target: Tensor, weights: Tensor | None = None) -> Tensor:
     """How many pixels a target labels, a number on its device; 0-dimensional float64.
 
     Parameters
     ----------
     target : (N, H, W) uint8, or (N, C, H, W) float32
         Labels, 255 is ignored; or probabilities, all 0 at ignored pixels.
+    weights : (C,) float32 or None
+        As how many pixels one of each class counts; None: as one.
     """
-    if target.ndim == 3:
+    if target.ndim == 4:
+        return _weighted(target, weights).sum(dtype=torch.float64)
+    if weights is None:
         return (target != IGNORE_LABEL).sum(dtype=torch.float64)
-    return target.sum(dtype=torch.float64)
+    of_value = weights.new_zeros(IGNORE_LABEL + 1)
+    of_value[: len(weights)] = weights
+    return of_value[target.int()].sum(dtype=torch.float64)
 
 
-def loss_sum(logits: Tensor, target: Tensor) -> Tensor:
+def loss_sum(logits: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
     """Cross entropy, summed over the labelled pixels; 0 where there are none.
 
     Parameters
@@ -36,33 +65,40 @@ def loss_sum(logits: Tensor, target: Tensor) -> Tensor:
     target : (N, H, W) uint8, or (N, C, H, W) float32
         Labels, 255 is ignored; or probabilities p, all 0 at ignored pixels. Their loss is
         -sum_c p_c log q_c.
+    weights : (C,) float32 or None
+        As how many pixels one of each class counts; None: as one.
     """
     logits = logits.float()
     if target.ndim == 3 and target.device.type == "cpu":  # a GPU would wait for their number
         places = (target != IGNORE_LABEL).nonzero(as_tuple=True)
         if len(places[0]) < _SPARSE * target.numel():
             labels = target[places].long()
-            return F.cross_entropy(logits_at(logits, *places), labels, reduction="sum")
+            at_places = logits_at(logits, *places)
+            return F.cross_entropy(at_places, labels, weights, reduction="sum")
     dense = _of_labels if target.ndim == 3 else _of_probs
     if logits.device.type != "cpu":
-        return dense(logits, target)
+        return dense(logits, target, weights)
     # Image by image, what is at image size stays near the processor.
     pairs = zip(logits.split(1), target.split(1), strict=True)
-    return torch.stack([dense(*pair) for pair in pairs]).sum()
+    return torch.stack([dense(*pair, weights) for pair in pairs]).sum()
 
 
-def _of_labels(logits: Tensor, labels: Tensor) -> Tensor:
+def _of_labels(logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
     logits = upsample(logits, (labels.shape[1], labels.shape[2]))
     labels = labels.long()
     if logits.device.type != "cpu":
         # Of a list of pixels, not of pictures: its gradient has the same bits in each run.
         logits, labels = logits.permute(0, 2, 3, 1).flatten(0, 2), labels.flatten()
-    return F.cross_entropy(logits, labels, ignore_index=IGNORE_LABEL, reduction="sum")
+    return F.cross_entropy(logits, labels, weights, ignore_index=IGNORE_LABEL, reduction="sum")
 
 
-def _of_probs(logits: Tensor, probs: Tensor) -> Tensor:
+def _of_probs(logits: Tensor, probs: Tensor, weights: Tensor | None) -> Tensor:
     logits = upsample(logits, (probs.shape[2], probs.shape[3]))
-    return -(logits.log_softmax(dim=1) * probs).sum()
+    return -(logits.log_softmax(dim=1) * _weighted(probs, weights)).sum()
+
+
+def _weighted(probs: Tensor, weights: Tensor | None) -> Tensor:
+    return probs if weights is None else probs * weights.view(1, -1, 1, 1)
 
 
 def logits_at(logits: Tensor, images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

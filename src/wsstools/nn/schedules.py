@@ -48,6 +48,9 @@ class Schedule:
         weights, where there is nothing to keep.
     min_prob : float
         Of a run on soft maps: pixels whose most probable class is less probable are ignored.
+    class_balance : float
+        In [0, 1]: a pixel of class c counts ``share_c ** -class_balance`` in the loss; share_c is
+        the share of c among all labelled pixels. 0 weighs all pixels alike, 1 all classes.
 
     References
     ----------
@@ -75,6 +78,7 @@ class Schedule:
     aux_weight: float = 0.0
     frozen_batch_norm: bool = False
     min_prob: float = 0.0
+    class_balance: float = 0.0
 
 
 _DEEPLAB_RESNET = Schedule(

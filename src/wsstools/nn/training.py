@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wsstools.core.labels import IGNORE_LABEL
@@ -63,6 +64,7 @@ def train(
     initial_state: Mapping[str, Tensor] | None = None,
     world: World = World(),
     precision: str = "auto",
+    class_weights: NDArray | None = None,
     workers: int = 0,
     resume: Mapping[str, Any] | None = None,
     validate: Callable[[SegmentationNetwork], float] | None = None,
@@ -93,6 +95,8 @@ def train(
     precision : {"auto", "float32", "bfloat16"}
         Of the convolutions; auto is bfloat16 on a GPU and on a CPU that has it in silicon, and
         float32 elsewhere. Losses and weights are float32 always.
+    class_weights : (n_classes,) or None
+        As how many pixels one of each class counts in the loss; None: as one.
     workers : int
         Threads that prepare batches ahead. They do not change the result.
     resume : mapping or None
@@ -128,9 +132,9 @@ def train(
 
     Notes
     -----
-    The loss is the cross entropy, in mean over the labelled pixels of a batch; 0 where there are
-    none. On the CPU, two runs on as many threads give the same bits, resumed or not. Several
-    processes do what one does at the same total batch, up to rounding and dropout.
+    The loss is the cross entropy, in (weighted) mean over the labelled pixels of a batch; 0 where
+    there are none. On the CPU, two runs on as many threads give the same bits, resumed or not.
+    Several processes do what one does at the same total batch, up to rounding and dropout.
     """
     if len(pairs) == 0:
         raise DataError("there are no images to train on")
@@ -144,7 +148,7 @@ def train(
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         reproducible(device),
     ):
-        run = _Run(arch, n_classes, schedule, seed, initial_state, world)
+        run = _Run(arch, n_classes, schedule, seed, initial_state, world, class_weights)
         made_of = run.signature | {"images": len(pairs), "bfloat16": bfloat16}
         if resume is not None:
             _check_resumable(resume, made_of)
@@ -260,8 +264,14 @@ class _Run:
         seed: int,
         initial_state: Mapping[str, Tensor] | None,
         world: World,
+        class_weights: NDArray | None,
     ) -> None:
         self.schedule, self.seed, self.world = schedule, seed, world
+        self.weights = (
+            None
+            if class_weights is None
+            else torch.as_tensor(class_weights, dtype=torch.float32, device=world.device)
+        )
         self.iteration = 0
         self.signature = {
             "arch": arch,
@@ -298,8 +308,9 @@ class _Run:
         autocast = torch.autocast(torch.device(world.device).type, torch.bfloat16)
         with autocast if bfloat16 else contextlib.nullcontext():
             outputs = self.shared(images)
-        mass = world.total(target_mass(targets)).clamp(min=1).float()
-        losses = [loss_sum(logits, targets) / mass for logits in outputs]
+        mass = world.total(target_mass(targets, self.weights)).float()
+        mass = torch.where(mass > 0, mass, 1)
+        losses = [loss_sum(logits, targets, self.weights) / mass for logits in outputs]
         objective = losses[0]
         for auxiliary in losses[1:]:
             objective = objective + self.schedule.aux_weight * auxiliary
