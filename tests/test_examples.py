@@ -119,9 +119,29 @@ def test_every_step_of_the_study_is_there(whole):
 
 
 def test_what_a_command_reads_was_written_before(whole):
+    assert_made_before(whole[1])
+
+
+@pytest.mark.parametrize("kind", ["original", "curated"])
+def test_rows_beyond_the_paper_are_made_when_asked_for(kind):
+    """Three annotators, their mean with other class shares, the CRF; nothing of other rows."""
+    commands = planned("voc", "extended-crf", "ROWS=extended-crf", f"SCRIBBLES={kind}")
+    assert_made_before(commands)
+    made = [Path(c.given["out"]).parent.name for c in commands if c.name == "train"]
+    assert sorted(made) == ["baseline", "extended-crf"]
+    (fused,) = [c for c in commands if c.name == "fuse" and "--weights" in c.words]
+    parents = [Path(word).parent.name for word in fused.words if word.endswith("/maps")]
+    assert parents == ["local", "local-walker", "global"]
+    (adjusted,) = [c for c in commands if c.name == "adjust-prior"]
+    assert (
+        adjusted.words[adjusted.words.index("--to") + 1] == f"planned/{kind}/local/0/local-mean/pfa"
+    )
+
+
+def assert_made_before(commands):
     """Every path below OUT that a command names is an output of an earlier one."""
     written: set[str] = set()
-    for command in whole[1]:
+    for command in commands:
         out = command.given.get("out")
         read = {
             place
@@ -287,7 +307,7 @@ def test_the_whole_study_runs(scenes, tmp_path):
     arguments = (
         "smoke", f"DATA={scenes}", f"OUT={tmp_path}", "JOBS=1", "SMOKE_TRAIN=3", "SMOKE_VAL=2",
         f"WSS={sys.executable} -m wsstools", "SMOKE_OPTIONS=--iterations 1 --batch 2 --crop 33",
-        "ROWS=combined", "SCRIBBLES=curated", "TESTS=plain +msc+crf",
+        "ROWS=combined extended-crf", "SCRIBBLES=curated", "TESTS=plain +msc+crf",
     )  # fmt: skip
     done = make("camvid", *arguments, timeout=1800)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
