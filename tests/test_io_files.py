@@ -108,14 +108,22 @@ def test_a_pickle_in_a_map_is_not_loaded():
         mapfile.decode_map(buffer.getvalue(), "x.npz")
 
 
-def test_a_header_that_claims_more_than_there_is_is_refused_at_once():
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [
+        ((100, 200, 300), "its header claims 24000000 bytes, the file holds"),
+        ((10**4, 10**4, 10**4), "1,000,000,000,000 probabilities, expected at most"),
+        ((1, 10**5, 10**5), "100000 x 100000 .H x W. pixels, expected at most"),
+    ],
+)
+def test_a_header_that_claims_more_than_there_is_is_refused_at_once(shape, told):
     header = io.BytesIO()
-    claim = {"descr": "<f4", "fortran_order": False, "shape": (10**5, 10**5, 10**3)}
+    claim = {"descr": "<f4", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(header, claim)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("probs.npy", header.getvalue() + b"\0" * 100)
-    with pytest.raises(DataError, match="claims"):
+    with pytest.raises(DataError, match=told):
         mapfile.decode_map(buffer.getvalue(), "x.npz")
 
 

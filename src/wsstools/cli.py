@@ -15,7 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from wsstools import __version__, commands
 from wsstools.commands._options import expanded
-from wsstools.errors import UsageError, WssError, os_error_line
+from wsstools.errors import UsageError, WssError, one_line, os_error_line
 
 PIPELINE = (
     "rf-predict",
@@ -145,12 +145,8 @@ def run(arguments: list[str]) -> int:
             print(f"{prefix}: interrupted; the same command goes on from here", file=sys.stderr)
         return code if isinstance(code, int) else int(code is not None)
     except Exception as error:
-        text = " ".join(str(error).split())
-        _complain(
-            prefix,
-            error,
-            f"unexpected {type(error).__name__}: {text} (--debug shows where; please report it)",
-        )
+        text = f"unexpected {type(error).__name__}: {error}"
+        _complain(prefix, error, f"{one_line(text)} (--debug shows where; please report it)")
         return 1
     return 0
 
@@ -162,4 +158,4 @@ def _terminate(*_: Any) -> None:
 def _complain(prefix: str, error: BaseException, text: str) -> None:
     if os.environ.get("WSS_DEBUG"):
         traceback.print_exception(error)
-    print(f"{prefix}: error: {text}", file=sys.stderr)
+    print(f"{prefix}: error: {one_line(text)}", file=sys.stderr)

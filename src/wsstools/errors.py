@@ -1,10 +1,22 @@
 """The project's errors. Each carries a single string, so that it survives a process boundary."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class WssError(Exception):
     """An error that is reported in one line. Exit code 1."""
 
     exit_code = 1
+
+
+_LONGEST_LINE = 1000
+
+
+def one_line(text: str) -> str:
+    """A message as one line that any terminal shows: it may quote files, which hold anything."""
+    shown = "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+    return shown if len(shown) <= _LONGEST_LINE else shown[: _LONGEST_LINE - 3] + "..."
 
 
 def os_error_line(error: OSError) -> str:
@@ -20,6 +32,15 @@ class UsageError(WssError):
 
 class DataError(WssError):
     """A file does not hold what it should."""
+
+
+@contextmanager
+def naming(file: object) -> Iterator[None]:
+    """Put the name of the file that is read before what a DataError says of its content."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{file}: {error}") from error
 
 
 class SkippedImage(WssError):

@@ -15,7 +15,7 @@ import joblib
 from numpy.typing import NDArray
 
 from wsstools.commands._options import class_count
-from wsstools.errors import DataError, UsageError
+from wsstools.errors import DataError, UsageError, naming
 from wsstools.io import imagefile, labelfile, mapfile
 from wsstools.io.atomic import remove_leftovers, write_whole
 from wsstools.io.bars import Bar
@@ -289,7 +289,8 @@ def _resumed(plan: Plan, run_id: str) -> dict[str, Any] | None:
 
     if not plan.checkpoint.exists() or not plan.resume:
         return None
-    state = load_checkpoint(plan.checkpoint.read_bytes())
+    with naming(plan.checkpoint):
+        state = load_checkpoint(plan.checkpoint.read_bytes())
     run = dict(state["run"])
     if run.pop("record", None) != run_id:
         if plan.overwrite:
@@ -308,4 +309,5 @@ def _initial(plan: Plan) -> Any:
         return None
     if plan.init == "imagenet":
         return initial.imagenet_state(plan.arch, plan.weights_dir)
-    return initial.read_state(Path(plan.init).read_bytes())
+    with naming(plan.init):
+        return initial.read_state(Path(plan.init).read_bytes())

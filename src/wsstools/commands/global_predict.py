@@ -104,7 +104,7 @@ def global_predict(
       wss global-predict images/ --model final.pt --msc -o maps/ |
         wss regularize --crf --images images/ - -o refined/ | wss argmax - -o labels/
     """
-    from wsstools.errors import UsageError
+    from wsstools.errors import UsageError, naming
     from wsstools.io import imagefile, labelfile
     from wsstools.io.joined import Input
     from wsstools.io.provenance import digest, input_record, parse_record
@@ -121,7 +121,8 @@ def global_predict(
     if not path.is_file():
         raise UsageError(f"--model {model}: no such file")
     data = path.read_bytes()
-    header = read_model_header(data)
+    with naming(model):
+        header = read_model_header(data)
     found = digest(data)
     used = chosen_device(device)
     is_gpu = used.partition(":")[0] != "cpu"
@@ -223,7 +224,7 @@ def _network(model: str, model_digest: str, device: str) -> Any:
     """The network of a model file, loaded once per process."""
     import torch
 
-    from wsstools.errors import DataError
+    from wsstools.errors import DataError, naming
     from wsstools.io.provenance import digest
     from wsstools.nn.modelfile import load_model
     from wsstools.nn.predict import folded
@@ -232,7 +233,8 @@ def _network(model: str, model_digest: str, device: str) -> Any:
     data = Path(model).read_bytes()
     if digest(data) != model_digest:
         raise DataError(f"{model} changed during the run")
-    network: Any = folded(load_model(data).network)
+    with naming(model):
+        network: Any = folded(load_model(data).network)
     return network.to(device, memory_format=torch.channels_last)
 
 

@@ -37,13 +37,15 @@ def info(
 
 
 def _described(file: str) -> dict[str, Any]:
+    from wsstools.errors import naming
     from wsstools.io.describe import describe, is_described
     from wsstools.io.provenance import parse_record
     from wsstools.nn.modelfile import read_model_header
 
     if is_described(file):
         return describe(file)
-    header = read_model_header(Path(file).read_bytes())
+    with naming(file):
+        header = read_model_header(Path(file).read_bytes())
     facts = {
         "architecture": header["arch"],
         "classes": f"{header['n_classes']}: {', '.join(header['class_names'])}",

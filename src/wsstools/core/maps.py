@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 SUM_TOLERANCE = 1e-2
+MOST_CLASSES = 2**15 - 1
+"""What the 16 bits of a map file hold."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,17 @@ def checked_map(probs: NDArray, classes: NDArray, n_classes: int) -> Probability
     classes : (K,) integers
         Class ids, strictly ascending, in 0..n_classes-1.
     n_classes : int
-        Number of classes of the label space.
+        Number of classes of the label space, at least 1.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, an id is out of range or out of order, or a probability is
-        negative, not finite or part of a sum that is off by more than 1e-2.
+        If the shapes do not fit, there are too many classes, an id is out of range or out of
+        order, or a probability is negative, not finite or part of a sum that is off by more than
+        1e-2.
     """
-    probs = np.asarray(probs, np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+        probs = np.asarray(probs, np.float32)
     classes = np.asarray(classes, np.int64)
     if probs.ndim != 3 or 0 in probs.shape:
         raise ValueError(f"probs has shape {probs.shape}, expected (C, H, W)")
@@ -89,9 +93,12 @@ def checked_map(probs: NDArray, classes: NDArray, n_classes: int) -> Probability
         raise ValueError(f"{len(probs)} planes of probabilities, but {classes.size} class ids")
     if np.any(np.diff(classes) <= 0):
         raise ValueError(f"class ids {classes.tolist()} are not strictly ascending")
+    if not 1 <= n_classes <= MOST_CLASSES:
+        raise ValueError(f"{n_classes} classes, expected 1 to {MOST_CLASSES}")
     if classes[0] < 0 or classes[-1] >= n_classes:
         raise ValueError(f"class ids {classes.tolist()} are not all in 0..{n_classes - 1}")
-    total = probs.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        total = probs.sum(axis=0)
     if not np.isfinite(total).all():
         raise ValueError("probabilities are not finite")
     if probs.min() < 0:

@@ -16,6 +16,10 @@ from skimage.graph import MCP_Geometric
 from wsstools.core.labels import IGNORE_LABEL
 
 MAX_STROKES_PER_REGION = 3
+FARTHEST = 1e9
+"""Pixels; of points farther away a float does not hold the fraction of a pixel that counts."""
+_BAND = 64
+"""Rows that are drawn at a time, so that a line across a large image needs no memory for all."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +177,8 @@ def _checked_points(stroke: Stroke) -> NDArray[np.float64]:
         raise ValueError(f"points of a stroke have shape {points.shape}, expected (N, 2)")
     if not np.isfinite(points).all():
         raise ValueError("points of a stroke are not finite")
+    if np.abs(points).max() > FARTHEST:
+        raise ValueError(f"points of a stroke reach {np.abs(points).max():g} pixels")
     if not 0 <= stroke.label <= 255:
         raise ValueError(f"class {stroke.label} is not in 0..255")
     return points
@@ -193,18 +199,33 @@ def _draw_segment(
     label: int,
 ) -> None:
     height, width = scribbles.shape
-    low = np.ceil(np.minimum(start, end) - radius)
-    high = np.floor(np.maximum(start, end) + radius)
-    left, top = np.maximum(low, 0).astype(int)
-    right, bottom = np.minimum(high, (width - 1, height - 1)).astype(int)
-    if left > right or top > bottom:
-        return
-    box = scribbles[top : bottom + 1, left : right + 1]
-    x = np.arange(left, right + 1) - start[0]
-    y = np.arange(top, bottom + 1)[:, None] - start[1]
+    top = int(max(np.ceil(min(start[1], end[1]) - radius), 0))
+    bottom = int(min(np.floor(max(start[1], end[1]) + radius), height - 1))
     dx, dy = end - start
-    along = np.clip((x * dx + y * dy) / max(dx * dx + dy * dy, 1e-12), 0, 1)
-    box[(x - along * dx) ** 2 + (y - along * dy) ** 2 <= radius**2] = label
+    for first in range(top, bottom + 1, _BAND):
+        last = min(first + _BAND - 1, bottom)
+        low, high = _columns(start, end, radius, first, last)
+        left, right = int(max(np.ceil(low), 0)), int(min(np.floor(high), width - 1))
+        if left > right:
+            continue
+        box = scribbles[first : last + 1, left : right + 1]
+        x = np.arange(left, right + 1) - start[0]
+        y = np.arange(first, last + 1)[:, None] - start[1]
+        along = np.clip((x * dx + y * dy) / max(dx * dx + dy * dy, 1e-12), 0, 1)
+        box[(x - along * dx) ** 2 + (y - along * dy) ** 2 <= radius**2] = label
+
+
+def _columns(
+    start: NDArray[np.float64], end: NDArray[np.float64], radius: float, first: int, last: int
+) -> tuple[float, float]:
+    """Between which columns a line of that radius lies in some rows, rather too wide than not."""
+    (x, y), (dx, dy) = start, end - start
+    along = np.array([0.0, 1.0])
+    if abs(dy) > 1:
+        reached = (np.array([first - radius - 1, last + radius + 1]) - y) / dy
+        along = np.clip(np.sort(reached), 0, 1)
+    columns = x + along * dx
+    return columns.min() - radius - 1, columns.max() + radius + 1
 
 
 def _parse_stroke(line: str) -> Stroke:

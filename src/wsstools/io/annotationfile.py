@@ -11,11 +11,11 @@ from typing import Any
 from wsstools.core.annotation import Annotation, Line
 from wsstools.core.strokes import parse_strokes
 from wsstools.errors import DataError
-from wsstools.io import cvat, labelarray, tiff
+from wsstools.io import cvat, labelarray, matlab, npyfile, tiff
 from wsstools.io.labelfile import CLASSES_FILE
 from wsstools.io.labelme import decode_labelme
 from wsstools.io.provenance import Decoded
-from wsstools.io.sbd import MAT_MAGIC, decode_sbd
+from wsstools.io.sbd import decode_sbd
 from wsstools.io.scribblesup import decode_scribblesup
 from wsstools.io.sources import Source
 from wsstools.io.textfile import decode_text
@@ -78,9 +78,9 @@ def told_format(data: bytes, name: str) -> str:
     DataError
         If it is none of FORMATS.
     """
-    if data.startswith(tiff.MAGIC) or data.startswith(labelarray.NPY_MAGIC):
+    if data.startswith(tiff.MAGIC) or data.startswith(npyfile.MAGIC):
         return "napari"
-    if data.startswith(MAT_MAGIC):
+    if data.startswith(matlab.MAGIC):
         return "sbd"
     if data.startswith(_PICTURE_MAGIC):
         return "picture"

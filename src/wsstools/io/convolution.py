@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ _BIAS_NAMES = (
     (re.compile(r"/0$"), "/1"),  # Keras 3, and lists of weights and bias
 )
 _SHOWN = 5
+_MOST_WEIGHTS = 1 << 22
+"""Of one layer; AlexNet's has 34,848. A file of a few bytes can claim any number."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +112,20 @@ def _checked(chosen: Convolution) -> Convolution:
         raise ValueError(f"{what} has {chosen.groups} groups, expected 1")
     if height != width or height % 2 == 0:
         raise ValueError(f"{what} has a kernel of {height}x{width}, expected square and odd")
+    n_weights = math.prod(chosen.weights.shape)
+    if not 0 < n_weights <= _MOST_WEIGHTS:
+        raise ValueError(f"{what} has {n_weights} weights, expected 1 to {_MOST_WEIGHTS}")
     weights = np.asarray(chosen.weights)
     if weights.dtype.kind != "f":
         raise ValueError(f"{what} is {weights.dtype}, expected floating-point weights")
     if is_kernel_first:
         weights = weights.transpose(3, 2, 0, 1)
-    weights = np.ascontiguousarray(weights, np.float32)
-    bias = None if chosen.bias is None else np.asarray(chosen.bias, np.float32).ravel()
-    if bias is not None and len(bias) != len(weights):
-        raise ValueError(f"{what} has {len(bias)} biases, expected {len(weights)}")
+    bias = chosen.bias
+    if bias is not None and math.prod(bias.shape) != len(weights):
+        raise ValueError(f"{what} has {math.prod(bias.shape)} biases, expected {len(weights)}")
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+        weights = np.ascontiguousarray(weights, np.float32)
+        bias = None if bias is None else np.asarray(bias).astype(np.float32).ravel()
     if not np.isfinite(weights).all() or (bias is not None and not np.isfinite(bias).all()):
         raise ValueError(f"{what} is not finite")
     return replace(chosen, weights=weights, bias=bias)

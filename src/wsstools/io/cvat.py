@@ -12,6 +12,7 @@ import numpy as np
 
 from wsstools.core.annotation import Annotation, Area, Line
 from wsstools.errors import DataError
+from wsstools.io.limits import check_pixels, within_memory
 from wsstools.io.provenance import Decoded
 from wsstools.io.shapes import centred, filled, rectangle
 from wsstools.io.xmltext import number, parse_xml, root_name
@@ -59,7 +60,10 @@ def split(data: bytes, name: str) -> dict[str, bytes]:
             raise DataError(f"{name}: two images are called {stem!r} (without folder and ending)")
         image.tail = None
         if any(element.tag not in _NO_SHAPES for element in image):
-            parts[stem] = ElementTree.tostring(image)
+            try:
+                parts[stem] = ElementTree.tostring(image)
+            except (RecursionError, ValueError) as error:
+                raise DataError(f"{name}: image {stem!r} cannot be told apart: {error}") from error
     if not parts:
         raise DataError(f"{name}: no image in it is annotated")
     return parts
@@ -98,11 +102,14 @@ def decode_cvat(data: bytes, name: str) -> Decoded:
         raise DataError(f"{name}: the image has shape {shape}")
     shapes = [element for element in image if element.tag not in _NO_SHAPES]
     try:
+        check_pixels(*shape)
         shapes.sort(key=lambda element: float(element.get("z_order") or 0))
-        marks = [mark for element in shapes for mark in _marks(element, shape, name)]
+        marks = tuple(
+            within_memory(mark for element in shapes for mark in _marks(element, shape, name))
+        )
     except ValueError as error:
         raise DataError(f"{name}: {error}") from error
-    return Decoded(Annotation(tuple(marks), shape))
+    return Decoded(Annotation(marks, shape))
 
 
 def _stem(name: str) -> str:

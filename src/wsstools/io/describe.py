@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
+from wsstools.errors import DataError
 from wsstools.io import labelfile, mapfile, paramsfile, picturefile
+from wsstools.io.pillow import opened
 from wsstools.io.provenance import Meta
 
 COMPARISON = "comparison"
@@ -74,8 +74,11 @@ def _labels(path: Path) -> dict[str, Any]:
 
 
 def _picture(path: Path, meta: Meta) -> dict[str, Any]:
-    with Image.open(path) as picture:
-        width, height = picture.size
+    try:
+        with opened(path.read_bytes()) as picture:
+            width, height = picture.size
+    except Exception as error:  # the decoders raise whatever they like at damaged files
+        raise DataError(f"{path}: not a readable picture: {error}") from error
     facts = {"size": f"{height} x {width} (H x W)"}
     return {"file": str(path), "what": "a picture", "facts": facts, "meta": meta}
 

@@ -61,12 +61,13 @@ def batches(inputs: Sequence[Input], selection: Selection) -> Iterator[Iterable[
     stream = PathStream(null=streams[0].source.null)
     positions = count()
     wanted = None if selection.ids is None else set(selection.ids)
+    seen: set[str] = set()
     while True:
         paths = list(stream.available(_STREAM_WINDOW))
         if not paths:
             return
         yield [
-            _task(path.stem, inputs, given=path)
+            _task_of(path, inputs, seen)
             for path in paths
             if (wanted is None or path.stem in wanted) and selection.takes_position(next(positions))
         ]
@@ -77,6 +78,14 @@ def count_tasks(inputs: Sequence[Input], selection: Selection) -> int | None:
     if any(entry.source.is_stream for entry in inputs):
         return None
     return len(selection.choose(inputs[0].source.stems))
+
+
+def _task_of(path: Path, inputs: Sequence[Input], seen: set[str]) -> Task:
+    """The task of a path from standard input; the stems of such tasks are gathered in `seen`."""
+    if path.stem in seen:  # its output would replace that of the first
+        return Task(path.stem, problem=f"{path}: a second file of that name on standard input")
+    seen.add(path.stem)
+    return _task(path.stem, inputs, given=path)
 
 
 def _task(stem: str, inputs: Sequence[Input], given: Path | None = None) -> Task:

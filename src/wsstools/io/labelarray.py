@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.annotation import Annotation, areas_of_labels
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.errors import DataError
-from wsstools.io import tiff
+from wsstools.io import npyfile, tiff
 from wsstools.io.labelfile import read_indices
+from wsstools.io.limits import check_pixels
 from wsstools.io.provenance import Decoded
-
-NPY_MAGIC = b"\x93NUMPY"
 
 
 def decode_picture(
@@ -64,8 +61,8 @@ def decode_napari(data: bytes, name: str, *, unlabelled: int = 0, first: int = 1
 
 def _read_layer(data: bytes, name: str) -> NDArray:
     try:
-        if data.startswith(NPY_MAGIC):
-            return np.load(io.BytesIO(data), allow_pickle=False)
+        if data.startswith(npyfile.MAGIC):
+            return npyfile.read_array(data)
         if data.startswith(tiff.MAGIC):
             return tiff.read_values(data)
     except Exception as error:  # the decoders raise whatever they like at damaged files
@@ -87,6 +84,12 @@ def _one_picture(values: NDArray, name: str) -> NDArray:
 
 
 def _annotation(values: NDArray, ignore: NDArray[np.bool_], first: int, name: str) -> Annotation:
+    try:
+        check_pixels(*values.shape)
+    except ValueError as error:
+        raise DataError(f"{name}: {error}") from error
+    if 0 in values.shape:
+        raise DataError(f"{name}: holds a picture of shape {values.shape}")
     labels = values.astype(np.int64) - first
     taken = labels[~ignore]
     if taken.size and not 0 <= taken.min() <= taken.max() < IGNORE_LABEL:

@@ -16,7 +16,9 @@ from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError
 from wsstools.io import tiff
 from wsstools.io.atomic import write_whole
+from wsstools.io.pillow import opened, orientation_of, upright
 from wsstools.io.provenance import Decoded, Meta, parse_record
+from wsstools.io.textfile import decode_text
 
 SUFFIX = ".png"
 SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm")
@@ -60,19 +62,23 @@ def decode_labels(data: bytes, name: str) -> Decoded:
 def read_indices(data: bytes, name: str) -> Decoded:
     """The stored values of a palette or grey picture, (H, W) of any integer type.
 
+    It is turned as its EXIF record says, as images are.
+
     Raises
     ------
     DataError
-        If the file is no picture or damaged, or its pixels are colours instead of indices.
+        If the file is no picture, too large or damaged, or its pixels are colours instead of
+        indices.
     """
     try:
         if data.startswith(tiff.MAGIC):
             values, mode, record = tiff.read_values(data), "planes of", None
         else:
-            with Image.open(io.BytesIO(data)) as picture:
+            with opened(data) as picture:
+                orientation = orientation_of(picture)
                 picture.load()
                 mode, record = picture.mode, getattr(picture, "text", {}).get(_RECORD_KEY)
-                values = np.asarray(picture) // _grey_step(data)
+                values = upright(np.asarray(picture) // _grey_step(data), orientation)
     except Exception as error:  # the decoders raise whatever they like at damaged files
         raise DataError(f"{name}: not a readable label picture: {error}") from error
     if values.ndim != 2 or values.dtype.kind not in "iub":
@@ -86,9 +92,9 @@ def read_indices(data: bytes, name: str) -> Decoded:
 def read_meta(path: Path) -> Meta | None:
     """The record in a PNG of ours, or None if it carries none that can be read."""
     try:
-        with Image.open(path) as picture:
+        with opened(path.read_bytes()) as picture:
             return parse_record(getattr(picture, "text", {}).get(_RECORD_KEY, ""))
-    except (OSError, ValueError, SyntaxError):
+    except Exception:  # the decoders raise whatever they like at damaged files
         return None
 
 
@@ -98,9 +104,10 @@ def read_class_names(path: Path) -> list[str]:
     Raises
     ------
     DataError
-        If it names no class or more than 255.
+        If it is no text, or names no class or more than 255.
     """
-    names = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    text = decode_text(path.read_bytes(), str(path)).value
+    names = [line.strip() for line in text.splitlines()]
     while names and not names[-1]:
         names.pop()
     if not 1 <= len(names) <= IGNORE_LABEL:

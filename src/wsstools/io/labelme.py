@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import io
 import json
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from wsstools.core.annotation import Annotation, Area, Line
 from wsstools.errors import DataError
+from wsstools.io.limits import check_pixels, within_memory
+from wsstools.io.pillow import opened
 from wsstools.io.provenance import Decoded
 from wsstools.io.shapes import centred, filled, rectangle
 from wsstools.io.textfile import decode_text
@@ -38,17 +37,18 @@ def decode_labelme(data: bytes, name: str) -> Decoded:
     shapes = content.get("shapes") if isinstance(content, dict) else None
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
         raise DataError(f"{name}: has no list 'shapes': no file of labelme")
-    size = _size(content)
     try:
-        marks = [mark for shape in shapes for mark in _marks(shape, size)]
+        size = _size(content)
+        marks = tuple(within_memory(mark for shape in shapes for mark in _marks(shape, size)))
     except ValueError as error:
         raise DataError(f"{name}: {error}") from error
-    return Decoded(Annotation(tuple(marks), size))
+    return Decoded(Annotation(marks, size))
 
 
 def _size(content: dict[str, Any]) -> tuple[int, int] | None:
     height, width = content.get("imageHeight"), content.get("imageWidth")
     if isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0:
+        check_pixels(height, width)
         return height, width
     return None
 
@@ -79,19 +79,16 @@ def _marks(shape: dict[str, Any], size: tuple[int, int] | None) -> list[Line | A
 def _mask(label: str, shape: dict[str, Any]) -> Area:
     """A mask: a PNG in base64, and in `points` the first and the last of its pixels, inclusive."""
     try:
-        with Image.open(
-            io.BytesIO(base64.b64decode(shape.get("mask") or "", validate=True))
-        ) as png:
+        with opened(base64.b64decode(shape.get("mask") or "", validate=True)) as png:
             mask = np.asarray(png)
-    except (binascii.Error, TypeError, OSError, ValueError, SyntaxError) as error:
+    except Exception as error:  # the decoders raise whatever they like at damaged files
         raise ValueError(f"mask {label!r} is no PNG in base64: {error}") from error
-    corners = np.asarray(shape["points"], np.float64).round().astype(np.int64)
+    corners = np.asarray(shape["points"], np.float64).round().tolist()
     if mask.ndim != 2 or len(corners) != 2:
         raise ValueError(f"mask {label!r} has shape {mask.shape} and {len(corners)} points")
-    first, last = corners
-    box = last - first + 1
-    if np.abs(box[::-1] - mask.shape).max() > 1:  # programs differ in whether the last is inside
-        raise ValueError(
-            f"mask {label!r} has shape {mask.shape}, its points say {tuple(box[::-1].tolist())}"
-        )
-    return Area(label, (int(first[0]), int(first[1])), mask > 0)
+    (left, top), (right, bottom) = ((int(x), int(y)) for x, y in corners)
+    box = bottom - top + 1, right - left + 1
+    # programs differ in whether the last is inside
+    if max(abs(box[0] - mask.shape[0]), abs(box[1] - mask.shape[1])) > 1:
+        raise ValueError(f"mask {label!r} has shape {mask.shape}, its points say {box}")
+    return Area(label, (left, top), mask > 0)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from wsstools.core.maps import ProbabilityMap, checked_map
 from wsstools.errors import DataError
+from wsstools.io import npyfile
+from wsstools.io.limits import LARGEST_RECORD, check_map, check_pixels
 from wsstools.io.provenance import Decoded, Meta, parse_record
 
 SUFFIX = ".npz"
@@ -20,6 +22,8 @@ GRID = 1024
 """Probabilities are rounded to multiples of 1/1024: exact in float16, off by at most 1/2048,
 and far more compressible than free float16."""
 _DEFLATE_LEVEL = 1
+_MOST_IDS = 1 << 12
+"""Bytes of class ids; 255 of them, eight bytes each, and some."""
 _FOREIGN_KEYS = ("probs", "probabilities", "arr_0")
 
 
@@ -70,10 +74,11 @@ def decode_map(data: bytes, name: str) -> Decoded:
         If it is no such file, or the probabilities are not probabilities.
     """
     try:
-        if data[:6] == b"\x93NUMPY":
-            return _foreign(_array(io.BytesIO(data), len(data)), "the array")
+        if data.startswith(npyfile.MAGIC):
+            _check(npyfile.read_header(io.BytesIO(data)), "the array")
+            return _foreign(npyfile.read_array(data), "the array")
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            keys = {entry[:-4] for entry in archive.namelist() if entry.endswith(".npy")}
+            keys = set(npyfile.member_keys(archive))
             if {"probs", "classes", "n_classes"} <= keys:
                 return _ours(archive, "meta" in keys)
             key = next((key for key in _FOREIGN_KEYS if key in keys), None)
@@ -82,15 +87,8 @@ def decode_map(data: bytes, name: str) -> Decoded:
                     f"it holds {', '.join(sorted(keys)) or 'nothing'}; expected one of "
                     + ", ".join(_FOREIGN_KEYS)
                 )
-            return _foreign(_member(archive, key), f"its array {key!r}")
-    except (
-        ValueError,
-        zipfile.BadZipFile,
-        EOFError,
-        KeyError,
-        OSError,
-        NotImplementedError,
-    ) as error:
+            return _foreign(_probs(archive, key), f"its array {key!r}")
+    except Exception as error:  # damaged bytes raise whatever zipfile and zlib stumble over
         raise DataError(f"{name}: not a map: {error}") from error
 
 
@@ -98,13 +96,15 @@ def read_meta(path: Path) -> Meta | None:
     """The record in a map file, or None if the file carries none that can be read."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return parse_record(str(_member(archive, "meta")[()]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return _record(archive)
+    except Exception:  # damaged bytes raise whatever zipfile and zlib stumble over
         return None
 
 
 def _stored_arrays(probability_map: ProbabilityMap) -> dict[str, NDArray]:
     rounded = np.rint(probability_map.probs * np.float32(GRID))
+    if not np.isfinite(rounded).all():
+        raise ValueError("the probabilities that were computed are not finite")
     kept = rounded.any(axis=(1, 2))
     return {
         "probs": (rounded[kept] / np.float32(GRID)).astype(np.float16),
@@ -113,40 +113,33 @@ def _stored_arrays(probability_map: ProbabilityMap) -> dict[str, NDArray]:
 
 
 def _ours(archive: zipfile.ZipFile, has_meta: bool) -> Decoded:
-    probability_map = checked_map(
-        _member(archive, "probs"), _member(archive, "classes"), int(_member(archive, "n_classes"))
+    classes, n_classes = (
+        npyfile.read_member(archive, key, most_bytes=_MOST_IDS) for key in ("classes", "n_classes")
     )
-    meta = parse_record(str(_member(archive, "meta")[()])) if has_meta else None
-    return Decoded(probability_map, meta)
+    if not all(ids.dtype.kind in "iu" for ids in (classes, n_classes)) or n_classes.shape != ():
+        raise ValueError("its classes and their number are no integers")
+    probability_map = checked_map(_probs(archive, "probs"), classes, int(n_classes))
+    return Decoded(probability_map, _record(archive) if has_meta else None)
 
 
 def _foreign(probs: NDArray, what: str) -> Decoded:
-    if probs.ndim != 3 or probs.dtype.kind != "f":
-        raise ValueError(f"{what} is {probs.dtype} {probs.shape}, expected floats (C, H, W)")
     n_classes = len(probs)
     probability_map = checked_map(probs, np.arange(n_classes), n_classes)
     return Decoded(probability_map, note=f"took {what} as a dense map of {n_classes} classes")
 
 
-def _member(archive: zipfile.ZipFile, key: str) -> NDArray:
-    entry = archive.getinfo(f"{key}.npy")
-    with archive.open(entry) as file:
-        return _array(io.BytesIO(file.read()), entry.file_size)
+def _probs(archive: zipfile.ZipFile, key: str) -> NDArray:
+    _check(npyfile.member_header(archive, key), f"its array {key!r}")
+    return npyfile.read_member(archive, key)
 
 
-def _array(file: io.BytesIO, size: int) -> NDArray:
-    """Read a `.npy`, refusing one whose header claims more than the file holds."""
-    version = np.lib.format.read_magic(file)
-    if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"unknown .npy version {version}")
-    read_header = (
-        np.lib.format.read_array_header_1_0
-        if version == (1, 0)
-        else np.lib.format.read_array_header_2_0
-    )
-    shape, _, dtype = read_header(file)
-    claimed = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if claimed > size:
-        raise ValueError(f"its header claims {claimed} bytes, the file holds {size}")
-    file.seek(0)
-    return np.lib.format.read_array(file, allow_pickle=False)
+def _check(header: npyfile.Header, what: str) -> None:
+    """Refuse what cannot be the probabilities of a map before it is read."""
+    if len(header.shape) != 3 or header.dtype.kind != "f":
+        raise ValueError(f"{what} is {header.dtype} {header.shape}, expected floats (C, H, W)")
+    check_pixels(*header.shape[1:])
+    check_map(header.n_values)
+
+
+def _record(archive: zipfile.ZipFile) -> Meta | None:
+    return parse_record(str(npyfile.read_member(archive, "meta", most_bytes=LARGEST_RECORD)[()]))

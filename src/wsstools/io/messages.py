@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from wsstools.errors import WssError
+from wsstools.errors import WssError, one_line
 from wsstools.io.bars import Bar
 
 
@@ -65,12 +65,12 @@ class Messages(Bar):
     def skipped(self, stem: str, why: str) -> None:
         """An image is left out, which is no failure."""
         self._counts["skipped"] += 1
-        self.say(f"{stem}: skipped: {why}")
+        self.say(f"{one_line(stem)}: skipped: {why}")
 
     def failed(self, stem: str, why: str) -> None:
         """An image failed; the others go on."""
         self._failures.append(f"{stem}: {why}")
-        self.say(f"{stem}: failed: {why}")
+        self.say(f"{one_line(stem)}: failed: {why}")
 
     def summarise(self, where: str) -> None:
         """The closing line; raises SomeFailed if an image failed."""

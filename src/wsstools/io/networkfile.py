@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import mmap
+import warnings
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.torchbytes import check_torch_bytes
 from wsstools.errors import DataError
+from wsstools.io import npyfile
 from wsstools.io.convolution import Convolution, convolutions_in, first_convolution
 from wsstools.io.protobuf import Field, integers, numbers, parse_message, text
 from wsstools.io.safepickle import pickled_arrays
+
+_NUMBER_BYTES = 16
 
 
 def read_first_convolution(path: Path) -> Convolution:
@@ -50,45 +57,56 @@ def read_first_convolution(path: Path) -> Convolution:
 
 def _npz(path: Path) -> Convolution:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
+        with zipfile.ZipFile(path) as archive:  # an array is read where it is chosen
+            arrays = {
+                key: _Member(archive, key, npyfile.member_header(archive, key))
+                for key in npyfile.member_keys(archive)
+            }
+            chosen = first_convolution(convolutions_in(arrays))
+            if "stride" in arrays:
+                stride = npyfile.read_member(archive, "stride", most_bytes=_NUMBER_BYTES)
+                return replace(chosen, stride=int(stride))
+            return chosen
+    except ValueError:
+        raise
     except Exception as error:  # damaged bytes raise whatever zipfile and zlib stumble over
         raise ValueError(f"not a readable .npz: {error}") from error
-    chosen = first_convolution(convolutions_in(arrays))
-    if "stride" not in arrays:
-        return chosen
-    return Convolution(chosen.name, chosen.weights, chosen.bias, int(arrays["stride"]))
+
+
+@dataclass(frozen=True)
+class _Member:
+    """An array in a `.npz` that is not read yet."""
+
+    archive: zipfile.ZipFile
+    key: str
+    header: npyfile.Header
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.header.shape
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray:
+        array = npyfile.read_member(self.archive, self.key)
+        return array if dtype is None else array.astype(dtype)
 
 
 def _npy(path: Path) -> Convolution:
-    with path.open("rb") as file:
-        if _holds_objects(file):
-            return first_convolution(convolutions_in(pickled_arrays(file)))
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, MemoryError) as error:
-        raise ValueError(f"not a readable .npy: {error}") from error
-    return first_convolution(convolutions_in({path.stem: array}))
-
-
-def _holds_objects(file: BinaryIO) -> bool:
-    """Whether a .npy holds a pickle; afterwards the file stands at its beginning."""
-    headers = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    try:
-        version = np.lib.format.read_magic(file)
-        return headers[version](file)[2].hasobject
-    except Exception as error:  # damaged headers raise whatever numpy's parser stumbles over
-        raise ValueError(f"not a readable .npy: {type(error).__name__} {error}") from error
+    data = path.read_bytes()
+    file = io.BytesIO(data)
+    if npyfile.read_header(file).dtype.hasobject:
+        return first_convolution(convolutions_in(pickled_arrays(file)))
+    return first_convolution(convolutions_in({path.stem: npyfile.read_array(data)}))
 
 
 def _pth(path: Path) -> Convolution:
     import torch
 
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of what else is odd about bytes that are then refused
+            warnings.simplefilter("ignore")
+            data = path.read_bytes()
+            check_torch_bytes(data)
+            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes raise whatever the unpickler stumbles over
         raise ValueError("not a readable state dict") from error
     return first_convolution(convolutions_in(dict(_tensors(state, ""))))
@@ -121,7 +139,9 @@ def _hdf5(path: Path) -> Convolution:
         with h5py.File(path) as file:  # an array is read where it is chosen
             file.visititems(collect)
             return first_convolution(convolutions_in(arrays))
-    except (OSError, RuntimeError, KeyError) as error:  # damage shows wherever h5py looks
+    except ValueError:
+        raise
+    except Exception as error:  # damage shows wherever h5py looks
         raise ValueError(f"not a readable HDF5 file: {error}") from error
 
 

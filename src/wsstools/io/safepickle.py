@@ -5,14 +5,15 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 _NUMBERS = re.compile(r"[fiu][1248]|b1")
 _DEPTH = 8
-"""Levels of dictionaries and lists that are looked into; a pickle may hold itself."""
+"""Levels of dictionaries and lists that are looked into."""
+_SETS = (pickle.EMPTY_SET[0], pickle.ADDITEMS[0], pickle.FROZENSET[0])
 
 
 def pickled_arrays(file: BinaryIO) -> dict[str, NDArray]:
@@ -38,7 +39,7 @@ def pickled_arrays(file: BinaryIO) -> dict[str, NDArray]:
     """
     try:
         content = _Unpickler(file, encoding="latin1").load()
-        return dict(_walk(content, "", _DEPTH))
+        return dict(_walk(content, "", _DEPTH, set()))
     except _Refused:
         raise
     except Exception as error:  # damaged bytes raise whatever the unpickler stumbles over
@@ -105,7 +106,34 @@ _KNOWN: dict[tuple[str, str], Callable] = {
 
 
 class _Unpickler(pickle._Unpickler):
-    """Python's unpickler in Python: that in C lets one wrong byte ask for all memory there is."""
+    """Python's unpickler in Python: that in C lets one wrong byte ask for all memory there is.
+
+    Sets are not read, nor dictionaries with other keys than texts and numbers: to look up a tuple
+    that holds another twice, which does the same, and so on, takes longer than anybody waits.
+    """
+
+    stack: list
+    append: Callable[[Any], None]
+    pop_mark: Callable[[], list]
+    dispatch: ClassVar[dict[int, Callable[..., None]]] = {
+        code: load for code, load in pickle._Unpickler.dispatch.items() if code not in _SETS
+    }
+
+    def load_dict(self) -> None:
+        items = self.pop_mark()
+        self.append(dict(_hashable(items)))
+
+    def load_setitem(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self.stack[-1].update(_hashable([key, value]))
+
+    def load_setitems(self) -> None:
+        items = self.pop_mark()
+        self.stack[-1].update(_hashable(items))
+
+    dispatch[pickle.DICT[0]] = load_dict
+    dispatch[pickle.SETITEM[0]] = load_setitem
+    dispatch[pickle.SETITEMS[0]] = load_setitems
 
     def find_class(self, module: str, name: str) -> Any:
         try:
@@ -116,7 +144,16 @@ class _Unpickler(pickle._Unpickler):
             ) from None
 
 
-def _walk(value: Any, path: str, depth: int) -> Iterator[tuple[str, NDArray]]:
+def _hashable(items: list) -> Iterator[tuple[Any, Any]]:
+    """Pairs of key and value from a list of them in turn."""
+    for key, value in zip(items[::2], items[1::2], strict=True):
+        if not isinstance(key, (str, bytes, int, float)):
+            raise _Refused(f"the pickle holds a dictionary with a {type(key).__name__} as key")
+        yield key, value
+
+
+def _walk(value: Any, path: str, depth: int, seen: set[int]) -> Iterator[tuple[str, NDArray]]:
+    """The arrays in a value; each list and dictionary is entered once."""
     if isinstance(value, _Array):
         content = value.content()
         if isinstance(content, np.ndarray):
@@ -124,8 +161,9 @@ def _walk(value: Any, path: str, depth: int) -> Iterator[tuple[str, NDArray]]:
             return
         # numpy writes a dictionary as an array of no dimension that holds one object
         value = content[0] if len(content) == 1 else content
-    if depth == 0:
+    if depth == 0 or id(value) in seen:
         return
+    seen.add(id(value))
     if isinstance(value, dict):
         items = list(value.items())
     elif isinstance(value, (list, tuple)):
@@ -134,4 +172,4 @@ def _walk(value: Any, path: str, depth: int) -> Iterator[tuple[str, NDArray]]:
         return
     for key, entry in items:
         name = key.decode("latin1") if isinstance(key, bytes) else str(key)
-        yield from _walk(entry, f"{path}/{name}" if path else name, depth - 1)
+        yield from _walk(entry, f"{path}/{name}" if path else name, depth - 1, seen)

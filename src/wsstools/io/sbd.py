@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any
-
-import numpy as np
-
 from wsstools.core.annotation import VOC_CLASSES, Annotation, areas_of_labels
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.errors import DataError
+from wsstools.io.limits import check_pixels
+from wsstools.io.matlab import read_field
 from wsstools.io.provenance import Decoded
 
-MAT_MAGIC = b"MATLAB 5.0 MAT-file"
 _VARIABLE, _FIELD = "GTcls", "Segmentation"
 
 
@@ -31,13 +27,16 @@ def decode_sbd(data: bytes, name: str) -> Decoded:
     ----------
     Hariharan et al., Semantic Contours from Inverse Detectors, ICCV 2011; the README of its data.
     """
-    from scipy.io import loadmat
-
     try:
-        held = loadmat(io.BytesIO(data), variable_names=[_VARIABLE])
-    except Exception as error:  # the decoder raises whatever it likes at damaged files
+        labels = read_field(data, _VARIABLE, _FIELD)
+        if labels is not None:
+            check_pixels(*labels.shape[:2])
+    except ValueError as error:
         raise DataError(f"{name}: not a readable MATLAB file: {error}") from error
-    labels = _segmentation(held.get(_VARIABLE), name)
+    if labels is None:
+        raise DataError(f"{name}: no label map {_VARIABLE}.{_FIELD} (the files in cls/ hold it)")
+    if labels.ndim != 2 or labels.dtype.kind not in "iu" or not labels.size:
+        raise DataError(f"{name}: {_VARIABLE}.{_FIELD} is no (H, W) map of integers")
     ignore = labels == IGNORE_LABEL
     known = labels[~ignore]
     if known.size and not 0 <= known.min() <= known.max() < len(VOC_CLASSES):
@@ -46,13 +45,3 @@ def decode_sbd(data: bytes, name: str) -> Decoded:
             f"{len(VOC_CLASSES) - 1} of PASCAL VOC"
         )
     return Decoded(Annotation(areas_of_labels(labels, ignore), labels.shape, VOC_CLASSES))
-
-
-def _segmentation(struct: Any, name: str) -> Any:
-    fields = getattr(getattr(struct, "dtype", None), "names", None) or ()
-    if _FIELD not in fields or struct.size != 1:
-        raise DataError(f"{name}: no label map {_VARIABLE}.{_FIELD} (the files in cls/ hold it)")
-    labels = struct[_FIELD].item()
-    if not (isinstance(labels, np.ndarray) and labels.ndim == 2 and labels.dtype.kind in "iu"):
-        raise DataError(f"{name}: {_VARIABLE}.{_FIELD} is no (H, W) map of integers")
-    return labels

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
+import math
 from dataclasses import replace
 from pathlib import Path
 
 from wsstools.core.gap import BASELINE, FULL
 from wsstools.core.study import Given, Key
 from wsstools.errors import DataError
+from wsstools.io.textfile import read_table
 
 _SCORES = ("miou", "pfa", "train")
 _PUBLISHED = Path(__file__).parents[1] / "data" / "published.csv"
@@ -51,23 +52,19 @@ def read_published() -> list[Given]:
 
 
 def _read(path: Path, told: str) -> list[Given]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
-    if not rows or not {"name", "miou"} <= rows[0].keys():
-        raise DataError(f"{told}: expected CSV with a first line that holds name,miou")
-    keys = []
+    rows = read_table(path, ("name", "miou"))
+    keys: dict[Key, Row] = {}
     for row in rows:
         key = Key(_text(row, "group"), _text(row, "name"))
         if key in keys:
             raise DataError(f"{told}: {key} stands twice")
-        keys.append(key)
+        keys[key] = row
     scores = [
-        {name: _number(row, name, key, told) for name in _SCORES}
-        for key, row in zip(keys, rows, strict=True)
+        {name: _number(row, name, key, told) for name in _SCORES} for key, row in keys.items()
     ]
     unit = 100 if max((v for row in scores for v in row.values() if v), default=0) > 1 else 1
     given = []
-    for key, row, found in zip(keys, rows, scores, strict=True):
+    for (key, row), found in zip(keys.items(), scores, strict=True):
         printed = _number(row, "printed_reduction", key, told)
         given.append(
             Given(
@@ -83,7 +80,7 @@ def _read(path: Path, told: str) -> list[Given]:
 
 
 def _text(row: Row, column: str) -> str:
-    return (row.get(column) or "").strip()
+    return row.get(column, "").strip()
 
 
 def _number(row: Row, column: str, key: Key, told: str) -> float | None:
@@ -95,7 +92,7 @@ def _number(row: Row, column: str, key: Key, told: str) -> float | None:
     except ValueError:
         value = float("nan")
     low, high = (-float("inf"), 1000) if column == "printed_reduction" else (0, 100)
-    if not low <= value <= high:
+    if not (math.isfinite(value) and low <= value <= high):
         raise DataError(f"{told}: {key}: {column} {text!r} is no number in {low}..{high}")
     return value
 

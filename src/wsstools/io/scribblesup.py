@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from xml.etree.ElementTree import Element
 
 import numpy as np
 
 from wsstools.core.annotation import VOC_CLASSES, Annotation, Line
+from wsstools.core.strokes import FARTHEST
 from wsstools.errors import DataError
+from wsstools.io.limits import check_pixels
 from wsstools.io.provenance import Decoded
 from wsstools.io.xmltext import parse_xml
 
@@ -40,7 +43,7 @@ def decode_scribblesup(data: bytes, name: str) -> Decoded:
     drawn = tuple(line for line in lines if len(line.points))
     empty = len(lines) - len(drawn)
     note = f"{empty} stroke{'s' if empty > 1 else ''} without a point left out" if empty else None
-    return Decoded(Annotation(drawn, _shape(root), VOC_CLASSES), note=note)
+    return Decoded(Annotation(drawn, _shape(root, name), VOC_CLASSES), note=note)
 
 
 def _line(polygon: Element, name: str) -> Line:
@@ -54,13 +57,21 @@ def _line(polygon: Element, name: str) -> Line:
 def _coordinate(point: Element, axis: str, name: str) -> float:
     text = point.findtext(axis) or ""
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        raise DataError(f"{name}: a <point> has {axis}={text!r}, expected a number") from None
+        value = math.nan
+    if not abs(value) <= FARTHEST:
+        raise DataError(f"{name}: a <point> has {axis}={text!r}, expected a number")
+    return value
 
 
-def _shape(root: Element) -> tuple[int, int] | None:
+def _shape(root: Element, name: str) -> tuple[int, int] | None:
     height, width = ((root.findtext(f"size/{side}") or "").strip() for side in ("height", "width"))
     if not (height.isdecimal() and width.isdecimal()) or "0" in (height, width):
         return None
-    return int(height), int(width)
+    try:
+        shape = int(height), int(width)
+        check_pixels(*shape)
+    except ValueError as error:
+        raise DataError(f"{name}: <size> says {error}") from error
+    return shape

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.annotation import Area
+from wsstools.core.strokes import FARTHEST
 
 HALF_PIXEL = 0.5
 """From coordinates whose (0, 0) is the corner of the upper left pixel to those of its centre."""
@@ -23,12 +24,14 @@ def centred(points: Any, what: str) -> NDArray[np.float64]:
     """
     try:
         array = np.asarray(points, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{what}: points are not numbers") from None
     if array.ndim != 2 or array.shape[1] != 2 or not len(array):
         raise ValueError(f"{what}: points have shape {array.shape}, expected (N, 2)")
     if not np.isfinite(array).all():
         raise ValueError(f"{what}: points are not finite")
+    if np.abs(array).max() > FARTHEST:
+        raise ValueError(f"{what}: points reach {np.abs(array).max():g} pixels")
     return array - HALF_PIXEL
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wsstools.errors import DataError, UsageError
+from wsstools.io.textfile import decode_text
 
 STANDARD_INPUT = "-"
 _END = object()
@@ -48,7 +49,7 @@ class Selection:
 
 def read_ids(path: str) -> tuple[str, ...]:
     """The stems in a list file, one per line."""
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    lines = decode_text(Path(path).read_bytes(), path).value.splitlines()
     ids = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
     if not ids:
         raise UsageError(f"--ids {path}: no stem in it (expected one per line)")

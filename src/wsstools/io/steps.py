@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from wsstools.errors import SkippedImage, UsageError, WssError, os_error_line
+from wsstools.errors import SkippedImage, UsageError, WssError, one_line, os_error_line
 from wsstools.io import labelfile, mapfile, picturefile
 from wsstools.io.atomic import remove_leftovers, write_whole
 from wsstools.io.joined import Input, Task, batches, count_tasks
@@ -274,7 +274,7 @@ def _guarded(stem: str, make: Callable[[], R]) -> R | Report:
 
 def _debugged(error: Exception, text: str) -> str:
     """The one-line message, followed by the traceback where WSS_DEBUG asks for it."""
-    line = " ".join(text.split())
+    line = one_line(text)
     if os.environ.get("WSS_DEBUG"):
         return line + "\n" + "".join(traceback.format_exception(error))
     return line

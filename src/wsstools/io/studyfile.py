@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
+import os
 from pathlib import Path
 
 from wsstools.core.study import Key
 from wsstools.errors import DataError, UsageError
 from wsstools.io.sources import STANDARD_INPUT
+from wsstools.io.textfile import read_table
 
 PARTS = ("val", "pfa", "train")
 Folders = dict[Key, tuple[str, ...]]
@@ -32,7 +33,8 @@ def parse_entry(text: str) -> tuple[Key, tuple[str, ...]]:
 
 def split_folders(text: str, base: Path = Path()) -> tuple[str, ...]:
     """The folders in a list with commas between; a folder whose name has a comma is one."""
-    parts = [text] if (base / text).exists() else [part for part in text.split(",") if part]
+    is_one = os.path.exists(base / text)  # whatever the text; Path.exists raises at a long one
+    parts = [text] if is_one else [part for part in text.split(",") if part]
     return tuple(part if part == STANDARD_INPUT else str(base / part) for part in parts)
 
 
@@ -48,18 +50,14 @@ def read_study(path: str) -> dict[str, Folders]:
         If a column is missing or a name stands twice or is empty.
     """
     found: dict[str, Folders] = {part: {} for part in PARTS}
-    with Path(path).open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(line for line in file if not line.startswith("#")))
-    if not rows or not {"name", "val"} <= rows[0].keys():
-        raise DataError(f"{path}: expected CSV with a first line that holds name,val")
     keys = set()
-    for row in rows:
-        key = Key((row.get("group") or "").strip(), (row["name"] or "").strip())
+    for row in read_table(Path(path), ("name", "val")):
+        key = Key(row.get("group", "").strip(), row["name"].strip())
         if not key.name or key in keys:
             raise DataError(f"{path}: {key} stands twice" if key.name else f"{path}: no name")
         keys.add(key)
         for part in PARTS:
-            text = (row.get(part) or "").strip()
+            text = row.get(part, "").strip()
             if text:
                 found[part][key] = split_folders(text, Path(path).parent)
     return found

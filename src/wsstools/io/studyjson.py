@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -16,6 +18,7 @@ from wsstools.io.provenance import parse_record
 _FACTS = ("images", "bootstrap", "bands", "classes", "labels")
 _PARTS = ("val", "pfa", "train")
 _OPTIONAL = ("differences", "labels")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _Value = TypeVar("_Value")
 
 
@@ -31,11 +34,12 @@ def decode_study(data: bytes, name: str) -> Study:
     """
     try:
         values = json.loads(data)
+        json.dumps(values, ensure_ascii=False).encode()  # texts with half a character cannot
     except (ValueError, RecursionError) as error:
         raise DataError(f"{name}: not JSON: {error}") from error
     try:
         return _study(_object(values, "the whole"))
-    except _UnexpectedError as error:
+    except (_UnexpectedError, RecursionError) as error:
         raise DataError(f"{name}: not what wss eval-gap --json prints: {error}") from error
 
 
@@ -46,9 +50,8 @@ class _UnexpectedError(ValueError):
 def _study(values: Mapping[str, Any]) -> Study:
     names = _optional(values.get("classes"), "classes", _texts)
     rows = [_row(entry, where, names) for entry, where in _entries(values, "rows", "")]
-    keys = [row.key for row in rows]
-    for key in keys:
-        if keys.count(key) > 1:
+    for key, count in Counter(row.key for row in rows).items():
+        if count > 1:
             raise _UnexpectedError(f"the row {key} stands twice")
     _check_bands(rows)
     found = [_difference(entry, where) for entry, where in _entries(values, "differences", "")]
@@ -60,11 +63,11 @@ def _study(values: Mapping[str, Any]) -> Study:
 def _check_bands(rows: Sequence[StudyRow]) -> None:
     """Raise if rows have different bands, or those of a group lack their frame."""
     banded = [row for row in rows if row.bands]
+    keys = {row.key for row in banded}
     for row in banded:
         if row.bands.keys() != banded[0].bands.keys():
             raise _UnexpectedError(f"{row.key} has other bands than {banded[0].key}")
-        names = [other.key.name for other in banded if other.key.group == row.key.group]
-        if FULL not in names or BASELINE not in names:
+        if not {Key(row.key.group, FULL), Key(row.key.group, BASELINE)} <= keys:
             raise _UnexpectedError(f"{row.key} has bands, {FULL} or {BASELINE} has none")
 
 
@@ -102,7 +105,7 @@ def _part(values: Any, where: str, names: Sequence[str] | None) -> Part:
     ids = {name: position for position, name in enumerate(names or ())}
     iou = {}
     for name, value in _object(values.get("iou") or {}, f"{where}.iou").items():
-        if name not in ids and not name.isdecimal():
+        if name not in ids and not _NUMBER.fullmatch(name):
             raise _UnexpectedError(f"{where}.iou: {name!r} is no class")
         iou[ids[name] if name in ids else int(name)] = _share(value, f"{where}.iou.{name}")
     miou = _optional(values.get("miou"), f"{where}.miou", _share)
@@ -239,7 +242,7 @@ def _share(value: Any, where: str) -> float:
 
 
 def _width(text: str, where: str) -> int:
-    if not text.isdecimal():
+    if not _NUMBER.fullmatch(text):
         raise _UnexpectedError(f"{where}: {text!r} is no width in pixels")
     return int(text)
 

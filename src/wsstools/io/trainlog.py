@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from wsstools.io.atomic import write_whole
 
 _HEADER = "iteration,loss,learning_rate,val_miou\n"
+_LINE = re.compile(r"(?P<iteration>[0-9]{1,18}),[^,]*,[^,]*,[^,]*\n")
+"""A whole line; where the disk was full, a part of one stands."""
 
 
 class TrainLog:
@@ -23,8 +26,9 @@ class TrainLog:
     def __init__(self, path: Path, iteration: int) -> None:
         kept = [_HEADER]
         if iteration:
-            lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-            kept += [line for line in lines[1:] if int(line.split(",")[0]) <= iteration]
+            text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+            lines = text.splitlines(keepends=True)[1:]
+            kept += [line for line in lines if _is_of_iteration(line, iteration)]
         write_whole(path, "".join(kept).encode())
         self._file = path.open("a")
 
@@ -39,3 +43,9 @@ class TrainLog:
     def close(self) -> None:
         """No more iterations."""
         self._file.close()
+
+
+def _is_of_iteration(line: str, last: int) -> bool:
+    """Whether a line is whole and tells of an iteration up to the last one."""
+    match = _LINE.fullmatch(line)
+    return match is not None and int(match["iteration"]) <= last

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from wsstools.errors import DataError
-from wsstools.nn.modelfile import is_checkpoint, is_model, load_checkpoint, load_model
+from wsstools.nn.modelfile import is_checkpoint, is_model, load_checkpoint, load_model, read_tensors
 from wsstools.nn.networks import SegmentationNetwork
 from wsstools.nn.pretrained import PRETRAINED, load_pretrained
 
@@ -48,7 +46,7 @@ def read_state(data: bytes) -> dict[str, Tensor]:
     if is_checkpoint(data):
         return dict(load_checkpoint(data)["network"])
     try:
-        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        state = read_tensors(data)
     except Exception as error:  # damaged bytes raise whatever the unpickler stumbles over
         raise DataError("neither a wsstools model nor a torch state dict") from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wsstools.core.torchbytes import check_torch_bytes
 from wsstools.errors import DataError
 from wsstools.nn.networks import SegmentationNetwork, build
+from wsstools.nn.schedules import SCHEDULES
 
 VERSION = 1
 _MODEL = "wsstools model"
 _CHECKPOINT = "wsstools checkpoint"
+_MOST_CLASSES = 255
 
 
 @dataclass(frozen=True)
@@ -91,16 +94,17 @@ def load_model(data: bytes) -> LoadedModel:
         The bytes are no model, a damaged one, or one of another version.
     """
     header, tensors = _load(_MODEL, data)
+    _check_header(header)
     try:
         network = build(header["arch"], header["n_classes"])
         network.load_state_dict(tensors["state"])
-        names = tuple(header["class_names"])
-        return LoadedModel(
-            header["arch"], header["n_classes"], names, header["meta"], network.eval()
-        )
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"not a complete {_MODEL}: {reason[:200]}") from error
+    except Exception as error:  # torch raises whatever it stumbles over
+        raise _incomplete(error) from error
+    odd = [name for name, tensor in network.state_dict().items() if not tensor.isfinite().all()]
+    if odd:
+        raise _incomplete(f"{odd[0]} is not finite")
+    names = tuple(header["class_names"])
+    return LoadedModel(header["arch"], header["n_classes"], names, header["meta"], network.eval())
 
 
 def read_model_header(data: bytes) -> dict[str, Any]:
@@ -111,7 +115,9 @@ def read_model_header(data: bytes) -> dict[str, Any]:
     DataError
         The bytes are no model, a damaged one, or one of another version.
     """
-    return _load(_MODEL, data)[0]
+    header, _ = _load(_MODEL, data)
+    _check_header(header)
+    return header
 
 
 def is_model(data: bytes) -> bool:
@@ -139,6 +145,11 @@ def load_checkpoint(data: bytes) -> dict[str, Any]:
         The bytes are no checkpoint, a damaged one, or one of another version.
     """
     header, tensors = _load(_CHECKPOINT, data)
+    states = tensors.get("network"), tensors.get("momentum")
+    if not isinstance(header.get("run"), dict) or type(tensors.get("iteration")) is not int:
+        raise DataError(f"not a complete {_CHECKPOINT}: it does not say of what run")
+    if not all(isinstance(state, Mapping) for state in states):
+        raise DataError(f"not a complete {_CHECKPOINT}: it holds no network")
     return {**tensors, **header}
 
 
@@ -151,11 +162,44 @@ def _dump(kind: str, header: Mapping[str, Any], tensors: Mapping[str, Any]) -> b
     return buffer.getvalue()
 
 
+def _check_header(header: Mapping[str, Any]) -> None:
+    """Raise DataError unless the header says what a model's must."""
+    arch, n_classes, names = (header.get(key) for key in ("arch", "n_classes", "class_names"))
+    if not isinstance(arch, str) or arch not in SCHEDULES:
+        raise _incomplete(f"its architecture is {arch!r}, expected one of {', '.join(SCHEDULES)}")
+    if type(n_classes) is not int or not 1 <= n_classes <= _MOST_CLASSES:
+        raise _incomplete(f"it has {n_classes!r} classes, expected 1 to {_MOST_CLASSES}")
+    if not isinstance(names, list) or len(names) != n_classes:
+        raise _incomplete(f"its classes have not {n_classes} names")
+    if not all(isinstance(name, str) for name in names):
+        raise _incomplete("the names of its classes are no texts")
+    if not isinstance(header.get("meta"), str):
+        raise _incomplete("it does not say how it was made")
+
+
+def _incomplete(reason: object) -> DataError:
+    return DataError(f"not a complete {_MODEL}: {' '.join(str(reason).split())[:200]}")
+
+
+def read_tensors(data: bytes) -> Any:
+    """What ``torch.load`` reads without running anything; not more than the bytes hold.
+
+    Raises
+    ------
+    Exception
+        Whatever torch stumbles over, if the bytes are damaged.
+    ValueError
+        As of `check_torch_bytes`.
+    """
+    check_torch_bytes(data)
+    with warnings.catch_warnings():  # of what else is odd about bytes that are then refused
+        warnings.simplefilter("ignore")
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+
+
 def _load(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
-        if zipfile.ZipFile(io.BytesIO(data)).testzip() is not None:  # torch.load skips the CRCs
-            raise DataError("a CRC is wrong")
-        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        content = read_tensors(data)
         header = json.loads(content.pop("header"))
         found, version = header.pop("format"), header.pop("version")
     except Exception as error:  # damaged bytes raise whatever the unpickler stumbles over

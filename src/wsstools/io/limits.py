@@ -1,0 +1,75 @@
+"""How much one file may hold, so that a small one cannot fill the memory.
+
+Compressed files of a few kilobytes can claim, and hold, terabytes. What a file claims is compared
+with these limits before its content is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+M = TypeVar("M")
+
+LARGEST_PICTURE = 178_956_970
+"""Pixels: where Pillow takes a picture for an attack, and nearly twice 12,000 x 8,000."""
+LARGEST_MAP = 1 << 31
+"""Probabilities: 22 classes of 12,000 x 8,000 pixels."""
+LARGEST_RECORD = 1 << 26
+"""Bytes of the text that tells how a file was made."""
+_WORKING_COPIES = 2
+"""A map is held as read and as checked at the same time."""
+
+
+def check_pixels(height: int, width: int) -> None:
+    """Refuse the size of a picture that is too large to be read.
+
+    Raises
+    ------
+    ValueError
+        If it has more than LARGEST_PICTURE pixels.
+    """
+    if height * width > LARGEST_PICTURE:
+        raise ValueError(
+            f"{height} x {width} (H x W) pixels, expected at most {LARGEST_PICTURE:,} in all"
+        )
+
+
+def within_memory(marks: Iterable[M]) -> Iterator[M]:
+    """The same marks of an annotation, as long as their masks have not too many pixels in all.
+
+    Raises
+    ------
+    ValueError
+        If they have more than LARGEST_MAP.
+    """
+    n_pixels = 0
+    for mark in marks:
+        n_pixels += getattr(getattr(mark, "mask", None), "size", 0)
+        if n_pixels > LARGEST_MAP:
+            raise ValueError(f"its masks have more than {LARGEST_MAP:,} pixels")
+        yield mark
+
+
+def check_map(n_values: int) -> None:
+    """Refuse the number of probabilities in a map that is too large to be read.
+
+    Raises
+    ------
+    ValueError
+        If there are more than LARGEST_MAP, or more than this machine has memory for.
+    """
+    if n_values > LARGEST_MAP:
+        raise ValueError(f"{n_values:,} probabilities, expected at most {LARGEST_MAP:,}")
+    needed = 4 * _WORKING_COPIES * n_values  # float32
+    if needed > _memory():
+        raise ValueError(
+            f"{n_values:,} probabilities take {needed / 1e9:.1f} GB, "
+            f"this machine has {_memory() / 1e9:.1f} GB"
+        )
+
+
+def _memory() -> int:
+    """Bytes of memory that the machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,0 +1,714 @@
+"""Damaged files: a reader gives what it promises, or says in one line what is wrong.
+
+`WSS_FUZZ=1000 pytest tests/test_fuzz.py -s` tries a thousand files a reader instead of a few, other
+ones each time, and prints a table.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import pickle
+import resource
+import struct
+import time
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from conftest import draw_image, noisy_map
+from damaging import damaged, png_chunk, zipped
+from PIL import Image
+from test_annotations import CVAT, labelme, png_in_base64, polygon, sbd, scribblesup, shape
+from test_annotations import WIDTH as CVAT_WIDTH
+from test_banks import FROM_ONNX, caffemodel
+from test_image_forms import png_of_16_bits
+
+from wsstools.core.annotation import draw_annotation
+from wsstools.errors import DataError, UsageError, one_line
+from wsstools.io import annotationfile, cvat, labelfile, mapfile, paramsfile
+from wsstools.io.imagefile import decode_image, encode_image
+from wsstools.io.networkfile import read_first_convolution
+from wsstools.io.provenance import parse_record
+from wsstools.io.scorefile import read_scores
+from wsstools.io.sources import read_ids
+from wsstools.io.studyfile import read_study
+from wsstools.io.studyjson import decode_study
+from wsstools.io.trainlog import TrainLog
+
+hypothesis = pytest.importorskip("hypothesis")
+from hypothesis import HealthCheck, Phase, example, given, settings  # noqa: E402
+from hypothesis import strategies as st  # noqa: E402
+
+EXAMPLES = int(os.environ.get("WSS_FUZZ", "0"))
+LONGEST = 30  # seconds a file; a machine may be busy
+MOST_MEMORY = 1.5e9  # bytes that the process may grow by
+SHAPE = (20, 30)
+RECORD = {
+    "kind": "prob", "stem": "x", "step": "test", "version": "1", "options": {"x": 1},
+    "inputs": [{"role": "image", "name": "x.png", "blake2b": "00"}],
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How files of a kind are read.
+
+    `read` takes a path, reads the file and checks what it gives; `known` are files that it once
+    stumbled over.
+    """
+
+    read: Callable[[Path], object]
+    files: Callable[[], Sequence[bytes]]
+    suffix: str = ""
+    known: Callable[[], Sequence[bytes]] = field(default=list)
+    refuses: bool = True
+    examples: int = 60
+
+
+# --- What is read, and what it must be then
+
+
+def image(path: Path) -> None:
+    found = decode_image(path.read_bytes(), str(path)).value
+    assert found.ndim == 3 and found.shape[2] == 3 and found.size
+    assert found.dtype == np.uint8 or (found.dtype == np.float32 and np.ptp(found) <= 255)
+    assert found.min() >= 0 and found.max() <= 255
+
+
+def labels(path: Path) -> None:
+    found = labelfile.decode_labels(path.read_bytes(), str(path)).value
+    assert found.ndim == 2 and found.dtype == np.uint8
+
+
+def record(path: Path) -> None:
+    for read_meta in (labelfile.read_meta, mapfile.read_meta, paramsfile.read_meta):
+        meta = read_meta(path)
+        assert meta is None or parse_record(json.dumps(meta)) == meta
+
+
+def probability_map(path: Path) -> None:
+    found = mapfile.decode_map(path.read_bytes(), str(path)).value
+    assert found.probs.shape[0] == len(found.classes) and found.probs.dtype == np.float32
+    assert np.abs(found.probs.sum(axis=0) - 1).max() < 1e-4 and found.probs.min() >= 0
+    assert found.classes[0] >= 0 and found.classes[-1] < found.n_classes
+
+
+def convolution(path: Path) -> None:
+    found = read_first_convolution(path)
+    assert found.weights.ndim == 4 and found.weights.shape[1] == 3 and found.weights.size
+    assert found.weights.dtype == np.float32 and np.isfinite(found.weights).all()
+    assert found.bias is None or found.bias.shape == (len(found.weights),)
+
+
+def annotation(path: Path, form: str | None = None) -> None:
+    check_drawn(path.read_bytes(), str(path), form)
+
+
+def check_drawn(data: bytes, name: str, form: str | None) -> None:
+    found = annotationfile.decode_annotation(data, name, form=form).value
+    names = {mark.name: 1 for mark in found.marks}
+    size = found.shape or SHAPE
+    if size[0] * size[1] < 10**6:  # those of millions of pixels are drawn as well, but slowly
+        assert draw_annotation(found, names, size).shape == size
+
+
+def cvat_images(path: Path) -> None:
+    parts = cvat.split_file(path)
+    if parts is None:
+        check_drawn(path.read_bytes(), str(path), "cvat")
+    else:
+        for stem, data in parts.items():
+            check_drawn(data, f"{path} ({stem})", "cvat")
+
+
+def class_names(path: Path) -> None:
+    names = labelfile.read_class_names(path)
+    assert 1 <= len(names) <= 255 and not any("\n" in name for name in names)
+
+
+def params(path: Path) -> None:
+    from wsstools.commands._regularizers import DEFAULTS, read_regularizer
+
+    found = read_regularizer(str(path))
+    assert found.parameters.keys() == DEFAULTS[found.method].keys()
+    numbers = [value for value in found.parameters.values() if isinstance(value, (int, float))]
+    assert np.isfinite(numbers).all()
+
+
+def scores(path: Path) -> None:
+    for given_row in read_scores(str(path)):
+        assert given_row.miou is not None and 0 <= given_row.miou <= 1
+        assert given_row.printed_reduction is None or np.isfinite(given_row.printed_reduction)
+
+
+def study_folders(path: Path) -> None:
+    for folders in read_study(str(path)).values():
+        assert all(key.name and all(folders) for key, folders in folders.items())
+
+
+def study(path: Path) -> None:
+    from wsstools.view.report.page import report_page
+    from wsstools.view.report.sheets import Pictures, sheet_plans, sheets_section
+
+    found = decode_study(path.read_bytes(), str(path))
+    sheets = sheets_section(sheet_plans(found, 1), Pictures(), "none")
+    assert report_page(found, sheets, title="x").encode()
+
+
+def train_log(path: Path) -> None:
+    TrainLog(path, 2).close()
+    lines = path.read_text().splitlines()
+    assert lines[0].startswith("iteration,") and all(
+        int(line.split(",")[0]) <= 2 for line in lines[1:]
+    )
+
+
+def model(path: Path) -> None:
+    from wsstools.errors import naming
+    from wsstools.nn.modelfile import read_model_header
+
+    with naming(path):
+        header = read_model_header(path.read_bytes())
+    assert len(header["class_names"]) == header["n_classes"] and isinstance(header["meta"], str)
+
+
+def checkpoint(path: Path) -> None:
+    from wsstools.errors import naming
+    from wsstools.nn.modelfile import load_checkpoint
+
+    with naming(path):
+        found = load_checkpoint(path.read_bytes())
+    assert isinstance(found["run"], dict) and isinstance(found["iteration"], int)
+
+
+def initial_state(path: Path) -> None:
+    import torch
+
+    from wsstools.errors import naming
+    from wsstools.nn.initial import read_state
+
+    with naming(path):
+        found = read_state(path.read_bytes())
+    assert all(isinstance(tensor, torch.Tensor) for tensor in found.values())
+
+
+# --- Valid files
+
+
+def by_pillow(picture: Image.Image, form: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, form, **options)
+    return file.getvalue()
+
+
+def tiff(values: np.ndarray, **options: object) -> bytes:
+    file = io.BytesIO()
+    tifffile.imwrite(file, values, **options)
+    return file.getvalue()
+
+
+def small() -> tuple[np.ndarray, np.ndarray]:
+    """An image and its labels, of 20 x 30 pixels."""
+    values, found, _ = draw_image(0)
+    return values[: SHAPE[0], : SHAPE[1]], found[: SHAPE[0], : SHAPE[1]]
+
+
+@cache
+def images() -> list[bytes]:
+    values, _ = small()
+    picture, exif = Image.fromarray(values), Image.Exif()
+    exif[0x0112] = 6
+    wide = values.astype(np.uint16) * 257
+    return [
+        encode_image(values),
+        by_pillow(picture, "JPEG", exif=exif),
+        by_pillow(picture.convert("CMYK"), "JPEG"),
+        by_pillow(picture, "JPEG", progressive=True),
+        png_of_16_bits(wide),
+        by_pillow(Image.fromarray(wide[:, :, 0]), "PNG", exif=exif),
+        by_pillow(picture.quantize(16), "PNG", transparency=bytes(range(16))),
+        by_pillow(picture.convert("LA"), "PNG"),
+        tiff(values, photometric="rgb", compression="zlib"),
+        tiff(wide[:, :, 0]),
+        by_pillow(picture.quantize(16), "TIFF", compression="tiff_lzw"),
+        by_pillow(picture.quantize(16), "GIF"),
+        by_pillow(picture, "BMP"),
+        by_pillow(picture, "WEBP"),
+        by_pillow(picture, "PPM"),
+        b"P5 30 20 65535\n" + wide[:, :, 0].astype(">u2").tobytes(),
+    ]
+
+
+@cache
+def label_pictures() -> list[bytes]:
+    _, found = small()
+    picture = Image.fromarray(found)
+    return [
+        labelfile.encode_labels(found, RECORD),
+        by_pillow(picture, "PNG"),
+        by_pillow(picture.point(lambda value: 255 * value).convert("1"), "PNG"),
+        by_pillow(picture, "GIF"),
+        by_pillow(picture, "BMP"),
+        by_pillow(picture, "PPM"),
+        tiff(found),
+        tiff(found, compression="zlib", predictor=True),
+    ]
+
+
+def npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def npz(**arrays: np.ndarray) -> bytes:
+    return zipped([(f"{name}.npy".encode(), npy(array)) for name, array in arrays.items()])
+
+
+@cache
+def maps() -> list[bytes]:
+    found = noisy_map(small()[1], 0)
+    return [
+        mapfile.encode_map(found, RECORD),
+        npz(probabilities=found.dense()),
+        npy(found.dense().astype(np.float64)),
+    ]
+
+
+WEIGHTS = np.random.default_rng(0).normal(size=(4, 3, 3, 3)).astype(np.float32)
+BIAS = np.arange(4, dtype=np.float32)
+
+
+def pickled_weights() -> list[bytes]:
+    content = {"conv1": [WEIGHTS.transpose(2, 3, 1, 0), BIAS], "n": 3, b"more": (1.5, None)}
+    held = np.empty((), object)
+    held[()] = content
+    file = io.BytesIO()
+    np.save(file, held, allow_pickle=True)
+    return [
+        file.getvalue(),
+        pickle_npy(pickle.dumps(content, 0)),
+        pickle_npy(pickle.dumps(content)),
+    ]
+
+
+def pickle_npy(content: bytes) -> bytes:
+    file = io.BytesIO()
+    header = {"descr": "|O", "fortran_order": False, "shape": ()}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue() + content
+
+
+def pickle_traps() -> list[bytes]:
+    """Small pickles that take for ever to look through, or to look something up in."""
+    ten_of_ten = b"\x80\x02]q\x00" + b"(" + b"h\x00" * 200 + b"e."  # a list that holds itself
+    tuples = b"\x80\x02)q\x00" + b"".join(
+        b"h" + bytes([k]) + b"h" + bytes([k]) + b"\x86q" + bytes([k + 1]) for k in range(100)
+    )
+    as_key = b"\x80\x02}" + tuples[2:] + b"K\x01s."
+    in_set = b"\x80\x04\x8f(" + tuples[2:] + b"\x90."
+    return [pickle_npy(trap) for trap in (ten_of_ten, as_key, in_set)]
+
+
+def torch_files(**contents: object) -> list[bytes]:
+    import torch
+
+    files = []
+    for content in contents.values():
+        for is_zip in (True, False):
+            file = io.BytesIO()
+            torch.save(content, file, _use_new_zipfile_serialization=is_zip)
+            files.append(file.getvalue())
+    return files
+
+
+def state_dicts() -> list[bytes]:
+    import torch
+
+    return torch_files(
+        state={"conv1.weight": torch.tensor(WEIGHTS), "conv1.bias": torch.tensor(BIAS)}
+    )
+
+
+def hdf5() -> list[bytes]:
+    h5py = pytest.importorskip("h5py")
+    file = io.BytesIO()
+    with h5py.File(file, "w") as held:
+        held["conv/kernel:0"] = WEIGHTS.transpose(2, 3, 1, 0)
+        held["conv/bias:0"] = BIAS
+    return [file.getvalue()]
+
+
+def model_files() -> list[bytes]:
+    import torch
+
+    from wsstools.nn.modelfile import dump_model
+
+    state = {"a": torch.zeros(2, 3)}
+    return [dump_model("deeplabv2-mobilenetv2", 2, ["sky", "b"], state, json.dumps(RECORD))]
+
+
+def checkpoints() -> list[bytes]:
+    import torch
+
+    from wsstools.nn.modelfile import dump_checkpoint
+
+    state = {"a": torch.zeros(2, 3)}
+    run = {"record": "0123", "seed": 3}
+    return [
+        dump_checkpoint(
+            {"run": run, "iteration": 3, "network": state, "momentum": {"0": state["a"]}}
+        )
+    ]
+
+
+def xml_files() -> list[bytes]:
+    whole = scribblesup(
+        polygon("plane", (2, 3), (10, 12.5), (40, -3)), polygon("bike", (5, 5)), polygon("sky"),
+        size=SHAPE,
+    )  # fmt: skip
+    return [
+        whole.encode(),
+        whole.encode("utf-16"),
+        scribblesup(polygon("a", (1, 1)), size=None).encode(),
+    ]
+
+
+def labelme_files() -> list[bytes]:
+    mask = shape("water", "mask", [[2, 3], [8, 9]], mask=png_in_base64(np.eye(7)))
+    return [
+        labelme(
+            shape("sky", "linestrip", [[1, 2], [10, 12], [25.5, 3]]), mask,
+            shape("grass", "polygon", [[1, 1], [10, 1], [5, 15]]),
+            shape("grass", "rectangle", [[1, 1], [10, 8]]), size=SHAPE,
+        ).encode(),
+    ]  # fmt: skip
+
+
+def cvat_files() -> list[bytes]:
+    first = CVAT[CVAT.index("  <image id") : CVAT.index('  <image id="1"')]
+    return [CVAT.encode(), first.replace("set/one", "x").encode()]
+
+
+def texts(*whole: str) -> Callable[[], list[bytes]]:
+    return lambda: [text.encode() for text in whole]
+
+
+STUDY = json.dumps(
+    {
+        "rows": [
+            {
+                "group": "net", "name": name, "gap": 0.1, "reduction": 0.5,
+                "reduction_interval": [0.25, None], "miou": 0.6,
+                "val": {"miou": 0.6, "std": None, "interval": [0.5, 0.7], "iou": {"sky": 0.5, "b": 1}},
+                "pfa": None, "train": {"miou": 0.7, "iou": {}}, "printed_reduction": 0.4,
+                "bands": {"3": {"miou": 0.5, "iou": {"1": 0.5}}},
+                "slip": {"computed": 0.5, "possible": [0.4, 0.6]}, "source": "a table",
+            }
+            for name in ("full", "baseline", "local", "combined")
+        ],
+        "differences": [
+            {
+                "group": "net", "name": "local", "against": {"group": "net", "name": "combined"},
+                "difference": 0.1, "interval": [0.0, 0.2], "better_share": 0.9,
+            }
+        ],
+        "classes": ["sky", "b"],
+        "images": {"val": ["a", "b"]},
+        "bootstrap": {"resamples": 50, "seed": 0, "level": 0.95},
+        "bands": {"widths": [3]},
+        "labels": [
+            {
+                "group": "net", "name": name,
+                "val": [
+                    {
+                        "folder": name,
+                        "images": {
+                            "a": {"miou": 0.5, "pixel_accuracy": share},
+                            "b": {"miou": None, "pixel_accuracy": 0.4},
+                        },
+                        "first": {"file": "a.png", "what": "labels", "facts": {"size": "2 x 2"}, "meta": RECORD},
+                    }
+                ],
+                "pfa": [], "train": [],
+            }
+            for name, share in (("full", 0.9), ("baseline", 0.5), ("local", 0.7), ("combined", 0.8))
+        ],
+    }
+)  # fmt: skip
+
+
+def tiff_traps() -> list[bytes]:
+    """Directories in a circle, and a picture of zeros that are not even there."""
+    whole = tiff(small()[1])
+    (start,) = struct.unpack("<I", whole[4:8])
+    (count,) = struct.unpack("<H", whole[start : start + 2])
+    place = start + 2 + 12 * count
+    return [whole[:place] + struct.pack("<I", start) + whole[place + 4 :]]
+
+
+def labelme_traps() -> list[bytes]:
+    """Numbers that no float holds, a picture of all memory there is, a mask that unpacks to it."""
+    huge = png_chunk(b"IHDR", struct.pack(">IIBBBBB", 2**20, 2**20, 8, 0, 0, 0, 0))
+    png = b"\x89PNG\r\n\x1a\n" + huge + png_chunk(b"IEND", b"")
+    mask = shape("b", "mask", [[0, 0], [9, 9]], mask=base64.b64encode(png).decode())
+    return [
+        labelme(shape("a", "line", [[10**400, 1], [2, 3]]), size=SHAPE).encode(),
+        labelme(shape("a", "polygon", [[0, 0], [9e9, 0], [0, 9e9]]), size=(10**9, 10**9)).encode(),
+        labelme(mask, size=SHAPE).encode(),
+        b"[" * 100_000,
+    ]
+
+
+def cvat_traps() -> list[bytes]:
+    """Elements too deep to be written again, and an image of all memory there is."""
+    deep = "<attribute>" * 5000 + "</attribute>" * 5000
+    return [
+        CVAT.replace("<tag label", f"<tag>{deep}</tag><tag label").encode(),
+        CVAT.replace(f'width="{CVAT_WIDTH}"', 'width="1e300"').encode(),
+        CVAT.replace('rle="2, 3', 'rle="99999999999999, 3').encode(),
+    ]
+
+
+def map_traps() -> list[bytes]:
+    """Arrays that claim more than there is, a count of classes that is none, NaNs that signal."""
+    dense = noisy_map(small()[1], 0).dense()
+    signalling = dense.astype("<f8").view("<u8")
+    signalling[0, 0, 0] = 0x7FF0000000000001
+    return [
+        npz(probs=dense[:2], classes=np.array([0, 1]), n_classes=np.array(10**12)),
+        npz(probs=dense[:2], classes=np.array([0, 1]), n_classes=np.array([2, 2])),
+        npz(probs=np.full((2, 3, 4), 1e300), classes=np.array([0, 1]), n_classes=np.array(2)),
+        npy(signalling.view("<f8")),
+    ]
+
+
+def sbd_traps() -> list[bytes]:
+    """A length that made another reader leave its memory."""
+    whole = sbd_uncompressed()
+    return [
+        whole[:place] + struct.pack("<I", number) + whole[place + 4 :]
+        for place in range(128, 260, 4)
+        for number in (0x7FFFFFFF, 0xFFFFFFFF, 0x80000000)
+    ]
+
+
+def model_traps() -> list[bytes]:
+    """Headers of other types, and a model that is compressed."""
+    import torch
+
+    (whole,) = model_files()
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        pieces = [(name.encode(), archive.read(name)) for name in archive.namelist()]
+    header = {
+        "format": "wsstools model",
+        "version": 1,
+        "meta": "{}",
+        "arch": "deeplabv2-mobilenetv2",
+    }
+    levels = b"".join(b"h%ch%c\x86q%c" % (k, k, k + 1) for k in range(60))
+    key = b"\x80\x02)q\x00" + levels + b"}h" + bytes([60]) + b"K\x01s."  # it takes years to look up
+    traps = [(name, key if name.endswith(b"data.pkl") else content) for name, content in pieces]
+    found = [zipped(pieces), zipped(traps, zipfile.ZIP_STORED)]
+    for n_classes, names in (
+        (10**9, ["a"]),
+        ("2", ["a", "b"]),
+        (2, "ab"),
+        (2, [1, 2]),
+        (True, ["a"]),
+    ):
+        file = io.BytesIO()
+        text = json.dumps({**header, "n_classes": n_classes, "class_names": names})
+        torch.save({"header": text, "state": {}}, file)
+        found.append(file.getvalue())
+    return found
+
+
+def study_traps() -> list[bytes]:
+    """A class whose number is too long to be read, half a character, depth."""
+    return [
+        STUDY.replace('"iou": {"1"', f'"iou": {{"{"9" * 5000}"').encode(),
+        STUDY.replace('"sky", "b"]', '"\\ud800", "b"]').encode(),
+        STUDY.replace('"min_prob"', '"x"')
+        .replace('"source": "a table"', '"source": ' + "[" * 900 + "]" * 900)
+        .encode(),
+    ]
+
+
+def sbd_uncompressed() -> bytes:
+    from scipy.io import savemat
+
+    file = io.BytesIO()
+    savemat(file, {"GTcls": {"Segmentation": small()[1]}})
+    return file.getvalue()
+
+
+READERS = {
+    "image": Reader(image, images, ".img", examples=200),
+    "labels": Reader(labels, label_pictures, ".png", tiff_traps, examples=100),
+    "map": Reader(probability_map, maps, ".npz", map_traps, examples=100),
+    "record of a map": Reader(record, maps, ".npz", refuses=False),
+    "record of labels": Reader(record, lambda: label_pictures()[:1], ".png", refuses=False),
+    "record of parameters": Reader(
+        record, texts(json.dumps({"method": "crf", "made_by": RECORD})), ".json", refuses=False
+    ),
+    "weights npz": Reader(
+        convolution, lambda: [npz(conv1_W=WEIGHTS, conv1_b=BIAS, stride=np.array(2))], ".npz"
+    ),
+    "weights npy": Reader(convolution, lambda: [npy(WEIGHTS)], ".npy"),
+    "weights pickled": Reader(convolution, pickled_weights, ".npy", pickle_traps),
+    "weights pth": Reader(convolution, state_dicts, ".pth", model_traps),
+    "weights onnx": Reader(
+        convolution, lambda: [zlib.decompress(base64.b85decode(FROM_ONNX))], ".onnx"
+    ),
+    "weights caffemodel": Reader(
+        convolution,
+        lambda: [caffemodel(WEIGHTS, BIAS, is_old=is_old) for is_old in (True, False)],
+        ".caffemodel",
+    ),
+    "weights h5": Reader(convolution, hdf5, ".h5"),
+    "model": Reader(model, model_files, ".pt", model_traps),
+    "checkpoint": Reader(checkpoint, checkpoints, ".checkpoint"),
+    "initial state": Reader(
+        initial_state, lambda: [*checkpoints(), *state_dicts()], ".pt", model_traps
+    ),
+    "scribblesup": Reader(partial(annotation, form="scribblesup"), xml_files, ".xml"),
+    "labelme": Reader(partial(annotation, form="labelme"), labelme_files, ".json", labelme_traps),
+    "cvat": Reader(cvat_images, cvat_files, ".xml", cvat_traps),
+    "strokes": Reader(
+        annotation,
+        texts("# two\n0,4,5,12,6\n3,50,30\n1,2.5,3\n"),
+        ".txt",
+        texts("0,1,2,1e308,3\n", "0,1e30,1e30,2,3\n", "0,1,2,nan,3\n"),
+    ),
+    "napari": Reader(
+        partial(annotation, form="napari"),
+        lambda: [npy(small()[1].astype(np.int32)), tiff(small()[1].astype(np.int32))],
+        ".npy",
+    ),
+    "sbd": Reader(
+        partial(annotation, form="sbd"),
+        lambda: [sbd(small()[1]), sbd_uncompressed()],
+        ".mat",
+        sbd_traps,
+    ),
+    "label picture": Reader(partial(annotation, form="picture"), label_pictures, ".png"),
+    "classes.txt": Reader(class_names, texts("sky\ngrass\nb c\n\n"), ".txt"),
+    "ids": Reader(lambda path: read_ids(str(path)), texts("a\nb c\n2007_000032\n"), ".txt"),
+    "parameters": Reader(
+        params,
+        texts(
+            '{"method": "potts", "lambda": 5, "eta": 0.01}',
+            '{"method": "crf", "w1": 3, "sigma_alpha": 30.5, "iterations": 5, "made_by": {}}',
+        ),
+        ".json",
+    ),
+    "study CSV": Reader(
+        study_folders,
+        texts('group,name,val,pfa,train\nnet,full,a,,\nnet,baseline,"b,c",d,e\n# x\n,z,f,g,h\n'),
+        ".csv",
+    ),
+    "scores CSV": Reader(
+        scores,
+        texts(
+            "name,miou\nfull,76.8\nbaseline,72.4\n",
+            "group,name,miou,pfa,printed_reduction,source\nn,full,0.7,,,x\nn,baseline,0.6,0.5,-70.4,",
+        ),
+        ".csv",
+    ),
+    "study JSON": Reader(study, texts(STUDY), ".json", study_traps),
+    "log of training": Reader(
+        train_log,
+        texts("iteration,loss,learning_rate,val_miou\n1,0.5,0.1,\n2,0.4,0.1,0.5\n3,0.3,0.1,\n"),
+        ".csv",
+        refuses=False,
+    ),
+}
+
+
+@dataclass
+class Tally:
+    read: int = 0
+    refused: int = 0
+    longest: float = 0.0
+
+
+@dataclass(frozen=True, repr=False)
+class Damaged:
+    """A file that is tried; what fails lies in the test's folder, and need not be printed."""
+
+    data: bytes
+
+    def __repr__(self) -> str:
+        return f"<{len(self.data)} bytes>"
+
+
+def survives(reader: Reader, data: bytes, folder: Path, tally: Tally) -> None:
+    """Read a file: it is as promised, or an error names it, soon and without further noise."""
+    __tracebackhide__ = True
+    path = folder / f"x{reader.suffix}"
+    path.write_bytes(data)
+    begun = time.monotonic()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            reader.read(path)
+            tally.read += 1
+            problem = None
+        except (DataError, UsageError) as error:
+            tally.refused += 1
+            problem = one_line(str(error))
+    assert problem is None or (reader.refuses and str(path) in problem)
+    taken = time.monotonic() - begun
+    tally.longest = max(tally.longest, taken)
+    assert taken < LONGEST
+    ours = [str(one.message) for one in told if "/PIL/" not in one.filename]  # not shown to users
+    assert not ours
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_damaged_files_are_read_or_refused(name, tmp_path):
+    reader, tally = READERS[name], Tally()
+    whole = reader.files()
+    for data in whole:
+        survives(reader, data, tmp_path, tally)
+    assert tally.read == len(whole)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    check = partial(survives, reader, folder=tmp_path, tally=tally)
+
+    @settings(
+        max_examples=EXAMPLES or reader.examples,
+        derandomize=not EXAMPLES,
+        database=None,
+        deadline=None,
+        phases=(Phase.explicit, Phase.generate),  # the file that fails is at hand as it is
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        st.sampled_from([Damaged(data) for data in whole])
+        .flatmap(lambda one: damaged(one.data))
+        .map(Damaged)
+    )
+    def each(file: Damaged) -> None:
+        check(file.data)
+
+    for data in reader.known():
+        each = example(Damaged(data))(each)
+    each()
+    grown = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    assert grown < MOST_MEMORY
+    if EXAMPLES:
+        print(
+            f"\n| {name} | {tally.read + tally.refused} | read {tally.read}, refused "
+            f"{tally.refused} | {tally.longest:.2f} s | {grown / 1e6:.0f} MB |"
+        )
