@@ -104,7 +104,8 @@ class RunOptions(SelectOptions):
         typer.Option(
             "--scheduler",
             metavar="ADDRESS",
-            help="Scheduler of a dask cluster; default: a cluster on this machine.",
+            help="With --backend dask: address of the scheduler of a cluster, or the file that it "
+            "wrote; default: a cluster on this machine.",
         ),
     ] = None
 

@@ -175,6 +175,12 @@ def _trained(
     run_id = digest(json.dumps(record, sort_keys=True).encode())
     state, initial_state = _resumed(plan, run_id), _initial(plan)
     done = int(state["iteration"]) if state else 0
+    # Of another iteration or other files a process would wait for the rest, or spoil their sums.
+    if not world.agrees(done) or not world.agrees(int(run_id[:15], 16)):
+        raise DataError(
+            "the processes see different files; images, labels, ids and the checkpoint beside "
+            f"{plan.out} must be the same for all, on a file system that they share"
+        )
     workers = plan.workers
     if workers is None:
         workers = 1 if world.device == "cpu" else min(_GPU_WORKERS, joblib.cpu_count())

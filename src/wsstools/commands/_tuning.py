@@ -116,10 +116,11 @@ def run_race(
                 messages.say(f"{len(race.stems)} images: {left}")
             yield block
 
-    tester = Tester("tune", inputs, try_settings, is_confusion, folder / _TRIALS_FOLDER)
+    readers = [entry.reader for entry in inputs]
+    tester = Tester("tune", readers, try_settings, is_confusion, folder / _TRIALS_FOLDER)
     n_computed = n_tried = 0
     stem = None
-    for report in tester.run(blocks(), pool):
+    for report in tester.run(inputs, blocks(), pool, messages.say):
         if stem not in (None, report.stem):
             messages.advance()
         stem = report.stem

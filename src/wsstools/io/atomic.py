@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 _HOST = hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
@@ -43,6 +44,22 @@ def write_whole(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+@contextlib.contextmanager
+def marked(folder: Path) -> Iterator[Path]:
+    """A file in a folder, made if missing, by which others can tell that they see the same one.
+
+    Its name is new each time; a killed run's is removed like any temporary file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = folder / f".wss-{os.urandom(8).hex()}-{_HOST}-{os.getpid()}.part"
+    mark.touch()
+    try:
+        yield mark
+    finally:
+        with contextlib.suppress(OSError):
+            mark.unlink()
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -16,6 +16,18 @@ _STREAM_WINDOW = 256
 
 
 @dataclass(frozen=True)
+class Reader:
+    """How one input of a step is read.
+
+    It goes to a worker with every task, so unlike the Input it does not hold the names of all
+    files.
+    """
+
+    role: str
+    decode: Callable[[bytes, str], Decoded]
+
+
+@dataclass(frozen=True)
 class Input:
     """One input of a step: where its files are and how to read one.
 
@@ -35,6 +47,11 @@ class Input:
     source: Source
     decode: Callable[[bytes, str], Decoded]
     may_lack: bool = False
+
+    @property
+    def reader(self) -> Reader:
+        """What a worker needs of it."""
+        return Reader(self.role, self.decode)
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import joblib
 
 from wsstools.errors import UsageError
 from wsstools.io.atomic import is_alive
+from wsstools.io.cluster import Cluster, applied
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _WATCH_SECONDS = 0.5
 BACKENDS = ("loky", "threading", "dask")
+
+
+def print_line(text: str) -> None:
+    """A line on standard error."""
+    print(f"wss: {text}", file=sys.stderr, flush=True)
 
 
 @dataclass(frozen=True)
@@ -30,43 +39,89 @@ class Pool:
     Attributes
     ----------
     jobs : int
-        Number of workers; 0 takes one per core.
+        Number of workers; 0 takes one per core. On a cluster: how many tasks are under way at
+        least, where it is to have more workers than at first.
     backend : str
         `loky` (processes), `threading`, or `dask` (a cluster; needs the extra `dask`).
     scheduler : str or None
-        Address of a dask scheduler; None starts a cluster of `jobs` processes on this machine.
+        Address of a dask scheduler, or the file that it wrote; None starts a cluster of `jobs`
+        processes on this machine.
     """
 
     jobs: int = 0
     backend: str = "loky"
     scheduler: str | None = None
 
-    def map(self, function: Callable[[T], R], batches: Iterable[Iterable[T]]) -> Iterator[R]:
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the workers may be on other machines, and were started in other folders."""
+        return self.scheduler is not None
+
+    def map(
+        self,
+        function: Callable[[T], R],
+        batches: Iterable[Iterable[T]],
+        *,
+        seen: Sequence[Path] = (),
+        say: Callable[[str], None] = print_line,
+    ) -> Iterator[R]:
         """`function` of every task, in the order of the tasks, each as soon as it is there.
 
         At most twice as many tasks as workers are under way, so that memory does not grow with
         the number of tasks.
+
+        Parameters
+        ----------
+        function : callable
+            Takes a task; must survive a process boundary, and be small: most workers get it with
+            each task.
+        batches : iterable of iterables
+            The tasks.
+        seen : sequence of Path
+            Files that the workers of a cluster must see before they begin.
+        say : callable
+            Takes a line of text for the user.
         """
-        if self.backend not in BACKENDS:
-            raise UsageError(f"--backend {self.backend}: expected one of {', '.join(BACKENDS)}")
-        if self.jobs < 0:
-            raise UsageError(f"--jobs {self.jobs}: expected 0 (one per core) or more")
+        self._check()
         jobs = self.jobs or joblib.cpu_count()
         with ExitStack() as stack:
             stack.enter_context(warnings.catch_warnings())
             # loky renews workers whose memory has grown; no task is lost by that.
             warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-            if self.backend == "dask":
-                jobs = stack.enter_context(_dask_client(jobs, self.scheduler))
+            backend: Any = self.backend
             options: dict[str, Any] = {}
-            if self.backend == "loky":
+            call: Callable[[T], Any] = joblib.delayed(function)
+            guard: AbstractContextManager = nullcontext()
+            if self.backend == "dask":
+                # It warns of versions in a page of text; Cluster does it in a line.
+                warnings.filterwarnings("ignore", message="Mismatched versions found")
+                cluster = stack.enter_context(Cluster(jobs, self.scheduler, seen=seen, say=say))
+                jobs = max(cluster.n_workers, self.jobs)
+                sent, terms = cluster.sent(function), cluster.terms
+                call = partial(_call_sent, sent, terms)
+                backend = cluster.backend(jobs)
+                guard = cluster.plain_errors()
+            elif self.backend == "loky":
                 options = {"initializer": _end_with, "initargs": (os.getpid(),)}
-            stack.enter_context(joblib.parallel_config(self.backend, n_jobs=jobs, **options))
+            stack.enter_context(joblib.parallel_config(backend, n_jobs=jobs, **options))
             parallel = stack.enter_context(
-                joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch="2*n_jobs")
+                joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch=2 * jobs)
             )
-            for batch in batches:
-                yield from parallel(joblib.delayed(function)(task) for task in batch)
+            with guard:
+                for batch in batches:
+                    yield from parallel(call(task) for task in batch)
+
+    def _check(self) -> None:
+        if self.backend not in BACKENDS:
+            raise UsageError(f"--backend {self.backend}: expected one of {', '.join(BACKENDS)}")
+        if self.scheduler is not None and self.backend != "dask":
+            raise UsageError("--scheduler goes with --backend dask")
+        if self.jobs < 0:
+            raise UsageError(f"--jobs {self.jobs}: expected 0 (one per core) or more")
+
+
+def _call_sent(sent: Any, terms: Any, task: Any) -> Any:
+    return joblib.delayed(applied)(sent, task, terms)
 
 
 def _end_with(parent: int) -> None:
@@ -79,27 +134,3 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-class _dask_client(AbstractContextManager):
-    """A dask client as the current one; gives the number of its workers."""
-
-    def __init__(self, jobs: int, scheduler: str | None) -> None:
-        try:
-            from distributed import Client, LocalCluster
-        except ImportError as error:
-            raise UsageError("--backend dask needs dask: pip install 'wsstools[dask]'") from error
-        self._cluster = None
-        if scheduler is None:
-            self._cluster = LocalCluster(
-                n_workers=jobs, threads_per_worker=1, dashboard_address=":0", processes=True
-            )
-        self._client = Client(self._cluster if scheduler is None else scheduler)
-
-    def __enter__(self) -> int:
-        return max(1, sum(self._client.nthreads().values()))
-
-    def __exit__(self, *exception: object) -> None:
-        self._client.close()
-        if self._cluster is not None:
-            self._cluster.close()

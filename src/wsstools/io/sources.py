@@ -191,6 +191,12 @@ class Source:
                         found.setdefault(name, []).append(Part(Path(str(file)), name, data))
         self._paths = found
 
+    def some_file(self) -> Path | None:
+        """One of the files, or None where standard input tells them."""
+        for files in self._paths.values():
+            return files[0].path if isinstance(files[0], Part) else files[0]
+        return None
+
     def is_same_folder(self, folder: Path) -> bool:
         """Whether this is that folder, under whatever name."""
         place = Path(self.argument)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,8 @@ import numpy as np
 from wsstools.errors import SkippedImage, UsageError, WssError, one_line, os_error_line
 from wsstools.io import labelfile, mapfile, picturefile
 from wsstools.io.atomic import remove_leftovers, write_whole
-from wsstools.io.joined import Input, Task, batches, count_tasks
+from wsstools.io.elsewhere import in_sight, placed, placed_tasks
+from wsstools.io.joined import Input, Reader, Task, batches, count_tasks
 from wsstools.io.messages import Messages
 from wsstools.io.pool import Pool
 from wsstools.io.provenance import (
@@ -91,12 +93,13 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of one image in a worker."""
+    """What came of one image in a worker; `host` is the machine whose system refused a file."""
 
     stem: str
     status: str
     path: Path | None = None
     text: str | None = None
+    host: str | None = None
     notes: tuple[str, ...] = ()
     value: Any = None
 
@@ -154,15 +157,23 @@ def run_step(
     messages = Messages(
         step.name, count_tasks(inputs, settings.selection), null=settings.selection.null
     )
+    pool = settings.pool
     work = partial(
-        _make_group, step=step, inputs=inputs, folder=folder, overwrite=settings.overwrite
+        _make_group,
+        step=step,
+        readers=[entry.reader for entry in inputs],
+        folder=placed(folder, pool),
+        overwrite=settings.overwrite,
     )
-    with messages:
+    with messages, in_sight(inputs, pool, folder) as seen:
         _tell_unmatched(inputs, settings.selection, messages)
-        groups = (_grouped(batch, step.together) for batch in batches(inputs, settings.selection))
-        for reports in settings.pool.map(work, groups):
+        groups = (
+            _grouped(placed_tasks(batch, pool), step.together)
+            for batch in batches(inputs, settings.selection)
+        )
+        for reports in pool.map(work, groups, seen=seen, say=messages.say):
             for report in reports:
-                _tell(report, messages)
+                _tell(report, messages, pool, folder)
         remove_leftovers(folder)  # workers of an earlier, killed run may have ended meanwhile
         if afterwards is not None:
             afterwards()
@@ -186,22 +197,22 @@ def collect(
         At the end, if an image failed.
     """
     messages = Messages(name, count_tasks(inputs, selection), null=selection.null)
-    make = partial(_look, compute=compute, inputs=inputs)
-    with messages:
-        tasks = batches(inputs, selection)
-        for report in pool.map(partial(guarded, make=make), tasks):
+    make = partial(_look, compute=compute, readers=[entry.reader for entry in inputs])
+    with messages, in_sight(inputs, pool) as seen:
+        tasks = (placed_tasks(batch, pool) for batch in batches(inputs, selection))
+        for report in pool.map(partial(guarded, make=make), tasks, seen=seen, say=messages.say):
             if report.status == "done":
                 messages.advance()
                 yield report.stem, report.value
             else:
-                _tell(report, messages)
+                _tell(report, messages, pool)
         messages.raise_failures()
 
 
-def _look(task: Task, *, compute: Callable[..., Any], inputs: Sequence[Input]) -> Report:
+def _look(task: Task, *, compute: Callable[..., Any], readers: Sequence[Reader]) -> Report:
     decoded = [
-        entry.decode(path.read_bytes(), str(path)).value
-        for entry, path in zip(inputs, task.paths, strict=True)
+        reader.decode(path.read_bytes(), str(path)).value
+        for reader, path in zip(readers, task.paths, strict=True)
     ]
     return Report(task.stem, "done", value=compute(*decoded))
 
@@ -237,17 +248,21 @@ def _tell_unmatched(inputs: Sequence[Input], selection: Selection, messages: Mes
                 )
 
 
-def _tell(report: Report, messages: Messages) -> None:
+def _tell(report: Report, messages: Messages, pool: Pool, folder: Path = Path()) -> None:
+    """Say what came of an image; `folder` is where its output is, as the user named it."""
+    text = report.text or ""
+    if report.host is not None and pool.is_elsewhere:
+        text = f"{text} (on {report.host})"
     for note in report.notes:
         messages.say(f"{report.stem}: {note}")
     if report.status in ("done", "current") and report.path is not None:
-        messages.finished(report.path, is_current=report.status == "current")
+        messages.finished(folder / report.path.name, is_current=report.status == "current")
     elif report.status == "lacking":
-        messages.lacking(report.text or "")
+        messages.lacking(text)
     elif report.status == "skipped":
-        messages.skipped(report.stem, report.text or "")
+        messages.skipped(report.stem, text)
     else:
-        messages.failed(report.stem, report.text or "")
+        messages.failed(report.stem, text)
     messages.advance()
 
 
@@ -266,7 +281,8 @@ def _guarded(stem: str, make: Callable[[], R]) -> R | Report:
     except (WssError, ValueError) as error:
         return Report(stem, "failed", text=_debugged(error, str(error)))
     except OSError as error:
-        return Report(stem, "failed", text=_debugged(error, os_error_line(error)))
+        text = _debugged(error, os_error_line(error))
+        return Report(stem, "failed", text=text, host=socket.gethostname())
     except Exception as error:  # a fault of ours in one image must not stop a run of thousands
         told = f"{type(error).__name__}: {error}"
         return Report(stem, "failed", text=_debugged(error, told))
@@ -305,12 +321,12 @@ def _make_group(
     tasks: Sequence[Task],
     *,
     step: Step,
-    inputs: Sequence[Input],
+    readers: Sequence[Reader],
     folder: Path,
     overwrite: bool,
 ) -> list[Report]:
     """Some images in a worker, computed together where the step does that."""
-    prepare = partial(_prepare, step=step, inputs=inputs, folder=folder, overwrite=overwrite)
+    prepare = partial(_prepare, step=step, readers=readers, folder=folder, overwrite=overwrite)
     reports = [guarded(task, make=prepare) for task in tasks]
     waiting = [report.value for report in reports if report.status == "prepared"]
     computed: Sequence[Computed | None] = [None] * len(waiting)
@@ -328,7 +344,7 @@ def _make_group(
 
 
 def _prepare(
-    task: Task, *, step: Step, inputs: Sequence[Input], folder: Path, overwrite: bool
+    task: Task, *, step: Step, readers: Sequence[Reader], folder: Path, overwrite: bool
 ) -> Report:
     """What is needed to make an output, or that it is current."""
     form = _FORMATS[step.kind]
@@ -336,8 +352,8 @@ def _prepare(
     contents = [path.read_bytes() for path in task.paths]
     digests = [digest(content) for content in contents]
     identity = [
-        input_record(entry.role, path.name, found)
-        for entry, path, found in zip(inputs, task.paths, digests, strict=True)
+        input_record(reader.role, path.name, found)
+        for reader, path, found in zip(readers, task.paths, digests, strict=True)
     ]
     if target.exists():
         meta = form.read_meta(target)
@@ -346,8 +362,8 @@ def _prepare(
         if is_current(meta, step.name, step.options, [*identity, *step.shared]):
             return Report(task.stem, "current", path=target)
     decoded = [
-        entry.decode(content, str(path))
-        for entry, content, path in zip(inputs, contents, task.paths, strict=True)
+        reader.decode(content, str(path))
+        for reader, content, path in zip(readers, contents, task.paths, strict=True)
     ]
     return Report(task.stem, "prepared", value=_Prepared(task, target, identity, decoded))
 

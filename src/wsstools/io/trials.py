@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from wsstools.io.atomic import remove_leftovers, write_whole
-from wsstools.io.joined import Input, Task
+from wsstools.io.elsewhere import in_sight, placed, placed_tasks
+from wsstools.io.joined import Input, Reader, Task
 from wsstools.io.pool import Pool
 from wsstools.io.provenance import (
     Meta,
@@ -70,8 +71,8 @@ class Tester:
     ----------
     step : str
         The command.
-    inputs : sequence of Input
-        What is read for each image.
+    readers : sequence of Reader
+        How the files of an image are read.
     compute : callable
         Takes the contents of the inputs and a list of settings, gives an iterator over their
         results (JSON values). It must survive a process boundary.
@@ -82,23 +83,33 @@ class Tester:
     """
 
     step: str
-    inputs: Sequence[Input]
+    readers: Sequence[Reader]
     compute: Callable[..., Iterator[Result]]
     is_result: Callable[[Any], bool]
     folder: Path
 
-    def run(self, blocks: Iterable[Iterable[Trial]], pool: Pool) -> Iterator[Report]:
+    def run(
+        self,
+        inputs: Sequence[Input],
+        blocks: Iterable[Iterable[Trial]],
+        pool: Pool,
+        say: Callable[[str], None],
+    ) -> Iterator[Report]:
         """A report for each trial, in order; the value of one that is done is a Tried.
 
         A block is asked for only when all reports of the one before have been given out, so what
         it holds may depend on them.
         """
         self._clean()
-        yield from pool.map(partial(guarded, make=self._try), blocks)
+        make = replace(self, folder=placed(self.folder, pool))._try
+        with in_sight(inputs, pool, self.folder) as seen:
+            tasks = (placed_tasks(block, pool) for block in blocks)
+            yield from pool.map(partial(guarded, make=make), tasks, seen=seen, say=say)
         self._clean()  # workers of an earlier, killed run may have ended meanwhile
 
     def _clean(self) -> None:
         if self.folder.is_dir():
+            remove_leftovers(self.folder)
             for place in self.folder.iterdir():
                 remove_leftovers(place)
 
@@ -106,8 +117,8 @@ class Tester:
         contents = [path.read_bytes() for path in trial.paths]
         digests = tuple(digest(content) for content in contents)
         identity = [
-            input_record(entry.role, path.name, found)
-            for entry, path, found in zip(self.inputs, trial.paths, digests, strict=True)
+            input_record(reader.role, path.name, found)
+            for reader, path, found in zip(self.readers, trial.paths, digests, strict=True)
         ]
         results = {
             position: found
@@ -117,8 +128,8 @@ class Tester:
         missing = [k for k in range(len(trial.settings)) if k not in results]
         if missing:
             decoded = [
-                entry.decode(content, str(path)).value
-                for entry, content, path in zip(self.inputs, contents, trial.paths, strict=True)
+                reader.decode(content, str(path)).value
+                for reader, content, path in zip(self.readers, contents, trial.paths, strict=True)
             ]
             computed = self.compute(*decoded, [trial.settings[k] for k in missing])
             for position, result in zip(missing, computed, strict=True):

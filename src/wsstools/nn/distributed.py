@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from wsstools.errors import UsageError
+from wsstools.errors import UsageError, WssError
 
 _VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 
@@ -52,6 +52,14 @@ class World:
             return flag
         return bool(self.total(torch.tensor(float(flag), device=self.device)).item())
 
+    def agrees(self, number: int) -> bool:
+        """Whether all processes have the same number, below 2^62."""
+        if self.size == 1:
+            return True
+        found = torch.tensor([number, -number], device=self.device)
+        dist.all_reduce(found, dist.ReduceOp.MAX)
+        return bool((found[0] == -found[1]).item())
+
     def shared(self, network: nn.Module) -> nn.Module:
         """The network with gradients that are means over the processes, whatever trains it."""
         if self.size == 1:
@@ -87,6 +95,8 @@ def joined_world(device: str) -> Iterator[World]:
     ------
     UsageError
         A single GPU is named for several processes, or there are fewer GPUs than processes.
+    WssError
+        Another process ended, or cannot be reached.
     """
     if any(name not in os.environ for name in _VARIABLES) or os.environ["WORLD_SIZE"] == "1":
         yield World(device=device)
@@ -99,11 +109,27 @@ def joined_world(device: str) -> Iterator[World]:
             raise UsageError(f"{local + 1} processes, but {torch.cuda.device_count()} GPUs")
         device = f"cuda:{local}"
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
+        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
         yield World(rank, size, device)
+    except RuntimeError as error:
+        if not _tells_of_a_loss(error):
+            raise
+        raise WssError(
+            f"process {rank} of {size} lost another one; "
+            "the same command goes on from the last checkpoint"
+        ) from error
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def _tells_of_a_loss(error: RuntimeError) -> bool:
+    """Whether an error is of the talk between processes; gloo's has no class of its own."""
+    told = str(error).lower()
+    return isinstance(error, dist.DistError) or any(
+        words in told for words in ("gloo", "closed by peer", "reset by peer")
+    )
 
 
 class CommonBatchNorm(nn.BatchNorm2d):

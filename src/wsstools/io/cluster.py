@@ -1,0 +1,351 @@
+"""A dask cluster as workers: reached, looked at before use, and plain words when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.metadata
+import logging
+import os
+import pickle
+import pkgutil
+import platform
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from wsstools import __version__
+from wsstools.errors import UsageError, WssError
+
+_CONNECT_SECONDS = 15
+_WORKERS_SECONDS = 120
+"""How long to wait for the first worker: one that a queue starts takes its time."""
+_LOOK_SECONDS = 5
+_SIGHT_SECONDS = 5
+"""How long a new file may take to be seen on another machine of a network file system."""
+_TOLD = 3
+"""Most workers that an error names."""
+_DECIDING = ("numpy", "scipy", "numba", "scikit-learn", "torch", "pillow", "pydensecrf2")
+"""Packages whose version may show in the last bits of a result."""
+_MISSING_WORKER = "start workers with: dask worker ADDRESS --nthreads 1 --nworkers N"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What must hold on a machine before it computes for a run.
+
+    Attributes
+    ----------
+    version : str
+        The version of wsstools.
+    seen : tuple of Path
+        Files that must be there under these names.
+    """
+
+    version: str
+    seen: tuple[Path, ...] = ()
+
+
+class Cluster(AbstractContextManager):
+    """Workers of a dask scheduler, or of a cluster on this machine.
+
+    Parameters
+    ----------
+    jobs : int
+        Processes of a cluster on this machine; otherwise unused.
+    scheduler : str or None
+        Address of a scheduler, or the file that `dask scheduler --scheduler-file` wrote; None
+        starts a cluster on this machine.
+    seen : sequence of Path
+        Files that every worker must see.
+    say : callable
+        Takes a line of text for the user.
+    """
+
+    def __init__(
+        self, jobs: int, scheduler: str | None, *, seen: Sequence[Path] = (), say: Say
+    ) -> None:
+        try:
+            from distributed import Client, LocalCluster
+        except ImportError as error:
+            raise UsageError("--backend dask needs dask: pip install 'wsstools[dask]'") from error
+        _silence()
+        self._say, self._terms = say, Terms(__version__, tuple(seen))
+        self._local = None
+        if scheduler is None:
+            self._name = "the cluster on this machine"
+            self._local = LocalCluster(
+                n_workers=jobs, threads_per_worker=1, dashboard_address=":0", processes=True
+            )
+            self._client = Client(self._local)
+        else:
+            address = _address(scheduler)
+            self._name = f"the scheduler at {address}"
+            _reach(address)
+            self._client = Client(address, timeout=_CONNECT_SECONDS)
+        self._watch = _Watch(self._client, say)
+
+    def __enter__(self) -> Cluster:
+        try:
+            if self._local is None:
+                with self.plain_errors():
+                    self._wait_for_workers()
+                    self._look_at_workers()
+            self._watch.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._watch.stop()
+        with contextlib.suppress(Exception):  # the scheduler may be gone
+            self._client.close(timeout=_CONNECT_SECONDS)
+        if self._local is not None:
+            self._local.close()
+
+    @property
+    def n_workers(self) -> int:
+        """How many tasks the workers compute at a time."""
+        return max(1, sum(self._client.nthreads().values()))
+
+    def backend(self, n_jobs: int) -> Any:
+        """Joblib's backend for the cluster.
+
+        Left to itself joblib would compute here, in this process, for a cluster of one worker.
+        """
+        from joblib._dask import DaskDistributedBackend
+
+        class Backend(DaskDistributedBackend):
+            def effective_n_jobs(self, _: int) -> int:
+                return max(2, n_jobs)
+
+        return Backend(client=self._client)
+
+    def sent(self, function: Callable) -> Any:
+        """A function that goes to each worker once, however many tasks take it.
+
+        It is the result of a task of its own, which the others depend on: so the workers hand it
+        on among themselves, and it is made again if all that have it are lost.
+        """
+        import cloudpickle
+
+        return self._client.submit(pickle.loads, cloudpickle.dumps(function), pure=False)
+
+    @property
+    def terms(self) -> Terms:
+        """What each worker checks before its first task, also one that comes later."""
+        return self._terms
+
+    @contextlib.contextmanager
+    def plain_errors(self) -> Iterator[None]:
+        """What goes wrong between client, scheduler and workers becomes one line."""
+        from distributed import KilledWorker
+        from distributed.comm.core import CommClosedError
+
+        try:
+            yield
+        except KilledWorker as error:
+            raise WssError(
+                f"an image brought down {error.allowed_failures + 1} workers one after the other, "
+                f"the last of them {error.last_worker.address} (is there too little memory?); "
+                "the same command goes on from here"
+            ) from error
+        except (CancelledError, CommClosedError) as error:
+            raise WssError(
+                f"{self._name} is gone; the same command goes on from here once it is back"
+            ) from error
+        except ModuleNotFoundError as error:  # of a worker that joined later
+            raise WssError(f"a worker of {self._name} lacks what it needs: {error}") from error
+
+    def _wait_for_workers(self) -> None:
+        if self._client.nthreads():
+            return
+        self._say(f"{self._name} has no worker yet; waiting {_WORKERS_SECONDS} s for one")
+        try:
+            self._client.wait_for_workers(1, timeout=_WORKERS_SECONDS)
+        except TimeoutError as error:
+            raise WssError(f"{self._name} has no worker; {_MISSING_WORKER}") from error
+
+    def _look_at_workers(self) -> None:
+        """Refuse workers of another version or without the files; tell of other libraries."""
+        run = self._client.run
+        # These two are of the standard library, which workers without wsstools have too.
+        versions = run(pkgutil.resolve_name, "wsstools:__version__", on_error="return")
+        hosts = dict.fromkeys(versions, "?") | run(socket.gethostname, on_error="ignore")
+        others = {}
+        for worker, version in versions.items():
+            if isinstance(version, ImportError):
+                others[worker] = "has no wsstools"
+            elif isinstance(version, str) and version != __version__:
+                others[worker] = f"has wsstools {version}"
+        if others:
+            told = [f"worker {worker} on {hosts[worker]} {what}" for worker, what in others.items()]
+            raise WssError(
+                f"{_some(told)}; this is wsstools {__version__}, install it for all workers and "
+                "start them anew"
+            )
+        refused = [text for text in run(refusal, self._terms, on_error="ignore").values() if text]
+        if refused:
+            raise WssError(_some(sorted(set(refused))))
+        ours = libraries()
+        for worker, theirs in run(libraries, on_error="ignore").items():
+            differing = [
+                f"{name} {theirs.get(name)} (here {version})"
+                for name, version in ours.items()
+                if theirs.get(name) != version
+            ]
+            if differing:
+                self._say(
+                    f"warning: worker {worker} on {hosts[worker]} has {', '.join(differing)}; "
+                    "the last bits of its results may differ"
+                )
+
+
+def _some(lines: Sequence[str]) -> str:
+    """The first few lines as one."""
+    more = f", and {len(lines) - _TOLD} more" if len(lines) > _TOLD else ""
+    return "; ".join(lines[:_TOLD]) + more
+
+
+def applied(function: Callable, task: Any, terms: Terms) -> Any:
+    """`function` of a task, in a worker that fulfils the terms."""
+    told = refusal(terms)
+    if told:
+        raise WssError(told)
+    return function(task)
+
+
+def refusal(terms: Terms) -> str | None:
+    """Why this process must not compute under these terms, or None."""
+    try:
+        _check(terms)
+    except WssError as error:
+        return str(error)
+    return None
+
+
+@lru_cache(maxsize=8)
+def _check(terms: Terms) -> None:
+    """Raise WssError unless the terms hold; that they do is remembered."""
+    host = socket.gethostname()
+    if terms.version != __version__:
+        raise WssError(
+            f"a worker on {host} has wsstools {__version__}, this is wsstools {terms.version}"
+        )
+    until = time.monotonic() + _SIGHT_SECONDS
+    for path in terms.seen:
+        while not path.exists():
+            if time.monotonic() > until:
+                raise WssError(
+                    f"a worker on {host} does not see {path.parent} as it is here; workers read "
+                    "and write the files themselves and need the same folders"
+                )
+            time.sleep(0.1)
+
+
+def libraries() -> Mapping[str, str]:
+    """The versions of Python and of the packages that decide the last bits of a result."""
+    found = {"Python": ".".join(platform.python_version_tuple()[:2])}
+    for name in _DECIDING:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
+
+
+class _Watch(threading.Thread):
+    """Tells of workers that are lost, and of a run that waits because none is left."""
+
+    def __init__(self, client: Any, say: Say) -> None:
+        super().__init__(daemon=True)
+        self._client, self._say = client, say
+        self._is_over = threading.Event()
+        self._known: set[str] = set()
+        self._look = threading.Lock()
+
+    def stop(self) -> None:
+        """Look for the last time."""
+        if self.is_alive() and not self._is_over.is_set():
+            self._is_over.set()
+            self._tell()
+
+    def run(self) -> None:
+        self._known = set(self._workers() or ())
+        while not self._is_over.wait(_LOOK_SECONDS):
+            self._tell()
+
+    def _workers(self) -> Mapping[str, int] | None:
+        if self._client.status != "running":
+            return None
+        try:
+            return self._client.nthreads()
+        except Exception:  # the scheduler is gone, which whoever waits for results hears
+            return None
+
+    def _tell(self) -> None:
+        with self._look:
+            workers = self._workers()
+            if workers is None:
+                return
+            for worker in sorted(self._known - workers.keys()):
+                self._say(f"worker {worker} is gone; what it was at goes to the others")
+            if self._known and not workers and not self._is_over.is_set():
+                self._say("no worker is left; waiting for one (Ctrl-C ends this)")
+            self._known = set(workers)
+
+
+def _address(scheduler: str) -> str:
+    """The address of a scheduler, given as such or by the file that it wrote."""
+    import json
+
+    if not os.path.isfile(scheduler):
+        return scheduler
+    try:
+        with open(scheduler, encoding="utf-8") as file:
+            return str(json.load(file)["address"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"--scheduler {scheduler}: expected an address such as tcp://HOST:8786, or the file "
+            "that dask scheduler --scheduler-file wrote"
+        ) from error
+
+
+def _reach(address: str) -> None:
+    """Raise an error unless a scheduler answers; dask's client would take longer to give up."""
+    from distributed.comm import connect
+    from distributed.security import Security
+
+    async def greet() -> None:
+        arguments = Security().get_connection_args("client")
+        connection = await connect(address, timeout=_CONNECT_SECONDS, **arguments)
+        await connection.close()
+
+    try:
+        asyncio.run(greet())
+    except ValueError as error:
+        raise UsageError(
+            f"--scheduler {address}: {error}; expected an address such as tcp://HOST:8786"
+        ) from error
+    except OSError as error:
+        raise WssError(
+            f"no scheduler answers at {address} within {_CONNECT_SECONDS} s; "
+            "is dask scheduler running there?"
+        ) from error
+
+
+def _silence() -> None:
+    """Keep dask's own log from the terminal; what matters of it is told in our words."""
+    if os.environ.get("WSS_DEBUG"):
+        return
+    for name in ["distributed", "tornado", "asyncio", *logging.root.manager.loggerDict]:
+        if name.partition(".")[0] in ("distributed", "tornado", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
