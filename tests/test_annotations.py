@@ -185,7 +185,7 @@ def test_unknown_names_are_listed(converted):
         ("<annotation><polygon>", "not well-formed XML"),
         ("<annotation><polygon><point/></polygon></annotation>", "no <tag>"),
         (scribblesup(polygon("cat", ("x", 3))), "X='x'"),
-        (scribblesup(polygon("cat", ("nan", 3))), "not finite"),
+        (scribblesup(polygon("cat", ("nan", 3))), "X='nan', expected a number"),
         ("<annotation><object><name>cat</name></object></annotation>", "no <polygon>"),
         ("<drawing/>", "the root is <drawing>"),
         (scribblesup(polygon("cat", (5, 5)), size=None), "give --images"),

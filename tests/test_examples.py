@@ -317,7 +317,7 @@ def test_the_whole_study_runs(scenes, tmp_path):
     for row in found["rows"]:
         names.setdefault(row["group"], []).append(row["name"])
     assert names == {
-        "curated/deeplabv2-mobilenetv2": ["full", "baseline", "combined"],
+        "curated/deeplabv2-mobilenetv2": ["full", "baseline", "combined", "extended-crf"],
         "curated/deeplabv2-mobilenetv2+msc+crf": ["full", "baseline", "combined"],
     }
     assert len(found["images"]["val"]) == 2 and len(found["images"]["train"]) == 3

@@ -69,11 +69,11 @@ def _by_pillow(data: bytes) -> NDArray:
         if stored in _WIDE_PNG:
             values = _wide_png(data, stored, np.asarray(picture))
         elif picture.mode in _WIDE_GREY:
-            values = np.asarray(picture)
+            values = np.array(picture)
         else:
             picture.load()
             picture.info.pop("transparency", None)  # Pillow would warn that it is dropped
-            values = np.asarray(picture.convert("RGB"))
+            values = np.array(picture.convert("RGB"))
     return upright(values, orientation)
 
 
