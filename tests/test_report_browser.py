@@ -16,6 +16,7 @@ from wsstools.view.report.sheets import Pictures, sheet_plans, sheets_section
 
 webdriver = pytest.importorskip("selenium.webdriver")
 WebDriverException = pytest.importorskip("selenium.common").WebDriverException
+WebDriverWait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -128,6 +129,10 @@ def show(browser, page, width, scheme="light", media=""):
     for log in ("performance", "browser"):
         browser.get_log(log)  # what was before does not count
     browser.get(page.as_uri())
+    # On a busy machine a script may still meet the page before, or one that is half there.
+    is_there = "return document.readyState === 'complete' && !document.hasBeenShown"
+    WebDriverWait(browser, 60).until(lambda b: b.execute_script(is_there))
+    browser.execute_script("document.hasBeenShown = true")
 
 
 def asked_for(browser):
