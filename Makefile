@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(abspath $(VENV))/bin
 PIP     = $(BIN)/python -m pip
 
-.PHONY: demo demo-short test check format man clean
+.PHONY: demo demo-short test check format man package clean
 
 demo: $(VENV)/.ready
 	$(MAKE) -C examples/photos WSS="$(BIN)/wss"
@@ -28,6 +28,12 @@ format: $(VENV)/.ready-test
 
 man: $(VENV)/.ready
 	$(BIN)/python -m wsstools.manual
+
+# Wheel and source distribution in dist/, tried out.
+package: $(VENV)/.ready-test
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
+	$(BIN)/python -m pytest tests/test_package.py
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

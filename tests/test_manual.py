@@ -13,7 +13,13 @@ from wsstools import manual
 from wsstools.cli import command_names, load_command
 
 REPOSITORY = Path(__file__).parents[1]
-HAS_CHECKOUT = (REPOSITORY / "man").is_dir()
+PAGES = sorted(path for path in manual.MAN_FOLDER.rglob("*") if path.is_file())
+
+
+def plain(name: str) -> str:
+    """A manual page without the marks of roff that stand in words."""
+    text = (manual.MAN_FOLDER / name).read_text()
+    return re.sub(r"\\f[BIR]", "", text).replace("\\-", "-")
 
 
 def long_options(name: str) -> set[str]:
@@ -24,7 +30,7 @@ def long_options(name: str) -> set[str]:
 
 @pytest.mark.parametrize("name", command_names())
 def test_every_option_stands_in_help_and_manual_page(name):
-    page = (manual.MAN_FOLDER / f"wss-{name}.1").read_text().replace("\\-", "-")
+    page = plain(f"man1/wss-{name}.1")
     text = (manual.HELP_FOLDER / f"{name}.txt").read_text()
     for option in long_options(name):
         assert option in page
@@ -46,22 +52,55 @@ def test_stored_help_and_manual_pages_are_up_to_date(monkeypatch):
         (manual.HELP_FOLDER, manual.help_texts()),
         (manual.MAN_FOLDER, manual.man_pages()),
     ):
-        stored = {p.name: p.read_text() for p in folder.iterdir() if p.suffix in (".txt", ".1")}
-        assert stored == texts, "run: make man"
+        paths = [path for path in folder.rglob("*") if path.is_file()]
+        assert {p.relative_to(folder).as_posix(): p.read_text() for p in paths} == texts, "make man"
+
+
+def test_the_main_page_names_every_command_page_variable_and_exit_code():
+    page = plain("man1/wss.1")
+    for path in PAGES:
+        assert f"{path.stem}({path.suffix[1:]})" in page or path.name == "wss.1"
+    source = "".join(path.read_text() for path in Path(manual.__file__).parent.rglob("*.py"))
+    variables = set(re.findall(r"""["'](WSS_[A-Z_]+|[A-Z]+_(?:HOME|CACHE_DIR))["']""", source))
+    assert {"WSS_WEIGHTS", "WSS_DEBUG", "TORCH_HOME"} <= variables
+    for word in (*variables, "NUMBA_CACHE_DIR", "classes.txt", "130", "143"):
+        assert word in page
 
 
 @pytest.mark.skipif(shutil.which("man") is None, reason="man is not installed")
-def test_manual_pages_have_no_warnings():
-    for path in manual.MAN_FOLDER.glob("*.1"):
+def test_manual_pages_have_no_warnings_of_man():
+    for path in PAGES:
         done = subprocess.run(
-            ["man", "--warnings", "-l", str(path)],
+            ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", str(path)],
             capture_output=True,
             text=True,
             env={"LC_ALL": "C.UTF-8", "MANWIDTH": "80", "PATH": "/usr/bin:/bin"},
             check=False,
         )
-        assert done.returncode == 0
-        assert done.stderr == ""
+        assert (done.returncode, done.stderr) == (0, ""), path
+        assert done.stdout
+
+
+@pytest.mark.skipif(shutil.which("mandoc") is None, reason="mandoc is not installed")
+def test_manual_pages_have_no_warnings_of_mandoc():
+    command = ["mandoc", "-T", "lint", "-W", "warning", *map(str, PAGES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(shutil.which("man") is None, reason="man is not installed")
+@pytest.mark.parametrize("page", ["wss-fuse", "wss-maps", "wss-pipeline"])
+def test_man_finds_the_pages_beside_a_bin_on_the_path(page, tmp_path):
+    (tmp_path / "bin").mkdir()
+    shutil.copytree(manual.MAN_FOLDER, tmp_path / "share" / "man")
+    done = subprocess.run(
+        ["man", "-w", page],
+        capture_output=True,
+        text=True,
+        env={"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "HOME": str(tmp_path)},
+        check=False,
+    )
+    assert done.stdout.startswith(str(tmp_path / "share" / "man")), done.stderr
 
 
 def test_readme_names_only_options_that_exist():

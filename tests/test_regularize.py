@@ -55,6 +55,7 @@ def read(path):
 
 
 def test_engines_agree_and_the_record_names_them(wss, dataset, tmp_path):
+    pytest.importorskip("pydensecrf.densecrf", reason="pydensecrf2 is not installed")
     crf = ["regularize", "--crf", "--images", dataset / "images", dataset / "maps"]
     for engine in ("compiled", "pydensecrf"):
         outcome = wss(*crf, "-o", tmp_path / engine, "--engine", engine)

@@ -1,11 +1,13 @@
-"""The manual pages and the stored help, made from the commands themselves.
+"""The manual pages and the stored help, made from the commands and from pages in docs/.
 
 `python -m wsstools.manual` (or `make man`) writes them; a test fails where they are out of date.
+A page of docs/ whose title is `NAME(SECTION): summary` becomes a manual page.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,17 +16,55 @@ import typer
 
 from wsstools import __version__
 from wsstools.cli import app, command_names, load_command
+from wsstools.roff import as_it_is, bold, escaped, from_markdown
 
 HELP_FOLDER = Path(__file__).parent / "help"
 MAN_FOLDER = Path(__file__).parents[2] / "man"
+DOCS_FOLDER = Path(__file__).parents[2] / "docs"
 _WIDTH = 80
 _NO_BREAK = "\b"  # click's mark of a paragraph whose lines stay as they are
-_SECTION_NAME = "User Commands"
+_DATE = "2026-11-23"  # of the version: a page made on another day has the same bytes
+_SECTION_NAMES = {"1": "User Commands", "5": "File Formats", "7": "Miscellanea"}
+_TITLE = re.compile(r"# (?P<name>[\w-]+)\((?P<section>\d)\): (?P<summary>.+)")
 _EXIT_STATUS = (
-    ("0", "All is done."),
+    ("0", "All is done, or the reader of standard output went away."),
     ("1", "An image or the command failed; each failure is one line on standard error."),
     ("2", "The command was called wrongly."),
-    ("130", "It was interrupted."),
+    ("130", "It was interrupted (SIGINT); the same command goes on from there."),
+    ("143", "It was terminated (SIGTERM); the same command goes on from there."),
+)
+_ENVIRONMENT = (
+    ("WSS_WEIGHTS", "Folder of published weights; --weights-dir counts more."),
+    (
+        "WSS_DEBUG",
+        "Where it is not empty, errors come with their traceback, as by --debug.",
+    ),
+    (
+        "NUMBA_CACHE_DIR",
+        "Folder for compiled functions. Default: wsstools/numba/PROCESSOR in XDG_CACHE_HOME. "
+        "Where it cannot be written, each process compiles anew.",
+    ),
+    ("XDG_CACHE_HOME", "Folder of caches. Default: ~/.cache."),
+    (
+        "TORCH_HOME",
+        "Folder in whose hub/checkpoints downloaded weights are kept. Default: torch in "
+        "XDG_CACHE_HOME.",
+    ),
+    ("RANK, WORLD_SIZE, LOCAL_RANK", "Set by torchrun, where several processes train together."),
+)
+_FILES = (
+    ("NAME.npz", "A probability map or a soft segmentation; see wss-maps(5)."),
+    ("NAME.png", "Labels or scribbles: class ids, 255 where there is none; see wss-maps(5)."),
+    ("classes.txt", "Names of the classes, in the folder of labels or beside it; see wss-maps(5)."),
+    ("MODEL, MODEL.csv, MODEL.checkpoint", "A network, its log, and an interrupted training."),
+    ("params.json", "Parameters that wss tune found and wss regularize --params takes."),
+    (
+        ".wss-*.part",
+        "A file that is being written. What a killed run leaves behind, the next run on the same "
+        "folder and machine deletes.",
+    ),
+    ("~/.cache/wsstools/numba", "Compiled functions; they can be deleted at any time."),
+    ("~/.cache/torch/hub/checkpoints", "Downloaded weights, shared with torchvision."),
 )
 
 
@@ -37,21 +77,23 @@ def help_texts() -> dict[str, str]:
 
 
 def man_pages() -> dict[str, str]:
-    """Manual pages in roff, by file name."""
-    pages = {"wss.1": _main_page()}
+    """Manual pages in roff, by path: `man1/wss.1` and so on."""
+    pages = {"man1/wss.1": _main_page()}
     for name in command_names():
-        pages[f"wss-{name}.1"] = _page(load_command(name), name)
+        pages[f"man1/wss-{name}.1"] = _page(load_command(name), name)
+    for name, section, summary, text in _written():
+        pages[f"man{section}/{name}.{section}"] = _written_page(name, section, summary, text)
     return pages
 
 
 def write_all() -> None:
     """Write all texts to their folders, and delete those of commands that are gone."""
     for folder, texts in ((HELP_FOLDER, help_texts()), (MAN_FOLDER, man_pages())):
-        folder.mkdir(exist_ok=True)
-        for path in folder.glob("*.[t1]*"):
-            if path.name not in texts:
+        for path in folder.rglob("*.*"):
+            if path.is_file() and path.relative_to(folder).as_posix() not in texts:
                 path.unlink()
         for name, text in texts.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
 
 
@@ -70,7 +112,7 @@ def _help(command: Any, name: str) -> str:
 def _main_page() -> str:
     group = typer.main.get_command(app)
     lines = [
-        *_head("wss", "from scribbles to segmentation networks"),
+        *_head("wss", "1", "from scribbles to segmentation networks"),
         ".SH SYNOPSIS",
         ".B wss",
         r"[\fIOPTIONS\fR] \fICOMMAND\fR [\fIARGS\fR]",
@@ -79,48 +121,87 @@ def _main_page() -> str:
         ".SH COMMANDS",
     ]
     for name in command_names():
-        lines += [
-            ".TP",
-            rf"\fB{_escape('wss-' + name)}\fR(1)",
-            _escape(_summary(load_command(name))),
-        ]
-    lines += [".SH OPTIONS", *_options(group, "wss"), *_foot(command_names())]
+        lines += [".TP", _reference(f"wss-{name}", "1"), escaped(_summary(load_command(name)))]
+    lines += [
+        ".SH OPTIONS",
+        *_options(group, "wss"),
+        *_listed("EXIT STATUS", _EXIT_STATUS),
+        *_listed("ENVIRONMENT", _ENVIRONMENT),
+        *_listed("FILES", _FILES),
+        *_see_also(_related("wss", "1")),
+    ]
     return "\n".join(lines) + "\n"
 
 
 def _page(command: Any, name: str) -> str:
     context = _context(command, f"wss {name}")
     usage = " ".join(command.collect_usage_pieces(context))
+    summary = _summary(command)[:1].lower() + _summary(command)[1:].rstrip(".")
     lines = [
-        *_head(f"wss-{name}", _summary(command)[:1].lower() + _summary(command)[1:].rstrip(".")),
+        *_head(f"wss-{name}", "1", summary),
         ".SH SYNOPSIS",
-        rf".B wss {_escape(name)}",
-        _escape(usage),
+        rf".B wss {escaped(name)}",
+        escaped(usage),
         ".SH DESCRIPTION",
         *_paragraphs(command.help or ""),
         ".SH OPTIONS",
         *_options(command, f"wss {name}"),
-        *_foot(["wss", *(other for other in command_names() if other != name)]),
+        *_listed("EXIT STATUS", _EXIT_STATUS),
+        *_see_also(_related(f"wss-{name}", "1")),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _head(name: str, summary: str) -> list[str]:
-    title = _escape(name.upper())
+def _written() -> list[tuple[str, str, str, str]]:
+    """Name, section, summary and text of the written pages, in the order of their names."""
+    found = []
+    for path in sorted(DOCS_FOLDER.glob("*.md")):
+        title, _, text = path.read_text(encoding="utf-8").partition("\n")
+        match = _TITLE.fullmatch(title)
+        if match:
+            found.append((match["name"], match["section"], match["summary"], text))
+    return sorted(found)
+
+
+def _written_page(name: str, section: str, summary: str, text: str) -> str:
+    lines = [
+        *_head(name, section, summary),
+        ".SH DESCRIPTION",
+        *from_markdown(text),
+        *_see_also(_related(name, section)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _head(name: str, section: str, summary: str) -> list[str]:
+    title, part = escaped(name.upper()), _SECTION_NAMES[section]
     return [
-        rf'.TH "{title}" "1" "" "wsstools {__version__}" "{_SECTION_NAME}"',
+        rf'.TH "{title}" "{section}" "{_DATE}" "wsstools {__version__}" "{part}"',
         ".SH NAME",
-        rf"{_escape(name)} \- {_escape(summary)}",
+        rf"{escaped(name)} \- {escaped(summary)}",
     ]
 
 
-def _foot(related: list[str]) -> list[str]:
-    lines = [".SH EXIT STATUS"]
-    for code, meaning in _EXIT_STATUS:
-        lines += [".TP", rf"\fB{code}\fR", _escape(meaning)]
-    names = [name if name == "wss" else f"wss-{name}" for name in related]
-    lines += [".SH SEE ALSO", ",\n".join(rf"\fB{_escape(name)}\fR(1)" for name in names)]
+def _listed(title: str, entries: tuple[tuple[str, str], ...]) -> list[str]:
+    lines = [f".SH {title}"]
+    for term, meaning in entries:
+        lines += [".TP", bold(term), escaped(meaning)]
     return lines
+
+
+def _related(name: str, section: str) -> list[tuple[str, str]]:
+    """Name and section of all other pages: those on all of wss first."""
+    commands = [(f"wss-{command}", "1") for command in command_names()]
+    pages = [("wss", "1"), *((other, part) for other, part, *_ in _written()), *commands]
+    return [page for page in pages if page != (name, section)]
+
+
+def _see_also(pages: list[tuple[str, str]]) -> list[str]:
+    return [".SH SEE ALSO", ",\n".join(_reference(*page) for page in pages)]
+
+
+def _reference(name: str, section: str) -> str:
+    return rf"\fB\%{escaped(name)}\fR({section})"  # \% keeps the name in one piece
 
 
 def _options(command: Any, name: str) -> list[str]:
@@ -129,7 +210,7 @@ def _options(command: Any, name: str) -> list[str]:
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record is not None:
-            lines += [".TP", rf"\fB{_escape(record[0])}\fR", _escape(record[1])]
+            lines += [".TP", bold(record[0]), escaped(record[1])]
     return lines
 
 
@@ -143,16 +224,10 @@ def _paragraphs(text: str) -> list[str]:
     for block in text.strip().split("\n\n"):
         is_kept = block.lstrip().startswith(_NO_BREAK)
         content = block.replace(_NO_BREAK, "").strip("\n").splitlines()
-        if is_kept:
-            lines += [".PP", ".nf", *map(_escape, content), ".fi"]
-        else:
-            lines += [".PP", _escape(" ".join(line.strip() for line in content))]
+        if lines:  # a heading brings its own gap
+            lines.append(".PP")
+        lines += as_it_is(content) if is_kept else [escaped(" ".join(map(str.strip, content)))]
     return lines
-
-
-def _escape(text: str) -> str:
-    escaped = text.replace("\\", r"\e").replace("-", r"\-")
-    return rf"\&{escaped}" if escaped.startswith((".", "'")) else escaped
 
 
 if __name__ == "__main__":

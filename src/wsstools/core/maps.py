@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 SUM_TOLERANCE = 1e-2
 MOST_CLASSES = 2**15 - 1
 """What the 16 bits of a map file hold."""
+ROUNDING = 1 / 2048
+"""What a probability in a map file may be off by; see `wsstools.io.mapfile.GRID`."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def checked_map(probs: NDArray, classes: NDArray, n_classes: int) -> Probability
     Parameters
     ----------
     probs : (K, H, W), any float dtype
-        Probabilities; their sum over K may be off by 1e-2 (rounding), which is divided out.
+        Probabilities; their sum over K may be off by 1e-2, or by K/2048 where that is more
+        (rounding), which is divided out.
     classes : (K,) integers
         Class ids, strictly ascending, in 0..n_classes-1.
     n_classes : int
@@ -81,8 +84,7 @@ def checked_map(probs: NDArray, classes: NDArray, n_classes: int) -> Probability
     ------
     ValueError
         If the shapes do not fit, there are too many classes, an id is out of range or out of
-        order, or a probability is negative, not finite or part of a sum that is off by more than
-        1e-2.
+        order, or a probability is negative, not finite or part of a sum that is off by more.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
         probs = np.asarray(probs, np.float32)
@@ -104,6 +106,6 @@ def checked_map(probs: NDArray, classes: NDArray, n_classes: int) -> Probability
     if probs.min() < 0:
         raise ValueError(f"probabilities are negative (minimum {probs.min():g})")
     worst = float(np.abs(total - 1).max())
-    if worst > SUM_TOLERANCE:
+    if worst > max(SUM_TOLERANCE, len(probs) * ROUNDING):
         raise ValueError(f"probabilities do not sum to 1 over the classes (off by {worst:.3g})")
     return ProbabilityMap(probs / total, classes, int(n_classes))

@@ -84,7 +84,7 @@ class Cluster(AbstractContextManager):
         if scheduler is None:
             self._name = "the cluster on this machine"
             self._local = LocalCluster(
-                n_workers=jobs, threads_per_worker=1, dashboard_address=":0", processes=True
+                n_workers=jobs, threads_per_worker=1, dashboard_address=None, processes=True
             )
             self._client = Client(self._local)
         else:
