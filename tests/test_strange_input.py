@@ -258,6 +258,14 @@ STEPS: dict[str, tuple[tuple[str, ...], Callable[[Path], list]]] = {
     ),
     "fuse": (("maps",), lambda d: ["fuse", d / "maps", d / "maps"]),
     "argmax": (("maps",), lambda d: ["argmax", d / "maps"]),
+    "adjust-prior": (
+        ("maps",),
+        lambda d: ["adjust-prior", d / "maps", "--from", d / "scribbles", "--to", d / "gt"],
+    ),
+    "show": (
+        ("images", "gt", "maps"),
+        lambda d: ["show", d / "images", f"labels={d / 'gt'}", f"map={d / 'maps'}", "--each"],
+    ),
     "scribbles": (
         ("images",),
         lambda d: ["scribbles", d / "strokes", "--images", d / "images", "--classes", d / "classes.txt"],

@@ -57,7 +57,13 @@ class Drawn:
 
 
 def draw_pictures(*contents: Any, look: Look) -> Drawn:
-    """The pictures of an image; `contents` as `column_inputs` lists them."""
+    """The pictures of an image; `contents` as `column_inputs` lists them.
+
+    Raises
+    ------
+    ValueError
+        If their shapes differ.
+    """
     import numpy as np
 
     from wsstools.view.sheet import fit
@@ -70,6 +76,12 @@ def draw_pictures(*contents: Any, look: Look) -> Drawn:
     marks: set[int] = set()
     for column in look.columns:
         own = [rest.pop(0) for _ in column.folders]
+        for content in own:
+            if content.shape != image.shape[:2]:
+                kind = "image" if look.has_image else look.columns[0].name
+                raise ValueError(
+                    f"{column.name} has shape {content.shape}, {kind} {image.shape[:2]} (H, W)"
+                )
         picture, note = _picture(column, own, image, gt, look, classes, marks)
         pictures.append(picture)
         notes.append(note)
