@@ -207,6 +207,34 @@ def test_views_of_labels_mark_errors_and_differences(wss, dataset, predicted):
     assert contains(iio.imread(out), draw_marks(image, difference_marks(first, second)))
 
 
+def test_a_sheet_tells_what_it_shows(wss, dataset, tmp_path):
+    labels, out = tmp_path / "labels", tmp_path / "sheet.png"
+    assert wss("argmax", dataset / "maps", "-o", labels, "-j", 1).code == 0
+    arguments = [
+        "show", dataset / "images", f"labels={labels}", f"doubt=entropy:{dataset / 'maps'}",
+        "--rows", 2, "-o", out,
+    ]  # fmt: skip
+    assert wss(*arguments).code == 0
+    meta = picturefile.read_meta(out)
+    assert (meta["kind"], meta["step"], meta["stem"]) == ("picture", "show", "sheet")
+    assert meta["options"]["columns"] == [["labels", "", None], ["doubt", "entropy", None]]
+    assert [(entry["role"], entry["name"]) for entry in meta["inputs"]] == [
+        ("image", "a.png and 1 more"), ("labels", "a.png and 1 more"), ("doubt", "a.npz and 1 more"),
+    ]  # fmt: skip
+    assert meta["inputs"][1]["made_by"]["step"] == "argmax"
+    assert "wss show" in wss("info", out).out
+    first = out.read_bytes()
+    (labels / "b.png").write_bytes((dataset / "gt" / "b.png").read_bytes())
+    assert wss(*arguments).code == 0
+    changed = picturefile.read_meta(out)["inputs"]
+    assert out.read_bytes() != first
+    assert [one == other for one, other in zip(changed, meta["inputs"], strict=True)] == [
+        True,
+        False,
+        True,
+    ]
+
+
 def test_the_legend_names_only_what_occurs(wss, dataset, predicted):
     out = predicted / "sheet.png"
     wss("show", dataset / "images", f"x={dataset}/maps", f"e=errors:{predicted}/first",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, List, Optional
+from typing import TYPE_CHECKING, Annotated, Any, List, Optional
 
 import typer
 
@@ -12,6 +13,10 @@ from wsstools.commands._columns import DIFF, ERRORS, column_inputs, parsed_colum
 from wsstools.commands._features import FilterInput
 from wsstools.commands._options import StepOptions, WeightsDir
 from wsstools.commands._pictures import OPACITY, Look, draw_pictures, legend_of
+
+if TYPE_CHECKING:
+    from wsstools.io.joined import Input
+    from wsstools.io.provenance import Meta
 
 IMAGE_WIDTH = 208
 ROWS = 8
@@ -135,8 +140,7 @@ def show(
     if filters:
         if images is not None:
             raise UsageError("either IMAGES and columns, or --filters; not both")
-        sheet, what = _filter_sheet(filters, filter_input or [], weights_dir, cell_width)
-        _write_sheet(sheet, what, out)
+        _write_sheet(_filter_sheet(filters, filter_input or [], weights_dir, cell_width), out)
         return
     if images is None:
         raise UsageError("expected IMAGES and at least one NAME=DIR, or --filters BANK")
@@ -154,33 +158,52 @@ def show(
     n_columns = grid or (None if found else GRID_COLUMNS)
     if n_columns is not None and len(found) > 1:
         raise UsageError("--columns N draws a grid of the images or of one NAME=DIR, not of more")
-    sheet, what = _image_sheet(images, gt, look, run, rows, n_columns, names)
-    _write_sheet(sheet, what, out)
+    _write_sheet(_image_sheet(images, gt, look, run, rows, n_columns, names), out)
 
 
-def _write_sheet(sheet: Any, what: str, out: str) -> None:
+@dataclass(frozen=True)
+class _Sheet:
+    """A sheet, what it shows, and of what it was made."""
+
+    picture: Any
+    what: str
+    options: dict[str, Any]
+    inputs: list[Any]
+
+
+def _write_sheet(sheet: _Sheet, out: str) -> None:
     from wsstools.errors import UsageError
     from wsstools.io.atomic import write_whole
-    from wsstools.io.imagefile import encode_image
+    from wsstools.io.picturefile import KIND, encode_picture
+    from wsstools.io.provenance import output_record
 
-    if Path(out).is_dir():
+    path = Path(out)
+    if path.is_dir():
         raise UsageError(f"{out} is a folder, expected a PNG file to write")
-    write_whole(Path(out), encode_image(sheet))
-    print(f"wss show: {what}, written to {out}", file=sys.stderr)
+    meta = output_record(
+        kind=KIND, stem=path.stem, step="show", options=sheet.options, inputs=sheet.inputs
+    )
+    write_whole(path, encode_picture(sheet.picture, meta))
+    print(f"wss show: {sheet.what}, written to {out}", file=sys.stderr)
     if not sys.stdout.isatty():
         print(out)
 
 
 def _filter_sheet(
     names: list[str], inputs: list[str], weights_dir: str | None, cell_width: int | None
-) -> tuple[Any, str]:
-    """The sheet of some banks, and what it shows."""
+) -> _Sheet:
+    """The sheet of some banks."""
     from wsstools.commands._banks import chosen_banks
     from wsstools.view.filters import FILTER_WIDTH, filter_sheet
 
-    banks, _ = chosen_banks(names, inputs, weights_dir)
-    sheet = filter_sheet(banks, cell_width=cell_width or FILTER_WIDTH)
-    return sheet, f"{sum(len(bank) for bank in banks)} filters"
+    banks, records = chosen_banks(names, inputs, weights_dir)
+    width = cell_width or FILTER_WIDTH
+    return _Sheet(
+        filter_sheet(banks, cell_width=width),
+        f"{sum(len(bank) for bank in banks)} filters",
+        {"filters": [bank.name for bank in banks], "cell_width": width},
+        records,
+    )
 
 
 def _image_sheet(
@@ -191,8 +214,8 @@ def _image_sheet(
     rows: int,
     n_columns: int | None,
     names: list[str] | None,
-) -> tuple[Any, str]:
-    """The sheet of some images, and what it shows; a grid where there are `n_columns`."""
+) -> _Sheet:
+    """The sheet of some images; a grid where there are `n_columns`."""
     from functools import partial
 
     from wsstools.errors import DataError, UsageError
@@ -225,8 +248,30 @@ def _image_sheet(
         notes = _blocks([one.notes[-1] for one in drawn], n_columns)
         texts = {"captions": _blocks(stems, n_columns), "notes": notes}
     width = look.cell_width or IMAGE_WIDTH
-    sheet = contact_sheet(cells, **texts, legend=legend, scales=scales, cell_width=width)
-    return sheet, f"{len(stems)} images"
+    return _Sheet(
+        contact_sheet(cells, **texts, legend=legend, scales=scales, cell_width=width),
+        f"{len(stems)} images",
+        {
+            "columns": [[column.name, column.view, column.class_id] for column in look.columns],
+            "grid": n_columns,
+            "rows": rows,
+            "opacity": look.opacity,
+            "cell_width": width,
+        },
+        [_shown_files(entry, stems) for entry in inputs],
+    )
+
+
+def _shown_files(entry: Input, stems: list[str]) -> Meta:
+    """The record of one input: the files that are shown."""
+    from wsstools.io import labelfile, mapfile
+    from wsstools.io.provenance import digest, set_record
+
+    paths = [entry.source.find(stem) for stem in stems]
+    form = mapfile if paths[0].suffix.lower() in mapfile.SUFFIXES else labelfile
+    meta = None if entry.role == "image" else form.read_meta(paths[0])
+    digests = [digest(path.read_bytes()) for path in paths]
+    return set_record(entry.role, [path.name for path in paths], digests, meta)
 
 
 def _blocks(items: list[Any], size: int) -> list[list[Any]]:
