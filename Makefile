@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(abspath $(VENV))/bin
 PIP     = $(BIN)/python -m pip
 
-.PHONY: demo demo-short test check format man package clean
+.PHONY: demo demo-short test torture check format man package clean
 
 demo: $(VENV)/.ready
 	$(MAKE) -C examples/photos WSS="$(BIN)/wss"
@@ -16,6 +16,12 @@ demo-short: $(VENV)/.ready
 
 test: $(VENV)/.ready-test
 	$(BIN)/python -m pytest $(PYTEST)
+
+# Every fault on every command that often, at other moments each time; a table at the end.
+TRIES ?= 10
+
+torture: $(VENV)/.ready-test
+	WSS_TORTURE=$(TRIES) $(BIN)/python -m pytest tests/torture -q
 
 check: $(VENV)/.ready-test
 	$(BIN)/ruff check .

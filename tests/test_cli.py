@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -79,16 +78,46 @@ def test_errors_survive_a_process_boundary():
     assert str(error) == "what was wrong"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_end_a_waiting_run(tmp_path, number, code):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "wsstools", "argmax", "-", "-o", str(tmp_path), "--jobs", "1"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    time.sleep(4)
+@pytest.fixture
+def waiting(dataset, tmp_path):
+    """Start a run that has made one file and waits for more."""
+    runs = []
+
+    def start(*before: str) -> subprocess.Popen:
+        command = [sys.executable, "-m", "wsstools", "argmax", "-", "-o", tmp_path, "--jobs", "1"]
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        runs.append(subprocess.Popen([*before, *map(str, command)], **pipes))
+        runs[-1].stdin.write(f"{dataset}/maps/a.npz\n".encode())
+        runs[-1].stdin.flush()
+        assert runs[-1].stdout.readline() == f"{tmp_path}/a.png\n".encode()
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.kill()
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_signals_end_a_waiting_run(waiting, number, code):
+    process = waiting()
     process.send_signal(number)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == code
-    assert b"Traceback" not in errors
+    assert errors == b"wss argmax: interrupted; the same command goes on from here\n"
+
+
+def test_a_run_under_nohup_outlives_its_terminal(waiting):
+    process = waiting("nohup")
+    process.send_signal(signal.SIGHUP)
+    _, errors = process.communicate(timeout=60)  # its input ends here
+    assert process.returncode == 0, errors
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(shell, dataset, tmp_path, closed):
+    """As cron jobs and daemons have them. No file may come to stand in their place."""
+    outcome = shell(f"wss argmax {dataset}/maps -o out --jobs 1 {closed}")
+    assert outcome.code == 0, outcome.err
+    assert len(list((tmp_path / "out").iterdir())) == 4

@@ -19,6 +19,7 @@ from wsstools.io import atomic, labelfile, mapfile
 from wsstools.io.imagefile import decode_image, encode_image
 from wsstools.io.scorefile import read_scores
 from wsstools.io.sources import Source, parse_shard
+from wsstools.io.trainlog import TrainLog
 
 META = {
     "kind": "prob", "stem": "x", "step": "test", "version": "1", "options": {"x": 1}, "inputs": []
@@ -262,3 +263,35 @@ def test_given_scores(tmp_path):
         path.write_text(text)
         with pytest.raises(DataError, match=message):
             read_scores(str(path))
+
+
+def test_threads_that_write_the_same_file_do_not_meet(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    data = os.urandom(1 << 20)
+    with ThreadPoolExecutor(4) as pool:
+        writes = [pool.submit(atomic.write_whole, tmp_path / "x", data) for _ in range(40)]
+        for write in writes:
+            write.result()
+            assert (tmp_path / "x").read_bytes() == data
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_what_cannot_be_written_is_called_by_its_name(tmp_path):
+    (tmp_path / "x").mkdir()
+    with pytest.raises(OSError, match="directory") as caught:
+        atomic.write_whole(tmp_path / "x", b"data")
+    assert caught.value.filename == str(tmp_path / "x")
+    assert os.listdir(tmp_path) == ["x"]
+
+
+def test_a_line_of_the_log_that_a_full_disk_cut_is_dropped(tmp_path):
+    path = tmp_path / "net.pt.csv"
+    log = TrainLog(path, 0)
+    for iteration in range(1, 13):
+        log.add(iteration, 0.5, 0.1)
+    log.close()
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:12]) + "1")  # of "12,0.5,0.1,"
+    TrainLog(path, 10).close()
+    assert path.read_text() == "".join(lines[:11])

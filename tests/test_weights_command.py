@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -252,6 +253,17 @@ def test_a_failed_download_leaves_nothing(wss, site, cache, fault):
     assert message in last
     assert "--weights-dir" in last
     assert list(cache.parent.rglob("*.*")) == []
+
+
+def test_the_leftovers_of_a_killed_fetch_are_deleted_when_they_are_old(wss, site, cache):
+    file = PRETRAINED[NAME].file
+    cache.mkdir(parents=True)
+    for name in (f".{file}-1.part", f".{file}-2.part", ".other-1.part"):
+        (cache / name).write_bytes(b"x")
+    os.utime(cache / f".{file}-1.part", (0, 0))
+    os.utime(cache / ".other-1.part", (0, 0))
+    assert wss("weights", "fetch", NAME).code == 0
+    assert sorted(os.listdir(cache)) == sorted([f".{file}-2.part", ".other-1.part", file])
 
 
 def test_without_a_network_one_line_says_what_to_do(wss, no_site, cache, dataset, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import pkgutil
@@ -15,7 +16,9 @@ from typer.core import TyperCommand, TyperGroup
 
 from wsstools import __version__, commands
 from wsstools.commands._options import expanded
-from wsstools.errors import UsageError, WssError, one_line, os_error_line
+from wsstools.errors import UsageError, WssError, memory_error_line, one_line, os_error_line
+from wsstools.io.interruption import INTERRUPTIONS
+from wsstools.io.messages import ClosedPipe
 
 PIPELINE = (
     "rf-predict",
@@ -30,8 +33,8 @@ PIPELINE = (
 )
 """Commands that help lists first, in the order in which they work; the others follow by name."""
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-_INTERRUPTED = 130
-_TERMINATED = 143
+_BY_SIGNAL = 128
+"""A run that a signal ended exits with this and the signal's number, as shells have it."""
 
 
 def command_names() -> list[str]:
@@ -63,6 +66,12 @@ class _Commands(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
         return load_command(cmd_name) if cmd_name in command_names() else None
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:  # typer would exit with 1
+            raise ClosedPipe("standard output was closed") from error
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in command_names() and not args[0].startswith("-"):
@@ -119,30 +128,35 @@ def wss(
 def run(arguments: list[str]) -> int:
     """Run `wss` with these arguments; gives the exit code.
 
-    0: done; 1: an image or the command failed; 2: wrong usage; 130: interrupted; 143: terminated.
+    0: done; 1: an image or the command failed; 2: wrong usage; 130, 143, 129: interrupted,
+    terminated, the terminal went away.
     """
     if "--debug" in arguments:  # may stand anywhere, and reaches the workers
         arguments = [argument for argument in arguments if argument != "--debug"]
         os.environ["WSS_DEBUG"] = "1"
     name = next((argument for argument in arguments if not argument.startswith("-")), "")
     prefix = f"wss {name}" if name in command_names() else "wss"
-    signal.signal(signal.SIGTERM, _terminate)
+    return _flushed(_exit_code(arguments, prefix), prefix)
+
+
+def _exit_code(arguments: list[str], prefix: str) -> int:
     try:
         app(arguments, prog_name="wss", standalone_mode=True)
     except WssError as error:
         if error.exit_code:
             _complain(prefix, error, str(error))
         return error.exit_code
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - python flushes it at exit
-        return 0
     except OSError as error:
         _complain(prefix, error, os_error_line(error))
         return 1
+    except MemoryError as error:
+        _complain(prefix, error, memory_error_line(error))
+        return 1
     except (KeyboardInterrupt, SystemExit) as error:
-        code = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else error.code
-        if code in (_INTERRUPTED, _TERMINATED):
-            print(f"{prefix}: interrupted; the same command goes on from here", file=sys.stderr)
+        interrupted = _BY_SIGNAL + signal.SIGINT
+        code = interrupted if isinstance(error, KeyboardInterrupt) else error.code
+        if code in [_BY_SIGNAL + number for number in INTERRUPTIONS]:
+            _say(f"{prefix}: interrupted; the same command goes on from here")
         return code if isinstance(code, int) else int(code is not None)
     except Exception as error:
         text = f"unexpected {type(error).__name__}: {error}"
@@ -151,11 +165,52 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _terminate(*_: Any) -> None:
-    raise SystemExit(_TERMINATED)
+def hear_signals() -> None:
+    """Let SIGINT, SIGTERM and SIGHUP end the run tidily; a second one ends it at once.
+
+    Those that are ignored, as SIGHUP is under nohup, stay ignored.
+    """
+    for number in INTERRUPTIONS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, _: Any) -> None:
+    unhear_signals()
+    raise SystemExit(_BY_SIGNAL + number)
+
+
+def unhear_signals() -> None:
+    """From now on those signals end the process at once."""
+    for number in INTERRUPTIONS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _flushed(code: int, prefix: str) -> int:
+    """The exit code when all that was printed has arrived, which Python would find out too late."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - python flushes it at exit
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        if not code:
+            _complain(prefix, error, f"standard output: {error.strerror}")
+        code = code or 1
+    try:
+        sys.stderr.flush()
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    return code
 
 
 def _complain(prefix: str, error: BaseException, text: str) -> None:
     if os.environ.get("WSS_DEBUG"):
         traceback.print_exception(error)
-    print(f"{prefix}: error: {one_line(text)}", file=sys.stderr)
+    _say(f"{prefix}: error: {one_line(text)}")
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):  # nobody reads it, or the disk with the log is full
+        print(line, file=sys.stderr)

@@ -1,6 +1,7 @@
 """The program `wss`. Help is printed from stored text, so that it comes at once."""
 
 import os
+import signal
 import sys
 
 HELP_OPTIONS = ("--help", "-h")
@@ -10,14 +11,40 @@ _HERE = os.path.dirname(__file__)
 
 def main() -> None:
     """Run `wss` with the arguments of the process."""
+    _open_closed_streams()
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while modules are loaded
     arguments = sys.argv[1:]
     text = stored_help(arguments)
     if text is not None and "_WSS_COMPLETE" not in os.environ:
-        sys.stdout.write(text)
+        _print(text)
         return
-    from wsstools.cli import run
+    from wsstools.cli import hear_signals, run, unhear_signals
 
-    sys.exit(run(arguments))
+    hear_signals()
+    code = run(arguments)
+    unhear_signals()
+    sys.exit(code)
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, end="", flush=True)
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - python flushes it at exit
+        if not isinstance(error, BrokenPipeError):
+            sys.exit(f"wss: error: standard output: {error.strerror}")
+
+
+def _open_closed_streams() -> None:
+    """Let standard streams that are closed lead nowhere; a file that is opened took their place."""
+    for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            if opened != descriptor:
+                os.dup2(opened, descriptor)
+                os.close(opened)
+            setattr(sys, name, open(descriptor, mode))  # noqa: SIM115
 
 
 def stored_help(arguments: "list[str]") -> "str | None":

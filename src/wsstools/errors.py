@@ -24,6 +24,12 @@ def os_error_line(error: OSError) -> str:
     return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
+def memory_error_line(error: MemoryError) -> str:
+    """That memory does not suffice, and for what if that is known."""
+    text = " ".join(str(error).split())
+    return f"not enough memory: {text}" if text else "not enough memory"
+
+
 class UsageError(WssError):
     """A command was called wrongly; the message ends with a hint. Exit code 2."""
 

@@ -190,7 +190,7 @@ def _trained(
         write_whole(plan.checkpoint, dump_checkpoint(marked))
 
     with _Journal(plan, done, is_first=world.is_first) as journal:
-        cached, pixels = _read(plan.cache, pairs, n_classes, workers, world.is_first)
+        cached, pixels = _read(plan.cache, pairs, n_classes, workers, world, interruption)
         balance = plan.schedule.class_balance
         weights = train(
             cached,
@@ -204,7 +204,7 @@ def _trained(
             class_weights=class_weights(pixels, balance) if balance else None,
             workers=workers,
             resume=state,
-            validate=_validation(plan, cached.left, n_classes, workers, world),
+            validate=_validation(plan, cached.left, n_classes, workers, world, interruption),
             validate_every=plan.val_every,
             on_iteration=journal.add,
             on_checkpoint=on_checkpoint,
@@ -261,7 +261,12 @@ class _Journal(contextlib.ExitStack):
 
 
 def _validation(
-    plan: Plan, budget: int, n_classes: int, workers: int, world: Any
+    plan: Plan,
+    budget: int,
+    n_classes: int,
+    workers: int,
+    world: Any,
+    interruption: Interruption,
 ) -> Callable[[Any], float] | None:
     """The mean IoU on the images to validate on, where there are some."""
     from wsstools.nn.validation import mean_iou
@@ -269,18 +274,31 @@ def _validation(
     if plan.val_images is None or plan.val_labels is None:
         return None
     pairs = _pairs(plan.val_images, plan.val_labels, plan.val_ids)
-    held_out, _ = _read(budget, pairs, n_classes, workers, world.is_first)
+    held_out, _ = _read(budget, pairs, n_classes, workers, world, interruption)
     return partial(mean_iou, pairs=held_out, n_classes=n_classes, world=world)
 
 
 def _read(
-    budget: int, pairs: LabelledImages, n_classes: int, threads: int, is_told: bool
+    budget: int,
+    pairs: LabelledImages,
+    n_classes: int,
+    threads: int,
+    world: Any,
+    interruption: Interruption,
 ) -> tuple[CachedPairs, NDArray]:
-    """The pairs, each read and checked once, and how many pixels each class has."""
+    """The pairs, each read and checked once, and how many pixels each class has.
+
+    An interruption acts at once: nothing is lost.
+    """
     cached = CachedPairs(pairs, budget)
     with Bar("wss train: reading", len(pairs)) as bar:
-        pixels, empty = cached.check(n_classes, threads=max(threads, 2), advance=bar.advance)
-    if empty and is_told:
+
+        def advance() -> None:
+            bar.advance()
+            interruption.act()
+
+        pixels, empty = cached.check(n_classes, threads=max(threads, 2), advance=advance)
+    if empty and world.is_first:
         print(
             f"wss train: {len(empty)} of {len(pairs)} images have no labelled pixel, "
             f"such as {empty[0]!r}",

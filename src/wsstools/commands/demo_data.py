@@ -74,10 +74,11 @@ def _refuse_other_data(folder: Path, seed: int) -> None:
 
 
 def _write_photos(folder: Path) -> None:
-    from wsstools.io.atomic import write_whole
+    from wsstools.io.atomic import remove_leftovers, write_whole
     from wsstools.io.imagefile import encode_image
     from wsstools.io.samples import load_photos
 
+    remove_leftovers(folder)
     photos = load_photos()
     for name, photo in photos.items():
         write_whole(folder / f"{name}.png", encode_image(photo))

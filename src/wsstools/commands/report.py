@@ -54,7 +54,7 @@ def report(
       wss eval-gap --gt gt/ --full full/ --baseline base/ combined=combined/ --json > gap.json
       wss report gap.json --images images/ --gt gt/ -o report.html
     """
-    from wsstools.io.atomic import write_whole
+    from wsstools.io.atomic import remove_leftovers, write_whole
     from wsstools.io.provenance import digest
     from wsstools.io.sources import STANDARD_INPUT
     from wsstools.io.studyjson import decode_study
@@ -67,6 +67,7 @@ def report(
     sheets = _sheets(found, sheet_images, images, gt)
     told = {"numbers": f"{name}, blake2b {digest(data)}"}
     page = report_page(found, sheets, title=title, sources=told).encode()
+    remove_leftovers(Path(out).parent)
     write_whole(Path(out), page)
     for one in sheets.missing:
         print(f"wss report: left out: {one}", file=sys.stderr)

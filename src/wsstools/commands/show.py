@@ -173,7 +173,7 @@ class _Sheet:
 
 def _write_sheet(sheet: _Sheet, out: str) -> None:
     from wsstools.errors import UsageError
-    from wsstools.io.atomic import write_whole
+    from wsstools.io.atomic import remove_leftovers, write_whole
     from wsstools.io.picturefile import KIND, encode_picture
     from wsstools.io.provenance import output_record
 
@@ -183,6 +183,7 @@ def _write_sheet(sheet: _Sheet, out: str) -> None:
     meta = output_record(
         kind=KIND, stem=path.stem, step="show", options=sheet.options, inputs=sheet.inputs
     )
+    remove_leftovers(path.parent)
     write_whole(path, encode_picture(sheet.picture, meta))
     print(f"wss show: {sheet.what}, written to {out}", file=sys.stderr)
     if not sys.stdout.isatty():

@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,19 +31,21 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises
     ------
     OSError
-        If it cannot be written; nothing is left behind.
+        If it cannot be written; it names the file. Nothing is left behind.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.blake2b(os.fsencode(path.name), digest_size=8).hexdigest()
+    name = os.fsencode(path.name) + b"\0%d" % threading.get_ident()  # threads share the number
+    digest = hashlib.blake2b(name, digest_size=8).hexdigest()
     temporary = path.parent / f".wss-{digest}-{_HOST}-{os.getpid()}.part"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
             file.write(data)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -74,7 +75,8 @@ class Bar:
         if self._progress is not None:
             self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
-            print(line, file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):  # a log on a full disk does not stop the work
+                print(line, file=sys.stderr, flush=True)
 
 
 def _feeds_a_pipe() -> bool:

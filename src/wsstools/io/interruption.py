@@ -7,18 +7,23 @@ from contextlib import AbstractContextManager
 from types import FrameType
 from typing import Any
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that ask a run to stop."""
 
 
 class Interruption(AbstractContextManager):
-    """While it lasts, the first SIGINT or SIGTERM is only noted; the second acts at once."""
+    """While it lasts, the first SIGINT, SIGTERM or SIGHUP is only noted; the second acts at once.
+
+    Signals that are ignored, as SIGHUP is under nohup, stay ignored.
+    """
 
     def __init__(self) -> None:
         self._heard: int | None = None
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interruption:
-        self._before = {number: signal.signal(number, self._hear) for number in _SIGNALS}
+        heard = [one for one in INTERRUPTIONS if signal.getsignal(one) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._hear) for number in heard}
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -30,9 +35,9 @@ class Interruption(AbstractContextManager):
         return self._heard is not None
 
     def act(self) -> None:
-        """Do what the noted signal does by itself."""
-        self._restore()
+        """Do what the noted signal does by itself; nothing if none has come."""
         if self._heard is not None:
+            self._restore()
             signal.raise_signal(self._heard)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:

@@ -57,6 +57,8 @@ class Messages(Bar):
         except BrokenPipeError:
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - python flushes it at exit
             raise ClosedPipe("standard output was closed") from None
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, "standard output") from error
 
     def lacking(self, what: str) -> None:
         """An image is left out because it has no file of that kind."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,11 +23,16 @@ import joblib
 from wsstools.errors import UsageError
 from wsstools.io.atomic import is_alive
 from wsstools.io.cluster import Cluster, applied
+from wsstools.io.interruption import INTERRUPTIONS
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _WATCH_SECONDS = 0.5
+_HARMLESS = (
+    "A worker stopped while some jobs",  # loky renews those whose memory has grown
+    r"\d+ tasks (have been|which were) ",  # left by a run that was interrupted
+)
 BACKENDS = ("loky", "threading", "dask")
 
 
@@ -62,13 +71,14 @@ class Pool:
         function: Callable[[T], R],
         batches: Iterable[Iterable[T]],
         *,
+        lost: Callable[[T], R],
         seen: Sequence[Path] = (),
         say: Callable[[str], None] = print_line,
     ) -> Iterator[R]:
         """`function` of every task, in the order of the tasks, each as soon as it is there.
 
         At most twice as many tasks as workers are under way, so that memory does not grow with
-        the number of tasks.
+        the number of tasks. Where a worker process is killed, new ones do what it left.
 
         Parameters
         ----------
@@ -77,6 +87,8 @@ class Pool:
             each task.
         batches : iterable of iterables
             The tasks.
+        lost : callable
+            Takes a task whose worker was killed while it was alone; what it gives is the result.
         seen : sequence of Path
             Files that the workers of a cluster must see before they begin.
         say : callable
@@ -85,9 +97,8 @@ class Pool:
         self._check()
         jobs = self.jobs or joblib.cpu_count()
         with ExitStack() as stack:
-            stack.enter_context(warnings.catch_warnings())
-            # loky renews workers whose memory has grown; no task is lost by that.
-            warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
+            for message in _HARMLESS:  # for good: some come when all is over
+                warnings.filterwarnings("ignore", message=message)
             backend: Any = self.backend
             options: dict[str, Any] = {}
             call: Callable[[T], Any] = joblib.delayed(function)
@@ -104,12 +115,12 @@ class Pool:
             elif self.backend == "loky":
                 options = {"initializer": _end_with, "initargs": (os.getpid(),)}
             stack.enter_context(joblib.parallel_config(backend, n_jobs=jobs, **options))
-            parallel = stack.enter_context(
-                joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch=2 * jobs)
-            )
+            parallel = joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch=2 * jobs)
+            with _deaf_children():
+                stack.enter_context(parallel)
             with guard:
                 for batch in batches:
-                    yield from parallel(call(task) for task in batch)
+                    yield from _outlasting(parallel, call, batch, lost)
 
     def _check(self) -> None:
         if self.backend not in BACKENDS:
@@ -122,6 +133,56 @@ class Pool:
 
 def _call_sent(sent: Any, terms: Any, task: Any) -> Any:
     return joblib.delayed(applied)(sent, task, terms)
+
+
+def _outlasting(
+    parallel: joblib.Parallel,
+    call: Callable[[T], Any],
+    tasks: Iterable[T],
+    lost: Callable[[T], R],
+) -> Iterator[R]:
+    """The calls for the tasks, made whatever happens to the worker processes."""
+    remaining = iter(tasks)
+    waiting: deque[T] = deque()  # taken, but nothing has come of them yet
+
+    def taken() -> Iterator[T]:
+        for task in remaining:
+            waiting.append(task)
+            yield task
+
+    while True:
+        try:
+            with _deaf_children():
+                results = parallel(call(task) for task in taken())
+            for result in results:
+                waiting.popleft()
+                yield result
+            return
+        except BrokenProcessPool:
+            while waiting:  # one at a time: so it shows which of them its worker cannot bear
+                task = waiting.popleft()
+                try:
+                    with _deaf_children():
+                        results = parallel([call(task)])
+                    yield from results
+                except BrokenProcessPool:
+                    yield lost(task)
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes started meanwhile do not hear the signals that ask the run to stop.
+
+    A terminal sends Ctrl-C to the workers too, which would say so in their way, and be missed
+    before the run has heard it. They end with the run.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+    try:
+        resource_tracker.ensure_running()  # which older Pythons end by letting signals through
+        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with(parent: int) -> None:

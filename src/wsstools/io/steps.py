@@ -15,7 +15,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from wsstools.errors import SkippedImage, UsageError, WssError, one_line, os_error_line
+from wsstools.errors import (
+    SkippedImage,
+    UsageError,
+    WssError,
+    memory_error_line,
+    one_line,
+    os_error_line,
+)
 from wsstools.io import labelfile, mapfile, picturefile
 from wsstools.io.atomic import remove_leftovers, write_whole
 from wsstools.io.elsewhere import in_sight, placed, placed_tasks
@@ -171,7 +178,7 @@ def run_step(
             _grouped(placed_tasks(batch, pool), step.together)
             for batch in batches(inputs, settings.selection)
         )
-        for reports in pool.map(work, groups, seen=seen, say=messages.say):
+        for reports in pool.map(work, groups, lost=_lost_group, seen=seen, say=messages.say):
             for report in reports:
                 _tell(report, messages, pool, folder)
         remove_leftovers(folder)  # workers of an earlier, killed run may have ended meanwhile
@@ -200,13 +207,24 @@ def collect(
     make = partial(_look, compute=compute, readers=[entry.reader for entry in inputs])
     with messages, in_sight(inputs, pool) as seen:
         tasks = (placed_tasks(batch, pool) for batch in batches(inputs, selection))
-        for report in pool.map(partial(guarded, make=make), tasks, seen=seen, say=messages.say):
+        work = partial(guarded, make=make)
+        for report in pool.map(work, tasks, lost=lost_report, seen=seen, say=messages.say):
             if report.status == "done":
                 messages.advance()
                 yield report.stem, report.value
             else:
                 _tell(report, messages, pool)
         messages.raise_failures()
+
+
+def lost_report(task: Task) -> Report:
+    """What is told of an image whose worker process was killed, and killed again when alone."""
+    text = "its worker process was killed (too little memory? fewer --jobs need less)"
+    return Report(task.stem, "failed", text=text)
+
+
+def _lost_group(tasks: Sequence[Task]) -> list[Report]:
+    return [lost_report(task) for task in tasks]
 
 
 def _look(task: Task, *, compute: Callable[..., Any], readers: Sequence[Reader]) -> Report:
@@ -283,6 +301,8 @@ def _guarded(stem: str, make: Callable[[], R]) -> R | Report:
     except OSError as error:
         text = _debugged(error, os_error_line(error))
         return Report(stem, "failed", text=text, host=socket.gethostname())
+    except MemoryError as error:
+        return Report(stem, "failed", text=_debugged(error, memory_error_line(error)))
     except Exception as error:  # a fault of ours in one image must not stop a run of thousands
         told = f"{type(error).__name__}: {error}"
         return Report(stem, "failed", text=_debugged(error, told))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class TrainLog:
     """
 
     def __init__(self, path: Path, iteration: int) -> None:
+        self._path = path
         kept = [_HEADER]
         if iteration:
             text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
@@ -37,12 +39,16 @@ class TrainLog:
     ) -> None:
         """One iteration is done; the mean IoU is a fraction, empty where there is none."""
         told = "" if val_miou is None else f"{val_miou:.6f}"
-        self._file.write(f"{iteration},{loss:.6g},{learning_rate:.6g},{told}\n")
-        self._file.flush()
+        try:
+            self._file.write(f"{iteration},{loss:.6g},{learning_rate:.6g},{told}\n")
+            self._file.flush()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self._path)) from error
 
     def close(self) -> None:
         """No more iterations."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # `add` has told of what could not be written
+            self._file.close()
 
 
 def _is_of_iteration(line: str, last: int) -> bool:

@@ -21,7 +21,7 @@ from wsstools.io.provenance import (
     output_record,
     parse_record,
 )
-from wsstools.io.steps import Report, guarded
+from wsstools.io.steps import Report, guarded, lost_report
 
 KIND = "trial"
 _NAME_DIGITS = 16
@@ -104,7 +104,8 @@ class Tester:
         make = replace(self, folder=placed(self.folder, pool))._try
         with in_sight(inputs, pool, self.folder) as seen:
             tasks = (placed_tasks(block, pool) for block in blocks)
-            yield from pool.map(partial(guarded, make=make), tasks, seen=seen, say=say)
+            work = partial(guarded, make=make)
+            yield from pool.map(work, tasks, lost=lost_report, seen=seen, say=say)
         self._clean()  # workers of an earlier, killed run may have ended meanwhile
 
     def _clean(self) -> None:

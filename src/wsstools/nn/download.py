@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import http.client
 import os
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from wsstools.errors import DataError
 _BLOCK = 1 << 20
 _TIMEOUT = 30.0
 """Seconds without a byte after which a connection counts as lost."""
+_DEAD_AFTER = 3600.0
+"""Seconds after which a temporary file that does not grow is of a run that was killed."""
 
 
 def download(url: str, target: Path, sha256: str, advance: Callable[[], None]) -> None:
@@ -76,6 +79,7 @@ def copy_checked(
         There are fewer bytes, or the checksum is another; the target stays as it was.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(target)
     temporary = target.parent / f".{target.name}-{os.getpid()}.part"
     digest = hashlib.sha256()
     size = 0
@@ -94,7 +98,18 @@ def copy_checked(
                 f"expected {sha256[:12]}...; it was thrown away"
             )
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and not isinstance(error, ConnectionError) and error.errno:
+            raise OSError(error.errno, error.strerror, str(target)) from error
         raise
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Delete the temporary files of a target that nobody writes to any more."""
+    for entry in os.scandir(target.parent):
+        is_ours = entry.name.startswith(f".{target.name}-") and entry.name.endswith(".part")
+        with contextlib.suppress(OSError):
+            if is_ours and time.time() - entry.stat().st_mtime > _DEAD_AFTER:
+                os.unlink(entry.path)
