@@ -199,6 +199,23 @@ def test_a_killed_worker_costs_nothing_and_an_interrupted_run_goes_on(
     assert len(folder_bytes(tmp_path / "out")) == MANY
 
 
+def ending(task: int) -> int:
+    """Ends the worker that is given 3, as one that takes too much memory is ended."""
+    if task == 3:
+        time.sleep(1)  # dask also blames what waits for the same worker, or is just done there
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 10 * task
+
+
+def test_an_image_that_no_worker_survives_is_told_of_and_the_others_are_done(capfd):
+    import dask
+
+    with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
+        found = list(Pool(2, "dask").map(ending, [range(4), range(4, 6)], lost=lambda task: -task))
+    assert found == [0, 10, 20, -3, 40, 50]
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_a_file_that_a_worker_cannot_read_is_told_with_its_machine(
     wss, two_workers, dataset, tmp_path
 ):

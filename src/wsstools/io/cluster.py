@@ -14,10 +14,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,11 @@ class Cluster(AbstractContextManager):
         if scheduler is None:
             self._name = "the cluster on this machine"
             self._local = LocalCluster(
-                n_workers=jobs, threads_per_worker=1, dashboard_address=None, processes=True
+                n_workers=jobs,
+                threads_per_worker=1,
+                dashboard_address=None,
+                processes=True,
+                silence_logs=logging.CRITICAL,
             )
             self._client = Client(self._local)
         else:
@@ -118,16 +122,25 @@ class Cluster(AbstractContextManager):
         """How many tasks the workers compute at a time."""
         return max(1, sum(self._client.nthreads().values()))
 
-    def backend(self, n_jobs: int) -> Any:
-        """Joblib's backend for the cluster.
+    def backend(self, n_jobs: int, lost: Callable[[Any], Any]) -> Any:
+        """Joblib's backend for the cluster, for calls of `applied`, each sent by itself.
 
-        Left to itself joblib would compute here, in this process, for a cluster of one worker.
+        Left to itself joblib would compute here, in this process, for a cluster of one worker, and
+        wait for ever where the cluster gives a task up. One that has brought down worker after
+        worker gives `lost` of it.
         """
         from joblib._dask import DaskDistributedBackend
 
         class Backend(DaskDistributedBackend):
             def effective_n_jobs(self, _: int) -> int:
                 return max(2, n_jobs)
+
+            def submit(self, func: Any, callback: Any = None) -> Any:
+                future = super().submit(func, callback)
+                ((_, (_, task, _), _),) = func.items
+                failed = partial(_tell_of_failure, tell=callback, lost=partial(lost, task))
+                future.add_done_callback(failed)
+                return future
 
         return Backend(client=self._client)
 
@@ -149,17 +162,10 @@ class Cluster(AbstractContextManager):
     @contextlib.contextmanager
     def plain_errors(self) -> Iterator[None]:
         """What goes wrong between client, scheduler and workers becomes one line."""
-        from distributed import KilledWorker
         from distributed.comm.core import CommClosedError
 
         try:
             yield
-        except KilledWorker as error:
-            raise WssError(
-                f"an image brought down {error.allowed_failures + 1} workers one after the other, "
-                f"the last of them {error.last_worker.address} (is there too little memory?); "
-                "the same command goes on from here"
-            ) from error
         except (CancelledError, CommClosedError) as error:
             raise WssError(
                 f"{self._name} is gone; the same command goes on from here once it is back"
@@ -209,6 +215,19 @@ class Cluster(AbstractContextManager):
                     f"warning: worker {worker} on {hosts[worker]} has {', '.join(differing)}; "
                     "the last bits of its results may differ"
                 )
+
+
+def _tell_of_failure(
+    future: Future, *, tell: Callable[[Any], None], lost: Callable[[], Any]
+) -> None:
+    """Tell joblib what came of a task that the cluster gave up."""
+    from distributed import KilledWorker
+
+    error = future.exception()
+    if isinstance(error, KilledWorker):
+        tell([lost()])
+    elif error is not None:
+        tell(error)
 
 
 def _some(lines: Sequence[str]) -> str:

@@ -88,7 +88,9 @@ class Pool:
         batches : iterable of iterables
             The tasks.
         lost : callable
-            Takes a task whose worker was killed while it was alone; what it gives is the result.
+            Takes a task that no worker survives; what it gives is the result. A worker process of
+            this machine is killed twice before that, the second time with no other task under
+            way; one of a cluster as often as the scheduler allows.
         seen : sequence of Path
             Files that the workers of a cluster must see before they begin.
         say : callable
@@ -110,7 +112,7 @@ class Pool:
                 jobs = max(cluster.n_workers, self.jobs)
                 sent, terms = cluster.sent(function), cluster.terms
                 call = partial(_call_sent, sent, terms)
-                backend = cluster.backend(jobs)
+                backend = cluster.backend(jobs, lost)
                 guard = cluster.plain_errors()
             elif self.backend == "loky":
                 options = {"initializer": _end_with, "initargs": (os.getpid(),)}

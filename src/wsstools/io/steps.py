@@ -218,7 +218,7 @@ def collect(
 
 
 def lost_report(task: Task) -> Report:
-    """What is told of an image whose worker process was killed, and killed again when alone."""
+    """What is told of an image that no worker process survives."""
     text = "its worker process was killed (too little memory? fewer --jobs need less)"
     return Report(task.stem, "failed", text=text)
 
