@@ -401,6 +401,35 @@ def test_an_empty_folder_is_wrong_usage_and_makes_nothing(wss, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_pipe_in_a_folder_is_wrong_usage_and_is_not_read(wss, tmp_path, is_link):
+    fill(tmp_path, "images")
+    pipe = tmp_path / ("pipe" if is_link else "images/pipe.png")
+    os.mkfifo(pipe)
+    if is_link:
+        (tmp_path / "images/pipe.png").symlink_to(pipe)
+    for arguments in (
+        ["regularize", tmp_path / "maps", "--potts", "--images", tmp_path / "images"],
+        ["rf-predict", tmp_path / "images", tmp_path / "scribbles"],
+    ):
+        outcome = wss(*arguments, "-o", tmp_path / "out")
+        assert outcome.code == 2
+        told = f"error: {tmp_path}/images/pipe.png is a pipe or a device, expected files"
+        assert told in outcome.err
+        assert outcome.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_link_that_leads_nowhere_fails_alone(wss, tmp_path):
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps/a.npz").write_bytes(ZIP_OF_MAP)
+    (tmp_path / "maps/b.npz").symlink_to("nowhere")
+    outcome = wss("argmax", tmp_path / "maps", "-o", tmp_path / "out", "--jobs", 1)
+    assert outcome.code == 1
+    assert f"b: failed: {tmp_path}/maps/b.npz: No such file" in outcome.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+
+
 @pytest.mark.parametrize("name", ["--ids", "--classes", "--params", "classes.txt"])
 def test_lists_that_are_no_text_are_told_in_one_line(wss, tmp_path, name):
     fill(tmp_path, "images")

@@ -31,11 +31,18 @@ PATIENCE = 600.0
 _POLL = 0.0005
 
 _forks = multiprocessing.get_context("forkserver")
+_LATER = ("typer._adapters", "pydantic.type_adapter", "numba.core.typed_passes", "numba.typed")
+"""What these libraries load only when they are used; what is not there is passed over."""
 _forks.set_forkserver_preload(
     [
-        module.name
-        for module in pkgutil.walk_packages(wsstools.__path__, "wsstools.")
-        if not module.name.endswith("__main__")
+        "__main__",  # else each run would load pytest anew
+        "pytest",
+        *_LATER,
+        *(
+            module.name
+            for module in pkgutil.walk_packages(wsstools.__path__, "wsstools.")
+            if not module.name.endswith("__main__")
+        ),
     ]
 )
 

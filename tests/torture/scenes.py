@@ -163,7 +163,7 @@ WRITING = [name for name, step in STEPS.items() if step.writes]
 READING = [name for name, step in STEPS.items() if step.reads]
 
 IS_SHORT = "WSS_TORTURE" not in os.environ
-TRIES = int(os.environ.get("WSS_TORTURE", "2"))
+TRIES = int(os.environ.get("WSS_TORTURE", "1"))
 """How often each fault is tried on each command; `make torture` sets it."""
 _EVERY = 6
 _SLOW = ("train", "global-predict", "demo-data", "demo-data --photos")

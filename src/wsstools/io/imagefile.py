@@ -40,6 +40,8 @@ def decode_image(data: bytes, name: str) -> Decoded:
     """
     try:
         values = tiff.read_colours(data) if data.startswith(tiff.MAGIC) else _by_pillow(data)
+    except MemoryError:
+        raise  # no fault of the file's
     except Exception as error:  # the decoders raise whatever they like at damaged files
         raise DataError(f"{name}: not a readable image: {error}") from error
     return Decoded(_rgb(values, name))

@@ -79,6 +79,8 @@ def read_indices(data: bytes, name: str) -> Decoded:
                 picture.load()
                 mode, record = picture.mode, getattr(picture, "text", {}).get(_RECORD_KEY)
                 values = upright(np.asarray(picture) // _grey_step(data), orientation)
+    except MemoryError:
+        raise  # no fault of the file's
     except Exception as error:  # the decoders raise whatever they like at damaged files
         raise DataError(f"{name}: not a readable label picture: {error}") from error
     if values.ndim != 2 or values.dtype.kind not in "iub":

@@ -88,6 +88,8 @@ def decode_map(data: bytes, name: str) -> Decoded:
                     + ", ".join(_FOREIGN_KEYS)
                 )
             return _foreign(_probs(archive, key), f"its array {key!r}")
+    except MemoryError:
+        raise  # no fault of the file's
     except Exception as error:  # damaged bytes raise whatever zipfile and zlib stumble over
         raise DataError(f"{name}: not a map: {error}") from error
 

@@ -128,17 +128,21 @@ class Source:
             return
         place = Path(argument)
         if place.is_dir():
-            names = sorted(
-                entry.name
+            entries = [
+                entry
                 for entry in os.scandir(place)
                 if not entry.name.startswith(".")
                 and entry.name.lower().endswith(tuple(suffixes))
                 and entry.name not in without
-            )
-            if not names:
+            ]
+            if not entries:
                 raise UsageError(f"no {what} in {argument} (looked for *{', *'.join(suffixes)})")
-            for name in names:
-                path = place / name
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if _is_endless(entry):
+                    raise UsageError(
+                        f"{place / entry.name} is a pipe or a device, expected files in a folder"
+                    )
+                path = place / entry.name
                 self._paths.setdefault(path.stem, []).append(path)
         elif place.exists():
             self._paths[place.stem] = [place]
@@ -226,6 +230,14 @@ class Source:
             found = " and ".join(path.name for path in paths) or f"no {self.what} with that name"
             raise DataError(f"{found} in {self.argument}")
         return paths[0]
+
+
+def _is_endless(entry: os.DirEntry) -> bool:
+    """Whether it is, or leads to, a pipe, a socket or a device, which may never be read to an end.
+
+    A link that leads nowhere is not: its image fails by name.
+    """
+    return not entry.is_file() and not entry.is_dir() and os.path.exists(entry.path)
 
 
 class PathStream:
