@@ -32,6 +32,7 @@ _EXIT_STATUS = (
     ("2", "The command was called wrongly."),
     ("130", "It was interrupted (SIGINT); the same command goes on from there."),
     ("143", "It was terminated (SIGTERM); the same command goes on from there."),
+    ("129", "Its terminal went away (SIGHUP); the same command goes on from there."),
 )
 _ENVIRONMENT = (
     ("WSS_WEIGHTS", "Folder of published weights; --weights-dir counts more."),
