@@ -86,7 +86,7 @@ class Cluster(AbstractContextManager):
             self._local = LocalCluster(
                 n_workers=jobs,
                 threads_per_worker=1,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # None takes port 8787, or warns
                 processes=True,
                 silence_logs=logging.CRITICAL,
             )
