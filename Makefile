@@ -14,6 +14,9 @@ demo: $(VENV)/.ready
 demo-short: $(VENV)/.ready
 	$(MAKE) -C examples/demo WSS="$(BIN)/wss" OUT=out/short TRAIN=6 VAL=4 ITERATIONS=4
 
+# The tests but those marked slow; PYTEST="-n auto" runs all.
+PYTEST ?= -n auto -m "not slow"
+
 test: $(VENV)/.ready-test
 	$(BIN)/python -m pytest $(PYTEST)
 

@@ -12,6 +12,7 @@ from wsstools.nn.distributed import World, joined_world
 ARCHS = ("deeplabv2-mobilenetv2", "pspnet-resnet50")
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_gradient_of_one():
     script = Path(__file__).with_name("distributed_gradients.py")
     done = subprocess.run(

@@ -199,6 +199,7 @@ def test_a_signal_leaves_a_checkpoint_and_the_run_goes_on(dataset, model, tmp_pa
     assert log.read_bytes() == (model.parent / "net.pt.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(dataset, model, tmp_path):
     """The same losses at the same batch, of which each process has a half.
 
