@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from wsstools.core import strokes
 from wsstools.core.strokes import (
     Stroke,
     draw_strokes,
@@ -140,6 +141,19 @@ def test_scribbles_keep_away_from_borders():
     labels[:, 40:] = 1
     drawn = simulate_scribbles(labels, rng=np.random.default_rng(0), width=3) != 255
     assert not drawn[:, 38:42].any() and not drawn[[0, -1]].any()
+
+
+@pytest.mark.parametrize("largest", [100, 1000, 5000])
+def test_large_regions_are_drawn_in_from_fewer_pixels(monkeypatch, largest):
+    labels = np.kron(blocks(), np.ones((3, 3), np.uint8))
+    whole = simulate_scribbles(labels, rng=np.random.default_rng(0), width=6) != 255
+    monkeypatch.setattr(strokes, "_LARGEST_REGION", largest)
+    scribbles = simulate_scribbles(labels, rng=np.random.default_rng(0), width=6)
+    drawn = scribbles != 255
+    assert np.array_equal(scribbles[drawn], labels[drawn])
+    assert set(np.unique(scribbles)) == {0, 1, 5, 255}
+    assert (drawn != whole).any()
+    assert drawn.mean() == pytest.approx(whole.mean(), rel=0.35)
 
 
 def test_same_seed_same_scribbles():

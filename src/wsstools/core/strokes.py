@@ -20,6 +20,8 @@ FARTHEST = 1e9
 """Pixels; of points farther away a float does not hold the fraction of a pixel that counts."""
 _BAND = 64
 """Rows that are drawn at a time, so that a line across a large image needs no memory for all."""
+_LARGEST_REGION = 1 << 21
+"""Pixels of a region, its surroundings included, in which strokes are simulated pixel by pixel."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def simulate_scribbles(
     strokes = [
         Stroke(label, path + corner)
         for (label, corner, mask), length in zip(regions, lengths, strict=True)
-        for path in _simulate_paths(mask, max(length, 2 * width), width, max_strokes, rng)
+        for path in _paths_inside(mask, max(length, 2 * width), width, max_strokes, rng)
     ]
     scribbles = draw_strokes(strokes, labels.shape, width=width, ignore_label=ignore_label)
     scribbles[scribbles != labels] = ignore_label
@@ -255,6 +257,22 @@ def _regions(
             if areas[index] >= min_area or (every_class and index == areas.argmax()):
                 corner = np.array([box[1].start - 1, box[0].start - 1])
                 yield int(label), corner, np.pad(components[box] == index + 1, 1)
+
+
+def _paths_inside(
+    mask: NDArray[np.bool_],
+    length: float,
+    width: float,
+    max_strokes: int,
+    rng: np.random.Generator,
+) -> list[NDArray[np.float64]]:
+    """As `_simulate_paths`; of a large region only every second or third pixel or so is seen."""
+    step = math.ceil(math.sqrt(mask.size / _LARGEST_REGION))
+    seen = np.pad(mask[1:-1:step, 1:-1:step], 1)
+    if not seen.any():
+        step, seen = 1, mask
+    paths = _simulate_paths(seen, length / step, width / step, max_strokes, rng)
+    return [1 + step * (path - 1) for path in paths]
 
 
 def _simulate_paths(
