@@ -76,12 +76,17 @@ def test_a_killed_training_goes_on_to_the_same_bytes(dataset, model, tmp_path):
     process.wait()
     assert checkpoint.exists()
     assert not path.exists()
+    marked = checkpoint.read_bytes()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "going on from iteration" in done.stderr
     assert path.read_bytes() == model.read_bytes()
     assert (tmp_path / "net.pt.csv").read_bytes() == (model.parent / "net.pt.csv").read_bytes()
     assert not checkpoint.exists()
+    for left, stays in ((marked, False), (b"of another run", True)):  # killed before deleting it
+        checkpoint.write_bytes(left)
+        subprocess.run(command, capture_output=True, check=True)
+        assert checkpoint.exists() == stays
 
 
 def test_a_checkpoint_of_other_options_is_refused(wss, dataset, model, tmp_path):

@@ -83,6 +83,7 @@ def run_training(plan: Plan) -> None:
     record = _record(plan, pairs, n_classes)
     remove_leftovers(plan.out.parent)
     if _stands(plan, record):
+        _remove_finished(plan, record)
         print(f"wss train: {plan.out} stands already", file=sys.stderr)
         is_first = True
     else:
@@ -134,6 +135,21 @@ def _stands(plan: Plan, record: Meta) -> bool:
     return is_current(meta, "train", record["options"], record["inputs"])
 
 
+def _remove_finished(plan: Plan, record: Meta) -> None:
+    """Delete the checkpoint of the run that made the model, if it was killed before it did so."""
+    from wsstools.nn.modelfile import load_checkpoint
+
+    # A damaged one, or one of another run, is not ours; another process may be the first.
+    with contextlib.suppress(DataError, FileNotFoundError):
+        state = load_checkpoint(plan.checkpoint.read_bytes())
+        if state["run"].get("record") == _run_id(record):
+            plan.checkpoint.unlink()
+
+
+def _run_id(record: Meta) -> str:
+    return digest(json.dumps(record, sort_keys=True).encode())
+
+
 def _train(
     plan: Plan, pairs: LabelledImages, n_classes: int, names: list[str], record: Meta
 ) -> bool:
@@ -172,7 +188,7 @@ def _trained(
     from wsstools.nn.modelfile import dump_checkpoint
     from wsstools.nn.training import train, uses_bfloat16
 
-    run_id = digest(json.dumps(record, sort_keys=True).encode())
+    run_id = _run_id(record)
     state, initial_state = _resumed(plan, run_id), _initial(plan)
     done = int(state["iteration"]) if state else 0
     # Of another iteration or other files a process would wait for the rest, or spoil their sums.
