@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,6 +22,16 @@ SHARED = Path(os.environ.get("WSS_SHARED", Path(__file__).parents[2] / "shared")
 STEMS = ("a", "b", "c", "d")
 SHAPE = (40, 56)
 N_CLASSES = 4
+
+
+def pytest_configure() -> None:
+    """Hear the signals that tests started in the background or by nohup are deaf to."""
+    for number, handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

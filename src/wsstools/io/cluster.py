@@ -13,6 +13,7 @@ import platform
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager
@@ -126,22 +127,47 @@ class Cluster(AbstractContextManager):
         """Joblib's backend for the cluster, for calls of `applied`, each sent by itself.
 
         Left to itself joblib would compute here, in this process, for a cluster of one worker, and
-        wait for ever where the cluster gives a task up. One that has brought down worker after
-        worker gives `lost` of it.
+        wait for ever where the cluster gives a task up. Dask blames all tasks that were at a worker
+        for its end; one after the other they are tried again, and one that brings down worker after
+        worker then too gives `lost` of it.
         """
+        from distributed import KilledWorker
         from joblib._dask import DaskDistributedBackend
 
         class Backend(DaskDistributedBackend):
             def effective_n_jobs(self, _: int) -> int:
                 return max(2, n_jobs)
 
+            # What follows `submit` runs in the client's own thread.
             def submit(self, func: Any, callback: Any = None) -> Any:
                 future = super().submit(func, callback)
-                ((_, (_, task, _), _),) = func.items
-                failed = partial(_tell_of_failure, tell=callback, lost=partial(lost, task))
-                future.add_done_callback(failed)
+                future.add_done_callback(partial(self._tried, func, callback))
                 return future
 
+            def _tried(self, func: Any, tell: Any, future: Future) -> None:
+                error = future.exception()
+                if isinstance(error, KilledWorker):
+                    blamed.append((func, tell))
+                    if len(blamed) == 1:
+                        self._try_again()
+                elif error is not None:
+                    tell(error)
+
+            def _try_again(self) -> None:
+                super().submit(*blamed[0]).add_done_callback(self._tried_again)
+
+            def _tried_again(self, future: Future) -> None:
+                func, tell = blamed.popleft()
+                error = future.exception()
+                if isinstance(error, KilledWorker):
+                    ((_, (_, task, _), _),) = func.items
+                    tell([lost(task)])
+                elif error is not None:
+                    tell(error)
+                if blamed:
+                    self._try_again()
+
+        blamed: deque[tuple[Any, Any]] = deque()
         return Backend(client=self._client)
 
     def sent(self, function: Callable) -> Any:
@@ -215,19 +241,6 @@ class Cluster(AbstractContextManager):
                     f"warning: worker {worker} on {hosts[worker]} has {', '.join(differing)}; "
                     "the last bits of its results may differ"
                 )
-
-
-def _tell_of_failure(
-    future: Future, *, tell: Callable[[Any], None], lost: Callable[[], Any]
-) -> None:
-    """Tell joblib what came of a task that the cluster gave up."""
-    from distributed import KilledWorker
-
-    error = future.exception()
-    if isinstance(error, KilledWorker):
-        tell([lost()])
-    elif error is not None:
-        tell(error)
 
 
 def _some(lines: Sequence[str]) -> str:
