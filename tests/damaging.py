@@ -1,4 +1,7 @@
-"""Valid files, damaged: by bytes, by words, and inside their containers, whose sums stay right."""
+"""Valid files, damaged: by bytes, by words, and inside their containers, whose sums stay right.
+
+Below, what makes such files.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ import zipfile
 import zlib
 from collections.abc import Callable
 
+import numpy as np
+import tifffile
 from hypothesis import strategies as st
+from PIL import Image
 
 NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 2**63 - 1, 2**64 - 1)
 WORDS = (
@@ -148,4 +154,23 @@ def zipped(pieces: Pieces, method: int = zipfile.ZIP_DEFLATED) -> bytes:
             archive.filelist = [e for e in archive.filelist if e.filename != name.decode()]
             archive.NameToInfo.pop(name.decode(), None)
             archive.writestr(name.decode(), content)
+    return file.getvalue()
+
+
+def png_that_claims(height: int, width: int) -> bytes:
+    """Ten megabytes of zeros in ten kilobytes, called a picture of any size."""
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+    body = png_chunk(b"IDAT", zlib.compress(bytes(10**7), 9))
+    return b"\x89PNG\r\n\x1a\n" + header + body + png_chunk(b"IEND", b"")
+
+
+def by_pillow(picture: Image.Image, form: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, form, **options)
+    return file.getvalue()
+
+
+def tiff(values: np.ndarray, **options: object) -> bytes:
+    file = io.BytesIO()
+    tifffile.imwrite(file, values, **options)
     return file.getvalue()

@@ -24,9 +24,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 from conftest import draw_image, noisy_map
-from damaging import damaged, png_chunk, zipped
+from damaging import by_pillow, damaged, png_chunk, tiff, zipped
 from PIL import Image
 from test_annotations import CVAT, labelme, png_in_base64, polygon, sbd, scribblesup, shape
 from test_annotations import WIDTH as CVAT_WIDTH
@@ -203,18 +202,6 @@ def initial_state(path: Path) -> None:
 
 
 # --- Valid files
-
-
-def by_pillow(picture: Image.Image, form: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, form, **options)
-    return file.getvalue()
-
-
-def tiff(values: np.ndarray, **options: object) -> bytes:
-    file = io.BytesIO()
-    tifffile.imwrite(file, values, **options)
-    return file.getvalue()
 
 
 def small() -> tuple[np.ndarray, np.ndarray]:

@@ -9,16 +9,14 @@ import io
 import os
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 from conftest import draw_image, noisy_map
-from damaging import png_chunk, zipped
+from damaging import by_pillow, png_that_claims, tiff, zipped
 from PIL import Image
 from test_global_predict import model  # noqa: F401 - a fixture
 from test_image_forms import png_of_16_bits
@@ -29,18 +27,6 @@ from wsstools.io.imagefile import encode_image
 
 SHAPE = (20, 30)
 N_CLASSES = 4
-
-
-def by_pillow(picture: Image.Image, form: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, form, **options)
-    return file.getvalue()
-
-
-def tiff(values: np.ndarray, **options: object) -> bytes:
-    file = io.BytesIO()
-    tifffile.imwrite(file, values, **options)
-    return file.getvalue()
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -97,13 +83,6 @@ PLACES = {
     **({"unreadable": Strange(unreadable, "Permission denied")} if os.geteuid() else {}),
 }
 """What may stand where any file is expected."""
-
-
-def png_that_claims(height: int, width: int) -> bytes:
-    """Ten megabytes of zeros in ten kilobytes, called a picture of any size."""
-    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    body = png_chunk(b"IDAT", zlib.compress(bytes(10**7), 9))
-    return b"\x89PNG\r\n\x1a\n" + header + body + png_chunk(b"IEND", b"")
 
 
 def tiff_that_claims(height: int, width: int) -> bytes:

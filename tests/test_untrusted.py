@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 import os
 import pickle
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+from damaging import png_that_claims
 
 from wsstools.errors import DataError
 from wsstools.io.annotationfile import decode_annotation, open_source
@@ -33,18 +32,6 @@ class Command:
 
     def __reduce__(self):
         return os.system, (f"touch '{self.trace}'",)
-
-
-def png_that_claims(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    pixels = zlib.compress(bytes(1000))
-    parts = (chunk(b"IHDR", header), chunk(b"IDAT", pixels), chunk(b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def npy_of_objects(value: object) -> bytes:

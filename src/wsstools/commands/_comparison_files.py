@@ -143,15 +143,14 @@ def _sheet_inputs(contest: Contest, sources: Sequence[Source], run: RunOptions) 
 def _image_records(contest: Contest, found: Compared, run: RunOptions) -> list[Meta]:
     """A record of the images in the sheet, if it has any."""
     from wsstools.io import imagefile
-    from wsstools.io.provenance import digest, set_record
+    from wsstools.io.provenance import files_record
 
     if contest.images is None:
         return []
     source = run.source(contest.images, imagefile.SUFFIXES, "image")
     stems = found.comparison.stems
     paths = [source.find(stems[k]) for k in _shown(found.comparison, contest.top)]
-    digests = [digest(path.read_bytes()) for path in paths]
-    return [set_record("image", [path.name for path in paths], digests)]
+    return [files_record("image", paths)]
 
 
 def _shown(comparison: Comparison, top: int) -> list[int]:

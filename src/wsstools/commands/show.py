@@ -266,13 +266,12 @@ def _image_sheet(
 def _shown_files(entry: Input, stems: list[str]) -> Meta:
     """The record of one input: the files that are shown."""
     from wsstools.io import labelfile, mapfile
-    from wsstools.io.provenance import digest, set_record
+    from wsstools.io.provenance import files_record
 
     paths = [entry.source.find(stem) for stem in stems]
     form = mapfile if paths[0].suffix.lower() in mapfile.SUFFIXES else labelfile
     meta = None if entry.role == "image" else form.read_meta(paths[0])
-    digests = [digest(path.read_bytes()) for path in paths]
-    return set_record(entry.role, [path.name for path in paths], digests, meta)
+    return files_record(entry.role, paths, meta)
 
 
 def _blocks(items: list[Any], size: int) -> list[list[Any]]:

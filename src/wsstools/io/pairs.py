@@ -17,7 +17,7 @@ from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import DataError
 from wsstools.io import labelfile, mapfile
 from wsstools.io.imagefile import decode_image
-from wsstools.io.provenance import Meta, digest, set_record
+from wsstools.io.provenance import Meta, files_record
 from wsstools.io.sources import Source
 
 Pair: TypeAlias = "tuple[NDArray, NDArray[np.uint8] | ProbabilityMap]"
@@ -56,8 +56,8 @@ class LabelledImages:
         first = self.labels[0]
         form = mapfile if first.suffix.lower() in mapfile.SUFFIXES else labelfile
         return [
-            _record("images", self.images),
-            _record("labels", self.labels, form.read_meta(first)),
+            files_record("images", self.images),
+            files_record("labels", self.labels, form.read_meta(first)),
         ]
 
     def count(self, position: int, pair: Pair, n_classes: int) -> NDArray:
@@ -189,8 +189,3 @@ def labelled_images(images: Source, labels: Source, ids: Sequence[str] | None) -
     return LabelledImages(
         tuple(images.find(stem) for stem in stems), tuple(labels.find(stem) for stem in stems)
     )
-
-
-def _record(role: str, paths: Sequence[Path], meta: Meta | None = None) -> Meta:
-    digests = [digest(path.read_bytes()) for path in paths]
-    return set_record(role, [path.name for path in paths], digests, meta)

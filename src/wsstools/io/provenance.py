@@ -50,6 +50,12 @@ def set_record(
     return input_record(role, told, digest("".join(lines).encode("utf-8", "surrogateescape")), meta)
 
 
+def files_record(role: str, paths: Sequence[Path], meta: Meta | None = None) -> Meta:
+    """Many files as one input, read for their digests; see `set_record`."""
+    digests = [digest(path.read_bytes()) for path in paths]
+    return set_record(role, [path.name for path in paths], digests, meta)
+
+
 def output_record(
     *,
     kind: str,
