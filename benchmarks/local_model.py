@@ -36,12 +36,12 @@ from threadpoolctl import threadpool_limits
 from wsstools.core.decide import most_probable
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.metrics import N_VALUES, confusion_matrix, scores
-from wsstools.io.atomic import write_whole
-from wsstools.io.imagefile import decode_image
-from wsstools.io.labelfile import decode_labels, read_class_names
-from wsstools.io.mapfile import decode_map, encode_map
-from wsstools.io.provenance import output_record
-from wsstools.io.steps import image_rng
+from wsstools.files.atomic import write_whole
+from wsstools.files.provenance import output_record
+from wsstools.formats.image_files import decode_image
+from wsstools.formats.label_files import decode_labels, read_class_names
+from wsstools.formats.map_files import decode_map, encode_map
+from wsstools.running.step import image_rng
 
 PACKAGES = (
     "numpy", "numba", "torch", "scikit-learn", "scikit-image", "scikit-learn-intelex", "catboost",

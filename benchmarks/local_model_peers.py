@@ -31,8 +31,8 @@ from wsstools.core.gabor import gabor_bank
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.maps import ProbabilityMap
 from wsstools.core.responses import Responses
-from wsstools.io.bankfile import read_layer
-from wsstools.io.netinput import INPUTS, on_rgb
+from wsstools.formats.filter_weights.bank_files import read_layer
+from wsstools.formats.filter_weights.network_input import INPUTS, on_rgb
 from wsstools.nn.torchvision_compat import import_torchvision
 
 N_TREES = 50

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 from skimage import data, transform
 
-from wsstools.io.imagefile import decode_image
-from wsstools.io.mapfile import decode_map
+from wsstools.formats.image_files import decode_image
+from wsstools.formats.map_files import decode_map
 
 SHAPE = (375, 500)
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket")

@@ -37,8 +37,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from wsstools.io.pairs import CachedPairs, labelled_images
-from wsstools.io.sources import Source, read_ids
+from wsstools.nn.data.pairs import CachedPairs, labelled_images
 from wsstools.nn.distributed import World
 from wsstools.nn.initial import imagenet_state
 from wsstools.nn.networks import IMAGENET_MEAN, IMAGENET_STD
@@ -46,6 +45,7 @@ from wsstools.nn.samples import Samples
 from wsstools.nn.schedules import SCHEDULES, Schedule
 from wsstools.nn.torchvision_compat import import_torchvision
 from wsstools.nn.training import _Run, train
+from wsstools.running.sources import Source, read_ids
 
 WARM_UP = 4  # iterations
 N_MATRIX = 8192

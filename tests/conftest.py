@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from wsstools.core.maps import ProbabilityMap
-from wsstools.io.imagefile import encode_image
-from wsstools.io.labelfile import encode_labels
-from wsstools.io.mapfile import encode_map
+from wsstools.formats.image_files import encode_image
+from wsstools.formats.label_files import encode_labels
+from wsstools.formats.map_files import encode_map
 
 SHARED = Path(os.environ.get("WSS_SHARED", Path(__file__).parents[2] / "shared"))
 STEMS = ("a", "b", "c", "d")

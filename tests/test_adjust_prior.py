@@ -8,8 +8,8 @@ from conftest import folder_bytes
 
 from wsstools.core.maps import ProbabilityMap
 from wsstools.core.prior import adjust_prior, class_shares
-from wsstools.io.labelfile import decode_labels, encode_labels
-from wsstools.io.mapfile import as_stored, decode_map
+from wsstools.formats.label_files import decode_labels, encode_labels
+from wsstools.formats.map_files import as_stored, decode_map
 
 SHAPE = (40, 50)
 

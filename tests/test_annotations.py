@@ -20,13 +20,14 @@ from scipy.sparse import csc_matrix
 from wsstools.core.annotation import VOC_CLASSES, Area, resolve_names
 from wsstools.core.strokes import Stroke, draw_strokes
 from wsstools.errors import DataError
-from wsstools.io import annotationfile, labelfile
+from wsstools.formats import label_files
+from wsstools.formats.annotations import detection
 
 HEIGHT, WIDTH = SHAPE
 
 
 def labels_of(path: Path) -> np.ndarray:
-    return labelfile.decode_labels(path.read_bytes(), str(path)).value
+    return label_files.decode_labels(path.read_bytes(), str(path)).value
 
 
 def drawn(*strokes: tuple[int, list], width: float = 3) -> np.ndarray:
@@ -97,7 +98,7 @@ def test_points_outside_the_image_only_lead_the_line_out(converted):
     np.testing.assert_array_equal(found, drawn((12, points)))
     assert (found[10, :20] == 12).all()
     assert (found[10:, 20] == 12).all()
-    meta = labelfile.read_meta(outcome.paths[0])
+    meta = label_files.read_meta(outcome.paths[0])
     assert meta["result"] == {"marks": 1, "points_outside": 3}
 
 
@@ -149,7 +150,7 @@ def test_the_width_is_drawn_and_recorded(converted):
             "a.xml", scribblesup(polygon("person", *line)), "--width", width
         )
         assert (found[:, 25] == 15).sum() == width
-        assert labelfile.read_meta(outcome.paths[0])["options"]["width"] == width
+        assert label_files.read_meta(outcome.paths[0])["options"]["width"] == width
 
 
 def test_names_follow_classes_txt_whatever_its_names(converted, tmp_path):
@@ -160,16 +161,16 @@ def test_names_follow_classes_txt_whatever_its_names(converted, tmp_path):
     )
     (found,), outcome = converted("a.xml", text)
     assert found[5, [5, 15, 25]].tolist() == [0, 1, 2]
-    meta = labelfile.read_meta(outcome.paths[0])
+    meta = label_files.read_meta(outcome.paths[0])
     assert meta["options"]["classes"] == ["Plane", "background", "TV-Monitor"]
-    assert labelfile.find_class_names(str(tmp_path / "out")) == meta["options"]["classes"]
+    assert label_files.find_class_names(str(tmp_path / "out")) == meta["options"]["classes"]
 
 
 def test_voc_classes_are_written_beside_the_scribbles(converted, tmp_path):
     _, outcome = converted("a.xml", scribblesup(polygon("cat", (5, 5))))
-    meta = labelfile.read_meta(outcome.paths[0])
+    meta = label_files.read_meta(outcome.paths[0])
     assert meta["options"]["classes"] == list(VOC_CLASSES)
-    assert labelfile.find_class_names(str(tmp_path / "out")) == list(VOC_CLASSES)
+    assert label_files.find_class_names(str(tmp_path / "out")) == list(VOC_CLASSES)
 
 
 def test_unknown_names_are_listed(converted):
@@ -205,12 +206,12 @@ def test_entities_are_refused_unexpanded():
     ).replace('<?xml version="1.0" encoding="utf-8"?>', "")
     for data in (bomb.encode(), bomb.encode("utf-16")):
         with pytest.raises(DataError, match="DOCTYPE"):
-            annotationfile.decode_annotation(data, "a.xml")
+            detection.decode_annotation(data, "a.xml")
 
 
 def test_utf_16_is_read():
     text = scribblesup(polygon("cat", (5, 5))).replace("utf-8", "utf-16")
-    found = annotationfile.decode_annotation(text.encode("utf-16"), "a.xml").value
+    found = detection.decode_annotation(text.encode("utf-16"), "a.xml").value
     assert [mark.name for mark in found.marks] == ["cat"]
     assert found.shape == SHAPE
 
@@ -581,7 +582,7 @@ def test_ids_beyond_classes_txt_are_refused(converted, named):
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_grey_pictures_of_few_bits_hold_their_values(bits):
     values = np.arange(24).reshape(4, 6) % 2**bits
-    found = labelfile.decode_labels(few_bits(values, bits), "a.png").value
+    found = label_files.decode_labels(few_bits(values, bits), "a.png").value
     np.testing.assert_array_equal(found, values)
 
 
@@ -613,7 +614,7 @@ def test_labels_in_tiff_stand_upright(orientation):
     expected = np.asarray(ImageOps.exif_transpose(Image.open(file)))
     tags = [(0x0112, "H", 1, orientation, True)]
     data = tiff(values, extratags=tags)
-    np.testing.assert_array_equal(labelfile.decode_labels(data, "a.tif").value, expected)
+    np.testing.assert_array_equal(label_files.decode_labels(data, "a.tif").value, expected)
 
 
 @pytest.mark.parametrize("photometric", ["minisblack", "miniswhite", "palette"])
@@ -621,7 +622,7 @@ def test_labels_in_tiff_are_the_stored_values(photometric):
     values = some_labels(255).astype(np.uint8)
     colours = {"colormap": np.zeros((3, 256), np.uint16)} if photometric == "palette" else {}
     data = tiff(values, photometric=photometric, **colours)
-    np.testing.assert_array_equal(labelfile.decode_labels(data, "a.tif").value, values)
+    np.testing.assert_array_equal(label_files.decode_labels(data, "a.tif").value, values)
 
 
 def test_labels_in_a_compressed_tiff():
@@ -629,7 +630,7 @@ def test_labels_in_a_compressed_tiff():
     for compression in ("tiff_lzw", "packbits", "tiff_adobe_deflate"):
         file = io.BytesIO()
         Image.fromarray(values).save(file, "TIFF", compression=compression)
-        found = labelfile.decode_labels(file.getvalue(), "a.tif").value
+        found = label_files.decode_labels(file.getvalue(), "a.tif").value
         np.testing.assert_array_equal(found, values)
 
 
@@ -703,7 +704,7 @@ def test_exact_names_come_before_folded_ones():
 
 
 def test_areas_are_bounded_by_their_pixels():
-    found = annotationfile.decode_annotation(indexed(some_labels(255)), "a.png").value
+    found = detection.decode_annotation(indexed(some_labels(255)), "a.png").value
     assert all(isinstance(mark, Area) for mark in found.marks)
     sizes = {mark.name: (mark.corner, mark.mask.shape) for mark in found.marks}
     assert sizes == {1: ((4, 3), (3, 16)), 2: ((10, 10), (1, 1)), 3: ((0, 30), (3, WIDTH))}
@@ -721,7 +722,7 @@ def test_simulated_strokes_lie_on_their_class(wss, dataset, tmp_path):
         assert (found[marked] == gt[marked]).all()
         assert set(np.unique(found)) == {*np.unique(gt), 255}
         assert 0.01 < marked.mean() < 0.08
-    meta = labelfile.read_meta(outcome.paths[0])
+    meta = label_files.read_meta(outcome.paths[0])
     assert meta["options"]["simulate"] is True
     assert meta["options"]["share"] == 0.02
     assert meta["inputs"][0]["role"] == "gt"

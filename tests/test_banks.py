@@ -19,11 +19,11 @@ from wsstools.commands._banks import chosen_banks, joined_bank
 from wsstools.core.bank import FilterBank, FilterLayer
 from wsstools.core.gabor import OPPONENT, gabor_bank
 from wsstools.errors import DataError, UsageError
-from wsstools.io import mapfile
-from wsstools.io.bankfile import read_bank, read_layer
-from wsstools.io.convolution import Convolution, first_convolution
-from wsstools.io.netinput import INPUTS
-from wsstools.io.networkfile import read_first_convolution
+from wsstools.formats import map_files
+from wsstools.formats.filter_weights.bank_files import read_bank, read_layer
+from wsstools.formats.filter_weights.convolution import Convolution, first_convolution
+from wsstools.formats.filter_weights.network_files import read_first_convolution
+from wsstools.formats.filter_weights.network_input import INPUTS
 from wsstools.nn.networks import IMAGENET_MEAN, IMAGENET_STD
 from wsstools.nn.pretrained import PRETRAINED
 from wsstools.view.filters import filter_pictures, filter_sheet
@@ -419,7 +419,7 @@ def test_responses_of_rectified_networks_are_recorded(wss, dataset, layer, tmp_p
     assert plain.code == 0, plain.err
     rectified = wss(*common, "--rectify", "-o", tmp_path / "rectified")
     assert rectified.code == 0, rectified.err
-    metas = [mapfile.read_meta(outcome.paths[0]) for outcome in (plain, rectified)]
+    metas = [map_files.read_meta(outcome.paths[0]) for outcome in (plain, rectified)]
     assert [meta["options"]["filters"] for meta in metas] == ["net:caffe", "net:caffe rectified"]
     assert [entry["name"] for entry in metas[0]["inputs"]][-1] == "net.npz"
     assert wss(*common, "--rectify", "-o", tmp_path / "plain").code == 2

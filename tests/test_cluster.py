@@ -1,4 +1,4 @@
-"""Per-image steps on a dask cluster: a scheduler and two workers, processes that speak TCP."""
+"""Per-image steps on a dask dask: a scheduler and two workers, processes that speak TCP."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ import pytest
 from conftest import folder_bytes
 
 from wsstools import __version__
-from wsstools.io import cluster, elsewhere, imagefile, labelfile
-from wsstools.io.joined import Input, batches
-from wsstools.io.pool import Pool
-from wsstools.io.sources import Selection, Source
-from wsstools.io.steps import RunSettings, Step, run_step
+from wsstools.formats import image_files, label_files
+from wsstools.running import dask, remote_paths
+from wsstools.running.join import Input, batches
+from wsstools.running.sources import Selection, Source
+from wsstools.running.step import RunSettings, Step, run_step
+from wsstools.running.workers import Pool
 
 pytest.importorskip("distributed")
 
@@ -243,7 +244,7 @@ def test_workers_that_see_other_files_are_refused(wss, two_workers, dataset, tmp
     def unseen(folder: Path) -> Iterator[Path]:
         yield folder / "mark-of-another-machine"
 
-    monkeypatch.setattr(elsewhere, "marked", unseen)
+    monkeypatch.setattr(remote_paths, "marked", unseen)
     outcome = wss("argmax", dataset / "maps", "-o", tmp_path / "out", *on(two_workers))
     assert outcome.code == 1
     host = socket.gethostname()
@@ -252,13 +253,13 @@ def test_workers_that_see_other_files_are_refused(wss, two_workers, dataset, tmp
 
 
 def test_a_worker_checks_version_and_files(tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "_SIGHT_SECONDS", 0)
+    monkeypatch.setattr(dask, "_SIGHT_SECONDS", 0)
     mark = tmp_path / "mark"
-    terms = cluster.Terms(__version__, (mark,))
-    assert f"does not see {tmp_path}" in (cluster.refusal(terms) or "")
+    terms = dask.Terms(__version__, (mark,))
+    assert f"does not see {tmp_path}" in (dask.refusal(terms) or "")
     mark.touch()
-    assert cluster.refusal(terms) is None
-    told = cluster.refusal(cluster.Terms("9.9", (mark,))) or ""
+    assert dask.refusal(terms) is None
+    told = dask.refusal(dask.Terms("9.9", (mark,))) or ""
     assert f"has wsstools {__version__}, this is wsstools 9.9" in told
 
 
@@ -299,7 +300,7 @@ def test_a_scheduler_that_dies_ends_the_run_and_a_rerun_completes(wss, many, tmp
 
 
 def test_a_scheduler_that_does_not_answer_is_told_of(wss, dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(dask, "_CONNECT_SECONDS", 0.5)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{unused.getsockname()[1]}"
@@ -352,8 +353,8 @@ def test_what_a_worker_gets_does_not_grow_with_the_folder(tmp_path):
         inputs = [
             Input(role, Source(str(tmp_path / str(number) / folder), (".png",), role), decode)
             for role, folder, decode in (
-                ("image", "images", imagefile.decode_image),
-                ("labels", "labels", labelfile.decode_labels),
+                ("image", "images", image_files.decode_image),
+                ("labels", "labels", label_files.decode_labels),
             )
         ]
         assert len([task for batch in batches(inputs, Selection()) for task in batch]) == number

@@ -16,7 +16,7 @@ from conftest import STEMS, draw_image, folder_bytes
 from wsstools.core.bootstrap import resampled_means
 from wsstools.core.comparison import compared
 from wsstools.core.metrics import class_counts, confusion_matrix, scores
-from wsstools.io import labelfile, paramsfile
+from wsstools.formats import label_files, parameter_files
 from wsstools.view.comparison import comparison_scatter
 from wsstools.view.differences import MARK_COLOURS, SECOND_RIGHT
 
@@ -27,7 +27,7 @@ LOST = {"first": (20, 15, 10, 0), "second": (0, 5, 10, 20)}
 
 
 def labels_of(path):
-    return labelfile.decode_labels(path.read_bytes(), "").value
+    return label_files.decode_labels(path.read_bytes(), "").value
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def two(dataset, tmp_path):
         for stem, rows in zip(STEMS, lost, strict=True):
             labels = labels_of(dataset / "gt" / f"{stem}.png").copy()
             labels[:rows][labels[:rows] == 0] = 1
-            data = labelfile.encode_labels(labels, {})
+            data = label_files.encode_labels(labels, {})
             (tmp_path / name / f"{stem}.png").write_bytes(data)
     return tmp_path
 
@@ -171,7 +171,7 @@ def test_a_folder_belongs_to_one_comparison(compare, two, wss):
     before = folder_bytes(two / "out")
     assert compare("out", "--metric", "miou", "--overwrite").code == 0
     assert folder_bytes(two / "out") != before
-    meta = paramsfile.read_meta(two / "out" / "compare.json")
+    meta = parameter_files.read_meta(two / "out" / "compare.json")
     assert [entry["role"] for entry in meta["inputs"]] == ["first", "second", "gt"]
     assert "second against first" in wss("info", two / "out" / "compare.json").out
     (two / "mine").mkdir()
@@ -190,7 +190,7 @@ def test_a_changed_input_is_seen(compare, two):
 
 def test_images_without_ground_truth_do_not_count(wss, two, dataset):
     shutil.copytree(dataset / "gt", two / "gt")
-    empty = labelfile.encode_labels(np.full((40, 56), 255, np.uint8), {})
+    empty = label_files.encode_labels(np.full((40, 56), 255, np.uint8), {})
     (two / "gt" / "a.png").write_bytes(empty)
     arguments = ["compare", two / "first", two / "second", "--gt", two / "gt"]
     assert wss(*arguments, "-o", two / "out").code == 0

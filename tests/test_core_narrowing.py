@@ -5,7 +5,7 @@ import pytest
 
 from wsstools.core.maps import ProbabilityMap
 from wsstools.core.narrowing import restricted, without_improbable
-from wsstools.io.mapfile import as_stored
+from wsstools.formats.map_files import as_stored
 
 
 def a_map(seed: int = 0, k: int = 6) -> ProbabilityMap:

@@ -3,7 +3,7 @@ import pytest
 
 from wsstools.core.scenes import SCENE_CLASSES, SCENE_TEXTURES, draw_scene
 from wsstools.core.strokes import simulate_scribbles
-from wsstools.io.samples import load_textures
+from wsstools.demo.sample_images import load_textures
 
 N_SCENES = 40
 

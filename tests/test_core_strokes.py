@@ -13,7 +13,7 @@ from wsstools.core.strokes import (
     parse_strokes,
     simulate_scribbles,
 )
-from wsstools.io.samples import load_photos
+from wsstools.demo.sample_images import load_photos
 
 PHOTOS = Path(__file__).parents[1] / "examples" / "photos"
 PHOTO_NAMES = ("astronaut", "chelsea", "china", "coffee", "flower", "rocket")

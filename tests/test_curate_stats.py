@@ -13,11 +13,11 @@ from conftest import STEMS, folder_bytes
 
 from wsstools.core.curation import curate_scribbles
 from wsstools.core.labelstats import ClassCount, label_stats, summed_stats
-from wsstools.io import labelfile
+from wsstools.formats import label_files
 
 
 def labels_of(path: Path) -> np.ndarray:
-    return labelfile.decode_labels(path.read_bytes(), str(path)).value
+    return label_files.decode_labels(path.read_bytes(), str(path)).value
 
 
 def test_scribbles_take_the_ground_truth_of_their_pixels():
@@ -57,7 +57,7 @@ def faulty(dataset, tmp_path):
         if stem == "d":
             gt[30, 4:14] = 255
         for folder, labels in (("scribbles", scribbles), ("gt", gt)):
-            data = labelfile.encode_labels(labels, {})
+            data = label_files.encode_labels(labels, {})
             (tmp_path / folder / f"{stem}.png").write_bytes(data)
     (tmp_path / "classes.txt").write_text("sky\ngrass\nunused\nwater\n")
     return tmp_path
@@ -73,7 +73,7 @@ def test_curated_files_list_and_counts(wss, faulty):
         given = labels_of(faulty / "scribbles" / path.name)
         np.testing.assert_array_equal(curated, np.where(given == 255, 255, gt))
     assert (out / "complete.txt").read_text() == "a\nb\nd\n"
-    results = {path.stem: labelfile.read_meta(path)["result"] for path in outcome.paths}
+    results = {path.stem: label_files.read_meta(path)["result"] for path in outcome.paths}
     moved = {stem: found["moved"] for stem, found in results.items()}
     assert moved == {"a": 0, "b": 3, "c": 0, "d": 0}
     dropped = {stem: found["dropped"] for stem, found in results.items()}
@@ -173,7 +173,7 @@ def test_stats_as_tables(wss, dataset, tmp_path):
     header, _, *rows = wss("stats", dataset / "gt", "--per-image").out.splitlines()
     assert header.split() == ["image", "labelled", "classes", "strokes"]
     assert [row.split() for row in rows] == [[stem, "100.000%", "3", "3"] for stem in STEMS]
-    empty = labelfile.encode_labels(np.full((3, 4), 255, np.uint8), {})
+    empty = label_files.encode_labels(np.full((3, 4), 255, np.uint8), {})
     (tmp_path / "empty.png").write_bytes(empty)
     assert "labelled           0.000%" in wss("stats", tmp_path / "empty.png").out
     assert wss("stats", dataset / "gt", "--format", "html").code == 2

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from conftest import folder_bytes
 
-from wsstools.io import labelfile
+from wsstools.formats import label_files
 
 PHOTOS = Path(__file__).parents[1] / "examples" / "photos"
 
 
 def labels_of(path: Path) -> np.ndarray:
-    return labelfile.decode_labels(path.read_bytes(), str(path)).value
+    return label_files.decode_labels(path.read_bytes(), str(path)).value
 
 
 def test_the_demo_data_is_whole_and_the_same_each_time(wss, tmp_path):

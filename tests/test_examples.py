@@ -30,7 +30,7 @@ from scipy.sparse import csc_matrix
 from wsstools.cli import command_names, load_command
 from wsstools.core.annotation import VOC_CLASSES
 from wsstools.core.palette import voc_palette
-from wsstools.io import labelfile
+from wsstools.formats import label_files
 from wsstools.nn.schedules import SCHEDULES
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -447,7 +447,7 @@ needs_fetching = pytest.mark.skipif(
 
 
 def labels_of(path: Path) -> np.ndarray:
-    return labelfile.decode_labels(path.read_bytes(), str(path)).value
+    return label_files.decode_labels(path.read_bytes(), str(path)).value
 
 
 @needs_fetching

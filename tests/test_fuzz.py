@@ -34,15 +34,16 @@ from test_image_forms import png_of_16_bits
 
 from wsstools.core.annotation import draw_annotation
 from wsstools.errors import DataError, UsageError, one_line
-from wsstools.io import annotationfile, cvat, labelfile, mapfile, paramsfile
-from wsstools.io.imagefile import decode_image, encode_image
-from wsstools.io.networkfile import read_first_convolution
-from wsstools.io.provenance import parse_record
-from wsstools.io.scorefile import read_scores
-from wsstools.io.sources import read_ids
-from wsstools.io.studyfile import read_study
-from wsstools.io.studyjson import decode_study
-from wsstools.io.trainlog import TrainLog
+from wsstools.files.provenance import parse_record
+from wsstools.formats import label_files, map_files, parameter_files
+from wsstools.formats.annotations import cvat, detection
+from wsstools.formats.filter_weights.network_files import read_first_convolution
+from wsstools.formats.image_files import decode_image, encode_image
+from wsstools.formats.score_files import read_scores
+from wsstools.formats.study_files import read_study
+from wsstools.formats.study_json import decode_study
+from wsstools.formats.training_log import TrainLog
+from wsstools.running.sources import read_ids
 
 hypothesis = pytest.importorskip("hypothesis")
 from hypothesis import HealthCheck, Phase, example, given, settings  # noqa: E402
@@ -85,18 +86,18 @@ def image(path: Path) -> None:
 
 
 def labels(path: Path) -> None:
-    found = labelfile.decode_labels(path.read_bytes(), str(path)).value
+    found = label_files.decode_labels(path.read_bytes(), str(path)).value
     assert found.ndim == 2 and found.dtype == np.uint8
 
 
 def record(path: Path) -> None:
-    for read_meta in (labelfile.read_meta, mapfile.read_meta, paramsfile.read_meta):
+    for read_meta in (label_files.read_meta, map_files.read_meta, parameter_files.read_meta):
         meta = read_meta(path)
         assert meta is None or parse_record(json.dumps(meta)) == meta
 
 
 def probability_map(path: Path) -> None:
-    found = mapfile.decode_map(path.read_bytes(), str(path)).value
+    found = map_files.decode_map(path.read_bytes(), str(path)).value
     assert found.probs.shape[0] == len(found.classes) and found.probs.dtype == np.float32
     assert np.abs(found.probs.sum(axis=0) - 1).max() < 1e-4 and found.probs.min() >= 0
     assert found.classes[0] >= 0 and found.classes[-1] < found.n_classes
@@ -114,7 +115,7 @@ def annotation(path: Path, form: str | None = None) -> None:
 
 
 def check_drawn(data: bytes, name: str, form: str | None) -> None:
-    found = annotationfile.decode_annotation(data, name, form=form).value
+    found = detection.decode_annotation(data, name, form=form).value
     names = {mark.name: 1 for mark in found.marks}
     size = found.shape or SHAPE
     if size[0] * size[1] < 10**6:  # those of millions of pixels are drawn as well, but slowly
@@ -131,7 +132,7 @@ def cvat_images(path: Path) -> None:
 
 
 def class_names(path: Path) -> None:
-    names = labelfile.read_class_names(path)
+    names = label_files.read_class_names(path)
     assert 1 <= len(names) <= 255 and not any("\n" in name for name in names)
 
 
@@ -241,7 +242,7 @@ def label_pictures() -> list[bytes]:
     _, found = small()
     picture = Image.fromarray(found)
     return [
-        labelfile.encode_labels(found, RECORD),
+        label_files.encode_labels(found, RECORD),
         by_pillow(picture, "PNG"),
         by_pillow(picture.point(lambda value: 255 * value).convert("1"), "PNG"),
         by_pillow(picture, "GIF"),
@@ -266,7 +267,7 @@ def npz(**arrays: np.ndarray) -> bytes:
 def maps() -> list[bytes]:
     found = noisy_map(small()[1], 0)
     return [
-        mapfile.encode_map(found, RECORD),
+        map_files.encode_map(found, RECORD),
         npz(probabilities=found.dense()),
         npy(found.dense().astype(np.float64)),
     ]

@@ -12,8 +12,8 @@ import pytest
 from conftest import STEMS
 
 from wsstools.core.gap import find_slip
-from wsstools.io import labelfile
-from wsstools.io.scorefile import read_published
+from wsstools.formats import label_files
+from wsstools.formats.score_files import read_published
 
 LOST_ROWS = {"full": 2, "baseline": 20, "good": 5, "poor": 15}
 
@@ -35,8 +35,8 @@ def study(dataset, tmp_path):
     for name, rows in {**LOST_ROWS, "good2": 7}.items():
         (tmp_path / name).mkdir()
         for seed, stem in enumerate(STEMS):
-            gt = labelfile.decode_labels((tmp_path / "gt" / f"{stem}.png").read_bytes(), "").value
-            data = labelfile.encode_labels(
+            gt = label_files.decode_labels((tmp_path / "gt" / f"{stem}.png").read_bytes(), "").value
+            data = label_files.encode_labels(
                 worse(gt, rows, seed).astype(np.uint8), {**record, "inputs": []}
             )
             (tmp_path / name / f"{stem}.png").write_bytes(data)
@@ -225,7 +225,7 @@ def test_bands_are_the_scores_of_the_pixels_near_a_border(gap, wss, study):
         cut = study / f"cut{width}"
         cut.mkdir()
         for path in (study / "gt").iterdir():
-            gt = labelfile.decode_labels(path.read_bytes(), "").value
+            gt = label_files.decode_labels(path.read_bytes(), "").value
             rows, columns = np.indices(gt.shape)
             near = np.zeros(gt.shape, bool)
             for down in range(-width, width + 1):
@@ -237,7 +237,7 @@ def test_bands_are_the_scores_of_the_pixels_near_a_border(gap, wss, study):
                     other = gt[np.clip(r, 0, gt.shape[0] - 1), np.clip(c, 0, gt.shape[1] - 1)]
                     near |= inside & (other != gt)
             gt = np.where(near, gt, 255).astype(np.uint8)
-            (cut / path.name).write_bytes(labelfile.encode_labels(gt, {}))
+            (cut / path.name).write_bytes(label_files.encode_labels(gt, {}))
         for name in LOST_ROWS:
             scored = json.loads(wss("score", study / name, cut, "--json").out)
             found = by_name(answer)["", name]["bands"][str(width)]

@@ -11,9 +11,9 @@ from conftest import N_CLASSES, STEMS, draw_image, folder_bytes
 
 from wsstools.commands import global_predict
 from wsstools.commands._options import StepOptions
-from wsstools.io import mapfile
-from wsstools.io.imagefile import encode_image
-from wsstools.io.labelfile import encode_labels
+from wsstools.formats import map_files
+from wsstools.formats.image_files import encode_image
+from wsstools.formats.label_files import encode_labels
 from wsstools.nn.modelfile import dump_model, load_model
 from wsstools.nn.networks import build
 from wsstools.nn.predict import predict_probs
@@ -42,7 +42,7 @@ def model(tmp_path_factory):
 
 def maps_of(folder):
     return {
-        path.stem: mapfile.decode_map(path.read_bytes(), path.name)
+        path.stem: map_files.decode_map(path.read_bytes(), path.name)
         for path in sorted(folder.glob("*.npz"))
     }
 
@@ -134,7 +134,7 @@ def test_images_together_give_the_maps_of_each(wss, dataset, model, tmp_path):
         assert "1 image failed" in outcome.err
         assert [path.stem for path in outcome.paths] == list("abcefg")
         for stem, found in maps_of(tmp_path / f"{n}").items():
-            alone = mapfile.decode_map((tmp_path / "1" / f"{stem}.npz").read_bytes(), stem).value
+            alone = map_files.decode_map((tmp_path / "1" / f"{stem}.npz").read_bytes(), stem).value
             assert np.abs(found.value.dense() - alone.dense()).max() <= 1 / 1024 + 1e-5
     again = wss("global-predict", images, "--model", model, "-o", tmp_path / "3", "--batch", 2)
     assert [path.stem for path in again.paths] == list("abcefg")

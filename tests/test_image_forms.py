@@ -13,8 +13,8 @@ import tifffile
 from conftest import draw_image
 from PIL import Image
 
-from wsstools.io import labelfile, mapfile
-from wsstools.io.imagefile import decode_image
+from wsstools.formats import label_files, map_files
+from wsstools.formats.image_files import decode_image
 
 
 def by_pillow(form: str, **options) -> Callable[[np.ndarray], bytes]:
@@ -145,7 +145,7 @@ def maps(wss, tmp_path):
     _, scribbles = grey_picture()
     for folder in ("images", "scribbles"):
         (tmp_path / folder).mkdir()
-    (tmp_path / "scribbles" / "a.png").write_bytes(labelfile.encode_labels(scribbles, {}))
+    (tmp_path / "scribbles" / "a.png").write_bytes(label_files.encode_labels(scribbles, {}))
 
     def predicted(command: str, files: dict[str, bytes]) -> dict[str, np.ndarray]:
         out, found = tmp_path / command, {}
@@ -158,7 +158,7 @@ def maps(wss, tmp_path):
                 *COMMANDS[command],
             )  # fmt: skip
             assert outcome.code == 0, outcome.err
-            found[name] = mapfile.decode_map((out / "a.npz").read_bytes(), name).value.probs
+            found[name] = map_files.decode_map((out / "a.npz").read_bytes(), name).value.probs
             path.unlink()
             (out / "a.npz").unlink()
         return found

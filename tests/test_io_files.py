@@ -15,11 +15,12 @@ from PIL import Image
 from wsstools.core.maps import ProbabilityMap
 from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError, UsageError
-from wsstools.io import atomic, labelfile, mapfile
-from wsstools.io.imagefile import decode_image, encode_image
-from wsstools.io.scorefile import read_scores
-from wsstools.io.sources import Source, parse_shard
-from wsstools.io.trainlog import TrainLog
+from wsstools.files import atomic
+from wsstools.formats import label_files, map_files
+from wsstools.formats.image_files import decode_image, encode_image
+from wsstools.formats.score_files import read_scores
+from wsstools.formats.training_log import TrainLog
+from wsstools.running.sources import Source, parse_shard
 
 META = {
     "kind": "prob", "stem": "x", "step": "test", "version": "1", "options": {"x": 1}, "inputs": []
@@ -38,11 +39,11 @@ def npz(**arrays) -> bytes:
 
 def test_a_map_is_read_back_to_5e_4():
     one = a_map()
-    decoded = mapfile.decode_map(mapfile.encode_map(one, META), "x.npz")
+    decoded = map_files.decode_map(map_files.encode_map(one, META), "x.npz")
     assert decoded.meta == META
     assert decoded.value.classes.tolist() == [0, 1, 3]
     assert decoded.value.n_classes == 4
-    with np.load(io.BytesIO(mapfile.encode_map(one, META)), allow_pickle=False) as archive:
+    with np.load(io.BytesIO(map_files.encode_map(one, META)), allow_pickle=False) as archive:
         assert archive["probs"].dtype == np.float16
         assert archive["classes"].dtype == np.int16
         assert archive["n_classes"].dtype == np.int16
@@ -53,25 +54,25 @@ def test_a_map_is_read_back_to_5e_4():
 
 @pytest.mark.parametrize("meta", [{}, [1], "x", {**META, "inputs": [{"role": 1}]}])
 def test_a_record_that_is_none_of_ours_is_passed_over(meta):
-    assert mapfile.decode_map(mapfile.encode_map(a_map(), meta), "x.npz").meta is None
+    assert map_files.decode_map(map_files.encode_map(a_map(), meta), "x.npz").meta is None
 
 
 def test_the_same_map_gives_the_same_bytes():
-    assert mapfile.encode_map(a_map(), META) == mapfile.encode_map(a_map(), META)
+    assert map_files.encode_map(a_map(), META) == map_files.encode_map(a_map(), META)
 
 
 def test_classes_that_round_to_zero_everywhere_are_left_out():
     probs = np.zeros((3, 4, 5), np.float32)
     probs[0], probs[1], probs[2] = 0.9997, 0.0003, 0.0
-    stored = mapfile.encode_map(ProbabilityMap(probs, np.array([2, 5, 7]), 9), META)
-    assert mapfile.decode_map(stored, "x").value.classes.tolist() == [2]
+    stored = map_files.encode_map(ProbabilityMap(probs, np.array([2, 5, 7]), 9), META)
+    assert map_files.decode_map(stored, "x").value.classes.tolist() == [2]
 
 
 @pytest.mark.parametrize("key", ["probs", "probabilities", "arr_0"])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_dense_maps_of_others_are_taken_and_told(key, dtype):
     dense = a_map().dense().astype(dtype)
-    decoded = mapfile.decode_map(npz(**{key: dense}), "x.npz")
+    decoded = map_files.decode_map(npz(**{key: dense}), "x.npz")
     assert decoded.value.n_classes == 4
     assert key in decoded.note
     np.testing.assert_allclose(decoded.value.probs, dense.astype(np.float32), atol=2e-3)
@@ -80,12 +81,12 @@ def test_dense_maps_of_others_are_taken_and_told(key, dtype):
 def test_a_npy_is_taken_too():
     buffer = io.BytesIO()
     np.save(buffer, a_map().dense())
-    assert mapfile.decode_map(buffer.getvalue(), "x.npy").value.n_classes == 4
+    assert map_files.decode_map(buffer.getvalue(), "x.npy").value.n_classes == 4
 
 
 def test_broken_maps_are_refused_by_name():
     dense = a_map().dense()
-    whole = mapfile.encode_map(a_map(), META)
+    whole = map_files.encode_map(a_map(), META)
     broken = {
         "truncated": whole[: len(whole) // 2],
         "empty": b"",
@@ -99,14 +100,14 @@ def test_broken_maps_are_refused_by_name():
     }
     for name, data in broken.items():
         with pytest.raises(DataError, match=f"^{name}.npz: "):
-            mapfile.decode_map(data, f"{name}.npz")
+            map_files.decode_map(data, f"{name}.npz")
 
 
 def test_a_pickle_in_a_map_is_not_loaded():
     buffer = io.BytesIO()
     np.savez(buffer, probs=np.array([{"a": 1}], object))
     with pytest.raises(DataError):
-        mapfile.decode_map(buffer.getvalue(), "x.npz")
+        map_files.decode_map(buffer.getvalue(), "x.npz")
 
 
 @pytest.mark.parametrize(
@@ -125,17 +126,17 @@ def test_a_header_that_claims_more_than_there_is_is_refused_at_once(shape, told)
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("probs.npy", header.getvalue() + b"\0" * 100)
     with pytest.raises(DataError, match=told):
-        mapfile.decode_map(buffer.getvalue(), "x.npz")
+        map_files.decode_map(buffer.getvalue(), "x.npz")
 
 
 def test_labels_are_read_back_with_palette_and_record(tmp_path):
     labels = np.arange(256, dtype=np.uint8).reshape(16, 16)
     path = tmp_path / "x.png"
-    path.write_bytes(labelfile.encode_labels(labels, META))
-    decoded = labelfile.decode_labels(path.read_bytes(), "x.png")
+    path.write_bytes(label_files.encode_labels(labels, META))
+    decoded = label_files.decode_labels(path.read_bytes(), "x.png")
     np.testing.assert_array_equal(decoded.value, labels)
     assert decoded.meta == META
-    assert labelfile.read_meta(path) == META
+    assert label_files.read_meta(path) == META
     with Image.open(path) as picture:
         assert picture.mode == "P"
         np.testing.assert_array_equal(np.reshape(picture.getpalette(), (-1, 3)), voc_palette())
@@ -144,12 +145,12 @@ def test_labels_are_read_back_with_palette_and_record(tmp_path):
 def test_grey_labels_are_indices_and_colours_are_refused_with_a_hint():
     labels = np.array([[0, 3], [255, 1]], np.uint8)
     grey = iio.imwrite("<bytes>", labels, extension=".png")
-    np.testing.assert_array_equal(labelfile.decode_labels(grey, "x").value, labels)
+    np.testing.assert_array_equal(label_files.decode_labels(grey, "x").value, labels)
     colours = iio.imwrite("<bytes>", voc_palette()[labels], extension=".png")
     with pytest.raises(DataError, match="palette or grey PNG"):
-        labelfile.decode_labels(colours, "x.png")
+        label_files.decode_labels(colours, "x.png")
     with pytest.raises(DataError, match=r"x\.png"):
-        labelfile.decode_labels(grey[:40], "x.png")
+        label_files.decode_labels(grey[:40], "x.png")
 
 
 def test_images_of_all_depths_become_rgb():
@@ -189,12 +190,12 @@ def test_a_truncated_image_is_refused_by_name():
 
 def test_class_names_travel_with_the_folder(tmp_path):
     (tmp_path / "gt").mkdir()
-    assert labelfile.find_class_names(str(tmp_path / "gt")) is None
+    assert label_files.find_class_names(str(tmp_path / "gt")) is None
     (tmp_path / "classes.txt").write_text("a\nb c\n\n")
-    assert labelfile.find_class_names("-", str(tmp_path / "gt")) == ["a", "b c"]
+    assert label_files.find_class_names("-", str(tmp_path / "gt")) == ["a", "b c"]
     (tmp_path / "classes.txt").write_text("")
     with pytest.raises(DataError):
-        labelfile.find_class_names(str(tmp_path / "gt"))
+        label_files.find_class_names(str(tmp_path / "gt"))
 
 
 def test_sources_join_by_stem(tmp_path):

@@ -20,7 +20,7 @@ from wsstools.core.gabor import gabor_bank
 from wsstools.core.responses import Responses
 from wsstools.core.walker import walk_from_scribbles
 from wsstools.errors import SkippedImage
-from wsstools.io import labelfile, mapfile
+from wsstools.formats import label_files, map_files
 
 SHORT = BoostingSettings(n_rounds=8, l2=1.0)
 
@@ -297,7 +297,7 @@ def test_one_and_two_jobs_give_the_same_maps_and_a_rerun_writes_nothing(local, m
 @EACH
 def test_the_record_holds_the_options_of_this_model_only(local, model, tmp_path):
     local(model, "out", "--jobs", 1)
-    meta = mapfile.read_meta(tmp_path / "out" / "a.npz")
+    meta = map_files.read_meta(tmp_path / "out" / "a.npz")
     assert meta["kind"] == "prob"
     assert meta["step"] == "local-predict"
     assert [entry["role"] for entry in meta["inputs"]] == ["image", "scribbles"]
@@ -326,8 +326,8 @@ def test_other_options_are_refused_and_overwrite_replaces(local, model, change, 
     assert folder_bytes(tmp_path / "out") == before
     assert local(model, "out", "--jobs", 1, "--overwrite", *change).code == 0
     for name in before:
-        old = mapfile.decode_map(before[name], name).value.probs
-        new = mapfile.decode_map((tmp_path / "out" / name).read_bytes(), name).value.probs
+        old = map_files.decode_map(before[name], name).value.probs
+        new = map_files.decode_map((tmp_path / "out" / name).read_bytes(), name).value.probs
         assert not np.array_equal(old, new)
 
 
@@ -337,13 +337,13 @@ def test_what_is_wrong_with_one_image_stops_no_other(local, model, dataset, tmp_
     shutil.copytree(dataset, data)
     (data / "scribbles" / "a.png").unlink()
     empty = np.full((40, 56), 255, np.uint8)
-    (data / "scribbles" / "b.png").write_bytes(labelfile.encode_labels(empty, {}))
+    (data / "scribbles" / "b.png").write_bytes(label_files.encode_labels(empty, {}))
     outcome = local(model, "out", "--jobs", 1, data=data)
     assert outcome.code == 0, outcome.err
     assert [path.stem for path in outcome.paths] == ["c", "d"]
     assert "b: skipped: no scribble" in outcome.err
     assert "1 left out (no scribbles)" in outcome.err
-    (data / "scribbles" / "b.png").write_bytes(labelfile.encode_labels(empty[:10, :10], {}))
+    (data / "scribbles" / "b.png").write_bytes(label_files.encode_labels(empty[:10, :10], {}))
     (data / "images" / "c.png").write_bytes(b"no picture")
     outcome = local(model, "other", "--jobs", 1, data=data)
     assert outcome.code == 1

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from wsstools.core.maps import ProbabilityMap
-from wsstools.io import mapfile
-from wsstools.io.imagefile import encode_image
+from wsstools.formats import map_files
+from wsstools.formats.image_files import encode_image
 
 
 def test_the_solver_tells_its_gap_and_warns_if_it_stopped_early(wss, dataset, tmp_path):
     potts = ["regularize", "--potts", "--images", dataset / "images", dataset / "maps"]
     wss(*potts, "-o", tmp_path / "full")
-    meta = mapfile.read_meta(tmp_path / "full" / "a.npz")
+    meta = map_files.read_meta(tmp_path / "full" / "a.npz")
     assert meta["kind"] == "soft"
     assert 0 <= meta["result"]["gap"] <= 1e-3
     assert meta["result"]["dual"] <= meta["result"]["primal"]
@@ -51,7 +51,7 @@ def test_regularize_refuses_wrong_options(wss, dataset, tmp_path, arguments, mes
 
 
 def read(path):
-    return mapfile.decode_map(path.read_bytes(), path.name).value
+    return map_files.decode_map(path.read_bytes(), path.name).value
 
 
 def test_engines_agree_and_the_record_names_them(wss, dataset, tmp_path):
@@ -60,12 +60,12 @@ def test_engines_agree_and_the_record_names_them(wss, dataset, tmp_path):
     for engine in ("compiled", "pydensecrf"):
         outcome = wss(*crf, "-o", tmp_path / engine, "--engine", engine)
         assert outcome.code == 0, outcome.err
-        options = mapfile.read_meta(tmp_path / engine / "a.npz")["options"]
+        options = map_files.read_meta(tmp_path / engine / "a.npz")["options"]
         assert options["engine"] == engine
         assert options["prune"] == (0.05 if engine == "compiled" else 0)
     for path in (tmp_path / "compiled").glob("*.npz"):
         ours, reference = read(path), read(tmp_path / "pydensecrf" / path.name)
-        assert np.abs(ours.probs - reference.probs).max() <= 1.01 / mapfile.GRID
+        assert np.abs(ours.probs - reference.probs).max() <= 1.01 / map_files.GRID
     refused = wss(*crf, "-o", tmp_path / "compiled", "--engine", "pydensecrf")
     assert refused.code == 2 and "--overwrite" in refused.err
 
@@ -80,7 +80,7 @@ def with_weak_classes(dataset, tmp_path):
     probs = np.concatenate([some.probs, weak])
     probs /= probs.sum(axis=0)
     classes = np.concatenate([some.classes, [4, 5]]).astype(np.int16)
-    (folder / "a.npz").write_bytes(mapfile.encode_map(ProbabilityMap(probs, classes, 6), {}))
+    (folder / "a.npz").write_bytes(map_files.encode_map(ProbabilityMap(probs, classes, 6), {}))
     return folder
 
 
@@ -89,7 +89,7 @@ def test_what_is_pruned_is_told(wss, dataset, with_weak_classes, tmp_path):
     for prune, expected in ((0, []), (0.05, [4, 5])):
         outcome = wss(*crf, "-o", tmp_path / str(prune), "--prune", prune)
         assert outcome.code == 0, outcome.err
-        result = mapfile.read_meta(tmp_path / str(prune) / "a.npz")["result"]
+        result = map_files.read_meta(tmp_path / str(prune) / "a.npz")["result"]
         assert result["pruned"] == expected
         assert result["pruned_mass"] == pytest.approx(2e-3 if expected else 0, rel=0.05)
 
@@ -98,7 +98,7 @@ def test_classes_that_no_pixel_needs_are_told(wss, dataset, with_weak_classes, t
     potts = ["regularize", "--potts", "--images", dataset / "images", with_weak_classes]
     outcome = wss(*potts, "-o", tmp_path / "soft", "--floor", "0.002")
     assert outcome.code == 0, outcome.err
-    assert mapfile.read_meta(tmp_path / "soft" / "a.npz")["result"]["needless"] == [4, 5]
+    assert map_files.read_meta(tmp_path / "soft" / "a.npz")["result"]["needless"] == [4, 5]
 
 
 @pytest.mark.parametrize("options", [["--potts"], ["--potts", "--lambda", 0], ["--crf"]])
@@ -115,7 +115,7 @@ def test_maps_of_one_class_one_row_and_one_pixel(wss, tmp_path, options):
         (images / f"{stem}.png").write_bytes(encode_image(np.full((*shape, 3), 90, np.uint8)))
         probs = rng.dirichlet(np.ones(n_classes), shape).transpose(2, 0, 1).astype(np.float32)
         some = ProbabilityMap(probs, np.arange(n_classes), n_classes)
-        (maps / f"{stem}.npz").write_bytes(mapfile.encode_map(some, {}))
+        (maps / f"{stem}.npz").write_bytes(map_files.encode_map(some, {}))
     outcome = wss("regularize", *options, "--images", images, maps, "-o", tmp_path / "out")
     assert outcome.code == 0, outcome.err
     assert (read(tmp_path / "out" / "few.npz").probs == 1).all()
@@ -154,7 +154,7 @@ def test_a_gpu_gives_the_same_labels(wss, dataset, tmp_path):
     for device in ("cpu", "cuda"):
         outcome = wss(*potts, "-o", tmp_path / device, "--device", device, "--tol", "1e-4")
         assert outcome.code == 0, outcome.err
-        assert mapfile.read_meta(tmp_path / device / "a.npz")["options"]["device"] == device
+        assert map_files.read_meta(tmp_path / device / "a.npz")["options"]["device"] == device
     for path in (tmp_path / "cpu").glob("*.npz"):
         labels = [read(tmp_path / d / path.name).probs.argmax(axis=0) for d in ("cpu", "cuda")]
         assert (labels[0] == labels[1]).mean() > 0.99

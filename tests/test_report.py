@@ -10,9 +10,9 @@ from conftest import STEMS, draw_image
 
 from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError
-from wsstools.io.imagefile import decode_image, encode_jpeg
-from wsstools.io.labelfile import encode_labels
-from wsstools.io.studyjson import decode_study
+from wsstools.formats.image_files import decode_image, encode_jpeg
+from wsstools.formats.label_files import encode_labels
+from wsstools.formats.study_json import decode_study
 from wsstools.view.gapvalues import study_json
 from wsstools.view.report.figures import MOST_BARS, image_accuracies
 from wsstools.view.report.page import report_page

@@ -9,8 +9,8 @@ import shutil
 import numpy as np
 import pytest
 
-from wsstools.io.imagefile import encode_jpeg
-from wsstools.io.studyjson import decode_study
+from wsstools.formats.image_files import encode_jpeg
+from wsstools.formats.study_json import decode_study
 from wsstools.view.report.page import report_page
 from wsstools.view.report.sheets import Pictures, sheet_plans, sheets_section
 

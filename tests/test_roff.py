@@ -15,9 +15,10 @@ from conftest import draw_image
 
 from wsstools import manual
 from wsstools.core.maps import SUM_TOLERANCE, ProbabilityMap
-from wsstools.io import annotationfile, imagefile, labelfile, mapfile
-from wsstools.io.labelfile import encode_labels
-from wsstools.io.provenance import output_record
+from wsstools.files.provenance import output_record
+from wsstools.formats import image_files, label_files, map_files
+from wsstools.formats.annotations import detection
+from wsstools.formats.label_files import encode_labels
 from wsstools.roff import escaped, from_markdown
 
 MAPS = (manual.DOCS_FOLDER / "maps.md").read_text()
@@ -104,18 +105,20 @@ def test_code_in_a_page_can_be_copied(tmp_path):
 
 
 def test_the_page_on_files_says_what_the_code_says():
-    assert f"multiples of 1/{mapfile.GRID}" in MAPS
-    assert f"by more than {SUM_TOLERANCE:g} (K/{2 * mapfile.GRID} where" in MAPS.replace("\n", " ")
-    for key in mapfile._FOREIGN_KEYS:
+    assert f"multiples of 1/{map_files.GRID}" in MAPS
+    assert f"by more than {SUM_TOLERANCE:g} (K/{2 * map_files.GRID} where" in MAPS.replace(
+        "\n", " "
+    )
+    for key in map_files._FOREIGN_KEYS:
         assert f"`{key}`" in section(MAPS, "Maps of other programs")
-    for suffix in labelfile.SUFFIXES:
+    for suffix in label_files.SUFFIXES:
         assert f"`{suffix}`" in section(MAPS, "Labels and scribbles")
-    for suffix in imagefile.SUFFIXES:
+    for suffix in image_files.SUFFIXES:
         assert f"`{suffix}`" in section(MAPS, "Images")
     record = output_record(kind="", stem="", step="", options={}, inputs=[], result={"a": 1})
     for key in record:
         assert f"| `{key}` |" in section(MAPS, "The record")
-    assert annotationfile.CLASSES_FILE in MAPS
+    assert detection.CLASSES_FILE in MAPS
 
 
 def test_a_map_file_is_as_the_page_says(tmp_path):
@@ -123,7 +126,7 @@ def test_a_map_file_is_as_the_page_says(tmp_path):
     probs = rng.dirichlet(np.ones(3), (5, 4)).transpose(2, 0, 1).astype(np.float32)
     record = {"kind": "prob", "stem": "a", "step": "s", "version": "1", "options": {}, "inputs": []}
     path = tmp_path / "a.npz"
-    path.write_bytes(mapfile.encode_map(ProbabilityMap(probs, np.array([0, 2, 5]), 7), record))
+    path.write_bytes(map_files.encode_map(ProbabilityMap(probs, np.array([0, 2, 5]), 7), record))
     with np.load(path, allow_pickle=False) as archive:
         told = {key: (archive[key].dtype.kind, archive[key].shape) for key in archive.files}
         stored = archive["probs"]
@@ -141,8 +144,8 @@ def test_a_map_file_is_as_the_page_says(tmp_path):
 @pytest.mark.parametrize("n_classes", [2, 21, 45, 59, 150])
 def test_maps_of_many_classes_are_read_back(n_classes):
     probs = np.full((n_classes, 2, 2), 1 / n_classes, np.float32)
-    encoded = mapfile.encode_map(ProbabilityMap(probs, np.arange(n_classes), n_classes), {})
-    found = mapfile.decode_map(encoded, "a.npz").value
+    encoded = map_files.encode_map(ProbabilityMap(probs, np.arange(n_classes), n_classes), {})
+    found = map_files.decode_map(encoded, "a.npz").value
     assert np.allclose(found.probs, probs, atol=1e-6)
 
 

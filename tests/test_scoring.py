@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import STEMS
 
-from wsstools.io import labelfile
+from wsstools.formats import label_files
 
 
 @pytest.fixture
@@ -20,11 +20,11 @@ def predictions(dataset, tmp_path):
     for name, rows in (("full", 0), ("baseline", 20), ("strategy", 5)):
         (tmp_path / name).mkdir()
         for stem in STEMS:
-            labels = labelfile.decode_labels(
+            labels = label_files.decode_labels(
                 (dataset / "gt" / f"{stem}.png").read_bytes(), ""
             ).value
             labels[:rows][labels[:rows] == 0] = 1
-            data = labelfile.encode_labels(labels, {})
+            data = label_files.encode_labels(labels, {})
             (tmp_path / name / f"{stem}.png").write_bytes(data)
     return tmp_path
 
@@ -128,7 +128,7 @@ def test_strategies_need_a_name(wss, dataset, predictions, argument):
 
 
 def test_sizes_that_differ_fail_by_name(wss, dataset, predictions):
-    small = labelfile.encode_labels(np.zeros((4, 4), np.uint8), {})
+    small = label_files.encode_labels(np.zeros((4, 4), np.uint8), {})
     (predictions / "full" / "c.png").write_bytes(small)
     outcome = wss("score", predictions / "full", dataset / "gt")
     assert outcome.code == 1

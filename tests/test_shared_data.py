@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from wsstools.io import mapfile
+from wsstools.formats import map_files
 
 pytestmark = [pytest.mark.shared, pytest.mark.slow]
 
@@ -40,7 +40,7 @@ def test_local_model_and_potts_on_camvid(wss, camvid, tmp_path):
     assert plain > 0.30
     outcome = wss("regularize", "--potts", "--images", data / "images", local, "-o", potts)
     assert outcome.code == 0, outcome.err
-    assert all(mapfile.read_meta(path)["result"]["gap"] <= 1e-3 for path in outcome.paths)
+    assert all(map_files.read_meta(path)["result"]["gap"] <= 1e-3 for path in outcome.paths)
     assert miou(wss, potts, data / "gt", tmp_path) > plain + 0.03
 
 
@@ -74,7 +74,7 @@ def test_the_papers_160_filters_from_files(wss, camvid, shared, tmp_path):
         "-o", tmp_path / "local",
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
-    meta = mapfile.read_meta(outcome.paths[0])
+    meta = map_files.read_meta(outcome.paths[0])
     assert meta["options"]["filters"] == ("vgg16_hed_first_blocks:caffe+caffenet_conv1_bgr:caffe")
     assert [entry["role"] for entry in meta["inputs"]] == [
         "image", "scribbles", "filters", "filters",

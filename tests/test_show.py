@@ -9,7 +9,7 @@ from conftest import STEMS, draw_image, folder_bytes
 
 from wsstools.core.maps import ProbabilityMap, doubt
 from wsstools.core.palette import voc_palette
-from wsstools.io import labelfile, mapfile, picturefile
+from wsstools.formats import label_files, map_files, picture_files
 from wsstools.view.differences import (
     BOTH_WRONG,
     DIFFERENT,
@@ -42,11 +42,11 @@ def contains(sheet, picture):
 
 
 def map_of(folder, stem):
-    return mapfile.decode_map((folder / f"{stem}.npz").read_bytes(), "").value
+    return map_files.decode_map((folder / f"{stem}.npz").read_bytes(), "").value
 
 
 def labels_of(path):
-    return labelfile.decode_labels(path.read_bytes(), "").value
+    return label_files.decode_labels(path.read_bytes(), "").value
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def predicted(dataset, tmp_path):
         for stem in STEMS:
             labels = labels_of(dataset / "gt" / f"{stem}.png").copy()
             labels[:rows][labels[:rows] == 0] = 1
-            data = labelfile.encode_labels(labels, {})
+            data = label_files.encode_labels(labels, {})
             (tmp_path / name / f"{stem}.png").write_bytes(data)
     return tmp_path
 
@@ -215,7 +215,7 @@ def test_a_sheet_tells_what_it_shows(wss, dataset, tmp_path):
         "--rows", 2, "-o", out,
     ]  # fmt: skip
     assert wss(*arguments).code == 0
-    meta = picturefile.read_meta(out)
+    meta = picture_files.read_meta(out)
     assert (meta["kind"], meta["step"], meta["stem"]) == ("picture", "show", "sheet")
     assert meta["options"]["columns"] == [["labels", "", None], ["doubt", "entropy", None]]
     assert [(entry["role"], entry["name"]) for entry in meta["inputs"]] == [
@@ -226,7 +226,7 @@ def test_a_sheet_tells_what_it_shows(wss, dataset, tmp_path):
     first = out.read_bytes()
     (labels / "b.png").write_bytes((dataset / "gt" / "b.png").read_bytes())
     assert wss(*arguments).code == 0
-    changed = picturefile.read_meta(out)["inputs"]
+    changed = picture_files.read_meta(out)["inputs"]
     assert out.read_bytes() != first
     assert [one == other for one, other in zip(changed, meta["inputs"], strict=True)] == [
         True,
@@ -301,7 +301,7 @@ def test_each_image_gets_a_picture_of_its_own(wss, dataset, tmp_path):
     assert np.array_equal(found, overlay_labels(image, truth, PALETTE, 0.6))
     wss(*arguments, "-o", tmp_path / "two", "--jobs", 2)
     assert folder_bytes(tmp_path / "one") == folder_bytes(tmp_path / "two")
-    meta = picturefile.read_meta(tmp_path / "one" / "b.png")
+    meta = picture_files.read_meta(tmp_path / "one" / "b.png")
     assert meta["step"] == "show"
     assert [entry["role"] for entry in meta["inputs"]] == ["image", "truth"]
     assert "4 stood already" in wss(*arguments, "-o", tmp_path / "one").err

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import STEMS, folder_bytes
 
-from wsstools.io import labelfile, mapfile
+from wsstools.formats import label_files, map_files
 
 Arguments = Callable[[Path], list]
 
@@ -186,9 +186,9 @@ def test_images_without_scribbles_are_left_out_and_empty_scribbles_skipped(wss, 
     data = copy_of(dataset, tmp_path / "data")
     (data / "scribbles" / "a.png").unlink()
     empty = np.full((40, 56), 255, np.uint8)
-    (data / "scribbles" / "b.png").write_bytes(labelfile.encode_labels(empty, {}))
+    (data / "scribbles" / "b.png").write_bytes(label_files.encode_labels(empty, {}))
     one = np.where(np.eye(40, 56, dtype=bool), 3, 255).astype(np.uint8)
-    (data / "scribbles" / "c.png").write_bytes(labelfile.encode_labels(one, {}))
+    (data / "scribbles" / "c.png").write_bytes(label_files.encode_labels(one, {}))
     shutil.copy(data / "scribbles" / "d.png", data / "scribbles" / "z.png")
     outcome = wss("rf-predict", data / "images", data / "scribbles", "-o", tmp_path / "out")
     assert outcome.code == 0, outcome.err
@@ -196,7 +196,7 @@ def test_images_without_scribbles_are_left_out_and_empty_scribbles_skipped(wss, 
     assert "b: skipped: no scribble" in outcome.err
     assert "1 left out (no scribbles)" in outcome.err
     assert "1 scribbles without image, such as 'z'" in outcome.err
-    found = mapfile.decode_map((tmp_path / "out" / "c.npz").read_bytes(), "c").value
+    found = map_files.decode_map((tmp_path / "out" / "c.npz").read_bytes(), "c").value
     assert found.classes.tolist() == [3]
     assert (found.probs == 1).all()
 
@@ -204,7 +204,7 @@ def test_images_without_scribbles_are_left_out_and_empty_scribbles_skipped(wss, 
 def test_sizes_that_do_not_fit_fail_by_name(wss, dataset, tmp_path):
     data = copy_of(dataset, tmp_path / "data")
     small = np.zeros((10, 10), np.uint8)
-    (data / "scribbles" / "b.png").write_bytes(labelfile.encode_labels(small, {}))
+    (data / "scribbles" / "b.png").write_bytes(label_files.encode_labels(small, {}))
     outcome = wss("rf-predict", data / "images", data / "scribbles", "-o", tmp_path / "out")
     assert outcome.code == 1
     assert "b: failed: image has shape (40, 56), scribbles (10, 10)" in outcome.err

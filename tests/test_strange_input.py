@@ -22,8 +22,8 @@ from test_global_predict import model  # noqa: F401 - a fixture
 from test_image_forms import png_of_16_bits
 
 from wsstools.core.maps import ProbabilityMap
-from wsstools.io import labelfile, mapfile
-from wsstools.io.imagefile import encode_image
+from wsstools.formats import label_files, map_files
+from wsstools.formats.image_files import encode_image
 
 SHAPE = (20, 30)
 N_CLASSES = 4
@@ -133,7 +133,7 @@ STRANGE_IMAGES = {
     "turned": Strange(turned(), suffix=".jpeg"),
     "bmp": Strange(by_pillow(PICTURE, "BMP"), suffix=".bmp"),
 }
-PNG_LABELS = labelfile.encode_labels(SCRIBBLES, {})
+PNG_LABELS = label_files.encode_labels(SCRIBBLES, {})
 STRANGE_LABELS = {
     **PLACES,
     "cut": Strange(PNG_LABELS[: len(PNG_LABELS) // 2], "not a readable label picture"),
@@ -147,7 +147,7 @@ STRANGE_LABELS = {
     "tiff": Strange(tiff(SCRIBBLES), suffix=".tif"),
 }
 DENSE = MAP.dense()
-ZIP_OF_MAP = mapfile.encode_map(MAP, {})
+ZIP_OF_MAP = map_files.encode_map(MAP, {})
 
 
 def claiming(*shape: int) -> bytes:
@@ -194,16 +194,16 @@ FOLDERS = {"images": ".png", "scribbles": ".png", "gt": ".png", "maps": ".npz", 
 GOOD = {
     "images": PNG,
     "scribbles": PNG_LABELS,
-    "gt": labelfile.encode_labels(LABELS, {}),
+    "gt": label_files.encode_labels(LABELS, {}),
     "maps": ZIP_OF_MAP,
     "strokes": b"0,4,5,12,6\n3,25,3\n",
 }
 ONE = np.zeros((1, 1), np.uint8)
 TINY = {
     "images": encode_image(np.full((1, 1, 3), 9, np.uint8)),
-    "scribbles": labelfile.encode_labels(ONE, {}),
-    "gt": labelfile.encode_labels(ONE, {}),
-    "maps": mapfile.encode_map(ProbabilityMap(np.full((2, 1, 1), 0.5, np.float32), np.arange(2), 4), {}),
+    "scribbles": label_files.encode_labels(ONE, {}),
+    "gt": label_files.encode_labels(ONE, {}),
+    "maps": map_files.encode_map(ProbabilityMap(np.full((2, 1, 1), 0.5, np.float32), np.arange(2), 4), {}),
     "strokes": b"0,0,0\n",
 }  # fmt: skip
 STRANGE = {
@@ -345,7 +345,7 @@ def test_maps_of_other_classes_are_not_fused(wss, tmp_path, count):
     for folder, n_classes in (("one", 4), ("two", count)):
         (tmp_path / folder).mkdir()
         found = ProbabilityMap(np.full((2, 3, 4), 0.5, np.float32), np.arange(2), n_classes)
-        (tmp_path / folder / "a.npz").write_bytes(mapfile.encode_map(found, {}))
+        (tmp_path / folder / "a.npz").write_bytes(map_files.encode_map(found, {}))
     outcome = wss("fuse", tmp_path / "one", tmp_path / "two", "-o", tmp_path / "out", "-j", 1)
     assert outcome.code == 1
     assert f"a: failed: maps have 4 and {count} classes" in outcome.err
@@ -354,7 +354,7 @@ def test_maps_of_other_classes_are_not_fused(wss, tmp_path, count):
 def test_a_class_beyond_the_label_space_is_refused(wss, tmp_path):
     fill(tmp_path, "images")
     (tmp_path / "scribbles" / "a.png").write_bytes(
-        labelfile.encode_labels(SCRIBBLES // 2 + 100, {})
+        label_files.encode_labels(SCRIBBLES // 2 + 100, {})
     )
     outcome = wss(
         "rf-predict", tmp_path / "images" / "a.png", tmp_path / "scribbles", "-o", tmp_path / "out",

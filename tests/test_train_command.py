@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from conftest import SHARED, STEMS, folder_bytes
 
-from wsstools.io import mapfile
-from wsstools.io.labelfile import decode_labels, encode_labels
-from wsstools.io.pairs import CachedPairs, labelled_images
-from wsstools.io.sources import Source
+from wsstools.formats import map_files
+from wsstools.formats.label_files import decode_labels, encode_labels
+from wsstools.nn.data.pairs import CachedPairs, labelled_images
+from wsstools.running.sources import Source
 
 ITERATIONS = 6
 
@@ -114,7 +114,7 @@ def test_global_predict_gives_image_sized_maps_and_the_same_bytes(wss, dataset, 
         assert outcome.code == 0, outcome.err
         assert [path.stem for path in outcome.paths] == list(STEMS)
     assert folder_bytes(tmp_path / "jobs-1") == folder_bytes(tmp_path / "jobs-2")
-    decoded = mapfile.decode_map((tmp_path / "jobs-1" / "a.npz").read_bytes(), "a")
+    decoded = map_files.decode_map((tmp_path / "jobs-1" / "a.npz").read_bytes(), "a")
     assert decoded.value.shape == (40, 56)
     assert decoded.value.n_classes == 4
     chain = decoded.meta["inputs"][1]

@@ -18,9 +18,9 @@ import pytest
 from conftest import draw_image, folder_bytes, noisy_map
 
 from wsstools.core.race import Standing
-from wsstools.io.imagefile import decode_image, encode_image
-from wsstools.io.labelfile import encode_labels
-from wsstools.io.mapfile import as_stored, decode_map, encode_map
+from wsstools.formats.image_files import decode_image, encode_image
+from wsstools.formats.label_files import encode_labels
+from wsstools.formats.map_files import as_stored, decode_map, encode_map
 from wsstools.view.heatmap import _BEST, _HATCH, heat_map
 
 OUTPUTS = ("heatmap.png", "params.json", "table.csv")

@@ -13,12 +13,12 @@ import tifffile
 from damaging import png_that_claims
 
 from wsstools.errors import DataError
-from wsstools.io.annotationfile import decode_annotation, open_source
-from wsstools.io.imagefile import decode_image
-from wsstools.io.labelfile import decode_labels
-from wsstools.io.mapfile import decode_map
-from wsstools.io.networkfile import read_first_convolution
-from wsstools.io.safepickle import pickled_arrays
+from wsstools.formats.annotations.detection import decode_annotation, open_source
+from wsstools.formats.filter_weights.network_files import read_first_convolution
+from wsstools.formats.filter_weights.safe_pickle import pickled_arrays
+from wsstools.formats.image_files import decode_image
+from wsstools.formats.label_files import decode_labels
+from wsstools.formats.map_files import decode_map
 
 DOCTYPE = '<!DOCTYPE annotation [<!ENTITY x SYSTEM "file:///etc/hostname">]>'
 TOO_MANY = 30_000  # pixels in a row and in a column

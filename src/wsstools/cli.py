@@ -17,8 +17,8 @@ from typer.core import TyperCommand, TyperGroup
 from wsstools import __version__, commands
 from wsstools.commands._options import expanded
 from wsstools.errors import UsageError, WssError, memory_error_line, one_line, os_error_line
-from wsstools.io.interruption import INTERRUPTIONS
-from wsstools.io.messages import ClosedPipe
+from wsstools.running.messages import ClosedPipe
+from wsstools.running.signals import INTERRUPTIONS
 
 PIPELINE = (
     "rf-predict",

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from conftest import N_CLASSES, draw_image, noisy_map
 
-from wsstools.io.imagefile import encode_image
-from wsstools.io.labelfile import encode_labels
-from wsstools.io.mapfile import encode_map
+from wsstools.formats.image_files import encode_image
+from wsstools.formats.label_files import encode_labels
+from wsstools.formats.map_files import encode_map
 
 N_IMAGES = 8
 NAMES = tuple(f"s{k}" for k in range(N_IMAGES))

@@ -28,7 +28,7 @@ def allow(more: int) -> None:
 @needs_proc
 def test_an_image_that_is_too_large_fails_alone(tries, undisturbed, new_desk):
     from wsstools.core.maps import ProbabilityMap
-    from wsstools.io.mapfile import encode_map
+    from wsstools.formats.map_files import encode_map
 
     probs = np.full((2, *_LARGE), 0.5, np.float16)
     large = encode_map(ProbabilityMap(probs, np.array([0, 1]), 4), {})

@@ -12,8 +12,8 @@ import pytest
 from torture.desk import assert_clear
 from torture.runs import finished, program
 from torture.scenes import NAMES, STEPS, some
-from wsstools.io.interruption import INTERRUPTIONS
-from wsstools.io.pool import Pool
+from wsstools.running.signals import INTERRUPTIONS
+from wsstools.running.workers import Pool
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 INTERRUPTED = "interrupted; the same command goes on from here"

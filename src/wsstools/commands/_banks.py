@@ -43,8 +43,8 @@ def chosen_banks(
     """
     from wsstools.core.bank import FilterBank
     from wsstools.core.gabor import gabor_bank
-    from wsstools.io.bankfile import read_bank, read_layer
-    from wsstools.io.provenance import input_record
+    from wsstools.files.provenance import input_record
+    from wsstools.formats.filter_weights.bank_files import read_bank, read_layer
     from wsstools.nn.pretrained import at_hand
 
     expanded = [one for name in names for one in TOGETHER.get(name, (name,))]
@@ -83,7 +83,7 @@ def _is_file(name: str) -> bool:
 def _inputs_of_files(files: list[str], inputs: list[str]) -> Any:
     """For each file what its network takes."""
     from wsstools.errors import UsageError
-    from wsstools.io.netinput import INPUTS
+    from wsstools.formats.filter_weights.network_input import INPUTS
 
     for name in inputs:
         if name not in INPUTS:

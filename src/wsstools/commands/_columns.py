@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from wsstools.commands._options import SelectOptions
 
 if TYPE_CHECKING:
-    from wsstools.io.joined import Input
+    from wsstools.running.join import Input
 
 PLAIN, HEAT, ENTROPY, ERRORS, DIFF = "", "heat", "entropy", "errors", "diff"
 _FORMS = "NAME=DIR, NAME=heat:CLASS:MAPS, NAME=entropy:MAPS, NAME=errors:LABELS, NAME=diff:DIR,DIR"
@@ -47,7 +47,7 @@ def parsed_columns(
 ) -> tuple[list[Column], list[str] | None]:
     """The columns that texts describe, and the class names that go with them."""
     from wsstools.errors import UsageError
-    from wsstools.io import labelfile
+    from wsstools.formats import label_files
 
     parts = [_split(text) for text in texts]
     named = [name for name, *_ in parts]
@@ -55,9 +55,9 @@ def parsed_columns(
         raise UsageError(f"columns need names of their own, found {', '.join(named)}")
     places = [folder for *_, folders in parts for folder in folders]
     names = (
-        labelfile.read_class_names(Path(classes))
+        label_files.read_class_names(Path(classes))
         if classes
-        else labelfile.find_class_names(*places, *([] if gt is None else [gt]), images)
+        else label_files.find_class_names(*places, *([] if gt is None else [gt]), images)
     )
     columns = [
         Column(
@@ -83,33 +83,33 @@ def column_inputs(
     may_lack: bool = False,
 ) -> list[Input]:
     """What is read for each image, in the order in which `draw_pictures` takes it."""
-    from wsstools.io import imagefile, labelfile, mapfile
-    from wsstools.io.joined import Input
+    from wsstools.formats import image_files, label_files, map_files
+    from wsstools.running.join import Input
 
     inputs = []
     if images is not None:
-        source = select.source(images, imagefile.SUFFIXES, "image")
-        inputs.append(Input("image", source, imagefile.decode_image))
+        source = select.source(images, image_files.SUFFIXES, "image")
+        inputs.append(Input("image", source, image_files.decode_image))
     for column in columns:
         maps_only = column.view in (HEAT, ENTROPY)
-        suffixes = mapfile.SUFFIXES + (() if maps_only else labelfile.SUFFIXES)
+        suffixes = map_files.SUFFIXES + (() if maps_only else label_files.SUFFIXES)
         what = "map" if maps_only else "map or label file"
         for folder in column.folders:
             source = select.source(folder, suffixes, what)
             inputs.append(Input(column.name, source, decode_either, may_lack))
     if gt is not None:
-        source = select.source(gt, labelfile.SUFFIXES, "ground truth")
-        inputs.append(Input("gt", source, labelfile.decode_labels, may_lack))
+        source = select.source(gt, label_files.SUFFIXES, "ground truth")
+        inputs.append(Input("gt", source, label_files.decode_labels, may_lack))
     return inputs
 
 
 def decode_either(data: bytes, name: str) -> Any:
     """The map or the labels in a file, by its ending."""
-    from wsstools.io import labelfile, mapfile
+    from wsstools.formats import label_files, map_files
 
-    if name.lower().endswith(mapfile.SUFFIXES):
-        return mapfile.decode_map(data, name)
-    return labelfile.decode_labels(data, name)
+    if name.lower().endswith(map_files.SUFFIXES):
+        return map_files.decode_map(data, name)
+    return label_files.decode_labels(data, name)
 
 
 def _split(text: str) -> tuple[str, str, str, tuple[str, ...]]:

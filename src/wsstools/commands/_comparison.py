@@ -10,8 +10,8 @@ from wsstools.commands._options import RunOptions
 
 if TYPE_CHECKING:
     from wsstools.core.comparison import Comparison
-    from wsstools.io.provenance import Meta
-    from wsstools.io.sources import Source
+    from wsstools.files.provenance import Meta
+    from wsstools.running.sources import Source
 
 
 @dataclass(frozen=True)
@@ -111,11 +111,11 @@ def compare_folders(contest: Contest, run: RunOptions, folder: Path) -> Compared
 
     from wsstools.core.comparison import compared
     from wsstools.errors import DataError
-    from wsstools.io.joined import Input
-    from wsstools.io.labelfile import read_meta
-    from wsstools.io.provenance import set_record
-    from wsstools.io.sources import Selection
-    from wsstools.io.steps import collect
+    from wsstools.files.provenance import set_record
+    from wsstools.formats.label_files import read_meta
+    from wsstools.running.join import Input
+    from wsstools.running.sources import Selection
+    from wsstools.running.step import collect
 
     sources, stems = _joined(contest, run, folder)
     roles = ("first", "second", "gt")
@@ -159,11 +159,11 @@ def _joined(
     Paths on standard input choose the images; otherwise both folders hold the same.
     """
     from wsstools.errors import DataError, UsageError
-    from wsstools.io import labelfile
-    from wsstools.io.imagefile import SUFFIXES
+    from wsstools.formats import label_files
+    from wsstools.formats.image_files import SUFFIXES
 
-    labels = [run.source(place, labelfile.SUFFIXES, "labels") for place in contest.folders]
-    gt = run.source(contest.gt, labelfile.SUFFIXES, "ground truth")
+    labels = [run.source(place, label_files.SUFFIXES, "labels") for place in contest.folders]
+    gt = run.source(contest.gt, label_files.SUFFIXES, "ground truth")
     sources = (*labels, gt)
     streams = [source for source in sources if source.is_stream]
     if len(streams) > 1:
@@ -186,8 +186,8 @@ def _joined(
 
 def _decode_with_digest(data: bytes, name: str) -> Any:
     """The digest of a label file and its labels."""
-    from wsstools.io.labelfile import decode_labels
-    from wsstools.io.provenance import Decoded, digest
+    from wsstools.files.provenance import Decoded, digest
+    from wsstools.formats.label_files import decode_labels
 
     return Decoded((digest(data), decode_labels(data, name).value))
 

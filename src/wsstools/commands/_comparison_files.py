@@ -13,9 +13,9 @@ from wsstools.commands._pictures import OPACITY, Look, draw_pictures, legend_of
 
 if TYPE_CHECKING:
     from wsstools.core.comparison import Comparison
-    from wsstools.io.joined import Input
-    from wsstools.io.provenance import Meta
-    from wsstools.io.sources import Source
+    from wsstools.files.provenance import Meta
+    from wsstools.running.join import Input
+    from wsstools.running.sources import Source
 
 RECORD_FILE, TABLE_FILE = "compare.json", "compare.csv"
 PLOT_FILE, PICTURE_FILE = "scatter.svg", "sheet.png"
@@ -26,8 +26,8 @@ _CELL_WIDTH = 240
 def refuse_other_outputs(folder: Path, contest: Contest) -> None:
     """Raise UsageError if the folder holds what another run made."""
     from wsstools.errors import UsageError
-    from wsstools.io.paramsfile import read_meta
-    from wsstools.io.provenance import refuse_other_run
+    from wsstools.files.provenance import refuse_other_run
+    from wsstools.formats.parameter_files import read_meta
 
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file, expected a folder to write to")
@@ -44,10 +44,10 @@ def write_outputs(folder: Path, contest: Contest, found: Compared, run: RunOptio
     """
     import json
 
-    from wsstools.io.atomic import remove_leftovers, write_whole
-    from wsstools.io.describe import COMPARISON
-    from wsstools.io.imagefile import encode_image
-    from wsstools.io.provenance import output_record
+    from wsstools.files.atomic import remove_leftovers, write_whole
+    from wsstools.files.provenance import output_record
+    from wsstools.formats.description import COMPARISON
+    from wsstools.formats.image_files import encode_image
     from wsstools.view.comparison import comparison_csv, comparison_scatter, comparison_values
 
     comparison = found.comparison
@@ -79,9 +79,9 @@ def _sheet(contest: Contest, found: Compared, run: RunOptions) -> Any:
     """The images with the largest differences either way."""
     from functools import partial
 
-    from wsstools.io.labelfile import find_class_names
-    from wsstools.io.sources import Selection
-    from wsstools.io.steps import collect
+    from wsstools.formats.label_files import find_class_names
+    from wsstools.running.sources import Selection
+    from wsstools.running.step import collect
     from wsstools.view.comparison import METRIC_NAMES
     from wsstools.view.sheet import contact_sheet
 
@@ -128,26 +128,26 @@ def _sheet(contest: Contest, found: Compared, run: RunOptions) -> Any:
 
 def _sheet_inputs(contest: Contest, sources: Sequence[Source], run: RunOptions) -> list[Input]:
     """What `draw_pictures` takes: the image, both labels and the ground truth, and again all."""
-    from wsstools.io import imagefile, labelfile
-    from wsstools.io.joined import Input
+    from wsstools.formats import image_files, label_files
+    from wsstools.running.join import Input
 
-    labels = [Input(source.what, source, labelfile.decode_labels) for source in sources]
+    labels = [Input(source.what, source, label_files.decode_labels) for source in sources]
     first, second, gt = labels
     inputs = [first, second, gt, first, second, gt]
     if contest.images is None:
         return inputs
-    images = run.source(contest.images, imagefile.SUFFIXES, "image")
-    return [Input("image", images, imagefile.decode_image), *inputs]
+    images = run.source(contest.images, image_files.SUFFIXES, "image")
+    return [Input("image", images, image_files.decode_image), *inputs]
 
 
 def _image_records(contest: Contest, found: Compared, run: RunOptions) -> list[Meta]:
     """A record of the images in the sheet, if it has any."""
-    from wsstools.io import imagefile
-    from wsstools.io.provenance import files_record
+    from wsstools.files.provenance import files_record
+    from wsstools.formats import image_files
 
     if contest.images is None:
         return []
-    source = run.source(contest.images, imagefile.SUFFIXES, "image")
+    source = run.source(contest.images, image_files.SUFFIXES, "image")
     stems = found.comparison.stems
     paths = [source.find(stems[k]) for k in _shown(found.comparison, contest.top)]
     return [files_record("image", paths)]

@@ -15,13 +15,17 @@ def summed_confusion(
 
     from wsstools.core.metrics import N_VALUES
     from wsstools.errors import DataError
-    from wsstools.io import labelfile
-    from wsstools.io.joined import Input
-    from wsstools.io.steps import collect
+    from wsstools.formats import label_files
+    from wsstools.running.join import Input
+    from wsstools.running.step import collect
 
     inputs = [
-        Input("labels", run.source(labels, labelfile.SUFFIXES, "labels"), labelfile.decode_labels),
-        Input("gt", run.source(gt, labelfile.SUFFIXES, "ground truth"), labelfile.decode_labels),
+        Input(
+            "labels", run.source(labels, label_files.SUFFIXES, "labels"), label_files.decode_labels
+        ),
+        Input(
+            "gt", run.source(gt, label_files.SUFFIXES, "ground truth"), label_files.decode_labels
+        ),
     ]
     total = np.zeros(N_VALUES * N_VALUES, np.int64)
     images = {}

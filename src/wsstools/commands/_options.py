@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, get_type_hints
 import typer
 
 if TYPE_CHECKING:
-    from wsstools.io.sources import Selection, Source
-    from wsstools.io.steps import RunSettings
+    from wsstools.running.sources import Selection, Source
+    from wsstools.running.step import RunSettings
 
 FOLDER_HELP = "folder, a single file, or - for paths on standard input"
 
@@ -70,7 +70,7 @@ class SelectOptions:
 
     def selection(self) -> Selection:
         """The stems that these options choose."""
-        from wsstools.io.sources import Selection, parse_shard, read_ids
+        from wsstools.running.sources import Selection, parse_shard, read_ids
 
         return Selection(
             ids=None if self.ids is None else read_ids(self.ids),
@@ -80,7 +80,7 @@ class SelectOptions:
 
     def source(self, argument: str, suffixes: tuple[str, ...], what: str) -> Source:
         """The files that a folder argument names."""
-        from wsstools.io.sources import Source
+        from wsstools.running.sources import Source
 
         return Source(argument, suffixes, what, null=self.null)
 
@@ -111,7 +111,7 @@ class RunOptions(SelectOptions):
 
     def pool(self) -> Any:
         """The workers."""
-        from wsstools.io.pool import Pool
+        from wsstools.running.workers import Pool
 
         return Pool(self.jobs, self.backend, self.scheduler)
 
@@ -129,7 +129,7 @@ class StepOptions(RunOptions):
 
     def settings(self) -> RunSettings:
         """What io.steps.run_step takes."""
-        from wsstools.io.steps import RunSettings
+        from wsstools.running.step import RunSettings
 
         return RunSettings(self.selection(), self.pool(), self.overwrite)
 
@@ -176,7 +176,7 @@ def expanded(function: Callable) -> Callable:
 def class_count(n_classes: int | None, *places: str) -> int:
     """The number of classes: as given, or the lines of the classes.txt that travels along."""
     from wsstools.errors import UsageError
-    from wsstools.io.labelfile import find_class_names
+    from wsstools.formats.label_files import find_class_names
 
     if n_classes is not None:
         return n_classes

@@ -148,7 +148,7 @@ class Race:
         The reports of a block must have been taken when the next is asked for.
         """
         from wsstools.core.race import MIN_IMAGES
-        from wsstools.io.trials import Trial
+        from wsstools.formats.trials import Trial
 
         bounds = [0, *range(MIN_IMAGES, len(self._tasks), _BLOCK), len(self._tasks)]
         for first, last in itertools.pairwise(bounds):
@@ -267,7 +267,7 @@ def try_settings(
     """
     from wsstools.core.decide import most_probable
     from wsstools.core.metrics import confusion_matrix
-    from wsstools.io.mapfile import as_stored
+    from wsstools.formats.map_files import as_stored
 
     prepared = Regularizer.of(settings[0]).prepared(image)
     for options in settings:

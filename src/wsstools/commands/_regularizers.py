@@ -234,7 +234,7 @@ def read_regularizer(path: str) -> Regularizer:
         If the file is no such file, or holds a parameter that its method does not have.
     """
     from wsstools.errors import DataError
-    from wsstools.io.paramsfile import read_params
+    from wsstools.formats.parameter_files import read_params
 
     method, found = read_params(path)
     if method not in DEFAULTS:
@@ -252,7 +252,7 @@ def read_regularizer(path: str) -> Regularizer:
 
 def _potts(probability_map: Any, image: Any, edges: Any, *, floor: float, **options: Any) -> Any:
     from wsstools.core.potts import unary
-    from wsstools.io.steps import Computed
+    from wsstools.running.step import Computed
 
     tol, max_iterations = options["tol"], options["max_iterations"]
     solution = _solver(options["device"])(
@@ -293,7 +293,7 @@ def _solver(device: str) -> Any:
 
 def _crf(probability_map: Any, image: Any, kernels: Any, **parameters: Any) -> Any:
     from wsstools.core.crf import dense_crf
-    from wsstools.io.steps import Computed
+    from wsstools.running.step import Computed
 
     solution = dense_crf(probability_map.probs, image, kernels=kernels, **parameters)
     result = {

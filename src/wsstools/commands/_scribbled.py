@@ -9,7 +9,7 @@ import typer
 from wsstools.commands._options import StepOptions
 
 if TYPE_CHECKING:
-    from wsstools.io.joined import Input
+    from wsstools.running.join import Input
 
 Scribbles = Annotated[
     str, typer.Argument(metavar="SCRIBBLES", help="Scribbles: folder or file of index PNGs.")
@@ -18,15 +18,15 @@ Scribbles = Annotated[
 
 def scribbled_images(run: StepOptions, images: str, scribbles: str) -> list[Input]:
     """Images joined with their scribbles; those without a file of scribbles are left out."""
-    from wsstools.io import imagefile, labelfile
-    from wsstools.io.joined import Input
+    from wsstools.formats import image_files, label_files
+    from wsstools.running.join import Input
 
     return [
-        Input("image", run.source(images, imagefile.SUFFIXES, "image"), imagefile.decode_image),
+        Input("image", run.source(images, image_files.SUFFIXES, "image"), image_files.decode_image),
         Input(
             "scribbles",
-            run.source(scribbles, labelfile.SUFFIXES, "scribbles"),
-            labelfile.decode_labels,
+            run.source(scribbles, label_files.SUFFIXES, "scribbles"),
+            label_files.decode_labels,
             may_lack=True,
         ),
     ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wsstools.io.sources import Source
+    from wsstools.running.sources import Source
     from wsstools.view.report.sheets import Pictures, SheetPlan
 
 
@@ -16,7 +16,7 @@ def read_pictures(
     """Small pictures of all images and labels of the sheets; what is not there is told."""
     from wsstools.core.labels import IGNORE_LABEL, class_name
     from wsstools.core.palette import voc_palette
-    from wsstools.io import imagefile, labelfile
+    from wsstools.formats import image_files, label_files
     from wsstools.view.overlay import colour_labels, overlay_labels
     from wsstools.view.report.sheets import IMAGE, TRUTH, Pictures, thumbnail
 
@@ -24,19 +24,19 @@ def read_pictures(
     pictures = Pictures()
     seen: set[int] = set()
     pages = _Folders(pictures)
-    image_source = pages.opened(images, imagefile.SUFFIXES, "image", "--images")
-    truth_source = pages.opened(gt, labelfile.SUFFIXES, "ground truth", "--gt")
+    image_source = pages.opened(images, image_files.SUFFIXES, "image", "--images")
+    truth_source = pages.opened(gt, label_files.SUFFIXES, "ground truth", "--gt")
     pictures.columns += [IMAGE] * (image_source is not None) + [TRUTH] * (truth_source is not None)
     for plan in plans:
         sources = {
-            column: pages.opened(folder, labelfile.SUFFIXES, "labels", str(plan.key))
+            column: pages.opened(folder, label_files.SUFFIXES, "labels", str(plan.key))
             for column, folder in plan.folders.items()
         }
         sources[TRUTH] = truth_source
         for stem in plan.stems:
             image = pages.read(image_source, stem, _image)
             if image is not None:
-                pictures.found[plan.key.group, stem, IMAGE] = imagefile.encode_jpeg(
+                pictures.found[plan.key.group, stem, IMAGE] = image_files.encode_jpeg(
                     thumbnail(image)
                 )
             for column, source in sources.items():
@@ -50,7 +50,7 @@ def read_pictures(
                     if fits
                     else colour_labels(labels, palette)
                 )
-                pictures.found[plan.key.group, stem, column] = imagefile.encode_jpeg(
+                pictures.found[plan.key.group, stem, column] = image_files.encode_jpeg(
                     thumbnail(drawn)
                 )
     pictures.legend += [(class_name(names, c), palette[c]) for c in sorted(seen)]
@@ -68,7 +68,7 @@ class _Folders:
     ) -> Source | None:
         """The files of a folder, or None if it is not given or not there."""
         from wsstools.errors import WssError
-        from wsstools.io.sources import STANDARD_INPUT, Source
+        from wsstools.running.sources import STANDARD_INPUT, Source
 
         if place is None:
             self._tell(f"{what}, which {role} would give")
@@ -100,12 +100,12 @@ class _Folders:
 
 
 def _image(path: Any) -> Any:
-    from wsstools.io.imagefile import decode_image
+    from wsstools.formats.image_files import decode_image
 
     return decode_image(path.read_bytes(), str(path)).value.round().astype("uint8")
 
 
 def _labels(path: Any) -> Any:
-    from wsstools.io.labelfile import decode_labels
+    from wsstools.formats.label_files import decode_labels
 
     return decode_labels(path.read_bytes(), str(path)).value

@@ -11,7 +11,7 @@ import typer
 from wsstools.commands._options import Seed
 
 if TYPE_CHECKING:
-    from wsstools.io.steps import Step
+    from wsstools.running.step import Step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,7 @@ class SimulateOptions:
 
     def step(self, name: str, width: float) -> Step:
         """Ground truth -> scribbles."""
-        from wsstools.io.steps import Step
+        from wsstools.running.step import Step
 
         drawing: dict[str, Any] = {
             "width": width,
@@ -73,7 +73,7 @@ class SimulateOptions:
 
 def _compute(gt: Any, *, rng: Any, min_area: int | None, **drawing: Any) -> Any:
     from wsstools.core.strokes import simulate_scribbles
-    from wsstools.io.steps import Computed
+    from wsstools.running.step import Computed
 
     every_class = min_area is None
     return Computed(

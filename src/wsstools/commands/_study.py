@@ -12,7 +12,7 @@ from wsstools.commands._options import RunOptions
 if TYPE_CHECKING:
     from wsstools.core.measuring import Counts
     from wsstools.core.study import Key
-    from wsstools.io.sources import Selection, Source
+    from wsstools.running.sources import Selection, Source
 
 Folders = dict["Key", tuple[str, ...]]
 
@@ -76,7 +76,7 @@ def measured_study(plan: Plan, run: RunOptions) -> Any:
 
     from wsstools.core.measuring import differences, measured_rows, parts_of, resample
     from wsstools.core.study import Study
-    from wsstools.io.labelfile import find_class_names
+    from wsstools.formats.label_files import find_class_names
 
     names = find_class_names(plan.gt)
     val = counted(plan.val, plan.gt, run, run.selection(), plan.widths, plan.void_is_border)
@@ -145,7 +145,7 @@ def _part_key(part: str, key: Key) -> Key:
 
 
 def _all_images(run: RunOptions) -> Selection:
-    from wsstools.io.sources import Selection
+    from wsstools.running.sources import Selection
 
     return Selection(null=run.null)
 
@@ -171,17 +171,17 @@ def counted(
     from functools import partial
 
     from wsstools.errors import DataError
-    from wsstools.io import labelfile
-    from wsstools.io.joined import Input
-    from wsstools.io.steps import collect
+    from wsstools.formats import label_files
+    from wsstools.running.join import Input
+    from wsstools.running.step import collect
 
     places = [place for several in folders.values() for place in several]
-    sources = [run.source(place, labelfile.SUFFIXES, "labels") for place in places]
+    sources = [run.source(place, label_files.SUFFIXES, "labels") for place in places]
     if selection.ids is None:
         _check_same_images(sources)
-    inputs = [Input("labels", source, labelfile.decode_labels) for source in sources]
-    truth = run.source(gt, labelfile.SUFFIXES, "ground truth")
-    inputs.append(Input("gt", truth, labelfile.decode_labels))
+    inputs = [Input("labels", source, label_files.decode_labels) for source in sources]
+    truth = run.source(gt, label_files.SUFFIXES, "ground truth")
+    inputs.append(Input("gt", truth, label_files.decode_labels))
     count = partial(_count, places=places, widths=tuple(widths), void_is_border=void_is_border)
     images = _Images()
     for stem, found in collect(command, count, inputs, selection, run.pool()):
@@ -259,7 +259,7 @@ def _folder_facts(
 ) -> dict[Key, list[dict[str, Any]]]:
     """Of each folder: where it is, what its first file tells of itself, and the images' scores."""
     from wsstools.core.measuring import WHOLE, image_scores
-    from wsstools.io.describe import describe, is_described
+    from wsstools.formats.description import describe, is_described
 
     facts: dict[Key, list[dict[str, Any]]] = {}
     opened = iter(sources)

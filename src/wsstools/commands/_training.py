@@ -16,13 +16,8 @@ from numpy.typing import NDArray
 
 from wsstools.commands._options import class_count
 from wsstools.errors import DataError, UsageError, naming
-from wsstools.io import imagefile, labelfile, mapfile
-from wsstools.io.atomic import remove_leftovers, write_whole
-from wsstools.io.bars import Bar
-from wsstools.io.interruption import Interruption
-from wsstools.io.pairs import CachedPairs, LabelledImages, labelled_images
-from wsstools.io.progress import TrainingProgress
-from wsstools.io.provenance import (
+from wsstools.files.atomic import remove_leftovers, write_whole
+from wsstools.files.provenance import (
     Meta,
     digest,
     input_record,
@@ -31,9 +26,14 @@ from wsstools.io.provenance import (
     parse_record,
     refuse_other_run,
 )
-from wsstools.io.sources import Source, read_ids
-from wsstools.io.trainlog import TrainLog
+from wsstools.formats import image_files, label_files, map_files
+from wsstools.formats.training_log import TrainLog
+from wsstools.nn.data.pairs import CachedPairs, LabelledImages, labelled_images
 from wsstools.nn.schedules import Schedule
+from wsstools.running.bars import Bar
+from wsstools.running.signals import Interruption
+from wsstools.running.sources import Source, read_ids
+from wsstools.running.training_progress import TrainingProgress
 
 _GPU_WORKERS = 8
 """Threads that prepare batches for a GPU, where there are as many cores."""
@@ -77,7 +77,7 @@ def run_training(plan: Plan) -> None:
     """Train a model, or find that it stands already."""
     pairs = _pairs(plan.images, plan.labels, plan.ids)
     n_classes = class_count(plan.n_classes, plan.labels, plan.images)
-    names = labelfile.find_class_names(plan.labels, plan.images)
+    names = label_files.find_class_names(plan.labels, plan.images)
     if names is None or len(names) != n_classes:
         names = [str(c) for c in range(n_classes)]
     record = _record(plan, pairs, n_classes)
@@ -94,8 +94,8 @@ def run_training(plan: Plan) -> None:
 
 def _pairs(images: str, labels: str, ids: str | None) -> LabelledImages:
     return labelled_images(
-        Source(images, imagefile.SUFFIXES, "image"),
-        Source(labels, (*labelfile.SUFFIXES, *mapfile.SUFFIXES), "labels"),
+        Source(images, image_files.SUFFIXES, "image"),
+        Source(labels, (*label_files.SUFFIXES, *map_files.SUFFIXES), "labels"),
         None if ids is None else read_ids(ids),
     )
 

@@ -11,11 +11,11 @@ from wsstools.commands._race import Contest, Race, is_confusion, try_settings
 
 if TYPE_CHECKING:
     from wsstools.core.race import Standing
-    from wsstools.io.joined import Input, Task
-    from wsstools.io.messages import Messages
-    from wsstools.io.pool import Pool
-    from wsstools.io.provenance import Meta
-    from wsstools.io.sources import Selection
+    from wsstools.files.provenance import Meta
+    from wsstools.running.join import Input, Task
+    from wsstools.running.messages import Messages
+    from wsstools.running.sources import Selection
+    from wsstools.running.workers import Pool
 
 SAMPLE = 20
 PARAMS_FILE, TABLE_FILE, PICTURE_FILE = "params.json", "table.csv", "heatmap.png"
@@ -32,8 +32,8 @@ def refuse_other_outputs(folder: Path, contest: Contest) -> None:
     they share are kept.
     """
     from wsstools.errors import UsageError
-    from wsstools.io.paramsfile import read_meta
-    from wsstools.io.provenance import refuse_other_run
+    from wsstools.files.provenance import refuse_other_run
+    from wsstools.formats.parameter_files import read_meta
 
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file, expected a folder to write to")
@@ -53,13 +53,15 @@ def refuse_other_outputs(folder: Path, contest: Contest) -> None:
 def tuning_inputs(maps: str, images: str, gt: str, run: StepOptions, folder: Path) -> list[Input]:
     """Maps, images and ground truth."""
     from wsstools.errors import UsageError
-    from wsstools.io import imagefile, labelfile, mapfile
-    from wsstools.io.joined import Input
+    from wsstools.formats import image_files, label_files, map_files
+    from wsstools.running.join import Input
 
     inputs = [
-        Input("map", run.source(maps, mapfile.SUFFIXES, "map"), mapfile.decode_map),
-        Input("image", run.source(images, imagefile.SUFFIXES, "image"), imagefile.decode_image),
-        Input("gt", run.source(gt, labelfile.SUFFIXES, "ground truth"), labelfile.decode_labels),
+        Input("map", run.source(maps, map_files.SUFFIXES, "map"), map_files.decode_map),
+        Input("image", run.source(images, image_files.SUFFIXES, "image"), image_files.decode_image),
+        Input(
+            "gt", run.source(gt, label_files.SUFFIXES, "ground truth"), label_files.decode_labels
+        ),
     ]
     if any(entry.source.is_stream for entry in inputs[1:]):
         raise UsageError("only the maps can be - (standard input)")
@@ -78,9 +80,9 @@ def sampled(
     The place of an image follows from (seed, stem), so that a larger sample holds the smaller.
     """
     from wsstools.errors import DataError
-    from wsstools.io.joined import batches
-    from wsstools.io.sources import Selection
-    from wsstools.io.steps import image_rng
+    from wsstools.running.join import batches
+    from wsstools.running.sources import Selection
+    from wsstools.running.step import image_rng
 
     chosen = selection.choose(inputs[0].source.stems)
     gt = inputs[-1].source
@@ -105,7 +107,7 @@ def run_race(
     """
     from wsstools.core.race import MIN_IMAGES
     from wsstools.errors import DataError
-    from wsstools.io.trials import Tester
+    from wsstools.formats.trials import Tester
 
     n_settings = len(race.contest.settings)
 
@@ -157,10 +159,10 @@ def write_outputs(
     The parameters come first: their record tells whose folder it is.
     """
     from wsstools.core.race import winner
-    from wsstools.io.atomic import remove_leftovers, write_whole
-    from wsstools.io.imagefile import encode_image
-    from wsstools.io.paramsfile import encode_params
-    from wsstools.io.provenance import output_record
+    from wsstools.files.atomic import remove_leftovers, write_whole
+    from wsstools.files.provenance import output_record
+    from wsstools.formats.image_files import encode_image
+    from wsstools.formats.parameter_files import encode_params
     from wsstools.view.heatmap import heat_map
     from wsstools.view.tuning import tuning_csv
 
@@ -200,8 +202,8 @@ def _fixed(contest: Contest) -> dict[str, Any]:
 
 def _records(race: Race, inputs: Sequence[Input]) -> list[Meta]:
     """One record for each kind of input, over the images that went well."""
-    from wsstools.io.mapfile import read_meta
-    from wsstools.io.provenance import set_record
+    from wsstools.files.provenance import set_record
+    from wsstools.formats.map_files import read_meta
 
     stems = sorted(race.stems)
     records = []

@@ -53,9 +53,9 @@ def adjust_prior(
     Reference: M. Saerens, P. Latinne, C. Decaestecker, Adjusting the Outputs of a Classifier to
     New a Priori Probabilities, 2002.
     """
-    from wsstools.io import mapfile
-    from wsstools.io.joined import Input
-    from wsstools.io.steps import Step, run_step
+    from wsstools.formats import map_files
+    from wsstools.running.join import Input
+    from wsstools.running.step import Step, run_step
 
     pixels = {
         role: _pixels(role, place, run) for role, place in (("from", learned), ("to", wanted))
@@ -68,7 +68,7 @@ def adjust_prior(
         partial(_compute, learned=filled["from"], wanted=filled["to"], power=power),
         options={"power": power, **pixels},
     )
-    inputs = [Input("map", run.source(maps, mapfile.SUFFIXES, "map"), mapfile.decode_map)]
+    inputs = [Input("map", run.source(maps, map_files.SUFFIXES, "map"), map_files.decode_map)]
     run_step(step, inputs, out, run.settings())
 
 
@@ -78,15 +78,17 @@ def _pixels(role: str, place: str, run: StepOptions) -> list[int]:
 
     from wsstools.core.labels import IGNORE_LABEL
     from wsstools.errors import DataError, UsageError
-    from wsstools.io import labelfile
-    from wsstools.io.joined import Input
-    from wsstools.io.sources import Selection
-    from wsstools.io.steps import collect
+    from wsstools.formats import label_files
+    from wsstools.running.join import Input
+    from wsstools.running.sources import Selection
+    from wsstools.running.step import collect
 
     if place == "-":
         raise UsageError(f"--{role} -: expected a folder; standard input is for the maps")
     inputs = [
-        Input("labels", run.source(place, labelfile.SUFFIXES, "labels"), labelfile.decode_labels)
+        Input(
+            "labels", run.source(place, label_files.SUFFIXES, "labels"), label_files.decode_labels
+        )
     ]
     total = np.zeros(IGNORE_LABEL, np.int64)
     for _, counted in collect("adjust-prior", _count, inputs, Selection(), run.pool()):
@@ -108,7 +110,7 @@ def _compute(probability_map: Any, *, learned: list[int], wanted: list[int], pow
     import numpy as np
 
     from wsstools.core.prior import adjust_prior, class_shares
-    from wsstools.io.steps import Computed
+    from wsstools.running.step import Computed
 
     n_classes = probability_map.n_classes
     if len(learned) > n_classes:

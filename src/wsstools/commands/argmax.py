@@ -34,19 +34,19 @@ def argmax(
     Example:
       wss argmax combined/ -o labels/
     """
-    from wsstools.io import mapfile
-    from wsstools.io.joined import Input
-    from wsstools.io.steps import Step, run_step
+    from wsstools.formats import map_files
+    from wsstools.running.join import Input
+    from wsstools.running.step import Step, run_step
 
     step = Step(
         "argmax", "labels", partial(_compute, min_prob=min_prob), options={"min_prob": min_prob}
     )
-    inputs = [Input("map", run.source(maps, mapfile.SUFFIXES, "map"), mapfile.decode_map)]
+    inputs = [Input("map", run.source(maps, map_files.SUFFIXES, "map"), map_files.decode_map)]
     run_step(step, inputs, out, run.settings())
 
 
 def _compute(probability_map: Any, *, min_prob: float) -> Any:
     from wsstools.core.decide import most_probable
-    from wsstools.io.steps import Computed
+    from wsstools.running.step import Computed
 
     return Computed(most_probable(probability_map, min_prob=min_prob))

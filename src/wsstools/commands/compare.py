@@ -86,7 +86,7 @@ def compare(
 
     from wsstools.core.comparison import METRICS
     from wsstools.errors import UsageError
-    from wsstools.io.messages import Messages
+    from wsstools.running.messages import Messages
     from wsstools.view.comparison import comparison_text, comparison_values
 
     if metric not in METRICS:

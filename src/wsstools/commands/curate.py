@@ -33,19 +33,19 @@ def curate(
     """
     from pathlib import Path
 
-    from wsstools.io import labelfile
-    from wsstools.io.joined import Input
-    from wsstools.io.steps import Step, run_step
+    from wsstools.formats import label_files
+    from wsstools.running.join import Input
+    from wsstools.running.step import Step, run_step
 
     inputs = [
-        Input(role, run.source(place, labelfile.SUFFIXES, what), labelfile.decode_labels)
+        Input(role, run.source(place, label_files.SUFFIXES, what), label_files.decode_labels)
         for role, place, what in (("scribbles", scribbles, "scribbles"), ("gt", gt, "ground truth"))
     ]
-    names = labelfile.find_class_names(scribbles, gt)
+    names = label_files.find_class_names(scribbles, gt)
 
     def finish() -> None:
         if names is not None:
-            labelfile.carry_class_names(names, Path(out))
+            label_files.carry_class_names(names, Path(out))
         _write_list(Path(out), names)
 
     step = Step("curate", "scribbles", _compute, options={})
@@ -55,7 +55,7 @@ def curate(
 def _compute(scribbles: Any, gt: Any) -> Any:
     from wsstools.core.curation import curate_scribbles
     from wsstools.core.labels import IGNORE_LABEL
-    from wsstools.io.steps import Computed
+    from wsstools.running.step import Computed
 
     curated = curate_scribbles(scribbles, gt)
     return Computed(
@@ -78,12 +78,12 @@ def _write_list(folder: Any, names: list[str] | None) -> None:
     from collections import Counter
 
     from wsstools.core.labels import class_name
-    from wsstools.io import labelfile
-    from wsstools.io.atomic import write_whole
+    from wsstools.files.atomic import write_whole
+    from wsstools.formats import label_files
 
     records = {
-        path.stem: labelfile.read_meta(path)
-        for path in sorted(folder.glob(f"*{labelfile.SUFFIX}"))
+        path.stem: label_files.read_meta(path)
+        for path in sorted(folder.glob(f"*{label_files.SUFFIX}"))
         if not path.name.startswith(".")
     }
     results = {

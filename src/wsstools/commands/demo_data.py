@@ -60,8 +60,8 @@ def _refuse_other_data(folder: Path, seed: int) -> None:
     """A folder that holds anything must hold scenes of this seed, be they all drawn or not."""
     from wsstools.core.scenes import SCENE_CLASSES
     from wsstools.errors import UsageError
-    from wsstools.io.labelfile import read_meta
-    from wsstools.io.provenance import refuse_other_run
+    from wsstools.files.provenance import refuse_other_run
+    from wsstools.formats.label_files import read_meta
 
     if not any(not path.name.startswith(".") for path in folder.glob("*")):
         return
@@ -74,9 +74,9 @@ def _refuse_other_data(folder: Path, seed: int) -> None:
 
 
 def _write_photos(folder: Path) -> None:
-    from wsstools.io.atomic import remove_leftovers, write_whole
-    from wsstools.io.imagefile import encode_image
-    from wsstools.io.samples import load_photos
+    from wsstools.demo.sample_images import load_photos
+    from wsstools.files.atomic import remove_leftovers, write_whole
+    from wsstools.formats.image_files import encode_image
 
     remove_leftovers(folder)
     photos = load_photos()
@@ -87,8 +87,8 @@ def _write_photos(folder: Path) -> None:
 
 def _write_scenes(folder: Path, n_train: int, n_val: int, seed: int) -> None:
     from wsstools.core.scenes import SCENE_CLASSES
-    from wsstools.io.atomic import remove_leftovers, write_whole
-    from wsstools.io.samples import load_textures
+    from wsstools.demo.sample_images import load_textures
+    from wsstools.files.atomic import remove_leftovers, write_whole
 
     for part in ("images", "gt", "scribbles", "."):
         remove_leftovers(folder / part)
@@ -117,10 +117,10 @@ def _write_scene(folder: Path, stem: str, seeds: list[int], textures: dict[str, 
 
     from wsstools.core.scenes import draw_scene
     from wsstools.core.strokes import simulate_scribbles
-    from wsstools.io.atomic import write_whole
-    from wsstools.io.imagefile import encode_image
-    from wsstools.io.labelfile import encode_labels, read_meta
-    from wsstools.io.provenance import output_record
+    from wsstools.files.atomic import write_whole
+    from wsstools.files.provenance import output_record
+    from wsstools.formats.image_files import encode_image
+    from wsstools.formats.label_files import encode_labels, read_meta
 
     seed, split, _ = seeds
     record = output_record(kind="labels", stem=stem, step=_STEP, options={"seed": seed}, inputs=[])

@@ -162,7 +162,7 @@ def eval_gap(
     """
     from wsstools.core.study import Study, given_rows
     from wsstools.errors import UsageError
-    from wsstools.io.scorefile import read_published, read_scores
+    from wsstools.formats.score_files import read_published, read_scores
     from wsstools.view.gaptables import STUDY_FORMATS
 
     form = "json" if as_json else format_
@@ -200,8 +200,8 @@ def _measured(
     from wsstools.commands._study import Plan, measured_study
     from wsstools.core.study import Key
     from wsstools.errors import UsageError
-    from wsstools.io.sources import Selection, read_ids
-    from wsstools.io.studyfile import read_study
+    from wsstools.formats.study_files import read_study
+    from wsstools.running.sources import Selection, read_ids
 
     given = (
         {"val": {}, "pfa": {}, "train": {}} if folders.study is None else read_study(folders.study)
@@ -245,7 +245,7 @@ def _measured(
 def _joined(given: dict, entries: Sequence[str]) -> dict:
     """The folders of a study file and of the command line."""
     from wsstools.errors import UsageError
-    from wsstools.io.studyfile import parse_entry
+    from wsstools.formats.study_files import parse_entry
 
     joined = dict(given)
     for entry in entries:

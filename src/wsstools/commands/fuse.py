@@ -37,9 +37,9 @@ def fuse(
       wss fuse local/ global/ -o combined/
     """
     from wsstools.errors import UsageError
-    from wsstools.io import mapfile
-    from wsstools.io.joined import Input
-    from wsstools.io.steps import Step, run_step
+    from wsstools.formats import map_files
+    from wsstools.running.join import Input
+    from wsstools.running.step import Step, run_step
 
     if len(maps) < 2:
         raise UsageError("fuse needs two or more folders of maps")
@@ -48,7 +48,7 @@ def fuse(
         "fuse", "prob", partial(_compute, weights=numbers), options={"weights": list(numbers)}
     )
     inputs = [
-        Input("map", run.source(entry, mapfile.SUFFIXES, "map"), mapfile.decode_map)
+        Input("map", run.source(entry, map_files.SUFFIXES, "map"), map_files.decode_map)
         for entry in maps
     ]
     run_step(step, inputs, out, run.settings())
@@ -56,7 +56,7 @@ def fuse(
 
 def _compute(*maps: Any, weights: tuple[float, ...]) -> Any:
     from wsstools.core.fuse import fuse_maps
-    from wsstools.io.steps import Computed
+    from wsstools.running.step import Computed
 
     return Computed(fuse_maps(maps, weights))
 

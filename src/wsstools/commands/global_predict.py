@@ -105,13 +105,13 @@ def global_predict(
         wss regularize --crf --images images/ - -o refined/ | wss argmax - -o labels/
     """
     from wsstools.errors import UsageError, naming
-    from wsstools.io import imagefile, labelfile
-    from wsstools.io.joined import Input
-    from wsstools.io.provenance import digest, input_record, parse_record
-    from wsstools.io.steps import Step, run_step
+    from wsstools.files.provenance import digest, input_record, parse_record
+    from wsstools.formats import image_files, label_files
     from wsstools.nn.device import chosen_device
     from wsstools.nn.modelfile import read_model_header
     from wsstools.nn.schedules import msc_scales
+    from wsstools.running.join import Input
+    from wsstools.running.step import Step, run_step
 
     if precision not in _PRECISIONS:
         raise UsageError(f"--precision {precision}: expected one of {', '.join(_PRECISIONS)}")
@@ -150,11 +150,11 @@ def global_predict(
         precision=precision,
     )
     inputs = [
-        Input("image", run.source(images, imagefile.SUFFIXES, "image"), imagefile.decode_image)
+        Input("image", run.source(images, image_files.SUFFIXES, "image"), image_files.decode_image)
     ]
     if restrict_to is not None:
-        source = run.source(restrict_to, labelfile.SUFFIXES, "scribbles")
-        inputs.append(Input("scribbles", source, labelfile.decode_labels, may_lack=True))
+        source = run.source(restrict_to, label_files.SUFFIXES, "scribbles")
+        inputs.append(Input("scribbles", source, label_files.decode_labels, may_lack=True))
     step = Step(
         "global-predict",
         "prob",
@@ -225,7 +225,7 @@ def _network(model: str, model_digest: str, device: str) -> Any:
     import torch
 
     from wsstools.errors import DataError, naming
-    from wsstools.io.provenance import digest
+    from wsstools.files.provenance import digest
     from wsstools.nn.modelfile import load_model
     from wsstools.nn.predict import folded
 
@@ -276,7 +276,7 @@ def _computed(probs: Any, classes: Any, floor: float) -> Any:
 
     from wsstools.core.maps import ProbabilityMap
     from wsstools.core.narrowing import restricted, without_improbable
-    from wsstools.io.steps import Computed
+    from wsstools.running.step import Computed
 
     found = ProbabilityMap(probs, np.arange(len(probs)), len(probs))
     if classes is not None:

@@ -38,8 +38,8 @@ def info(
 
 def _described(file: str) -> dict[str, Any]:
     from wsstools.errors import naming
-    from wsstools.io.describe import describe, is_described
-    from wsstools.io.provenance import parse_record
+    from wsstools.files.provenance import parse_record
+    from wsstools.formats.description import describe, is_described
     from wsstools.nn.modelfile import read_model_header
 
     if is_described(file):

@@ -77,7 +77,7 @@ def local_predict(
     References: L. Grady, Random Walks for Image Segmentation, 2006; J. H. Friedman, Greedy
     Function Approximation: A Gradient Boosting Machine, 2001; G. Ke et al., LightGBM, 2017.
     """
-    from wsstools.io.steps import Step, run_step
+    from wsstools.running.step import Step, run_step
 
     given = {
         "beta": beta,
@@ -141,7 +141,7 @@ def _refuse_features(learned: FeatureOptions) -> None:
 
 def _walk(image: Any, scribbles: Any, **options: Any) -> Any:
     from wsstools.core.walker import walk_from_scribbles
-    from wsstools.io.steps import Computed
+    from wsstools.running.step import Computed
 
     return Computed(*walk_from_scribbles(image, scribbles, **options))
 
@@ -159,7 +159,7 @@ def _boost(
     l2: float,
 ) -> Any:
     from wsstools.core.boosting import BoostingSettings, boost_from_scribbles
-    from wsstools.io.steps import Computed
+    from wsstools.running.step import Computed
 
     settings = BoostingSettings(rounds, learning_rate, leaves, l2)
     return Computed(

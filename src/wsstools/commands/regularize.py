@@ -71,17 +71,17 @@ def regularize(
       wss regularize --params tuned/params.json --images images/ local/ -o local-tuned/
     """
     from wsstools.errors import UsageError
-    from wsstools.io import imagefile, mapfile
-    from wsstools.io.joined import Input
-    from wsstools.io.steps import Step, run_step
+    from wsstools.formats import image_files, map_files
+    from wsstools.running.join import Input
+    from wsstools.running.step import Step, run_step
 
     regularizer = _chosen(method, params, {**method.given(), **parameters.given()})
     if images is None:
         raise UsageError("give the images of the maps: --images DIR")
     step = Step("regularize", "soft", regularizer, options=regularizer.options())
     inputs = [
-        Input("map", run.source(maps, mapfile.SUFFIXES, "map"), mapfile.decode_map),
-        Input("image", run.source(images, imagefile.SUFFIXES, "image"), imagefile.decode_image),
+        Input("map", run.source(maps, map_files.SUFFIXES, "map"), map_files.decode_map),
+        Input("image", run.source(images, image_files.SUFFIXES, "image"), image_files.decode_image),
     ]
     run_step(step, inputs, out, run.settings())
 

@@ -54,10 +54,10 @@ def report(
       wss eval-gap --gt gt/ --full full/ --baseline base/ combined=combined/ --json > gap.json
       wss report gap.json --images images/ --gt gt/ -o report.html
     """
-    from wsstools.io.atomic import remove_leftovers, write_whole
-    from wsstools.io.provenance import digest
-    from wsstools.io.sources import STANDARD_INPUT
-    from wsstools.io.studyjson import decode_study
+    from wsstools.files.atomic import remove_leftovers, write_whole
+    from wsstools.files.provenance import digest
+    from wsstools.formats.study_json import decode_study
+    from wsstools.running.sources import STANDARD_INPUT
     from wsstools.view.report.page import report_page
 
     is_stream = study == STANDARD_INPUT

@@ -62,7 +62,7 @@ def rf_predict(
     """
     from wsstools.core.forest import ENGINES, ForestSettings
     from wsstools.errors import UsageError
-    from wsstools.io.steps import Step, run_step
+    from wsstools.running.step import Step, run_step
 
     count = class_count(n_classes, scribbles)
     bank, shared = learned.bank()
@@ -92,6 +92,6 @@ def rf_predict(
 
 def _compute(image: Any, scribbles: Any, *, rng: Any, **options: Any) -> Any:
     from wsstools.core.forest import predict_from_scribbles
-    from wsstools.io.steps import Computed
+    from wsstools.running.step import Computed
 
     return Computed(*predict_from_scribbles(image, scribbles, rng=rng, **options))

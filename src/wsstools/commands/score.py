@@ -33,7 +33,7 @@ def score(
     from wsstools.commands._confusion import summed_confusion
     from wsstools.core.labels import class_name
     from wsstools.core.metrics import scores
-    from wsstools.io.labelfile import find_class_names
+    from wsstools.formats.label_files import find_class_names
     from wsstools.view.tables import score_table
 
     total, images = summed_confusion("score", labels, gt, run)

@@ -89,9 +89,9 @@ def scribbles(
       wss scribbles --simulate gt/ --share 0.02 -o scribbles/
     """
     from wsstools.errors import UsageError
-    from wsstools.io import labelfile
-    from wsstools.io.joined import Input
-    from wsstools.io.steps import run_step
+    from wsstools.formats import label_files
+    from wsstools.running.join import Input
+    from wsstools.running.step import run_step
 
     if not simulated.simulate:
         reading = _Reading(form, unlabelled, first_class, classes, width)
@@ -99,9 +99,9 @@ def scribbles(
         return
     if any(option is not None for option in (images, form, classes, unlabelled, first_class)):
         raise UsageError("--simulate takes ground truth alone, without --images, --format and such")
-    gt = run.source(source, labelfile.SUFFIXES, "ground truth")
+    gt = run.source(source, label_files.SUFFIXES, "ground truth")
     step = simulated.step("scribbles", width)
-    run_step(step, [Input("gt", gt, labelfile.decode_labels)], out, run.settings())
+    run_step(step, [Input("gt", gt, label_files.decode_labels)], out, run.settings())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,26 +121,27 @@ def _draw(source: str, images: str | None, out: str, run: StepOptions, reading: 
 
     from wsstools.core.annotation import VOC_CLASSES
     from wsstools.errors import UsageError
-    from wsstools.io import annotationfile, imagefile, labelfile
-    from wsstools.io.joined import Input
-    from wsstools.io.steps import Step, run_step
+    from wsstools.formats import image_files, label_files
+    from wsstools.formats.annotations import detection
+    from wsstools.running.join import Input
+    from wsstools.running.step import Step, run_step
 
-    if reading.form not in (None, *annotationfile.FORMATS):
-        expected = ", ".join(annotationfile.FORMATS)
+    if reading.form not in (None, *detection.FORMATS):
+        expected = ", ".join(detection.FORMATS)
         raise UsageError(f"--format {reading.form}: expected one of {expected}")
-    annotations = annotationfile.open_source(source, reading.form, null=run.null)
-    form = reading.form or annotationfile.first_format(annotations)
+    annotations = detection.open_source(source, reading.form, null=run.null)
+    form = reading.form or detection.first_format(annotations)
     names = _class_names(reading.classes, source, images)
     if names is None and form == "scribblesup":
         names = list(VOC_CLASSES)
     # Names turn into ids only where annotations have names; elsewhere they are but checked.
-    has_names = form is None or form in annotationfile.NAMED_FORMATS
+    has_names = form is None or form in detection.NAMED_FORMATS
     values: dict[str, Any] = {"unlabelled": reading.unlabelled, "first": reading.first_class}
-    decode = partial(annotationfile.decode_annotation, form=reading.form, **values)
+    decode = partial(detection.decode_annotation, form=reading.form, **values)
     inputs = [Input("annotation", annotations, decode)]
     if images is not None:
-        sizes = run.source(images, imagefile.SUFFIXES, "image")
-        inputs.append(Input("image", sizes, imagefile.decode_image))
+        sizes = run.source(images, image_files.SUFFIXES, "image")
+        inputs.append(Input("image", sizes, image_files.decode_image))
     step = Step(
         "scribbles",
         "scribbles",
@@ -155,9 +156,9 @@ def _draw(source: str, images: str | None, out: str, run: StepOptions, reading: 
 
     def carry_names() -> None:
         if has_names and names is not None:
-            labelfile.carry_class_names(names, Path(out))
+            label_files.carry_class_names(names, Path(out))
 
-    passed_over = annotationfile.passed_over(source, reading.form)
+    passed_over = detection.passed_over(source, reading.form)
     if passed_over:
         print(
             f"wss scribbles: files in {source} of other formats, not read: {passed_over} "
@@ -170,7 +171,7 @@ def _draw(source: str, images: str | None, out: str, run: StepOptions, reading: 
 def _class_names(classes: str | None, source: str, images: str | None) -> list[str] | None:
     from pathlib import Path
 
-    from wsstools.io.labelfile import find_class_names, read_class_names
+    from wsstools.formats.label_files import find_class_names, read_class_names
 
     if classes is not None:
         return read_class_names(Path(classes))
@@ -179,7 +180,7 @@ def _class_names(classes: str | None, source: str, images: str | None) -> list[s
 
 def _compute(annotation: Any, image: Any = None, *, names: Any, width: float) -> Any:
     from wsstools.core.annotation import draw_annotation, points_outside, resolve_names
-    from wsstools.io.steps import Computed
+    from wsstools.running.step import Computed
 
     shape = annotation.shape if image is None else image.shape[:2]
     if shape is None:

@@ -15,8 +15,8 @@ from wsstools.commands._options import StepOptions, WeightsDir
 from wsstools.commands._pictures import OPACITY, Look, draw_pictures, legend_of
 
 if TYPE_CHECKING:
-    from wsstools.io.joined import Input
-    from wsstools.io.provenance import Meta
+    from wsstools.files.provenance import Meta
+    from wsstools.running.join import Input
 
 IMAGE_WIDTH = 208
 ROWS = 8
@@ -173,9 +173,9 @@ class _Sheet:
 
 def _write_sheet(sheet: _Sheet, out: str) -> None:
     from wsstools.errors import UsageError
-    from wsstools.io.atomic import remove_leftovers, write_whole
-    from wsstools.io.picturefile import KIND, encode_picture
-    from wsstools.io.provenance import output_record
+    from wsstools.files.atomic import remove_leftovers, write_whole
+    from wsstools.files.provenance import output_record
+    from wsstools.formats.picture_files import KIND, encode_picture
 
     path = Path(out)
     if path.is_dir():
@@ -220,8 +220,8 @@ def _image_sheet(
     from functools import partial
 
     from wsstools.errors import DataError, UsageError
-    from wsstools.io.sources import Selection
-    from wsstools.io.steps import collect
+    from wsstools.running.sources import Selection
+    from wsstools.running.step import collect
     from wsstools.view.sheet import contact_sheet
 
     inputs = column_inputs(look.columns, images, gt, run)
@@ -265,11 +265,11 @@ def _image_sheet(
 
 def _shown_files(entry: Input, stems: list[str]) -> Meta:
     """The record of one input: the files that are shown."""
-    from wsstools.io import labelfile, mapfile
-    from wsstools.io.provenance import files_record
+    from wsstools.files.provenance import files_record
+    from wsstools.formats import label_files, map_files
 
     paths = [entry.source.find(stem) for stem in stems]
-    form = mapfile if paths[0].suffix.lower() in mapfile.SUFFIXES else labelfile
+    form = map_files if paths[0].suffix.lower() in map_files.SUFFIXES else label_files
     meta = None if entry.role == "image" else form.read_meta(paths[0])
     return files_record(entry.role, paths, meta)
 
@@ -291,8 +291,8 @@ def _write_each(
     from functools import partial
 
     from wsstools.errors import UsageError
-    from wsstools.io.picturefile import KIND
-    from wsstools.io.steps import Step, run_step
+    from wsstools.formats.picture_files import KIND
+    from wsstools.running.step import Step, run_step
 
     if not columns:
         raise UsageError("--each needs at least one NAME=DIR")
@@ -309,7 +309,7 @@ def _write_each(
 
 
 def _compute(*contents: Any, look: Look) -> Any:
-    from wsstools.io.steps import Computed
+    from wsstools.running.step import Computed
     from wsstools.view.sheet import side_by_side
 
     pictures = draw_pictures(*contents, look=look).pictures

@@ -37,20 +37,20 @@ def stats(
 
     from wsstools.core.labelstats import summed_stats
     from wsstools.errors import DataError, UsageError
-    from wsstools.io import labelfile
-    from wsstools.io.joined import Input
-    from wsstools.io.steps import collect
+    from wsstools.formats import label_files
+    from wsstools.running.join import Input
+    from wsstools.running.step import collect
     from wsstools.view import stats as view
 
     form = "json" if as_json else form
     if form not in ("table", "csv", "json"):
         raise UsageError(f"--format {form}: expected table, csv or json")
-    source = run.source(labels, labelfile.SUFFIXES, "labels")
-    inputs = [Input("labels", source, labelfile.decode_labels)]
+    source = run.source(labels, label_files.SUFFIXES, "labels")
+    inputs = [Input("labels", source, label_files.decode_labels)]
     images = dict(collect("stats", _compute, inputs, run.selection(), run.pool()))
     if not images:
         raise DataError("no image to count")
-    names = labelfile.find_class_names(labels)
+    names = label_files.find_class_names(labels)
     total = summed_stats(images.values())
     if form == "json":
         print(json.dumps(view.stats_answer(total, images, names), indent=2))

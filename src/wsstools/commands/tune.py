@@ -108,7 +108,7 @@ def tune(
     import json
 
     from wsstools.errors import UsageError
-    from wsstools.io.messages import Messages
+    from wsstools.running.messages import Messages
     from wsstools.view.tuning import tuning_text, tuning_values
 
     name = method.method()

@@ -123,8 +123,8 @@ def _found(name: str, weights_dir: str | None) -> Path:
 
 
 def _fetch(names: list[str], weights_dir: str | None) -> None:
-    from wsstools.io.bars import Bar
     from wsstools.nn.pretrained import PRETRAINED, fetch_pretrained
+    from wsstools.running.bars import Bar
 
     for name in names:
         steps: list[str] = []

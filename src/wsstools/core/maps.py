@@ -11,7 +11,7 @@ SUM_TOLERANCE = 1e-2
 MOST_CLASSES = 2**15 - 1
 """What the 16 bits of a map file hold."""
 ROUNDING = 1 / 2048
-"""What a probability in a map file may be off by; see `wsstools.io.mapfile.GRID`."""
+"""What a probability in a map file may be off by; see `wsstools.formats.map_files.GRID`."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wsstools.core.torchbytes import check_torch_bytes
 from wsstools.errors import DataError
+from wsstools.files.torch_archive import check_torch_bytes
 from wsstools.nn.networks import SegmentationNetwork, build
 from wsstools.nn.schedules import SCHEDULES
 

@@ -1,0 +1,65 @@
+"""Pictures opened by Pillow: only the formats that are read, and no larger than can be."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from wsstools.files.limits import check_pixels
+
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "PPM", "GIF")
+"""Others are not opened: some of Pillow's readers start programs (EPS), or are hardly used."""
+_ORIENTATION = 0x0112
+
+# What Pillow says of a damaged file beside its error is of no use, or of no harm.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+# Pillow's own limit warns, on standard error, of pictures that are fine here; ours refuses at the
+# size at which Pillow's would.
+Image.MAX_IMAGE_PIXELS = None
+
+
+@contextmanager
+def opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
+    """The picture in a file, whose pixels are not read yet.
+
+    Raises
+    ------
+    ValueError
+        If it is no picture, or too large.
+    Exception
+        Whatever Pillow raises at damaged files.
+    """
+    try:
+        picture = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except UnidentifiedImageError:
+        what = f"no {', '.join(_FORMATS)}" if data else "the file is empty"
+        raise ValueError(what) from None
+    with picture:
+        check_pixels(picture.height, picture.width)
+        yield picture
+
+
+def upright(values: NDArray, orientation: int) -> NDArray:
+    """The picture, (H, W) or (H, W, C), turned as EXIF's orientation, 1..8, says."""
+    if orientation >= 5:
+        values = np.swapaxes(values, 0, 1)
+    if orientation in (3, 4, 7, 8):
+        values = values[::-1]
+    if orientation in (2, 3, 6, 7):
+        values = values[:, ::-1]
+    return values
+
+
+def orientation_of(picture: Image.Image) -> int:
+    """EXIF's orientation of a picture, 1..8; 1, upright, where it states none."""
+    found = picture.getexif().get(_ORIENTATION, 1)
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1

@@ -1,0 +1,53 @@
+"""Text files, and tables in them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection
+from pathlib import Path
+
+from wsstools.errors import DataError
+from wsstools.files.provenance import Decoded
+
+
+def decode_text(data: bytes, name: str) -> Decoded:
+    """The text in a file, UTF-8 with or without a mark.
+
+    Raises
+    ------
+    DataError
+        If it is no such text.
+    """
+    try:
+        return Decoded(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name}: not a text file (UTF-8): {error.reason}") from error
+
+
+def read_table(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
+    """The rows of a CSV file by the columns that its first line names; none if it has no such row.
+
+    Cells that are not there are empty; lines that start with `#` are skipped.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    columns : collection of str
+        Those that must be there.
+
+    Raises
+    ------
+    DataError
+        If it is no text, no CSV, or has no row or not these columns.
+    """
+    lines = io.StringIO(decode_text(path.read_bytes(), str(path)).value, newline="")
+    told = (line for line in lines if not line.startswith("#"))
+    try:
+        rows = list(csv.DictReader(told, restkey="", restval=""))
+    except csv.Error as error:
+        raise DataError(f"{path}: not CSV: {error}") from error
+    if not rows or not set(columns) <= rows[0].keys():
+        raise DataError(f"{path}: expected CSV with a first line that holds {','.join(columns)}")
+    return rows

@@ -1,0 +1,1 @@
+"""One format a module: bytes to objects and back."""

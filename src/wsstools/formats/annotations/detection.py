@@ -1,0 +1,168 @@
+"""Annotations in any format that is read: which it is, told by content, and what it says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from wsstools.core.annotation import Annotation, Line
+from wsstools.core.strokes import parse_strokes
+from wsstools.errors import DataError
+from wsstools.files import npy, tiff
+from wsstools.files.provenance import Decoded
+from wsstools.files.text import decode_text
+from wsstools.files.xml import root_name
+from wsstools.formats.annotations import cvat, label_arrays, matlab
+from wsstools.formats.annotations.labelme import decode_labelme
+from wsstools.formats.annotations.sbd import decode_sbd
+from wsstools.formats.annotations.scribblesup import decode_scribblesup
+from wsstools.formats.label_files import CLASSES_FILE
+from wsstools.running.sources import Source
+
+FORMATS: Mapping[str, tuple[str, ...]] = {
+    "labelme": (".json",),
+    "scribblesup": (".xml",),
+    "cvat": (".xml",),
+    "strokes": (".txt",),
+    "napari": (".tif", ".tiff", ".npy"),
+    "sbd": (".mat",),
+    "picture": (".png", ".bmp", ".gif", ".pgm", ".tif", ".tiff"),
+}
+"""Endings of each format's files; those of the first format that a folder holds are read."""
+NAMED_FORMATS = ("labelme", "scribblesup", "cvat")
+"""Formats whose classes have names."""
+_PICTURE_MAGIC = (b"\x89PNG", b"BM", b"GIF8", b"P5", b"P2", b"\xff\xd8")
+_HEAD = 4096
+
+
+def open_source(argument: str, form: str | None, *, null: bool) -> Source:
+    """The annotations that an argument names, one or more images a file.
+
+    Of a folder, files of one kind are read: those of `form`, or of the first in FORMATS that it
+    holds. A file of CVAT counts as its images.
+    """
+    suffixes = _suffixes(argument, form)
+    source = Source(argument, suffixes, "annotation", null=null, without=(CLASSES_FILE,))
+    if form in (None, "cvat"):
+        source.unpack(cvat.split_file)
+    return source
+
+
+def passed_over(argument: str, form: str | None) -> int:
+    """How many files of other formats a folder holds beside those that are read."""
+    if not os.path.isdir(argument):
+        return 0
+    known = {suffix for suffixes in FORMATS.values() for suffix in suffixes}
+    others = known - set(_suffixes(argument, form))
+    return sum(count for suffix, count in _endings(argument).items() if suffix in others)
+
+
+def first_format(source: Source) -> str | None:
+    """The format of the first of the annotations; None for a stream, or a file of no format."""
+    if source.is_stream:
+        return None
+    try:
+        first = source.find_content(source.stems[0])
+        return told_format(first.read_bytes(), str(first))
+    except (DataError, OSError):
+        return None
+
+
+def told_format(data: bytes, name: str) -> str:
+    """The format of a file's content.
+
+    Raises
+    ------
+    DataError
+        If it is none of FORMATS.
+    """
+    if data.startswith(tiff.MAGIC) or data.startswith(npy.MAGIC):
+        return "napari"
+    if data.startswith(matlab.MAGIC):
+        return "sbd"
+    if data.startswith(_PICTURE_MAGIC):
+        return "picture"
+    start = data[:_HEAD].decode("utf-8", "replace").replace("\0", "").lstrip("\ufeff\ufffd \t\r\n")
+    if start.startswith("{"):
+        return "labelme"
+    if not start.startswith("<"):
+        return "strokes"
+    root = root_name(data[:_HEAD])
+    if root in (cvat.ROOT, cvat.PART_ROOT):
+        return "cvat"
+    if root == "annotation":
+        return "scribblesup"
+    raise DataError(
+        f"{name}: the root is <{root}>, expected <annotation> (ScribbleSup) or <annotations> (CVAT)"
+    )
+
+
+def decode_annotation(
+    data: bytes,
+    name: str,
+    *,
+    form: str | None = None,
+    unlabelled: int | None = None,
+    first: int | None = None,
+) -> Decoded:
+    """What a file says of one image, as an Annotation.
+
+    Parameters
+    ----------
+    data, name
+        The file.
+    form : str or None
+        One of FORMATS; None looks at the content.
+    unlabelled, first : int or None
+        In pictures and arrays: the value that carries no class, and that of class 0; None is the
+        format's own.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged or of no such format.
+    """
+    form = form or told_format(data, name)
+    values = {"unlabelled": unlabelled, "first": first}
+    given: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
+    decoders: Mapping[str, Callable[[bytes, str], Decoded]] = {
+        "labelme": decode_labelme,
+        "scribblesup": decode_scribblesup,
+        "cvat": cvat.decode_cvat,
+        "strokes": _decode_strokes,
+        "napari": partial(label_arrays.decode_napari, **given),
+        "sbd": decode_sbd,
+        "picture": partial(label_arrays.decode_picture, **given),
+    }
+    return decoders[form](data, name)
+
+
+def _decode_strokes(data: bytes, name: str) -> Decoded:
+    try:
+        strokes = parse_strokes(decode_text(data, name).value)
+    except ValueError as error:
+        raise DataError(f"{name}: {error}") from error
+    return Decoded(Annotation(tuple(Line(stroke.label, stroke.points) for stroke in strokes)))
+
+
+def _suffixes(argument: str, form: str | None) -> tuple[str, ...]:
+    if form is not None:
+        return FORMATS[form]
+    held = _endings(argument) if os.path.isdir(argument) else {}
+    for suffixes in FORMATS.values():
+        if any(suffix in held for suffix in suffixes):
+            return suffixes
+    return tuple(dict.fromkeys(suffix for suffixes in FORMATS.values() for suffix in suffixes))
+
+
+def _endings(folder: str) -> dict[str, int]:
+    """How many files of each ending a folder holds, hidden ones and classes.txt apart."""
+    counts: dict[str, int] = {}
+    for entry in os.scandir(folder):
+        if not entry.name.startswith(".") and entry.name != CLASSES_FILE:
+            suffix = Path(entry.name).suffix.lower()
+            counts[suffix] = counts.get(suffix, 0) + 1
+    return counts

@@ -1,0 +1,101 @@
+"""Label pictures and label layers of other programs, in which any value may mean unlabelled."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.annotation import Annotation, areas_of_labels
+from wsstools.core.labels import IGNORE_LABEL
+from wsstools.errors import DataError
+from wsstools.files import npy, tiff
+from wsstools.files.limits import check_pixels
+from wsstools.files.provenance import Decoded
+from wsstools.formats.label_files import read_indices
+
+
+def decode_picture(
+    data: bytes, name: str, *, unlabelled: int = IGNORE_LABEL, first: int = 0
+) -> Decoded:
+    """A palette or grey picture of class ids, as an Annotation. 255 is unlabelled in any case.
+
+    Parameters
+    ----------
+    data, name
+        The file.
+    unlabelled : int
+        Value of the pixels that carry no class.
+    first : int
+        Value of class 0.
+
+    Raises
+    ------
+    DataError
+        If the file is no such picture, or another value is no class id.
+    """
+    found = read_indices(data, name)
+    ignore = (found.value == unlabelled) | (found.value == IGNORE_LABEL)
+    return Decoded(_annotation(found.value, ignore, first, name), found.meta)
+
+
+def decode_napari(data: bytes, name: str, *, unlabelled: int = 0, first: int = 1) -> Decoded:
+    """A labels layer of napari, saved as TIFF or NPY, as an Annotation.
+
+    Parameters
+    ----------
+    data, name
+        The file.
+    unlabelled : int
+        Label of the pixels that carry no class.
+    first : int
+        Label of class 0.
+
+    Raises
+    ------
+    DataError
+        If the file holds no single (H, W) layer of integers, or a label is no class id.
+    """
+    values = _one_picture(_read_layer(data, name), name)
+    return Decoded(_annotation(values, values == unlabelled, first, name))
+
+
+def _read_layer(data: bytes, name: str) -> NDArray:
+    try:
+        if data.startswith(npy.MAGIC):
+            return npy.read_array(data)
+        if data.startswith(tiff.MAGIC):
+            return tiff.read_values(data)
+    except Exception as error:  # the decoders raise whatever they like at damaged files
+        raise DataError(f"{name}: not a readable layer: {error}") from error
+    return read_indices(data, name).value
+
+
+def _one_picture(values: NDArray, name: str) -> NDArray:
+    while values.ndim > 2 and values.shape[0] == 1:
+        values = values[0]
+    if values.ndim != 2:
+        raise DataError(
+            f"{name}: holds a layer of shape {values.shape}, expected one (H, W) picture "
+            "(save each picture of a stack as a file)"
+        )
+    if values.dtype.kind not in "iub":
+        raise DataError(f"{name}: values are {values.dtype}, expected integers")
+    return values
+
+
+def _annotation(values: NDArray, ignore: NDArray[np.bool_], first: int, name: str) -> Annotation:
+    try:
+        check_pixels(*values.shape)
+    except ValueError as error:
+        raise DataError(f"{name}: {error}") from error
+    if 0 in values.shape:
+        raise DataError(f"{name}: holds a picture of shape {values.shape}")
+    labels = values.astype(np.int64) - first
+    taken = labels[~ignore]
+    if taken.size and not 0 <= taken.min() <= taken.max() < IGNORE_LABEL:
+        odd = taken.min() if taken.min() < 0 else taken.max()
+        raise DataError(
+            f"{name}: the value {odd + first} is no class (class 0 is {first}, at most "
+            f"{first + IGNORE_LABEL - 1} is read; --unlabelled and --first-class say otherwise)"
+        )
+    return Annotation(areas_of_labels(labels, ignore), labels.shape)

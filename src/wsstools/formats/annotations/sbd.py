@@ -1,0 +1,47 @@
+"""The class labels of the Semantic Boundaries Dataset: one MATLAB file an image."""
+
+from __future__ import annotations
+
+from wsstools.core.annotation import VOC_CLASSES, Annotation, areas_of_labels
+from wsstools.core.labels import IGNORE_LABEL
+from wsstools.errors import DataError
+from wsstools.files.limits import check_pixels
+from wsstools.files.provenance import Decoded
+from wsstools.formats.annotations.matlab import read_field
+
+_VARIABLE, _FIELD = "GTcls", "Segmentation"
+
+
+def decode_sbd(data: bytes, name: str) -> Decoded:
+    """The labels in a file of the folder `cls`, as an Annotation.
+
+    The variable `GTcls` is a struct whose field `Segmentation` is a label map (H, W) of the classes
+    of PASCAL VOC: 0 is the background, and nothing is left out.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged, holds no such label map, or a label is no class of PASCAL VOC.
+
+    References
+    ----------
+    Hariharan et al., Semantic Contours from Inverse Detectors, ICCV 2011; the README of its data.
+    """
+    try:
+        labels = read_field(data, _VARIABLE, _FIELD)
+        if labels is not None:
+            check_pixels(*labels.shape[:2])
+    except ValueError as error:
+        raise DataError(f"{name}: not a readable MATLAB file: {error}") from error
+    if labels is None:
+        raise DataError(f"{name}: no label map {_VARIABLE}.{_FIELD} (the files in cls/ hold it)")
+    if labels.ndim != 2 or labels.dtype.kind not in "iu" or not labels.size:
+        raise DataError(f"{name}: {_VARIABLE}.{_FIELD} is no (H, W) map of integers")
+    ignore = labels == IGNORE_LABEL
+    known = labels[~ignore]
+    if known.size and not 0 <= known.min() <= known.max() < len(VOC_CLASSES):
+        raise DataError(
+            f"{name}: labels are {known.min()} to {known.max()}, expected classes 0 to "
+            f"{len(VOC_CLASSES) - 1} of PASCAL VOC"
+        )
+    return Decoded(Annotation(areas_of_labels(labels, ignore), labels.shape, VOC_CLASSES))

@@ -1,0 +1,1 @@
+"""Filters of trained networks, from the forms in which weights circulate."""

@@ -1,0 +1,60 @@
+"""A network's first layer from a file, as a filter bank on RGB."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from wsstools.core.bank import FilterBank, FilterLayer
+from wsstools.files.provenance import digest
+from wsstools.formats.filter_weights.network_files import read_first_convolution
+from wsstools.formats.filter_weights.network_input import INPUTS, on_rgb
+
+LARGE_KERNEL = 7
+LARGE_STRIDE = 4
+"""Kernels of at least `LARGE_KERNEL` are sampled as AlexNet's, where the file does not say how."""
+
+
+def read_bank(
+    path: Path, *, filter_input: str = "rgb", is_rectified: bool = False
+) -> tuple[FilterBank, str]:
+    """The first layer of filters in a file, and the file's digest.
+
+    Parameters
+    ----------
+    path : Path
+        Of one of the forms of `read_first_convolution`.
+    filter_input : str
+        A key of `INPUTS`: what the network takes.
+    is_rectified : bool
+        The responses go through the network's rectifier: negative ones become 0. Only then do
+        the biases matter to a forest, whose thresholds make up for them.
+
+    Returns
+    -------
+    bank : FilterBank
+        Of one layer, on RGB in 0..255. Named after the file, and after its input unless that is
+        RGB: two inputs make two banks.
+    digest : str
+        BLAKE2b of the file.
+
+    Raises
+    ------
+    DataError
+        If the file holds no such filters.
+    """
+    layer = read_layer(path, filter_input=filter_input, is_rectified=is_rectified)
+    name = path.stem if filter_input == "rgb" else f"{path.stem}:{filter_input}"
+    return FilterBank(name, (layer,)), digest(path.read_bytes())
+
+
+def read_layer(path: Path, *, filter_input: str = "rgb", is_rectified: bool = False) -> FilterLayer:
+    """The first layer of filters in a file; parameters and errors as of `read_bank`."""
+    first = read_first_convolution(path)
+    biases = np.zeros(len(first.weights)) if first.bias is None else first.bias
+    weights, biases = on_rgb(first.weights, biases, INPUTS[filter_input])
+    stride = first.stride
+    if stride is None:
+        stride = LARGE_STRIDE if weights.shape[2] >= LARGE_KERNEL else 1
+    return FilterLayer(weights, biases, stride=stride, is_rectified=is_rectified)

@@ -1,0 +1,286 @@
+"""The first convolution of a network from the forms in which trained weights circulate."""
+
+from __future__ import annotations
+
+import io
+import mmap
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from wsstools.errors import DataError
+from wsstools.files import npy
+from wsstools.files.torch_archive import check_torch_bytes
+from wsstools.formats.filter_weights.convolution import (
+    Convolution,
+    convolutions_in,
+    first_convolution,
+)
+from wsstools.formats.filter_weights.protobuf import Field, integers, numbers, parse_message, text
+from wsstools.formats.filter_weights.safe_pickle import pickled_arrays
+
+_NUMBER_BYTES = 16
+
+
+def read_first_convolution(path: Path) -> Convolution:
+    """The first convolution on three planes in a file of weights.
+
+    Parameters
+    ----------
+    path : Path
+        `.npz` or `.npy` (numpy; a `.npy` may hold a pickled dictionary, which is read without
+        running it), `.pth` or `.pt` (a PyTorch state dict), `.onnx`, `.caffemodel`, `.h5` or
+        `.hdf5` (Keras; needs h5py).
+
+    Returns
+    -------
+    Convolution
+        Weights (F, 3, k, k) float32, on the planes that the network takes.
+
+    Raises
+    ------
+    DataError
+        The file is of no such form or damaged, or holds no convolution that a bank can use, or
+        h5py is missing.
+    """
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(f"{path}: no file of weights; expected {', '.join(_READERS)}")
+    try:
+        return reader(path)
+    except ValueError as error:
+        # names come from the file, and may hold anything: one line of what can be printed
+        text = "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
+        raise DataError(f"{path}: {text}") from error
+
+
+def _npz(path: Path) -> Convolution:
+    try:
+        with zipfile.ZipFile(path) as archive:  # an array is read where it is chosen
+            arrays = {
+                key: _Member(archive, key, npy.member_header(archive, key))
+                for key in npy.member_keys(archive)
+            }
+            chosen = first_convolution(convolutions_in(arrays))
+            if "stride" in arrays:
+                stride = npy.read_member(archive, "stride", most_bytes=_NUMBER_BYTES)
+                return replace(chosen, stride=int(stride))
+            return chosen
+    except ValueError:
+        raise
+    except Exception as error:  # damaged bytes raise whatever zipfile and zlib stumble over
+        raise ValueError(f"not a readable .npz: {error}") from error
+
+
+@dataclass(frozen=True)
+class _Member:
+    """An array in a `.npz` that is not read yet."""
+
+    archive: zipfile.ZipFile
+    key: str
+    header: npy.Header
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.header.shape
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray:
+        array = npy.read_member(self.archive, self.key)
+        return array if dtype is None else array.astype(dtype)
+
+
+def _npy(path: Path) -> Convolution:
+    data = path.read_bytes()
+    file = io.BytesIO(data)
+    if npy.read_header(file).dtype.hasobject:
+        return first_convolution(convolutions_in(pickled_arrays(file)))
+    return first_convolution(convolutions_in({path.stem: npy.read_array(data)}))
+
+
+def _pth(path: Path) -> Convolution:
+    import torch
+
+    try:
+        with warnings.catch_warnings():  # of what else is odd about bytes that are then refused
+            warnings.simplefilter("ignore")
+            data = path.read_bytes()
+            check_torch_bytes(data)
+            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes raise whatever the unpickler stumbles over
+        raise ValueError("not a readable state dict") from error
+    return first_convolution(convolutions_in(dict(_tensors(state, ""))))
+
+
+def _tensors(state: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if not isinstance(state, Mapping):
+        raise ValueError("not a state dict")
+    for key, value in state.items():
+        if isinstance(value, Mapping):
+            yield from _tensors(value, f"{path}{key}/")
+        elif hasattr(value, "detach"):
+            yield f"{path}{key}", value.detach()
+
+
+def _hdf5(path: Path) -> Convolution:
+    try:
+        import h5py
+    except ImportError:
+        raise DataError(
+            f"{path}: reading HDF5 needs h5py; pip install 'wsstools[weights]' brings it"
+        ) from None
+    arrays: dict[str, Any] = {}
+
+    def collect(name: str, entry: Any) -> None:
+        if isinstance(entry, h5py.Dataset):
+            arrays[name] = entry
+
+    try:
+        with h5py.File(path) as file:  # an array is read where it is chosen
+            file.visititems(collect)
+            return first_convolution(convolutions_in(arrays))
+    except ValueError:
+        raise
+    except Exception as error:  # damage shows wherever h5py looks
+        raise ValueError(f"not a readable HDF5 file: {error}") from error
+
+
+def _onnx(path: Path) -> Convolution:
+    return _from_protobuf(path, _onnx_convolutions)
+
+
+def _caffemodel(path: Path) -> Convolution:
+    return _from_protobuf(path, _caffe_convolutions)
+
+
+def _from_protobuf(
+    path: Path, convolutions: Callable[[memoryview], Iterator[Convolution]]
+) -> Convolution:
+    if path.stat().st_size == 0:
+        raise ValueError("the file is empty")
+    with path.open("rb") as file:
+        # Only the first layer of some hundred megabytes is read; views keep the mapping open.
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return first_convolution(convolutions(memoryview(mapped)))
+
+
+# Numbers of the fields in onnx.proto.
+_MODEL_GRAPH = 7
+_GRAPH_NODE, _GRAPH_INITIALIZER = 1, 5
+_NODE_INPUT, _NODE_OPERATOR, _NODE_ATTRIBUTE = 1, 4, 5
+_ATTRIBUTE_NAME, _ATTRIBUTE_INT, _ATTRIBUTE_INTS = 1, 3, 8
+_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_NAME, _TENSOR_RAW, _TENSOR_LOCATION = 1, 2, 8, 9, 14
+_TENSOR_FLOATS, _TENSOR_DOUBLES = 4, 10
+_ONNX_TYPES = {1: "<f4", 10: "<f2", 11: "<f8"}
+
+
+def _onnx_convolutions(data: memoryview) -> Iterator[Convolution]:
+    graphs = parse_message(data)[_MODEL_GRAPH]
+    graph = parse_message(graphs[-1] if graphs else data[:0])
+    tensors = {}
+    for entry in graph[_GRAPH_INITIALIZER]:
+        tensor = parse_message(entry)
+        tensors[text(tensor[_TENSOR_NAME])] = tensor
+    for entry in graph[_GRAPH_NODE]:
+        node = parse_message(entry)
+        inputs = [text([name]) for name in node[_NODE_INPUT]]
+        if text(node[_NODE_OPERATOR]) != "Conv" or inputs[1:2] == [] or inputs[1] not in tensors:
+            continue
+        attributes = {}
+        for described in node[_NODE_ATTRIBUTE]:
+            attribute = parse_message(described)
+            values = attribute[_ATTRIBUTE_INTS] or attribute[_ATTRIBUTE_INT]
+            attributes[text(attribute[_ATTRIBUTE_NAME])] = integers(values)
+        bias = inputs[2] if len(inputs) > 2 else ""
+        yield Convolution(
+            inputs[1],
+            _onnx_array(tensors[inputs[1]]),
+            _onnx_array(tensors[bias]) if bias in tensors else None,
+            _single(attributes.get("strides"), 1),
+            _single(attributes.get("group"), 1),
+        )
+
+
+def _onnx_array(tensor: dict[int, list[Field]]) -> NDArray:
+    kind = _ONNX_TYPES.get(_single(integers(tensor[_TENSOR_TYPE]), 0))
+    name = text(tensor[_TENSOR_NAME])
+    if kind is None:
+        raise ValueError(f"{name} holds no floating-point weights; quantised models are not read")
+    if _single(integers(tensor[_TENSOR_LOCATION]), 0):
+        raise ValueError(f"the weights {name} lie in another file")
+    values = numbers(tensor[_TENSOR_RAW], kind)
+    if not len(values):
+        stored = _TENSOR_DOUBLES if kind == "<f8" else _TENSOR_FLOATS
+        values = numbers(tensor[stored], "<f8" if kind == "<f8" else "<f4")
+    return values.reshape(integers(tensor[_TENSOR_DIMS]))
+
+
+# Numbers of the fields in caffe.proto: of today's layers and of those before 2014 ("V1").
+_NET_LAYERS, _NET_V1_LAYERS = 100, 2
+_LAYER = {"name": 1, "type": 2, "blobs": 7, "convolution": 106}
+_V1_LAYER = {"name": 4, "type": 5, "blobs": 6, "convolution": 10}
+_V1_CONVOLUTION = 4
+_CONVOLUTION_GROUP, _CONVOLUTION_STRIDE = 5, 6
+_BLOB_FLOATS, _BLOB_SHAPE, _BLOB_DOUBLES = 5, 7, 8
+_BLOB_OLD_SHAPE = (1, 2, 3, 4)
+_SHAPE_DIM = 1
+
+
+def _caffe_convolutions(data: memoryview) -> Iterator[Convolution]:
+    network = parse_message(data)
+    for numbered, layers in (
+        (_LAYER, network[_NET_LAYERS]),
+        (_V1_LAYER, network[_NET_V1_LAYERS]),
+    ):
+        for entry in layers:
+            layer = parse_message(entry)
+            kind = layer[numbered["type"]]
+            is_convolution = kind == [_V1_CONVOLUTION] or text(kind) == "Convolution"
+            blobs = layer[numbered["blobs"]]
+            if not is_convolution or not blobs:
+                continue
+            options = layer[numbered["convolution"]]
+            how = parse_message(options[-1] if options else data[:0])
+            yield Convolution(
+                text(layer[numbered["name"]]),
+                _caffe_array(blobs[0]),
+                _caffe_array(blobs[1]).ravel() if len(blobs) > 1 else None,
+                _single(integers(how[_CONVOLUTION_STRIDE]), 1),
+                _single(integers(how[_CONVOLUTION_GROUP]), 1),
+            )
+
+
+def _caffe_array(entry: Field) -> NDArray:
+    blob = parse_message(entry)
+    if blob[_BLOB_SHAPE]:
+        shape = integers(parse_message(blob[_BLOB_SHAPE][-1])[_SHAPE_DIM])
+    else:
+        shape = [_single(integers(blob[number]), 1) for number in _BLOB_OLD_SHAPE]
+    if blob[_BLOB_DOUBLES]:
+        return numbers(blob[_BLOB_DOUBLES], "<f8").reshape(shape)
+    return numbers(blob[_BLOB_FLOATS], "<f4").reshape(shape)
+
+
+def _single(values: list[int] | None, default: int) -> int:
+    """The value that all of them have."""
+    if not values:
+        return default
+    if len(set(values)) > 1:
+        raise ValueError(f"a convolution goes in steps of {values}, expected equal ones")
+    return values[0]
+
+
+_READERS: dict[str, Callable[[Path], Convolution]] = {
+    ".npz": _npz,
+    ".npy": _npy,
+    ".pth": _pth,
+    ".pt": _pth,
+    ".onnx": _onnx,
+    ".caffemodel": _caffemodel,
+    ".h5": _hdf5,
+    ".hdf5": _hdf5,
+}

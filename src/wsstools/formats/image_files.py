@@ -1,0 +1,115 @@
+"""Images of any common format, as RGB in 0..255."""
+
+from __future__ import annotations
+
+import io
+
+import imageio.v3 as iio
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from wsstools.errors import DataError
+from wsstools.files import tiff
+from wsstools.files.pillow import opened, orientation_of, upright
+from wsstools.files.provenance import Decoded
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".ppm", ".pgm", ".gif")
+_WIDE_WHITE = 65535
+_WIDE_GREY = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+"""Pillow's modes of grey pictures that 8 bits do not hold."""
+_WIDE_PNG = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L", "LA;16B": "RGBA"}
+"""Pillow's names of how a PNG of 16 bits stores colours or alpha, and what gives lower bytes."""
+
+
+def decode_image(data: bytes, name: str) -> Decoded:
+    """The RGB image in a file, turned as its EXIF record says; grey is repeated three times.
+
+    Of several pictures in a file the first is taken. Alpha is dropped, CMYK converted.
+
+    Returns
+    -------
+    Decoded
+        `value` is (H, W, 3), uint8 for files of up to 8 bits; float32 in 0..255 for 16-bit files,
+        whose full range 0..65535 is scaled (divided by 257).
+
+    Raises
+    ------
+    DataError
+        If the file is no picture, too large or damaged.
+    """
+    try:
+        values = tiff.read_colours(data) if data.startswith(tiff.MAGIC) else _by_pillow(data)
+    except MemoryError:
+        raise  # no fault of the file's
+    except Exception as error:  # the decoders raise whatever they like at damaged files
+        raise DataError(f"{name}: not a readable image: {error}") from error
+    return Decoded(_rgb(values, name))
+
+
+def encode_image(image: NDArray[np.uint8]) -> bytes:
+    """The bytes of a PNG of an (H, W, 3) uint8 image."""
+    return iio.imwrite("<bytes>", image, extension=".png")
+
+
+def encode_jpeg(image: NDArray[np.uint8], quality: int = 82) -> bytes:
+    """The bytes of a JPEG of an (H, W, 3) uint8 image; its colours keep their full resolution.
+
+    `quality` is in 1..95; larger is finer and takes more bytes.
+    """
+    buffer = io.BytesIO()
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    picture.save(buffer, "JPEG", quality=quality, subsampling=0, optimize=True)
+    return buffer.getvalue()
+
+
+def _by_pillow(data: bytes) -> NDArray:
+    """The pixels of a picture that is no TIFF."""
+    with opened(data) as picture:
+        stored = str(picture.tile[0][3]) if picture.tile else ""
+        orientation = orientation_of(picture)
+        if stored in _WIDE_PNG:
+            values = _wide_png(data, stored, np.asarray(picture))
+        elif picture.mode in _WIDE_GREY:
+            values = np.array(picture)
+        else:
+            picture.load()
+            picture.info.pop("transparency", None)  # Pillow would warn that it is dropped
+            values = np.array(picture.convert("RGB"))
+    return upright(values, orientation)
+
+
+def _wide_png(data: bytes, stored: str, upper: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """A PNG of 16 bits a value with several planes, of which Pillow gives the upper bytes alone.
+
+    The bytes are the same whatever they are called: read once more as if the lower came first,
+    they give the lower; grey with alpha reads as four planes of 8 bits.
+    """
+    with opened(data) as picture:
+        picture.tile = [(*picture.tile[0][:3], _WIDE_PNG[stored])]  # type: ignore[list-item]
+        lower = np.asarray(picture)
+    if stored == "LA;16B":
+        upper, lower = lower[:, :, :1], lower[:, :, 1:2]  # of grey; those of alpha follow
+        return np.repeat(upper.astype(np.uint16) << 8 | lower, 3, axis=2)
+    return upper.astype(np.uint16) << 8 | lower
+
+
+def _rgb(values: NDArray, name: str) -> NDArray:
+    if values.ndim == 2:
+        values = np.repeat(values[:, :, None], 3, axis=2)
+    if values.ndim != 3 or values.shape[2] not in (2, 3, 4) or 0 in values.shape:
+        raise DataError(f"{name}: image has shape {values.shape}, expected (H, W) or (H, W, 3)")
+    if values.shape[2] == 2:  # grey and alpha
+        values = np.repeat(values[:, :, :1], 3, axis=2)
+    values = values[:, :, :3]
+    if values.dtype == np.uint8:
+        return np.ascontiguousarray(values)
+    if values.dtype == np.bool_:
+        return values.astype(np.uint8) * np.uint8(255)
+    if values.dtype.kind not in "iu":
+        raise DataError(f"{name}: pixels are {values.dtype}, expected 8 or 16 bits")
+    if values.min() < 0 or values.max() > _WIDE_WHITE:
+        raise DataError(
+            f"{name}: pixels are {values.min()} to {values.max()}, expected 0 to {_WIDE_WHITE}"
+        )
+    return np.ascontiguousarray(values, np.float32) / np.float32(_WIDE_WHITE / 255)

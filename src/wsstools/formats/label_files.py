@@ -1,0 +1,144 @@
+"""Labels and scribbles: index PNG with the VOC palette, 255 = ignore or unlabelled."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, PngImagePlugin
+
+from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.palette import voc_palette
+from wsstools.errors import DataError
+from wsstools.files import tiff
+from wsstools.files.atomic import write_whole
+from wsstools.files.pillow import opened, orientation_of, upright
+from wsstools.files.provenance import Decoded, Meta, parse_record
+from wsstools.files.text import decode_text
+
+SUFFIX = ".png"
+SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm")
+CLASSES_FILE = "classes.txt"
+_RECORD_KEY = "wsstools"
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+
+
+def encode_labels(labels: NDArray[np.uint8], meta: Meta) -> bytes:
+    """The bytes of a palette PNG of labels, (H, W) uint8, with their record in a text chunk."""
+    picture = Image.fromarray(np.ascontiguousarray(labels, np.uint8))
+    picture.putpalette(voc_palette().ravel().tolist())
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", pnginfo=png_record(meta))
+    return buffer.getvalue()
+
+
+def png_record(meta: Meta) -> PngImagePlugin.PngInfo:
+    """A record as a text chunk of a PNG file; `read_meta` reads it."""
+    record = PngImagePlugin.PngInfo()
+    record.add_text(_RECORD_KEY, json.dumps(meta, sort_keys=True), zip=True)
+    return record
+
+
+def decode_labels(data: bytes, name: str) -> Decoded:
+    """The class ids in a palette or grey picture, as (H, W) uint8.
+
+    Raises
+    ------
+    DataError
+        If the file is no picture or damaged, its pixels are colours instead of indices, or an
+        index is above 255.
+    """
+    found = read_indices(data, name)
+    values = found.value
+    if values.size and (values.min() < 0 or values.max() > IGNORE_LABEL):
+        raise DataError(f"{name}: labels reach {values.max()}, expected class ids up to 255")
+    return Decoded(values.astype(np.uint8), found.meta)
+
+
+def read_indices(data: bytes, name: str) -> Decoded:
+    """The stored values of a palette or grey picture, (H, W) of any integer type.
+
+    It is turned as its EXIF record says, as images are.
+
+    Raises
+    ------
+    DataError
+        If the file is no picture, too large or damaged, or its pixels are colours instead of
+        indices.
+    """
+    try:
+        if data.startswith(tiff.MAGIC):
+            values, mode, record = tiff.read_values(data), "planes of", None
+        else:
+            with opened(data) as picture:
+                orientation = orientation_of(picture)
+                picture.load()
+                mode, record = picture.mode, getattr(picture, "text", {}).get(_RECORD_KEY)
+                values = upright(np.asarray(picture) // _grey_step(data), orientation)
+    except MemoryError:
+        raise  # no fault of the file's
+    except Exception as error:  # the decoders raise whatever they like at damaged files
+        raise DataError(f"{name}: not a readable label picture: {error}") from error
+    if values.ndim != 2 or values.dtype.kind not in "iub":
+        raise DataError(
+            f"{name}: labels are stored as {mode} {_what(values)}, expected class indices "
+            "(save them as a palette or grey PNG whose pixel value is the class id)"
+        )
+    return Decoded(values, parse_record(record or ""))
+
+
+def read_meta(path: Path) -> Meta | None:
+    """The record in a PNG of ours, or None if it carries none that can be read."""
+    try:
+        with opened(path.read_bytes()) as picture:
+            return parse_record(getattr(picture, "text", {}).get(_RECORD_KEY, ""))
+    except Exception:  # the decoders raise whatever they like at damaged files
+        return None
+
+
+def read_class_names(path: Path) -> list[str]:
+    """The names in a `classes.txt`: one per line, line number = class id (from 0).
+
+    Raises
+    ------
+    DataError
+        If it is no text, or names no class or more than 255.
+    """
+    text = decode_text(path.read_bytes(), str(path)).value
+    names = [line.strip() for line in text.splitlines()]
+    while names and not names[-1]:
+        names.pop()
+    if not 1 <= len(names) <= IGNORE_LABEL:
+        raise DataError(f"{path}: {len(names)} class names, expected 1 to {IGNORE_LABEL}")
+    return names
+
+
+def find_class_names(*places: str) -> list[str] | None:
+    """The class names that travel with a folder: `classes.txt` in it or beside it, or None."""
+    for place in places:
+        folder = Path(place)
+        for candidate in (folder / CLASSES_FILE, folder.parent / CLASSES_FILE):
+            if place != "-" and candidate.is_file():
+                return read_class_names(candidate)
+    return None
+
+
+def carry_class_names(names: Sequence[str], folder: Path) -> None:
+    """Write the class names into a folder of labels, unless some stand in it or beside it."""
+    if find_class_names(str(folder)) is None:
+        write_whole(folder / CLASSES_FILE, "".join(f"{name}\n" for name in names).encode())
+
+
+def _grey_step(data: bytes) -> int:
+    """What Pillow multiplies the values of a grey PNG of 2 or 4 bits by, so that white is 255."""
+    is_png = data.startswith(_PNG_MAGIC)
+    depth, colour_type = (data[24], data[25]) if is_png and len(data) > 25 else (8, 0)
+    return 255 // (2**depth - 1) if colour_type == 0 and depth in (2, 4) else 1
+
+
+def _what(values: NDArray) -> str:
+    return "colours" if values.ndim != 2 else f"{values.dtype} numbers"

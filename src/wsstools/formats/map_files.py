@@ -1,0 +1,147 @@
+"""The map file: probabilities of the classes that can occur, compressed, with their record."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.maps import ProbabilityMap, checked_map
+from wsstools.errors import DataError
+from wsstools.files import npy
+from wsstools.files.limits import LARGEST_RECORD, check_map, check_pixels
+from wsstools.files.provenance import Decoded, Meta, parse_record
+
+SUFFIX = ".npz"
+SUFFIXES = (".npz", ".npy")
+GRID = 1024
+"""Probabilities are rounded to multiples of 1/1024: exact in float16, off by at most 1/2048,
+and far more compressible than free float16."""
+_DEFLATE_LEVEL = 1
+_MOST_IDS = 1 << 12
+"""Bytes of class ids; 255 of them, eight bytes each, and some."""
+_FOREIGN_KEYS = ("probs", "probabilities", "arr_0")
+
+
+def encode_map(probability_map: ProbabilityMap, meta: Meta) -> bytes:
+    """The bytes of a map file. Classes whose probability rounds to 0 everywhere are left out."""
+    members = {
+        **_stored_arrays(probability_map),
+        "n_classes": np.int16(probability_map.n_classes),
+        "meta": np.array(json.dumps(meta, sort_keys=True)),
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(
+        buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=_DEFLATE_LEVEL
+    ) as archive:
+        for key, value in members.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, np.asanyarray(value), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{key}.npy")  # its date is fixed: the same bytes each time
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, member.getvalue(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def as_stored(probability_map: ProbabilityMap) -> ProbabilityMap:
+    """The map as it comes back from its file: what a step that reads the file works on."""
+    return checked_map(**_stored_arrays(probability_map), n_classes=probability_map.n_classes)
+
+
+def decode_map(data: bytes, name: str) -> Decoded:
+    """The map in a file: one of ours, or a dense (C, H, W) array of somebody else's.
+
+    Parameters
+    ----------
+    data : bytes
+        Content of a `.npz` with `probs`, `classes`, `n_classes`, `meta`; of a `.npz` with a dense
+        array under `probs`, `probabilities` or `arr_0`; or of a `.npy` with such an array.
+    name : str
+        The file's name, for messages.
+
+    Returns
+    -------
+    Decoded
+        `value` is a ProbabilityMap; `note` says what was taken from a foreign file.
+
+    Raises
+    ------
+    DataError
+        If it is no such file, or the probabilities are not probabilities.
+    """
+    try:
+        if data.startswith(npy.MAGIC):
+            _check(npy.read_header(io.BytesIO(data)), "the array")
+            return _foreign(npy.read_array(data), "the array")
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            keys = set(npy.member_keys(archive))
+            if {"probs", "classes", "n_classes"} <= keys:
+                return _ours(archive, "meta" in keys)
+            key = next((key for key in _FOREIGN_KEYS if key in keys), None)
+            if key is None:
+                raise ValueError(
+                    f"it holds {', '.join(sorted(keys)) or 'nothing'}; expected one of "
+                    + ", ".join(_FOREIGN_KEYS)
+                )
+            return _foreign(_probs(archive, key), f"its array {key!r}")
+    except MemoryError:
+        raise  # no fault of the file's
+    except Exception as error:  # damaged bytes raise whatever zipfile and zlib stumble over
+        raise DataError(f"{name}: not a map: {error}") from error
+
+
+def read_meta(path: Path) -> Meta | None:
+    """The record in a map file, or None if the file carries none that can be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _record(archive)
+    except Exception:  # damaged bytes raise whatever zipfile and zlib stumble over
+        return None
+
+
+def _stored_arrays(probability_map: ProbabilityMap) -> dict[str, NDArray]:
+    rounded = np.rint(probability_map.probs * np.float32(GRID))
+    if not np.isfinite(rounded).all():
+        raise ValueError("the probabilities that were computed are not finite")
+    kept = rounded.any(axis=(1, 2))
+    return {
+        "probs": (rounded[kept] / np.float32(GRID)).astype(np.float16),
+        "classes": probability_map.classes[kept].astype(np.int16),
+    }
+
+
+def _ours(archive: zipfile.ZipFile, has_meta: bool) -> Decoded:
+    classes, n_classes = (
+        npy.read_member(archive, key, most_bytes=_MOST_IDS) for key in ("classes", "n_classes")
+    )
+    if not all(ids.dtype.kind in "iu" for ids in (classes, n_classes)) or n_classes.shape != ():
+        raise ValueError("its classes and their number are no integers")
+    probability_map = checked_map(_probs(archive, "probs"), classes, int(n_classes))
+    return Decoded(probability_map, _record(archive) if has_meta else None)
+
+
+def _foreign(probs: NDArray, what: str) -> Decoded:
+    n_classes = len(probs)
+    probability_map = checked_map(probs, np.arange(n_classes), n_classes)
+    return Decoded(probability_map, note=f"took {what} as a dense map of {n_classes} classes")
+
+
+def _probs(archive: zipfile.ZipFile, key: str) -> NDArray:
+    _check(npy.member_header(archive, key), f"its array {key!r}")
+    return npy.read_member(archive, key)
+
+
+def _check(header: npy.Header, what: str) -> None:
+    """Refuse what cannot be the probabilities of a map before it is read."""
+    if len(header.shape) != 3 or header.dtype.kind != "f":
+        raise ValueError(f"{what} is {header.dtype} {header.shape}, expected floats (C, H, W)")
+    check_pixels(*header.shape[1:])
+    check_map(header.n_values)
+
+
+def _record(archive: zipfile.ZipFile) -> Meta | None:
+    return parse_record(str(npy.read_member(archive, "meta", most_bytes=LARGEST_RECORD)[()]))

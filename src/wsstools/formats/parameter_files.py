@@ -1,0 +1,48 @@
+"""The parameters of a regulariser that `wss tune` found, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wsstools.errors import DataError
+from wsstools.files.provenance import Meta, parse_record
+
+SUFFIX = ".json"
+_RECORD_KEY = "made_by"
+
+
+def encode_params(method: str, parameters: Mapping[str, float], meta: Meta) -> bytes:
+    """The bytes of a file that names the method, gives its parameters and carries the record."""
+    content = {"method": method, **parameters, _RECORD_KEY: meta}
+    return (json.dumps(content, indent=2) + "\n").encode()
+
+
+def read_params(path: str) -> tuple[str, dict[str, Any]]:
+    """The method in a file, and its parameters as they stand there.
+
+    Raises
+    ------
+    DataError
+        If it is no JSON object with a method. Names and values are not looked at.
+    """
+    try:
+        content = json.loads(Path(path).read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not a file of parameters (JSON): {error}") from error
+    if not isinstance(content, dict) or not isinstance(content.get("method"), str):
+        raise DataError(
+            f'{path}: expected a JSON object such as {{"method": "potts", "lambda": 5}}'
+        )
+    parameters = {key: content[key] for key in content if key not in ("method", _RECORD_KEY)}
+    return content["method"], parameters
+
+
+def read_meta(path: Path) -> Meta | None:
+    """The record in a file of parameters, or None if it carries none that can be read."""
+    try:
+        return parse_record(json.dumps(json.loads(path.read_bytes())[_RECORD_KEY]))
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
+        return None

@@ -1,0 +1,1 @@
+"""Images and labels as training takes them."""

@@ -1,0 +1,191 @@
+"""Images with what is known about their pixels, as a network is trained on them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.maps import ProbabilityMap
+from wsstools.errors import DataError
+from wsstools.files.provenance import Meta, files_record
+from wsstools.formats import label_files, map_files
+from wsstools.formats.image_files import decode_image
+from wsstools.running.sources import Source
+
+Pair: TypeAlias = "tuple[NDArray, NDArray[np.uint8] | ProbabilityMap]"
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """A sequence of (image, target), read when asked for.
+
+    An image is (H, W, 3); a target is labels, (H, W) uint8, or a ProbabilityMap where its file is
+    a map.
+    """
+
+    images: tuple[Path, ...]
+    labels: tuple[Path, ...]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, position: int) -> Pair:
+        image_path, label_path = self.images[position], self.labels[position]
+        image = decode_image(image_path.read_bytes(), str(image_path)).value
+        is_map = label_path.suffix.lower() in map_files.SUFFIXES
+        decode = map_files.decode_map if is_map else label_files.decode_labels
+        target = decode(label_path.read_bytes(), str(label_path)).value
+        if image.shape[:2] != target.shape:
+            raise DataError(
+                f"{label_path}: {'the map has' if is_map else 'labels have'} shape "
+                f"{target.shape}, the image {image.shape[:2]} (H, W)"
+            )
+        return image, target
+
+    def records(self) -> list[Meta]:
+        """Two input records for the whole set: digests over all files, and how the first of the
+        labels was made."""
+        first = self.labels[0]
+        form = map_files if first.suffix.lower() in map_files.SUFFIXES else label_files
+        return [
+            files_record("images", self.images),
+            files_record("labels", self.labels, form.read_meta(first)),
+        ]
+
+    def count(self, position: int, pair: Pair, n_classes: int) -> NDArray:
+        """Labelled pixels of each class in a pair that was read, (C,); of a map probabilities.
+
+        Raises
+        ------
+        DataError
+            If it has other classes than 0..n_classes-1.
+        """
+        target, path = pair[1], self.labels[position]
+        if isinstance(target, ProbabilityMap):
+            if target.n_classes != n_classes:
+                raise DataError(
+                    f"{path}: the map is of {target.n_classes} classes, expected {n_classes}"
+                )
+            mass = np.zeros(n_classes)
+            mass[target.classes] = target.probs.sum(axis=(1, 2), dtype=np.float64)
+            return mass
+        pixels = np.bincount(target.ravel(), minlength=IGNORE_LABEL + 1)
+        strange = n_classes + np.flatnonzero(pixels[n_classes:IGNORE_LABEL])
+        if len(strange):
+            raise DataError(
+                f"{path}: labels hold the value {strange[0]}; there are classes "
+                f"0..{n_classes - 1}, and 255 for unlabelled pixels"
+            )
+        return pixels[:n_classes]
+
+
+class CachedPairs:
+    """Pairs that stay in memory once they are read, as many as a budget holds.
+
+    Parameters
+    ----------
+    pairs : LabelledImages
+    budget : int
+        Bytes. What does not fit is read each time.
+    """
+
+    def __init__(self, pairs: LabelledImages, budget: int) -> None:
+        self._pairs, self._left = pairs, budget
+        self._kept: dict[int, Pair] = {}
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, position: int) -> Pair:
+        pair = self._kept.get(position)
+        return self._read(position) if pair is None else pair
+
+    @property
+    def left(self) -> int:
+        """What is left of the budget."""
+        return self._left
+
+    def check(
+        self, n_classes: int, *, threads: int, advance: Callable[[], None]
+    ) -> tuple[NDArray, list[str]]:
+        """Read all pairs once.
+
+        Parameters
+        ----------
+        n_classes : int
+            Size of the label space.
+        threads : int
+            How many read at a time.
+        advance : callable
+            Called after each pair.
+
+        Returns
+        -------
+        pixels : (n_classes,)
+            Labelled pixels of each class; of maps the sums of the probabilities.
+        empty : list of str
+            Names of the images without a labelled pixel.
+
+        Raises
+        ------
+        DataError, OSError
+            Of the first pair that cannot be read, whose sizes differ or that has other classes.
+        DataError
+            If there is no labelled pixel in all of them.
+        """
+
+        def count(position: int) -> NDArray:
+            return self._pairs.count(position, self[position], n_classes)
+
+        pixels, empty = np.zeros(n_classes), []
+        pool = ThreadPoolExecutor(threads)
+        try:
+            for path, found in zip(
+                self._pairs.images, pool.map(count, range(len(self))), strict=True
+            ):
+                pixels += found
+                if not found.any():
+                    empty.append(path.stem)
+                advance()
+        finally:
+            pool.shutdown(cancel_futures=True)
+        if len(empty) == len(self):
+            raise DataError("no pixel of the images is labelled")
+        return pixels, empty
+
+    def _read(self, position: int) -> Pair:
+        pair = self._pairs[position]
+        image, target = pair
+        size = (
+            image.nbytes + (target.probs if isinstance(target, ProbabilityMap) else target).nbytes
+        )
+        with self._lock:
+            if position not in self._kept and size <= self._left:
+                self._left -= size
+                self._kept[position] = pair
+        return pair
+
+
+def labelled_images(images: Source, labels: Source, ids: Sequence[str] | None) -> LabelledImages:
+    """The images that have labels, or those named by `ids`, which must have them.
+
+    Raises
+    ------
+    DataError
+        If there is none, or a named one lacks its image or labels.
+    """
+    stems = [stem for stem in images.stems if stem in labels] if ids is None else list(ids)
+    if not stems:
+        raise DataError(f"no image of {images.argument} has labels in {labels.argument}")
+    return LabelledImages(
+        tuple(images.find(stem) for stem in stems), tuple(labels.find(stem) for stem in stems)
+    )

@@ -1,0 +1,1 @@
+"""A function mapped over joined folders: sources, workers, outputs, messages."""

@@ -1,0 +1,120 @@
+"""Inputs joined by stem: one task per image, in the order of the first input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from wsstools.errors import DataError, UsageError
+from wsstools.files.provenance import Decoded
+from wsstools.running.sources import Part, PathStream, Selection, Source
+
+_STREAM_WINDOW = 256
+"""Most paths of standard input that are handed to the workers at once; bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one input of a step is read.
+
+    It goes to a worker with every task, so unlike the Input it does not hold the names of all
+    files.
+    """
+
+    role: str
+    decode: Callable[[bytes, str], Decoded]
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a step: where its files are and how to read one.
+
+    Attributes
+    ----------
+    role : str
+        What the file is to the step; stands in the record.
+    source : Source
+        The files.
+    decode : callable
+        Takes a file's bytes and name, gives its content.
+    may_lack : bool
+        Stems without such a file are counted and left out instead of failing.
+    """
+
+    role: str
+    source: Source
+    decode: Callable[[bytes, str], Decoded]
+    may_lack: bool = False
+
+    @property
+    def reader(self) -> Reader:
+        """What a worker needs of it."""
+        return Reader(self.role, self.decode)
+
+
+@dataclass(frozen=True)
+class Task:
+    """The files of one stem, in the order of the inputs, or why there are none."""
+
+    stem: str
+    paths: tuple[Path | Part, ...] = ()
+    problem: str | None = None
+    is_lacking: bool = False
+
+
+def batches(inputs: Sequence[Input], selection: Selection) -> Iterator[Iterable[Task]]:
+    """Tasks in input order, in batches that are there at once.
+
+    A folder is one batch, made lazily; standard input gives a batch whenever paths have come.
+    """
+    streams = [entry for entry in inputs if entry.source.is_stream]
+    if len(streams) > 1:
+        raise UsageError("only one input can be - (standard input)")
+    if not streams:
+        yield (_task(stem, inputs) for stem in selection.choose(inputs[0].source.stems))
+        return
+    stream = PathStream(null=streams[0].source.null)
+    positions = count()
+    wanted = None if selection.ids is None else set(selection.ids)
+    seen: set[str] = set()
+    while True:
+        paths = list(stream.available(_STREAM_WINDOW))
+        if not paths:
+            return
+        yield [
+            _task_of(path, inputs, seen)
+            for path in paths
+            if (wanted is None or path.stem in wanted) and selection.takes_position(next(positions))
+        ]
+
+
+def count_tasks(inputs: Sequence[Input], selection: Selection) -> int | None:
+    """How many tasks there will be, or None where standard input decides."""
+    if any(entry.source.is_stream for entry in inputs):
+        return None
+    return len(selection.choose(inputs[0].source.stems))
+
+
+def _task_of(path: Path, inputs: Sequence[Input], seen: set[str]) -> Task:
+    """The task of a path from standard input; the stems of such tasks are gathered in `seen`."""
+    if path.stem in seen:  # its output would replace that of the first
+        return Task(path.stem, problem=f"{path}: a second file of that name on standard input")
+    seen.add(path.stem)
+    return _task(path.stem, inputs, given=path)
+
+
+def _task(stem: str, inputs: Sequence[Input], given: Path | None = None) -> Task:
+    paths: list[Path | Part] = []
+    for entry in inputs:
+        if given is not None and entry.source.is_stream:
+            paths.append(given)
+            continue
+        if entry.may_lack and stem not in entry.source:
+            return Task(stem, problem=f"no {entry.source.what}", is_lacking=True)
+        try:
+            paths.append(entry.source.find_content(stem))
+        except DataError as error:
+            return Task(stem, problem=str(error))
+    return Task(stem, tuple(paths))

@@ -1,0 +1,93 @@
+"""What a run says: finished paths on standard output, all else on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from wsstools.errors import WssError, one_line
+from wsstools.running.bars import Bar
+
+
+class ClosedPipe(WssError):
+    """The reader of standard output went away, which is no error."""
+
+    exit_code = 0
+
+
+class SomeFailed(WssError):
+    """Some images failed; each was told of already."""
+
+
+class Messages(Bar):
+    """Progress on a terminal, warnings, finished paths in a pipe and the closing summary.
+
+    Parameters
+    ----------
+    command : str
+        Name of the command, which starts every line.
+    total : int or None
+        Number of images, None if not known.
+    null : bool
+        Paths on standard output end with NUL instead of newline.
+    """
+
+    def __init__(self, command: str, total: int | None, *, null: bool = False) -> None:
+        super().__init__(f"wss {command}", total)
+        self.command = command
+        self._end = "\0" if null else "\n"
+        self._prints_paths = not sys.stdout.isatty()
+        self._failures: list[str] = []
+        self._counts = {"done": 0, "current": 0, "skipped": 0}
+        self._lacking: dict[str, int] = {}
+
+    def say(self, text: str) -> None:
+        """A line on standard error."""
+        self.print(f"wss {self.command}: {text}")
+
+    def finished(self, path: Path, *, is_current: bool) -> None:
+        """An output stands; `is_current` says that it stood already."""
+        self._counts["current" if is_current else "done"] += 1
+        if not self._prints_paths:
+            return
+        try:
+            sys.stdout.buffer.write(os.fsencode(path) + self._end.encode())
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - python flushes it at exit
+            raise ClosedPipe("standard output was closed") from None
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, "standard output") from error
+
+    def lacking(self, what: str) -> None:
+        """An image is left out because it has no file of that kind."""
+        self._lacking[what] = self._lacking.get(what, 0) + 1
+
+    def skipped(self, stem: str, why: str) -> None:
+        """An image is left out, which is no failure."""
+        self._counts["skipped"] += 1
+        self.say(f"{one_line(stem)}: skipped: {why}")
+
+    def failed(self, stem: str, why: str) -> None:
+        """An image failed; the others go on."""
+        self._failures.append(f"{stem}: {why}")
+        self.say(f"{one_line(stem)}: failed: {why}")
+
+    def summarise(self, where: str) -> None:
+        """The closing line; raises SomeFailed if an image failed."""
+        counts = self._counts
+        parts = [f"{counts['done']} written to {where}"]
+        if counts["current"]:
+            parts.append(f"{counts['current']} stood already")
+        if counts["skipped"]:
+            parts.append(f"{counts['skipped']} skipped")
+        parts += [f"{number} left out ({what})" for what, number in self._lacking.items()]
+        self.say(", ".join(parts))
+        self.raise_failures()
+
+    def raise_failures(self) -> None:
+        """Raise SomeFailed if an image failed."""
+        if self._failures:
+            number = len(self._failures)
+            raise SomeFailed(f"{number} image{'s' if number > 1 else ''} failed")

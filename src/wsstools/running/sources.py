@@ -1,0 +1,279 @@
+"""Folders of files joined by stem: where a step's inputs come from."""
+
+from __future__ import annotations
+
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from wsstools.errors import DataError, UsageError
+from wsstools.files.text import decode_text
+
+STANDARD_INPUT = "-"
+_END = object()
+_WINDOW = 256
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which of the stems a run takes.
+
+    Attributes
+    ----------
+    ids : tuple of str or None
+        Only these stems, in this order; None takes all.
+    shard : (int, int) or None
+        `(i, n)`: the i-th of n shares (i from 1): every n-th stem.
+    null : bool
+        Paths on standard input and output are separated by NUL instead of newline.
+    """
+
+    ids: tuple[str, ...] | None = None
+    shard: tuple[int, int] | None = None
+    null: bool = False
+
+    def choose(self, stems: Sequence[str]) -> Sequence[str]:
+        """What it takes of these stems; the given ids instead of them, where there are any."""
+        chosen = stems if self.ids is None else self.ids
+        return [stem for position, stem in enumerate(chosen) if self.takes_position(position)]
+
+    def takes_position(self, position: int) -> bool:
+        """Whether the stem at this position (from 0) belongs to the share."""
+        return self.shard is None or position % self.shard[1] == self.shard[0] - 1
+
+
+def read_ids(path: str) -> tuple[str, ...]:
+    """The stems in a list file, one per line."""
+    lines = decode_text(Path(path).read_bytes(), path).value.splitlines()
+    ids = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not ids:
+        raise UsageError(f"--ids {path}: no stem in it (expected one per line)")
+    return ids
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """`"3/8"` as (3, 8)."""
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise UsageError(f"--shard {text}: expected I/N with 1 <= I <= N, such as 3/8")
+    return int(part), int(parts)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One image's part of a file that holds several; it is read like a file of its own.
+
+    Attributes
+    ----------
+    path : Path
+        The whole file.
+    stem : str
+        The image.
+    data : bytes
+        What the file says of it.
+    """
+
+    path: Path
+    stem: str
+    data: bytes
+
+    @property
+    def name(self) -> str:
+        """The name of the whole file."""
+        return self.path.name
+
+    def read_bytes(self) -> bytes:
+        """The content."""
+        return self.data
+
+    def __str__(self) -> str:
+        return f"{self.path} ({self.stem})"
+
+
+class Source:
+    """The files that one folder argument names: a folder, a single file, or standard input.
+
+    Parameters
+    ----------
+    argument : str
+        What the user gave; `-` reads paths from standard input as they come.
+    suffixes : sequence of str
+        Endings that count in a folder, lower case. Files whose name starts with a dot do not.
+    what : str
+        What one of these files is called in messages, such as "image".
+    null : bool
+        Paths on standard input end with NUL instead of newline.
+    without : sequence of str
+        Names of files in a folder that do not count.
+    """
+
+    def __init__(
+        self,
+        argument: str,
+        suffixes: Sequence[str],
+        what: str,
+        *,
+        null: bool = False,
+        without: Sequence[str] = (),
+    ) -> None:
+        self.argument, self.what, self.null = argument, what, null
+        self.is_stream = argument == STANDARD_INPUT
+        self._paths: dict[str, list[Path | Part]] = {}
+        if self.is_stream:
+            return
+        place = Path(argument)
+        if place.is_dir():
+            entries = [
+                entry
+                for entry in os.scandir(place)
+                if not entry.name.startswith(".")
+                and entry.name.lower().endswith(tuple(suffixes))
+                and entry.name not in without
+            ]
+            if not entries:
+                raise UsageError(f"no {what} in {argument} (looked for *{', *'.join(suffixes)})")
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if _is_endless(entry):
+                    raise UsageError(
+                        f"{place / entry.name} is a pipe or a device, expected files in a folder"
+                    )
+                path = place / entry.name
+                self._paths.setdefault(path.stem, []).append(path)
+        elif place.exists():
+            self._paths[place.stem] = [place]
+        else:
+            raise UsageError(f"{argument}: no such file or folder (looked for {what})")
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @property
+    def stems(self) -> list[str]:
+        """The stems of a folder or file, sorted; a stream does not know its own."""
+        return sorted(self._paths)
+
+    def __contains__(self, stem: str) -> bool:
+        return stem in self._paths
+
+    def read_whole(self) -> None:
+        """Read the paths of standard input to their end; then this counts as a folder of them.
+
+        Raises
+        ------
+        UsageError
+            If there is none.
+        """
+        stream = PathStream(null=self.null)
+        while paths := list(stream.available(_WINDOW)):
+            for path in paths:
+                self._paths.setdefault(path.stem, []).append(path)
+        if not self._paths:
+            raise UsageError(f"no {self.what} on standard input")
+        self.is_stream = False
+
+    def unpack(self, split: Callable[[Path], Mapping[str, bytes] | None]) -> None:
+        """Put in the place of each file that holds several images the parts of it.
+
+        Parameters
+        ----------
+        split : callable
+            Takes a path, gives the parts by stem, or None for a file of one image.
+        """
+        found: dict[str, list[Path | Part]] = {}
+        for stem, files in self._paths.items():
+            for file in files:
+                parts = split(file) if isinstance(file, Path) else None
+                if parts is None:
+                    found.setdefault(stem, []).append(file)
+                else:
+                    for name, data in parts.items():
+                        found.setdefault(name, []).append(Part(Path(str(file)), name, data))
+        self._paths = found
+
+    def some_file(self) -> Path | None:
+        """One of the files, or None where standard input tells them."""
+        for files in self._paths.values():
+            return files[0].path if isinstance(files[0], Part) else files[0]
+        return None
+
+    def is_same_folder(self, folder: Path) -> bool:
+        """Whether this is that folder, under whatever name."""
+        place = Path(self.argument)
+        return not self.is_stream and place.is_dir() and folder.exists() and place.samefile(folder)
+
+    def find(self, stem: str) -> Path:
+        """The file with this stem.
+
+        Raises
+        ------
+        DataError
+            If there is none, or more than one.
+        """
+        found = self.find_content(stem)
+        return found.path if isinstance(found, Part) else found
+
+    def find_content(self, stem: str) -> Path | Part:
+        """The file with this stem, or the part of a file that holds several.
+
+        Raises
+        ------
+        DataError
+            If there is none, or more than one.
+        """
+        paths = self._paths.get(stem, [])
+        if len(paths) != 1:
+            found = " and ".join(path.name for path in paths) or f"no {self.what} with that name"
+            raise DataError(f"{found} in {self.argument}")
+        return paths[0]
+
+
+def _is_endless(entry: os.DirEntry) -> bool:
+    """Whether it is, or leads to, a pipe, a socket or a device, which may never be read to an end.
+
+    A link that leads nowhere is not: its image fails by name.
+    """
+    return not entry.is_file() and not entry.is_dir() and os.path.exists(entry.path)
+
+
+class PathStream:
+    """Paths from standard input, read as they come by a thread, so that none waits for the next."""
+
+    def __init__(self, *, null: bool, file: BinaryIO | None = None) -> None:
+        self._file = file or sys.stdin.buffer
+        self._separator = b"\0" if null else b"\n"
+        self._queue: queue.Queue = queue.Queue(maxsize=4096)
+        self._is_over = False
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        rest = b""
+        while chunk := os.read(self._file.fileno(), 65536):
+            *whole, rest = (rest + chunk).split(self._separator)
+            for line in whole:
+                self._put(line)
+        self._put(rest)
+        self._queue.put(_END)
+
+    def _put(self, line: bytes) -> None:
+        text = os.fsdecode(line if self._separator == b"\0" else line.rstrip(b"\r"))
+        if text:
+            self._queue.put(Path(text))
+
+    def available(self, limit: int) -> Iterator[Path]:
+        """The paths that have come, at least one unless the input is over, at most `limit`."""
+        for position in range(limit):
+            if self._is_over:
+                return
+            try:
+                item = self._queue.get(block=position == 0)
+            except queue.Empty:
+                return
+            if item is _END:
+                self._is_over = True
+                return
+            yield item
