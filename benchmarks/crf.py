@@ -24,8 +24,8 @@ import pydensecrf.densecrf as densecrf
 from numpy.typing import NDArray
 from problems import PHOTOS, colour_probs, few_of_many, maps_of, median_seconds, photo
 
-from wsstools.core import crf
-from wsstools.core.potts import MIN_PROB
+from wsstools.core.crf.mean_field import mean_field
+from wsstools.core.potts.solver import MIN_PROB
 
 PARAMETERS = {"w1": 3.0, "sigma_alpha": 30.0, "sigma_beta": 5.0, "w2": 5.0, "sigma_gamma": 2.0}
 BATCH = 12  # images
@@ -52,7 +52,9 @@ def reference(probs: NDArray, image: NDArray, iterations: int) -> NDArray[np.flo
 
 
 def ours(probs: NDArray, image: NDArray, iterations: int, prune: float) -> NDArray[np.float32]:
-    return crf.dense_crf(probs, image, **PARAMETERS, iterations=iterations, prune=prune).marginals
+    return mean_field.dense_crf(
+        probs, image, **PARAMETERS, iterations=iterations, prune=prune
+    ).marginals
 
 
 def row(name: str, probs: NDArray, image: NDArray, prune: float, args: argparse.Namespace) -> float:
@@ -82,7 +84,7 @@ def map_rows(args: argparse.Namespace) -> dict[str, list[float]]:
     """The lines of maps from files; their ratios."""
     ratios: dict[str, list[float]] = {"exact": [], "pruned": []}
     for stem, probs, image in maps_of(args.maps, args.images, args.every):
-        for kind, prune in (("exact", 0.0), ("pruned", crf.PRUNE)):
+        for kind, prune in (("exact", 0.0), ("pruned", mean_field.PRUNE)):
             if len(probs) > 1:
                 ratios[kind].append(row(f"{stem[:12]} {kind}", probs, image, prune, args))
     return ratios
@@ -92,7 +94,7 @@ def forget_lattices(action: Callable[[], object]) -> Callable[[], object]:
     """The action without the lattice of positions that is kept from the image before."""
 
     def run() -> object:
-        crf._spatial.cache_clear()
+        mean_field._spatial.cache_clear()
         return action()
 
     return run
@@ -140,7 +142,7 @@ def main() -> None:
         for n_classes in args.classes:
             ratio = row(name, colour_probs(image, n_classes), image, 0.0, args)
             ratios.setdefault(f"K = {n_classes}", []).append(ratio)
-        ratio = row(f"{name} 6 of 21", few_of_many(image, 6, 21), image, crf.PRUNE, args)
+        ratio = row(f"{name} 6 of 21", few_of_many(image, 6, 21), image, mean_field.PRUNE, args)
         ratios.setdefault("6 of 21", []).append(ratio)
     if args.maps is not None:
         ratios |= map_rows(args)

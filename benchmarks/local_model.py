@@ -34,8 +34,8 @@ from local_model_peers import PEERS, SLOW, NotAvailableError, Peer, check_featur
 from threadpoolctl import threadpool_limits
 
 from wsstools.core.decide import most_probable
+from wsstools.core.evaluation.metrics import N_VALUES, confusion_matrix, scores
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.core.metrics import N_VALUES, confusion_matrix, scores
 from wsstools.files.atomic import write_whole
 from wsstools.files.provenance import output_record
 from wsstools.formats.image_files import decode_image

@@ -25,12 +25,12 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from wsstools.core.bank import FilterBank, FilterLayer, extended
-from wsstools.core.forest import ForestSettings, predict_from_scribbles
-from wsstools.core.gabor import gabor_bank
 from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.local.filter_bank import FilterBank, FilterLayer, extended
+from wsstools.core.local.forest import ForestSettings, predict_from_scribbles
+from wsstools.core.local.gabor import gabor_bank
+from wsstools.core.local.responses import Responses
 from wsstools.core.maps import ProbabilityMap
-from wsstools.core.responses import Responses
 from wsstools.formats.filter_weights.bank_files import read_layer
 from wsstools.formats.filter_weights.network_input import INPUTS, on_rgb
 from wsstools.nn.torchvision_compat import import_torchvision

@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 from problems import PHOTOS, SHAPE, colour_probs, median_seconds, photo
 
-from wsstools.core.potts import edge_weights, solve_potts, unary
-from wsstools.core.potts_iteration import Energies
-from wsstools.core.potts_kernels import iterate, sorting_networks
-from wsstools.core.potts_levels import Problem
-from wsstools.core.potts_planes import Fields, one_hot
-from wsstools.core.potts_tiles import BAND_HEIGHT, Tiles
+from wsstools.core.potts.iteration import Energies
+from wsstools.core.potts.kernels import iterate, sorting_networks
+from wsstools.core.potts.levels import Problem
+from wsstools.core.potts.planes import Fields, one_hot
+from wsstools.core.potts.solver import edge_weights, solve_potts, unary
+from wsstools.core.potts.tiles import BAND_HEIGHT, Tiles
 
 SMOOTHNESS = 10.0  # lambda
 ETA = 0.01

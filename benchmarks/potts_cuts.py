@@ -24,7 +24,7 @@ from gco.pygco import GCO, get_images_edges_vh
 from numpy.typing import NDArray
 from problems import PHOTOS, colour_probs, few_of_many, maps_of, median_seconds, photo
 
-from wsstools.core.potts import edge_weights, potts_energy, solve_potts, unary
+from wsstools.core.potts.solver import edge_weights, potts_energy, solve_potts, unary
 
 SMOOTHNESS = 10.0  # lambda
 ETA = 0.01

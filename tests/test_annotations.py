@@ -17,8 +17,8 @@ from PIL import Image, ImageOps
 from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
-from wsstools.core.annotation import VOC_CLASSES, Area, resolve_names
-from wsstools.core.strokes import Stroke, draw_strokes
+from wsstools.core.scribbles.annotation import VOC_CLASSES, Area, resolve_names
+from wsstools.core.scribbles.strokes import Stroke, draw_strokes
 from wsstools.errors import DataError
 from wsstools.formats import label_files
 from wsstools.formats.annotations import detection

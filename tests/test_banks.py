@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 
 from wsstools.commands._banks import chosen_banks, joined_bank
-from wsstools.core.bank import FilterBank, FilterLayer
-from wsstools.core.gabor import OPPONENT, gabor_bank
+from wsstools.core.local.filter_bank import FilterBank, FilterLayer
+from wsstools.core.local.gabor import OPPONENT, gabor_bank
 from wsstools.errors import DataError, UsageError
 from wsstools.formats import map_files
 from wsstools.formats.filter_weights.bank_files import read_bank, read_layer

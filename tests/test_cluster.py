@@ -1,4 +1,4 @@
-"""Per-image steps on a dask dask: a scheduler and two workers, processes that speak TCP."""
+"""Per-image steps on a dask cluster: a scheduler and two workers, processes that speak TCP."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from conftest import STEMS, draw_image, folder_bytes
 
-from wsstools.core.bootstrap import resampled_means
-from wsstools.core.comparison import compared
-from wsstools.core.metrics import class_counts, confusion_matrix, scores
+from wsstools.core.evaluation.bootstrap import resampled_means
+from wsstools.core.evaluation.comparison import compared
+from wsstools.core.evaluation.metrics import class_counts, confusion_matrix, scores
 from wsstools.formats import label_files, parameter_files
 from wsstools.view.comparison import comparison_scatter
 from wsstools.view.differences import MARK_COLOURS, SECOND_RIGHT

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from wsstools.core.bootstrap import (
+from wsstools.core.evaluation.bootstrap import (
     percentile_interval,
     resampled_mean_ious,
     resampled_reductions,
 )
-from wsstools.core.measuring import hits_and_unions
-from wsstools.core.metrics import class_counts, confusion_matrix, scores
+from wsstools.core.evaluation.measuring import hits_and_unions
+from wsstools.core.evaluation.metrics import class_counts, confusion_matrix, scores
 
 N_CLASSES = 4
 

@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from wsstools.core.crf import Kernels, dense_crf, mean_field
-from wsstools.core.potts import unary
+from wsstools.core.crf.mean_field import Kernels, dense_crf, mean_field
+from wsstools.core.potts.solver import unary
 from wsstools.errors import WssError
 
 PARAMETERS = {"w1": 2, "sigma_alpha": 20, "sigma_beta": 7, "w2": 4, "sigma_gamma": 1.5}
@@ -106,7 +106,7 @@ def test_the_engines_agree_on_short_and_long_reaches(densecrf, reaches):
 def test_the_compiled_engine_imports_no_pydensecrf():
     code = (
         "import sys, numpy as np\n"
-        "from wsstools.core.crf import dense_crf\n"
+        "from wsstools.core.crf.mean_field import dense_crf\n"
         "dense_crf(np.full((2, 3, 4), 0.5), np.zeros((3, 4), np.uint8))\n"
         "sys.exit(any(name.startswith('pydensecrf') for name in sys.modules))\n"
     )

@@ -8,14 +8,14 @@ from conftest import N_CLASSES, draw_image
 from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
-from wsstools.core.bank import FilterBank, FilterLayer, extended
-from wsstools.core.calibration import best_temperature, tempered
-from wsstools.core.forest import ForestSettings, predict_from_scribbles
-from wsstools.core.gabor import OPPONENT, gabor_bank
-from wsstools.core.growing import binned, grow, grow_with_scikit_learn
-from wsstools.core.responses import Responses
-from wsstools.core.scribbled import scribbled_pixels, stroke_folds
-from wsstools.core.trees import from_scikit_learn
+from wsstools.core.local.calibration import best_temperature, tempered
+from wsstools.core.local.filter_bank import FilterBank, FilterLayer, extended
+from wsstools.core.local.forest import ForestSettings, predict_from_scribbles
+from wsstools.core.local.gabor import OPPONENT, gabor_bank
+from wsstools.core.local.growing import binned, grow, grow_with_scikit_learn
+from wsstools.core.local.responses import Responses
+from wsstools.core.local.scribbled import scribbled_pixels, stroke_folds
+from wsstools.core.local.trees import from_scikit_learn
 from wsstools.errors import SkippedImage
 
 

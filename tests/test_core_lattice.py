@@ -3,8 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
-from wsstools.core.compiled import compiled_exactly
-from wsstools.core.lattice import Lattice
+from wsstools.core.compiled.jit import compiled_exactly
+from wsstools.core.crf.lattice import Lattice
 
 
 @compiled_exactly

@@ -6,19 +6,19 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
-from wsstools.core.potts import (
+from wsstools.core.potts.bounds import column_bound, sharpen
+from wsstools.core.potts.iteration import Iteration
+from wsstools.core.potts.kernels import sorting_network
+from wsstools.core.potts.levels import Problem
+from wsstools.core.potts.planes import Fields
+from wsstools.core.potts.solver import (
     edge_weights,
     needed_classes,
     potts_energy,
     solve_potts,
     unary,
 )
-from wsstools.core.potts_bounds import column_bound, sharpen
-from wsstools.core.potts_iteration import Iteration
-from wsstools.core.potts_kernels import sorting_network
-from wsstools.core.potts_levels import Problem
-from wsstools.core.potts_planes import Fields
-from wsstools.core.potts_tiles import Tiles
+from wsstools.core.potts.tiles import Tiles
 
 
 def gradient(planes):
@@ -397,7 +397,7 @@ def test_wrong_input_is_named():
 
 KEEPS = """
 import numpy as np
-from wsstools.core.potts_bounds import sharpen
+from wsstools.core.potts.bounds import sharpen
 sharpen(np.ones((2, 3, 3), np.float32), np.float32(0.1))
 print(sum(sharpen.stats.cache_hits.values()), sharpen.stats.cache_path)
 """

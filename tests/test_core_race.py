@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wsstools.core.metrics import mean_iou, scores
-from wsstools.core.race import MIN_IMAGES, Standing, _hits_and_unions, ranked, survivors
-from wsstools.core.race import winner as winner_of
+from wsstools.core.evaluation.metrics import mean_iou, scores
+from wsstools.core.evaluation.race import MIN_IMAGES, Standing, _hits_and_unions, ranked, survivors
+from wsstools.core.evaluation.race import winner as winner_of
 
 
 def confusions(accuracies, n_images=8, *, spread=0.0, seed=0):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from wsstools.core.scenes import SCENE_CLASSES, SCENE_TEXTURES, draw_scene
-from wsstools.core.strokes import simulate_scribbles
+from wsstools.core.scribbles.strokes import simulate_scribbles
 from wsstools.demo.sample_images import load_textures
+from wsstools.demo.scenes import SCENE_CLASSES, SCENE_TEXTURES, draw_scene
 
 N_SCENES = 40
 

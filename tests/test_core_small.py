@@ -8,10 +8,10 @@ from sklearn.metrics import confusion_matrix as reference_confusion
 from sklearn.metrics import jaccard_score
 
 from wsstools.core.decide import most_probable
+from wsstools.core.evaluation.gap import gap_table
+from wsstools.core.evaluation.metrics import confusion_matrix, scores
 from wsstools.core.fuse import fuse_maps
-from wsstools.core.gap import gap_table
 from wsstools.core.maps import ProbabilityMap, checked_map
-from wsstools.core.metrics import confusion_matrix, scores
 
 
 def pixel_map(probs, classes, n_classes=5):

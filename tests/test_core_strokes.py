@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from wsstools.core import strokes
-from wsstools.core.strokes import (
+from wsstools.core.scribbles import strokes
+from wsstools.core.scribbles.strokes import (
     Stroke,
     draw_strokes,
     grow_scribbles,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wsstools.core.trimap import border_distance, within_band
+from wsstools.core.evaluation.trimap import border_distance, within_band
 
 
 def brute_distance(gt, *, void_is_border=False):

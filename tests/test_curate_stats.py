@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from conftest import STEMS, folder_bytes
 
-from wsstools.core.curation import curate_scribbles
-from wsstools.core.labelstats import ClassCount, label_stats, summed_stats
+from wsstools.core.evaluation.label_statistics import ClassCount, label_stats, summed_stats
+from wsstools.core.scribbles.curation import curate_scribbles
 from wsstools.formats import label_files
 
 

@@ -28,8 +28,8 @@ from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
 from wsstools.cli import command_names, load_command
-from wsstools.core.annotation import VOC_CLASSES
 from wsstools.core.palette import voc_palette
+from wsstools.core.scribbles.annotation import VOC_CLASSES
 from wsstools.formats import label_files
 from wsstools.nn.schedules import SCHEDULES
 

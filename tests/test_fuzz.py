@@ -32,7 +32,7 @@ from test_annotations import WIDTH as CVAT_WIDTH
 from test_banks import FROM_ONNX, caffemodel
 from test_image_forms import png_of_16_bits
 
-from wsstools.core.annotation import draw_annotation
+from wsstools.core.scribbles.annotation import draw_annotation
 from wsstools.errors import DataError, UsageError, one_line
 from wsstools.files.provenance import parse_record
 from wsstools.formats import label_files, map_files, parameter_files

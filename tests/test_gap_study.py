@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import STEMS
 
-from wsstools.core.gap import find_slip
+from wsstools.core.evaluation.gap import find_slip
 from wsstools.formats import label_files
 from wsstools.formats.score_files import read_published
 

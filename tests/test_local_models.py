@@ -14,11 +14,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from wsstools.commands.local_predict import MODELS
-from wsstools.core import bands, walker
-from wsstools.core.boosting import BoostingSettings, boost_from_scribbles
-from wsstools.core.gabor import gabor_bank
-from wsstools.core.responses import Responses
-from wsstools.core.walker import walk_from_scribbles
+from wsstools.core.local import bands, random_walker
+from wsstools.core.local.boosting import BoostingSettings, boost_from_scribbles
+from wsstools.core.local.gabor import gabor_bank
+from wsstools.core.local.random_walker import walk_from_scribbles
+from wsstools.core.local.responses import Responses
 from wsstools.errors import SkippedImage
 from wsstools.formats import label_files, map_files
 
@@ -120,7 +120,7 @@ def test_large_images_are_walked_reduced(monkeypatch):
     image, labels, scribbles = draw_image(0)
     scribbles[20:23, 20:23] = 1
     scribbles[21, 21] = 2  # loses its square: no walk can meet it
-    monkeypatch.setattr(walker, "_MOST_PIXELS", scribbles.size // 8)
+    monkeypatch.setattr(random_walker, "_MOST_PIXELS", scribbles.size // 8)
     found, numbers = walk_from_scribbles(image, scribbles, n_classes=N_CLASSES, beta=100)
     assert numbers == {"reduced_by": 3}
     assert found.classes.tolist() == [0, 1, 2, 3]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from wsstools.core.compiled.warp import warp_image
 from wsstools.core.maps import ProbabilityMap
-from wsstools.core.warp import warp_image
 from wsstools.nn.augment import View, augment, crop_view, draw_view
 from wsstools.nn.samples import Samples, batches
 from wsstools.nn.schedules import SCHEDULES

@@ -7,11 +7,11 @@ import pytest
 import torch
 from test_core_potts import best_labelling, random_problem, reference_energy
 
-from wsstools.core.potts import PottsSolution, solve_potts
-from wsstools.core.potts_bounds import column_bound
-from wsstools.core.potts_iteration import Iteration
-from wsstools.core.potts_levels import Problem
-from wsstools.core.potts_planes import Fields
+from wsstools.core.potts.bounds import column_bound
+from wsstools.core.potts.iteration import Iteration
+from wsstools.core.potts.levels import Problem
+from wsstools.core.potts.planes import Fields
+from wsstools.core.potts.solver import PottsSolution, solve_potts
 from wsstools.errors import UsageError, WssError
 from wsstools.nn.potts import DeviceIteration, solve_potts_on_device
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from wsstools.core.evaluation.metrics import confusion_matrix, scores
 from wsstools.core.maps import ProbabilityMap
-from wsstools.core.metrics import confusion_matrix, scores
 from wsstools.errors import DataError, UsageError
 from wsstools.nn import modelfile, training
 from wsstools.nn.backbones import MobileNetV2

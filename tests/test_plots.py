@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from wsstools.core.trend import linear_trend
+from wsstools.core.evaluation.trend import linear_trend
 from wsstools.view.axes import Axis, nice_ticks
 from wsstools.view.barchart import bars
 from wsstools.view.markup import MINUS, Markup, cut, element, escaped, joined, number, text_width

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from wsstools.core.potts import edge_weights, potts_energy, solve_potts, unary
+from wsstools.core.potts.solver import edge_weights, potts_energy, solve_potts, unary
 
 pytest.importorskip("maxflow", reason="PyMaxflow is not installed")
 pytest.importorskip("gco", reason="gco-wrapper is not installed")

@@ -15,7 +15,7 @@ def joined_bank(
     names: list[str], inputs: list[str], weights_dir: str | None, *, is_rectified: bool
 ) -> tuple[Any, list[Any]]:
     """The joined filter bank, and the records of the files that it came from."""
-    from wsstools.core.bank import FilterBank
+    from wsstools.core.local.filter_bank import FilterBank
     from wsstools.errors import UsageError
 
     if is_rectified and set(names) == {GABOR}:
@@ -41,8 +41,8 @@ def chosen_banks(
     is_rectified : bool
         Responses of networks go through their rectifier.
     """
-    from wsstools.core.bank import FilterBank
-    from wsstools.core.gabor import gabor_bank
+    from wsstools.core.local.filter_bank import FilterBank
+    from wsstools.core.local.gabor import gabor_bank
     from wsstools.files.provenance import input_record
     from wsstools.formats.filter_weights.bank_files import read_bank, read_layer
     from wsstools.nn.pretrained import at_hand

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wsstools.commands._options import RunOptions
 
 if TYPE_CHECKING:
-    from wsstools.core.comparison import Comparison
+    from wsstools.core.evaluation.comparison import Comparison
     from wsstools.files.provenance import Meta
     from wsstools.running.sources import Source
 
@@ -109,7 +109,7 @@ def compare_folders(contest: Contest, run: RunOptions, folder: Path) -> Compared
     """
     import numpy as np
 
-    from wsstools.core.comparison import compared
+    from wsstools.core.evaluation.comparison import compared
     from wsstools.errors import DataError
     from wsstools.files.provenance import set_record
     from wsstools.formats.label_files import read_meta
@@ -196,8 +196,8 @@ def _count(*decoded: Any) -> Any:
     """The class ids of one image, (U,), their pixels in both sets, (2, 3, U), and the digests."""
     import numpy as np
 
+    from wsstools.core.evaluation.metrics import class_counts
     from wsstools.core.labels import IGNORE_LABEL
-    from wsstools.core.metrics import class_counts
 
     digests = [of_file for of_file, _ in decoded]
     *labels, gt = (values for _, values in decoded)

@@ -12,7 +12,7 @@ from wsstools.commands._options import RunOptions
 from wsstools.commands._pictures import OPACITY, Look, draw_pictures, legend_of
 
 if TYPE_CHECKING:
-    from wsstools.core.comparison import Comparison
+    from wsstools.core.evaluation.comparison import Comparison
     from wsstools.files.provenance import Meta
     from wsstools.running.join import Input
     from wsstools.running.sources import Source

@@ -13,7 +13,7 @@ def summed_confusion(
     """The confusion matrix of a folder, (256, 256) int64, and the Scores of each image by stem."""
     import numpy as np
 
-    from wsstools.core.metrics import N_VALUES
+    from wsstools.core.evaluation.metrics import N_VALUES
     from wsstools.errors import DataError
     from wsstools.formats import label_files
     from wsstools.running.join import Input
@@ -39,7 +39,7 @@ def summed_confusion(
 
 def _compare(labels: Any, gt: Any) -> Any:
     """The cells of the confusion matrix that are not zero, their counts, and the Scores."""
-    from wsstools.core.metrics import confusion_matrix, scores
+    from wsstools.core.evaluation.metrics import confusion_matrix, scores
 
     matrix = confusion_matrix(labels, gt)
     cells = matrix.ravel().nonzero()[0]

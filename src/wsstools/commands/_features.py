@@ -71,7 +71,7 @@ class FeatureOptions:
 
     def bank(self) -> tuple[Any, list[Any]]:
         """The filter bank, and the records of the files that it came from."""
-        from wsstools.core.bank import extended
+        from wsstools.core.local.filter_bank import extended
 
         bank, records = joined_bank(
             self.filters or [GABOR],

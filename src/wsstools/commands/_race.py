@@ -147,7 +147,7 @@ class Race:
 
         The reports of a block must have been taken when the next is asked for.
         """
-        from wsstools.core.race import MIN_IMAGES
+        from wsstools.core.evaluation.race import MIN_IMAGES
         from wsstools.formats.trials import Trial
 
         bounds = [0, *range(MIN_IMAGES, len(self._tasks), _BLOCK), len(self._tasks)]
@@ -170,8 +170,8 @@ class Race:
 
     def standings(self) -> list[Any]:
         """A Standing for each setting, in the order of the contest."""
-        from wsstools.core.metrics import scores
-        from wsstools.core.race import Standing
+        from wsstools.core.evaluation.metrics import scores
+        from wsstools.core.evaluation.race import Standing
 
         found = []
         for position, setting in enumerate(self.contest.settings):
@@ -213,7 +213,7 @@ class Race:
         """Let the hopeless leave; the paper's setting stays, so that it can be compared."""
         import numpy as np
 
-        from wsstools.core.race import survivors
+        from wsstools.core.evaluation.race import survivors
 
         stems = self.stems
         contenders = [k for k in self._living if k < self.contest.n_contenders]
@@ -230,7 +230,7 @@ class Race:
         """Confusion matrices over the classes that occur, (S, N, C, C)."""
         import numpy as np
 
-        from wsstools.core.metrics import N_VALUES
+        from wsstools.core.evaluation.metrics import N_VALUES
 
         results = [[self._found[stem][k] for stem in stems] for k in positions]
         cells = sorted({cell for row in results for found in row for cell in found["cells"]})
@@ -248,7 +248,7 @@ class Race:
         """The confusion matrix of a setting summed over images, (256, 256) int64."""
         import numpy as np
 
-        from wsstools.core.metrics import N_VALUES
+        from wsstools.core.evaluation.metrics import N_VALUES
 
         total = np.zeros(N_VALUES * N_VALUES, np.int64)
         for stem in stems:
@@ -266,7 +266,7 @@ def try_settings(
     be, so that `wss regularize`, `wss argmax` and `wss score` give the same numbers.
     """
     from wsstools.core.decide import most_probable
-    from wsstools.core.metrics import confusion_matrix
+    from wsstools.core.evaluation.metrics import confusion_matrix
     from wsstools.formats.map_files import as_stored
 
     prepared = Regularizer.of(settings[0]).prepared(image)
@@ -283,7 +283,7 @@ def try_settings(
 
 def is_confusion(result: Any) -> bool:
     """Whether a value that was read is what `try_settings` gives."""
-    from wsstools.core.metrics import N_VALUES
+    from wsstools.core.evaluation.metrics import N_VALUES
 
     if not isinstance(result, dict) or result.keys() != {"cells", "counts", "warning"}:
         return False

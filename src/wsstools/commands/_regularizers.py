@@ -146,12 +146,12 @@ class Regularizer:
     def prepared(self, image: Any) -> Any:
         """What settings that agree in the parameters of PREPARED_BY share on an image."""
         if self.method == "potts":
-            from wsstools.core.potts import edge_weights
+            from wsstools.core.potts.solver import edge_weights
 
             return edge_weights(image, eta=self.parameters["eta"])
         if self.parameters["engine"] != "compiled":
             return None
-        from wsstools.core.crf import Kernels
+        from wsstools.core.crf.mean_field import Kernels
 
         return Kernels.of(image, **{name: self.parameters[name] for name in PREPARED_BY["crf"]})
 
@@ -251,7 +251,7 @@ def read_regularizer(path: str) -> Regularizer:
 
 
 def _potts(probability_map: Any, image: Any, edges: Any, *, floor: float, **options: Any) -> Any:
-    from wsstools.core.potts import unary
+    from wsstools.core.potts.solver import unary
     from wsstools.running.step import Computed
 
     tol, max_iterations = options["tol"], options["max_iterations"]
@@ -281,7 +281,7 @@ def _potts(probability_map: Any, image: Any, edges: Any, *, floor: float, **opti
 
 def _solver(device: str) -> Any:
     if device == "cpu":
-        from wsstools.core.potts import solve_potts
+        from wsstools.core.potts.solver import solve_potts
 
         return solve_potts
     from functools import partial
@@ -292,7 +292,7 @@ def _solver(device: str) -> Any:
 
 
 def _crf(probability_map: Any, image: Any, kernels: Any, **parameters: Any) -> Any:
-    from wsstools.core.crf import dense_crf
+    from wsstools.core.crf.mean_field import dense_crf
     from wsstools.running.step import Computed
 
     solution = dense_crf(probability_map.probs, image, kernels=kernels, **parameters)

@@ -72,7 +72,7 @@ class SimulateOptions:
 
 
 def _compute(gt: Any, *, rng: Any, min_area: int | None, **drawing: Any) -> Any:
-    from wsstools.core.strokes import simulate_scribbles
+    from wsstools.core.scribbles.strokes import simulate_scribbles
     from wsstools.running.step import Computed
 
     every_class = min_area is None

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from wsstools.commands._options import RunOptions
 
 if TYPE_CHECKING:
-    from wsstools.core.measuring import Counts
-    from wsstools.core.study import Key
+    from wsstools.core.evaluation.measuring import Counts
+    from wsstools.core.evaluation.study import Key
     from wsstools.running.sources import Selection, Source
 
 Folders = dict["Key", tuple[str, ...]]
@@ -74,8 +74,8 @@ def measured_study(plan: Plan, run: RunOptions) -> Any:
     """The Study that a plan gives."""
     import numpy as np
 
-    from wsstools.core.measuring import differences, measured_rows, parts_of, resample
-    from wsstools.core.study import Study
+    from wsstools.core.evaluation.measuring import differences, measured_rows, parts_of, resample
+    from wsstools.core.evaluation.study import Study
     from wsstools.formats.label_files import find_class_names
 
     names = find_class_names(plan.gt)
@@ -125,7 +125,7 @@ def _train_part(plan: Plan, run: RunOptions) -> Found:
     """Counts on the training images, of all their folders in one pass."""
     import numpy as np
 
-    from wsstools.core.measuring import Counts
+    from wsstools.core.evaluation.measuring import Counts
 
     folders = {
         _part_key(part, key): places
@@ -139,7 +139,7 @@ def _train_part(plan: Plan, run: RunOptions) -> Found:
 
 def _part_key(part: str, key: Key) -> Key:
     """PFA and predictions of one strategy are two strategies while they are counted."""
-    from wsstools.core.study import Key
+    from wsstools.core.evaluation.study import Key
 
     return Key(f"{part}/{key.group}", key.name)
 
@@ -194,7 +194,7 @@ def counted(
 
 
 def _check_images(stems: Sequence[str]) -> None:
-    from wsstools.core.bootstrap import MIN_IMAGES
+    from wsstools.core.evaluation.bootstrap import MIN_IMAGES
     from wsstools.errors import UsageError
 
     if len(stems) < MIN_IMAGES:
@@ -221,9 +221,9 @@ def _count(
     """The class ids of one image, (U,), and their pixels by folder and region, (F, R, 3, U)."""
     import numpy as np
 
+    from wsstools.core.evaluation.metrics import class_counts
+    from wsstools.core.evaluation.trimap import border_distance, within_band
     from wsstools.core.labels import IGNORE_LABEL
-    from wsstools.core.metrics import class_counts
-    from wsstools.core.trimap import border_distance, within_band
 
     *labels, gt = decoded
     for place, found in zip(places, labels, strict=True):
@@ -243,7 +243,7 @@ def _joined(folders: Folders, images: _Images) -> Counts:
     """The pixels of all images by strategy, for the class ids that occur in any."""
     import numpy as np
 
-    from wsstools.core.measuring import Counts
+    from wsstools.core.evaluation.measuring import Counts
 
     classes = np.unique(np.concatenate([occur for occur, _ in images.found]))
     n_folders, n_regions = images.found[0][1].shape[:2]
@@ -258,7 +258,7 @@ def _folder_facts(
     folders: Folders, counts: Counts, stems: Sequence[str], sources: Sequence[Source]
 ) -> dict[Key, list[dict[str, Any]]]:
     """Of each folder: where it is, what its first file tells of itself, and the images' scores."""
-    from wsstools.core.measuring import WHOLE, image_scores
+    from wsstools.core.evaluation.measuring import WHOLE, image_scores
     from wsstools.formats.description import describe, is_described
 
     facts: dict[Key, list[dict[str, Any]]] = {}
@@ -284,8 +284,8 @@ def _folder_facts(
 
 def _tell_absent(counts: Counts, names: Sequence[str] | None) -> None:
     """Say which classes are left out of whose mean."""
+    from wsstools.core.evaluation.measuring import parts_of
     from wsstools.core.labels import class_name
-    from wsstools.core.measuring import parts_of
 
     told: dict[str, list[str]] = {}
     for key, part in parts_of(counts).items():

@@ -10,7 +10,7 @@ from wsstools.commands._options import StepOptions
 from wsstools.commands._race import Contest, Race, is_confusion, try_settings
 
 if TYPE_CHECKING:
-    from wsstools.core.race import Standing
+    from wsstools.core.evaluation.race import Standing
     from wsstools.files.provenance import Meta
     from wsstools.running.join import Input, Task
     from wsstools.running.messages import Messages
@@ -105,7 +105,7 @@ def run_race(
     SomeFailed, DataError
         If nothing is left to compare.
     """
-    from wsstools.core.race import MIN_IMAGES
+    from wsstools.core.evaluation.race import MIN_IMAGES
     from wsstools.errors import DataError
     from wsstools.formats.trials import Tester
 
@@ -158,7 +158,7 @@ def write_outputs(
 
     The parameters come first: their record tells whose folder it is.
     """
-    from wsstools.core.race import winner
+    from wsstools.core.evaluation.race import winner
     from wsstools.files.atomic import remove_leftovers, write_whole
     from wsstools.files.provenance import output_record
     from wsstools.formats.image_files import encode_image

@@ -84,7 +84,7 @@ def compare(
     """
     import json
 
-    from wsstools.core.comparison import METRICS
+    from wsstools.core.evaluation.comparison import METRICS
     from wsstools.errors import UsageError
     from wsstools.running.messages import Messages
     from wsstools.view.comparison import comparison_text, comparison_values

@@ -53,8 +53,8 @@ def curate(
 
 
 def _compute(scribbles: Any, gt: Any) -> Any:
-    from wsstools.core.curation import curate_scribbles
     from wsstools.core.labels import IGNORE_LABEL
+    from wsstools.core.scribbles.curation import curate_scribbles
     from wsstools.running.step import Computed
 
     curated = curate_scribbles(scribbles, gt)

@@ -58,7 +58,7 @@ def demo_data(
 
 def _refuse_other_data(folder: Path, seed: int) -> None:
     """A folder that holds anything must hold scenes of this seed, be they all drawn or not."""
-    from wsstools.core.scenes import SCENE_CLASSES
+    from wsstools.demo.scenes import SCENE_CLASSES
     from wsstools.errors import UsageError
     from wsstools.files.provenance import refuse_other_run
     from wsstools.formats.label_files import read_meta
@@ -86,8 +86,8 @@ def _write_photos(folder: Path) -> None:
 
 
 def _write_scenes(folder: Path, n_train: int, n_val: int, seed: int) -> None:
-    from wsstools.core.scenes import SCENE_CLASSES
     from wsstools.demo.sample_images import load_textures
+    from wsstools.demo.scenes import SCENE_CLASSES
     from wsstools.files.atomic import remove_leftovers, write_whole
 
     for part in ("images", "gt", "scribbles", "."):
@@ -115,8 +115,8 @@ def _write_scene(folder: Path, stem: str, seeds: list[int], textures: dict[str, 
     """
     import numpy as np
 
-    from wsstools.core.scenes import draw_scene
-    from wsstools.core.strokes import simulate_scribbles
+    from wsstools.core.scribbles.strokes import simulate_scribbles
+    from wsstools.demo.scenes import draw_scene
     from wsstools.files.atomic import write_whole
     from wsstools.files.provenance import output_record
     from wsstools.formats.image_files import encode_image

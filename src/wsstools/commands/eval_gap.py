@@ -160,7 +160,7 @@ def eval_gap(
       wss eval-gap --gt gt/ --study study.csv --train-ids train.txt --bootstrap 2000 --band 1,2,4
       wss eval-gap --scores table1.csv --published --format latex
     """
-    from wsstools.core.study import Study, given_rows
+    from wsstools.core.evaluation.study import Study, given_rows
     from wsstools.errors import UsageError
     from wsstools.formats.score_files import read_published, read_scores
     from wsstools.view.gaptables import STUDY_FORMATS
@@ -198,7 +198,7 @@ def _measured(
     folders: StudyOptions, strategies: Sequence[str], measure: _Measure, run: RunOptions
 ) -> Any:
     from wsstools.commands._study import Plan, measured_study
-    from wsstools.core.study import Key
+    from wsstools.core.evaluation.study import Key
     from wsstools.errors import UsageError
     from wsstools.formats.study_files import read_study
     from wsstools.running.sources import Selection, read_ids
@@ -259,8 +259,8 @@ def _joined(given: dict, entries: Sequence[str]) -> dict:
 
 
 def _check_frames(val: dict) -> None:
-    from wsstools.core.gap import BASELINE, FULL
-    from wsstools.core.study import Key, groups
+    from wsstools.core.evaluation.gap import BASELINE, FULL
+    from wsstools.core.evaluation.study import Key, groups
     from wsstools.errors import UsageError
 
     for group in groups(val):

@@ -264,7 +264,7 @@ def _scribbled(image: Any, scribbles: Any = None, *, predictor: _Predictor) -> A
 
     It comes before the network, so that scribbles which do not fit cost their neighbours nothing.
     """
-    from wsstools.core.scribbled import scribbled_pixels
+    from wsstools.core.local.scribbled import scribbled_pixels
 
     if scribbles is None:
         return None

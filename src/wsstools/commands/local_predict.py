@@ -140,7 +140,7 @@ def _refuse_features(learned: FeatureOptions) -> None:
 
 
 def _walk(image: Any, scribbles: Any, **options: Any) -> Any:
-    from wsstools.core.walker import walk_from_scribbles
+    from wsstools.core.local.random_walker import walk_from_scribbles
     from wsstools.running.step import Computed
 
     return Computed(*walk_from_scribbles(image, scribbles, **options))
@@ -158,7 +158,7 @@ def _boost(
     leaves: int,
     l2: float,
 ) -> Any:
-    from wsstools.core.boosting import BoostingSettings, boost_from_scribbles
+    from wsstools.core.local.boosting import BoostingSettings, boost_from_scribbles
     from wsstools.running.step import Computed
 
     settings = BoostingSettings(rounds, learning_rate, leaves, l2)

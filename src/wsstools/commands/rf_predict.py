@@ -60,7 +60,7 @@ def rf_predict(
     Example:
       wss rf-predict images/ scribbles/ -o local/
     """
-    from wsstools.core.forest import ENGINES, ForestSettings
+    from wsstools.core.local.forest import ENGINES, ForestSettings
     from wsstools.errors import UsageError
     from wsstools.running.step import Step, run_step
 
@@ -91,7 +91,7 @@ def rf_predict(
 
 
 def _compute(image: Any, scribbles: Any, *, rng: Any, **options: Any) -> Any:
-    from wsstools.core.forest import predict_from_scribbles
+    from wsstools.core.local.forest import predict_from_scribbles
     from wsstools.running.step import Computed
 
     return Computed(*predict_from_scribbles(image, scribbles, rng=rng, **options))

@@ -31,8 +31,8 @@ def score(
     import json
 
     from wsstools.commands._confusion import summed_confusion
+    from wsstools.core.evaluation.metrics import scores
     from wsstools.core.labels import class_name
-    from wsstools.core.metrics import scores
     from wsstools.formats.label_files import find_class_names
     from wsstools.view.tables import score_table
 

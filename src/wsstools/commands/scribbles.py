@@ -119,7 +119,7 @@ def _draw(source: str, images: str | None, out: str, run: StepOptions, reading: 
     """Draw the annotations of a folder, a file or standard input."""
     from pathlib import Path
 
-    from wsstools.core.annotation import VOC_CLASSES
+    from wsstools.core.scribbles.annotation import VOC_CLASSES
     from wsstools.errors import UsageError
     from wsstools.formats import image_files, label_files
     from wsstools.formats.annotations import detection
@@ -179,7 +179,7 @@ def _class_names(classes: str | None, source: str, images: str | None) -> list[s
 
 
 def _compute(annotation: Any, image: Any = None, *, names: Any, width: float) -> Any:
-    from wsstools.core.annotation import draw_annotation, points_outside, resolve_names
+    from wsstools.core.scribbles.annotation import draw_annotation, points_outside, resolve_names
     from wsstools.running.step import Computed
 
     shape = annotation.shape if image is None else image.shape[:2]

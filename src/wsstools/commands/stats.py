@@ -35,7 +35,7 @@ def stats(
     """
     import json
 
-    from wsstools.core.labelstats import summed_stats
+    from wsstools.core.evaluation.label_statistics import summed_stats
     from wsstools.errors import DataError, UsageError
     from wsstools.formats import label_files
     from wsstools.running.join import Input
@@ -63,6 +63,6 @@ def stats(
 
 
 def _compute(labels: Any) -> Any:
-    from wsstools.core.labelstats import label_stats
+    from wsstools.core.evaluation.label_statistics import label_stats
 
     return label_stats(labels)

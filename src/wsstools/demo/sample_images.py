@@ -19,7 +19,7 @@ def load_textures() -> dict[str, NDArray]:
     -------
     dict of arrays
         `grass`, `brick`, `gravel` and `fur`, (H, W) float around 0; `horse`, (H, W) bool, true
-        inside the silhouette. See `wsstools.core.scenes.draw_scene`.
+        inside the silhouette. See `wsstools.demo.scenes.draw_scene`.
     """
     return {
         "grass": _even(skimage.data.grass() / 255),

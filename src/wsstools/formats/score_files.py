@@ -6,8 +6,8 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from wsstools.core.gap import BASELINE, FULL
-from wsstools.core.study import Given, Key
+from wsstools.core.evaluation.gap import BASELINE, FULL
+from wsstools.core.evaluation.study import Given, Key
 from wsstools.errors import DataError
 from wsstools.files.text import read_table
 

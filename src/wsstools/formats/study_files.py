@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from wsstools.core.study import Key
+from wsstools.core.evaluation.study import Key
 from wsstools.errors import DataError, UsageError
 from wsstools.files.text import read_table
 from wsstools.running.sources import STANDARD_INPUT

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from wsstools.core.bootstrap import Interval
-from wsstools.core.gap import BASELINE, FULL, Slip
-from wsstools.core.study import Difference, Key, Part, Study, StudyRow
+from wsstools.core.evaluation.bootstrap import Interval
+from wsstools.core.evaluation.gap import BASELINE, FULL, Slip
+from wsstools.core.evaluation.study import Difference, Key, Part, Study, StudyRow
 from wsstools.errors import DataError
 from wsstools.files.provenance import parse_record
 

@@ -8,8 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.compiled.warp import warp_image, warp_labels, warp_probs
 from wsstools.core.maps import ProbabilityMap
-from wsstools.core.warp import warp_image, warp_labels, warp_probs
 from wsstools.nn.networks import IMAGENET_MEAN
 from wsstools.nn.schedules import Schedule
 

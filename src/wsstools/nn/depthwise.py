@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from wsstools.core.depthwise import weight_gradient
+from wsstools.core.compiled.depthwise import weight_gradient
 
 
 class Depthwise(nn.Conv2d):

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wsstools.core.potts import PottsSolution, solve_potts
-from wsstools.core.potts_levels import Problem
-from wsstools.core.potts_primal_dual import OVER_RELAXATION, PrimalDual
+from wsstools.core.potts.levels import Problem
+from wsstools.core.potts.primal_dual import OVER_RELAXATION, PrimalDual
+from wsstools.core.potts.solver import PottsSolution, solve_potts
 from wsstools.errors import WssError
 from wsstools.nn.device import chosen_device
 
@@ -36,7 +36,7 @@ def solve_potts_on_device(
     Parameters
     ----------
     unary, weights, tol, max_iterations, isotropic, levels
-        As for `wsstools.core.potts.solve_potts`.
+        As for `wsstools.core.potts.solver.solve_potts`.
     device : str
         A name that `chosen_device` knows: `cuda`, `cuda:1`, `cpu`, `auto`.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from wsstools.core.evaluation.metrics import N_VALUES, confusion_matrix, scores
 from wsstools.core.maps import ProbabilityMap
-from wsstools.core.metrics import N_VALUES, confusion_matrix, scores
 from wsstools.nn.distributed import World
 from wsstools.nn.networks import SegmentationNetwork
 from wsstools.nn.predict import predict_probs
@@ -14,7 +14,7 @@ from wsstools.nn.samples import Pairs
 
 
 def mean_iou(network: SegmentationNetwork, pairs: Pairs, n_classes: int, world: World) -> float:
-    """The mean IoU over the classes, a fraction; see `wsstools.core.metrics.scores`.
+    """The mean IoU over the classes, a fraction; see `wsstools.core.evaluation.metrics.scores`.
 
     Parameters
     ----------

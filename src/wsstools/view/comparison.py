@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wsstools.core.comparison import ACCURACY, MEAN_IOU, METRICS, Comparison, Paired
+from wsstools.core.evaluation.comparison import ACCURACY, MEAN_IOU, METRICS, Comparison, Paired
 from wsstools.view.markup import Markup
 from wsstools.view.plots import Dot, scatter
 from wsstools.view.tables import text_table

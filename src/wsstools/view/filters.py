@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.bank import FilterBank, FilterLayer
+from wsstools.core.local.filter_bank import FilterBank, FilterLayer
 from wsstools.view.sheet import BACKGROUND, HAIRLINE, contact_sheet
 
 FILTER_WIDTH = 68

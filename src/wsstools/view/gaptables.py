@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from wsstools.core.gap import FULL
+from wsstools.core.evaluation.gap import FULL
+from wsstools.core.evaluation.study import Difference, Key, Part, Study, StudyRow, band_gaps, groups
 from wsstools.core.labels import class_name
-from wsstools.core.study import Difference, Key, Part, Study, StudyRow, band_gaps, groups
 from wsstools.view.gapvalues import interval_text, share_text, slip_text, study_csv, study_json
 from wsstools.view.tables import Cells, text_table
 

@@ -8,10 +8,10 @@ import json
 import math
 from typing import Any
 
-from wsstools.core.bootstrap import Interval
-from wsstools.core.gap import BASELINE, GapRow, Slip
+from wsstools.core.evaluation.bootstrap import Interval
+from wsstools.core.evaluation.gap import BASELINE, GapRow, Slip
+from wsstools.core.evaluation.study import Key, Part, Study, StudyRow, band_gaps, groups
 from wsstools.core.labels import class_name
-from wsstools.core.study import Key, Part, Study, StudyRow, band_gaps, groups
 
 
 def study_csv(study: Study, per_class: bool = False) -> str:

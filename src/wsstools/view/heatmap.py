@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from wsstools.core.race import Standing, ranked, winner
+from wsstools.core.evaluation.race import Standing, ranked, winner
 from wsstools.view.scales import VIRIDIS, scale_colours
 from wsstools.view.sheet import BACKGROUND, FAINT_INK, HAIRLINE, INK
 from wsstools.view.tuning import told, varied

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.core.strokes import grow_scribbles
+from wsstools.core.scribbles.strokes import grow_scribbles
 
 GREY_WEIGHTS = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
 THUMBNAIL = 200  # pixels; strokes grow by one pixel for each so many of the longer side

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wsstools.core.trend import Trend, linear_trend
+from wsstools.core.evaluation.trend import Trend, linear_trend
 from wsstools.view.axes import Axis, nice_ticks
 from wsstools.view.markup import MINUS, Markup, cut, element, joined, text_width
 from wsstools.view.placing import Box, place_labels

@@ -7,8 +7,8 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from wsstools.core.evaluation.label_statistics import ClassCount, LabelStats
 from wsstools.core.labels import class_name
-from wsstools.core.labelstats import ClassCount, LabelStats
 from wsstools.view.tables import text_table
 
 Names: TypeAlias = "Sequence[str] | None"

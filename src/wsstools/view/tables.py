@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from wsstools.core.evaluation.metrics import Scores
 from wsstools.core.labels import class_name
-from wsstools.core.metrics import Scores
 
 Cells = Sequence[Sequence[str]]
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wsstools.core.race import Standing, ranked, winner
+from wsstools.core.evaluation.race import Standing, ranked, winner
 from wsstools.view.tables import text_table
 
 _TOP = 10

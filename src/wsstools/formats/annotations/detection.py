@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wsstools.core.annotation import Annotation, Line
-from wsstools.core.strokes import parse_strokes
+from wsstools.core.scribbles.annotation import Annotation, Line
+from wsstools.core.scribbles.strokes import parse_strokes
 from wsstools.errors import DataError
 from wsstools.files import npy, tiff
 from wsstools.files.provenance import Decoded

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.annotation import Annotation, areas_of_labels
 from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.scribbles.annotation import Annotation, areas_of_labels
 from wsstools.errors import DataError
 from wsstools.files import npy, tiff
 from wsstools.files.limits import check_pixels

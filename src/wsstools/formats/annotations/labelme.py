@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wsstools.core.annotation import Annotation, Area, Line
+from wsstools.core.scribbles.annotation import Annotation, Area, Line
 from wsstools.errors import DataError
 from wsstools.files.limits import check_pixels, within_memory
 from wsstools.files.pillow import opened

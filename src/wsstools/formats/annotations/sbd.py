@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wsstools.core.annotation import VOC_CLASSES, Annotation, areas_of_labels
 from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.scribbles.annotation import VOC_CLASSES, Annotation, areas_of_labels
 from wsstools.errors import DataError
 from wsstools.files.limits import check_pixels
 from wsstools.files.provenance import Decoded

@@ -7,8 +7,8 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from wsstools.core.annotation import VOC_CLASSES, Annotation, Line
-from wsstools.core.strokes import FARTHEST
+from wsstools.core.scribbles.annotation import VOC_CLASSES, Annotation, Line
+from wsstools.core.scribbles.strokes import FARTHEST
 from wsstools.errors import DataError
 from wsstools.files.limits import check_pixels
 from wsstools.files.provenance import Decoded

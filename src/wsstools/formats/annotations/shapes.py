@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.annotation import Area
-from wsstools.core.strokes import FARTHEST
+from wsstools.core.scribbles.annotation import Area
+from wsstools.core.scribbles.strokes import FARTHEST
 
 HALF_PIXEL = 0.5
 """From coordinates whose (0, 0) is the corner of the upper left pixel to those of its centre."""

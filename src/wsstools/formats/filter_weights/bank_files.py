@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wsstools.core.bank import FilterBank, FilterLayer
+from wsstools.core.local.filter_bank import FilterBank, FilterLayer
 from wsstools.files.provenance import digest
 from wsstools.formats.filter_weights.network_files import read_first_convolution
 from wsstools.formats.filter_weights.network_input import INPUTS, on_rgb

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from wsstools.core.gap import BASELINE, FULL
+from wsstools.core.evaluation.gap import BASELINE, FULL
+from wsstools.core.evaluation.study import Key, Study, StudyRow, groups
 from wsstools.core.labels import class_name
-from wsstools.core.study import Key, Study, StudyRow, groups
 from wsstools.view.barchart import bars
 from wsstools.view.gaptables import class_tables
 from wsstools.view.markup import Markup

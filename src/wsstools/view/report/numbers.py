@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from wsstools.core.gap import BASELINE, FULL
-from wsstools.core.study import Study, StudyRow
+from wsstools.core.evaluation.gap import BASELINE, FULL
+from wsstools.core.evaluation.study import Study, StudyRow
 from wsstools.view.dotrows import DotRow, dot_rows
 from wsstools.view.gaptables import band_tables, difference_table, main_table, table_notes
 from wsstools.view.markup import Markup, element

@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from wsstools.core.study import Study
+from wsstools.core.evaluation.study import Study
 from wsstools.view.markup import Markup, element, joined
 from wsstools.view.report.figures import classes_section, images_section, pfa_section
 from wsstools.view.report.numbers import bands_section, differences_section, gap_section

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from wsstools.core.study import Key, Study
+from wsstools.core.evaluation.study import Key, Study
 from wsstools.view.markup import Markup, element, joined
 from wsstools.view.report.parts import Section, folded_html
 

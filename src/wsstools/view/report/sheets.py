@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from wsstools.core.gap import BASELINE, FULL
-from wsstools.core.study import Key, Study
+from wsstools.core.evaluation.gap import BASELINE, FULL
+from wsstools.core.evaluation.study import Key, Study
 from wsstools.view.markup import Markup, element
 from wsstools.view.report.figures import image_accuracies
 from wsstools.view.report.parts import Section

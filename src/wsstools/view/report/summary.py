@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from wsstools.core.gap import BASELINE, FULL
-from wsstools.core.study import Difference, Part, Study, StudyRow, groups
+from wsstools.core.evaluation.gap import BASELINE, FULL
+from wsstools.core.evaluation.study import Difference, Part, Study, StudyRow, groups
 from wsstools.view.gapvalues import interval_text, share_text
 
 

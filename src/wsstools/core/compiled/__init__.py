@@ -1,0 +1,1 @@
+"""What is compiled: by numba, with pieces of LLVM code."""

@@ -1,0 +1,74 @@
+"""The gradient of a depthwise convolution's weights, compiled for the CPU."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.compiled.jit import compiled
+
+_HALF = np.uint32(16)
+"""Bits of a float32 that bfloat16 lacks."""
+
+
+def weight_gradient(
+    image: NDArray, gradient: NDArray, *, stride: int = 1, dilation: int = 1
+) -> NDArray[np.float32]:
+    """The gradient of the weights of a 3x3 depthwise convolution of one image, (3, 3, C).
+
+    Parameters
+    ----------
+    image : (H, W, C) float32, or uint16
+        What was convolved, as if surrounded by zeros. Unsigned integers are the bits of bfloat16.
+    gradient : (h, w, C), of the same kind
+        Of the loss with respect to the result.
+    stride : int
+        From a pixel of the result to the next, in pixels of the image.
+    dilation : int
+        From one of the 3x3 weights to the next, in pixels of the image.
+
+    Notes
+    -----
+    ``sum_ij gradient[i, j] image[stride i + (u - 1) dilation, stride j + (v - 1) dilation]``, in
+    float32.
+    """
+    total = np.zeros((3, 3, image.shape[2]), np.float32)
+    kernel = _of_floats if image.dtype == np.float32 else _of_bfloats
+    kernel(image, gradient, stride, dilation, total)
+    return total
+
+
+@compiled
+def _of_floats(image, gradient, stride, dilation, total):
+    height, width, n_channels = image.shape
+    for i in range(gradient.shape[0]):
+        for j in range(gradient.shape[1]):
+            for u in range(3):
+                y = stride * i + (u - 1) * dilation
+                if not 0 <= y < height:
+                    continue
+                for v in range(3):
+                    x = stride * j + (v - 1) * dilation
+                    if 0 <= x < width:
+                        for c in range(n_channels):
+                            total[u, v, c] += gradient[i, j, c] * image[y, x, c]
+
+
+@compiled
+def _of_bfloats(image, gradient, stride, dilation, total):
+    height, width, n_channels = image.shape
+    pixel = np.empty(n_channels, np.float32)
+    for i in range(gradient.shape[0]):
+        for j in range(gradient.shape[1]):
+            for c in range(n_channels):
+                pixel[c] = np.uint32(np.uint32(gradient[i, j, c]) << _HALF).view(np.float32)
+            for u in range(3):
+                y = stride * i + (u - 1) * dilation
+                if not 0 <= y < height:
+                    continue
+                for v in range(3):
+                    x = stride * j + (v - 1) * dilation
+                    if 0 <= x < width:
+                        for c in range(n_channels):
+                            bits = np.uint32(np.uint32(image[y, x, c]) << _HALF)
+                            total[u, v, c] += pixel[c] * bits.view(np.float32)

@@ -1,0 +1,343 @@
+"""Compiled mean field on permutohedral lattices: all classes of a pixel at once, in registers."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.datamodel import models, register_default
+from numba.extending import intrinsic
+
+from wsstools.core.compiled.jit import compiled
+from wsstools.core.compiled.llvm import everywhere, prefetch, row_pointer
+
+_intrinsic: Any = intrinsic(prefer_literal=True)
+_FLOAT = ir.FloatType()
+_INT = ir.IntType(32)
+_LANES = 8
+"""Values that a processor's vector holds."""
+_PIXELS_AHEAD, _VERTICES_AHEAD = 4, 16
+"""How far ahead rows are fetched into the cache, where they are a vector or longer; measured."""
+_BLOCK = 64
+"""Pixels whose rows are turned together: they fit into the first cache."""
+_FAR, _NEAR = 6, 3
+"""Vertices around a pixel, of five features (position and colour) and of two (position)."""
+
+
+class _Row(types.Type):
+    """A row of float32 in registers: vectors that are worked on one after the other."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(name=f"_Row({size})")
+        self.size = size
+
+    @property
+    def lanes(self) -> int:
+        return min(self.size, _LANES)
+
+    @property
+    def n_vectors(self) -> int:
+        return self.size // self.lanes
+
+    @property
+    def vector(self) -> ir.VectorType:
+        return ir.VectorType(_FLOAT, self.lanes)
+
+
+@register_default(_Row)
+class _RowModel(models.PrimitiveModel):
+    def __init__(self, manager, row):
+        super().__init__(manager, row, ir.ArrayType(row.vector, row.n_vectors))
+
+
+def _vectors(builder, row):
+    return [builder.extract_value(row, i) for i in range(row.type.count)]
+
+
+def _joined(builder, vectors):
+    row = ir.Constant(ir.ArrayType(vectors[0].type, len(vectors)), ir.Undefined)
+    for i, vector in enumerate(vectors):
+        row = builder.insert_value(row, vector, i)
+    return row
+
+
+def _constant(vector_type, value):
+    value = float(np.float32(value)) if vector_type.element == _FLOAT else value
+    return ir.Constant(vector_type, [value] * vector_type.count)
+
+
+def _pointers(context, builder, array_type, array, number, row):
+    """Pointers to the vectors of array[number]."""
+    start = row_pointer(context, builder, array_type, array, number)
+    start = builder.bitcast(start, row.vector.as_pointer())
+    return [builder.gep(start, [ir.Constant(_INT, i)]) for i in range(row.n_vectors)]
+
+
+@_intrinsic
+def _load(typing, size, array, number):
+    """array[number] as a row of `size` values."""
+    row = _Row(size.literal_value)
+
+    def generate(context, builder, signature, arguments):
+        _, array, number = arguments
+        pointers = _pointers(context, builder, signature.args[1], array, number, row)
+        return _joined(builder, [builder.load(pointer, align=4) for pointer in pointers])
+
+    return row(size, array, types.intp), generate
+
+
+@_intrinsic
+def _store(typing, array, number, row):
+    """Write a row to array[number]."""
+
+    def generate(context, builder, signature, arguments):
+        array, number, values = arguments
+        pointers = _pointers(context, builder, signature.args[0], array, number, row)
+        for pointer, value in zip(pointers, _vectors(builder, values), strict=True):
+            builder.store(value, pointer, align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, row), generate
+
+
+@_intrinsic
+def _prefetch(typing, size, array, number):
+    """Fetch array[number], a row of `size` values, into the cache."""
+    row = _Row(size.literal_value)
+
+    def generate(context, builder, signature, arguments):
+        _, array, number = arguments
+        pointers = _pointers(context, builder, signature.args[1], array, number, row)
+        prefetch(builder, pointers[::2])  # a cache line holds two vectors
+        return context.get_dummy_value()
+
+    return types.void(size, array, types.intp), generate
+
+
+@_intrinsic
+def _zeros(typing, size):
+    """A row of `size` zeros."""
+    row = _Row(size.literal_value)
+
+    def generate(context, builder, signature, arguments):
+        return _joined(builder, [_constant(row.vector, 0.0)] * row.n_vectors)
+
+    return row(size), generate
+
+
+@_intrinsic
+def _product(typing, left, right):
+    """Left * right, value by value."""
+
+    def generate(context, builder, signature, arguments):
+        pairs = zip(*(_vectors(builder, row) for row in arguments), strict=True)
+        return _joined(builder, [builder.fmul(*pair) for pair in pairs])
+
+    return left(left, left), generate
+
+
+@_intrinsic
+def _add_product(typing, total, factor, row):
+    """total + factor * row."""
+
+    def generate(context, builder, signature, arguments):
+        totals, values = _vectors(builder, arguments[0]), _vectors(builder, arguments[2])
+        factor = everywhere(builder, values[0].type, arguments[1])
+        return _joined(
+            builder,
+            [
+                builder.fadd(total, builder.fmul(factor, value))
+                for total, value in zip(totals, values, strict=True)
+            ],
+        )
+
+    return row(row, types.float32, row), generate
+
+
+def _reduced(builder, name, vectors):
+    """One number from vectors, by LLVM's reduction of that name."""
+    while len(vectors) > 1:
+        left, right = vectors.pop(), vectors.pop()
+        if name == "fadd":
+            vectors.append(builder.fadd(left, right))
+        else:
+            vectors.append(builder.select(builder.fcmp_ordered(">", left, right), left, right))
+    vector_type = vectors[0].type
+    start = [ir.Constant(_FLOAT, 0.0)] if name == "fadd" else []
+    function = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(_FLOAT, [_FLOAT] * len(start) + [vector_type]),
+        f"llvm.vector.reduce.{name}.v{vector_type.count}f32",
+    )
+    return builder.call(function, start + vectors, fastmath=("reassoc", "nnan"))
+
+
+# 2^x on [-1/2, 1/2] as a polynomial, highest power first: relative error below 2e-7.
+_POWER_OF_TWO = (
+    1.5403530e-4, 1.33335581e-3, 9.61812910e-3, 5.55041086e-2, 2.40226507e-1, 6.93147181e-1, 1.0
+)  # fmt: skip
+_LOWEST = -60.0  # exp is 0 below: the tiny numbers that weights would make of it are slow
+
+
+def _exponential(builder, values):
+    """exp of a vector of values that are not above 0; 0 where they are below `_LOWEST`."""
+    floats = values.type
+    ints = ir.VectorType(_INT, floats.count)
+    lowest = _constant(floats, _LOWEST)
+    is_tiny = builder.fcmp_ordered("<", values, lowest)
+    powers = builder.fmul(builder.select(is_tiny, lowest, values), _constant(floats, np.log2(np.e)))
+    nearest = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(floats, [floats]), f"llvm.rint.v{floats.count}f32"
+    )
+    whole = builder.call(nearest, [powers])
+    rest = builder.fsub(powers, whole)
+    result = _constant(floats, _POWER_OF_TWO[0])
+    for coefficient in _POWER_OF_TWO[1:]:
+        result = builder.fadd(builder.fmul(result, rest), _constant(floats, coefficient))
+    exponent = builder.add(builder.fptosi(whole, ints), _constant(ints, 127))
+    scale = builder.bitcast(builder.shl(exponent, _constant(ints, 23)), floats)
+    return builder.select(is_tiny, _constant(floats, 0.0), builder.fmul(result, scale))
+
+
+@_intrinsic
+def _softmax(typing, row):
+    """exp(row) / sum of exp(row)."""
+
+    def generate(context, builder, signature, arguments):
+        values = _vectors(builder, arguments[0])
+        top = everywhere(builder, values[0].type, _reduced(builder, "fmax", list(values)))
+        values = [_exponential(builder, builder.fsub(value, top)) for value in values]
+        total = _reduced(builder, "fadd", list(values))
+        share = builder.fdiv(ir.Constant(_FLOAT, 1.0), total)
+        share = everywhere(builder, values[0].type, share)
+        return _joined(builder, [builder.fmul(value, share) for value in values])
+
+    return row(row), generate
+
+
+@compiled
+def to_rows(costs, gains, rows):
+    """rows (n, size) = gains (K,) - costs (K, n) of each pixel, -infinity beyond the classes."""
+    n_classes, n_pixels = costs.shape
+    for start in range(0, n_pixels, _BLOCK):
+        stop = min(start + _BLOCK, n_pixels)
+        for k in range(n_classes):
+            for i in range(start, stop):
+                rows[i, k] = gains[k] - costs[k, i]
+        for k in range(n_classes, rows.shape[1]):
+            for i in range(start, stop):
+                rows[i, k] = -np.inf
+
+
+@compiled
+def from_rows(rows, planes):
+    """planes (K, n) = the first K values of rows (n, size)."""
+    n_classes, n_pixels = planes.shape
+    for start in range(0, n_pixels, _BLOCK):
+        stop = min(start + _BLOCK, n_pixels)
+        for k in range(n_classes):
+            for i in range(start, stop):
+                planes[k, i] = rows[i, k]
+
+
+def _kernel(make: Callable[[int], Callable[..., Any]]) -> Callable[[int], Any]:
+    """The function that `make` gives for a size of row, compiled once for each."""
+
+    @functools.cache
+    def kernel(size: int) -> Any:
+        function = make(size)
+        # The name is part of the name of its file on disk: each size gets its own.
+        function.__qualname__ = f"{make.__name__}_{size}"
+        return compiled(function)
+
+    return kernel
+
+
+@_kernel
+def blur(size: int) -> Callable[..., Any]:
+    """The kernel that blurs values (M, size) along each axis of a lattice, in place.
+
+    It takes `values` and the `chains` of `wsstools.core.crf.lattice.Lattice`.
+    """
+    fetches = size >= _LANES
+
+    def kernel(values, chains):
+        n_axes, n_vertices = chains.shape[0], chains.shape[1] - 1
+        half = np.float32(0.5)
+        none = np.float32(0)
+        for axis in range(n_axes):
+            here = np.int64(chains[axis, 0])
+            onwards = half if here >= 0 else none
+            here = here if here >= 0 else ~here
+            backwards = none
+            previous = _zeros(size)
+            value = _load(size, values, here)
+            for i in range(n_vertices):
+                there = np.int64(chains[axis, i + 1])
+                beyond = half if there >= 0 else none
+                there = there if there >= 0 else ~there
+                if fetches:
+                    soon = np.int64(chains[axis, min(i + _VERTICES_AHEAD, n_vertices)])
+                    _prefetch(size, values, soon if soon >= 0 else ~soon)
+                following = _load(size, values, there)
+                blurred = _add_product(value, backwards, previous)
+                _store(values, here, _add_product(blurred, onwards, following))
+                backwards, onwards = onwards, beyond
+                previous, value = value, following
+                here = there
+
+    return kernel
+
+
+@_kernel
+def update(size: int) -> Callable[..., Any]:
+    """The kernel of a mean-field step at all pixels: slice, softmax, splat.
+
+    It takes `logits` (n, size), -infinity beyond the classes; of a far and a near lattice the
+    offsets, weights and blurred values (M, size); a weight of each; `parts` (1, size), what goes on
+    of a share; and sums (M, size) of each lattice. With `gather` the blurred values are added to
+    the logits; with `scatter` the shares go to the sums, without it they replace the logits. No
+    shares are kept between iterations.
+    """
+    fetches = size >= _LANES
+
+    def kernel(
+        logits, far, far_weights, near, near_weights, far_values, near_values,
+        w1, w2, parts, far_sums, near_sums, gather, scatter,
+    ):  # fmt: skip
+        part = _load(size, parts, 0)
+        for i in range(len(logits)):
+            if fetches:
+                soon = min(i + _PIXELS_AHEAD, len(logits) - 1)
+                for j in range(_FAR):
+                    _prefetch(size, far_values, far[soon, j])
+                    _prefetch(size, far_sums, far[soon, j])
+            row = _load(size, logits, i)
+            if gather:
+                message = _zeros(size)
+                for j in range(_FAR):
+                    values = _load(size, far_values, far[i, j])
+                    message = _add_product(message, far_weights[i, j], values)
+                row = _add_product(row, w1, message)
+                message = _zeros(size)
+                for j in range(_NEAR):
+                    values = _load(size, near_values, near[i, j])
+                    message = _add_product(message, near_weights[i, j], values)
+                row = _add_product(row, w2, message)
+            share = _softmax(row)
+            if scatter:
+                share = _product(share, part)
+                for j in range(_FAR):
+                    values = _load(size, far_sums, far[i, j])
+                    _store(far_sums, far[i, j], _add_product(values, far_weights[i, j], share))
+                for j in range(_NEAR):
+                    values = _load(size, near_sums, near[i, j])
+                    _store(near_sums, near[i, j], _add_product(values, near_weights[i, j], share))
+            else:
+                _store(logits, i, share)
+
+    return kernel

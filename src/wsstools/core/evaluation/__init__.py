@@ -1,0 +1,1 @@
+"""Labels measured against ground truth, and studies of the gap."""

@@ -1,0 +1,219 @@
+"""From pixels counted per image to the rows of a study, with intervals by the bootstrap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.evaluation.bootstrap import (
+    Interval,
+    percentile_interval,
+    resampled_mean_ious,
+    resampled_reductions,
+)
+from wsstools.core.evaluation.gap import BASELINE, FULL, gap_table
+from wsstools.core.evaluation.metrics import mean_iou
+from wsstools.core.evaluation.study import Difference, Key, Part, StudyRow, groups
+
+WHOLE = 0
+"""Position of the whole image among the regions; the bands follow."""
+_HITS, _IN_GT, _IN_LABELS = range(3)
+Resampled = Mapping[Key, NDArray[np.float64]]  # (R, B) each
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Pixels of each class on the images of a set.
+
+    Attributes
+    ----------
+    classes : (C,) int
+        The ids that occur, ascending, without 255.
+    of : mapping of Key to (S, R, N, 3, C) int64
+        For each of S label folders (one per seed), R regions (the whole image, then the bands)
+        and N images: pixels hit, in the ground truth, in the labels (see `class_counts`). All
+        strategies have the same R, N and C.
+    """
+
+    classes: NDArray[np.int64]
+    of: Mapping[Key, NDArray[np.int64]]
+
+
+def measured_rows(
+    val: Counts,
+    widths: Sequence[int] = (),
+    resampled: Resampled | None = None,
+    *,
+    pfa: Mapping[Key, Part] | None = None,
+    train: Mapping[Key, Part] | None = None,
+) -> list[StudyRow]:
+    """The rows of what was measured, group by group: `full`, `baseline`, then the strategies.
+
+    Parameters
+    ----------
+    val : Counts
+        On the validation images; every group in it holds `full` and `baseline`.
+    widths : sequence of int
+        Of the bands, in the order of the regions after the whole image.
+    resampled : mapping of Key to (R, B) float, or None
+        Of `resample`; None gives no intervals.
+    pfa, train : mapping of Key to Part
+        Scores on the training images; may hold further names.
+    """
+    pfa, train = pfa or {}, train or {}
+    rows = []
+    for group in groups([*val.of, *pfa, *train]):
+        parts = parts_of(Counts(val.classes, _of_group(val.of, group)), WHOLE, resampled)
+        bands = {
+            width: parts_of(Counts(val.classes, _of_group(val.of, group)), region, resampled)
+            for region, width in enumerate(widths, start=WHOLE + 1)
+        }
+        for row in gap_table({key.name: part.mean_iou for key, part in parts.items()}):
+            key = Key(group, row.name)
+            rows.append(
+                StudyRow(
+                    key,
+                    parts[key],
+                    row.gap,
+                    row.reduction,
+                    None if key.is_frame else _reduction_interval(key, row.reduction, resampled),
+                    pfa.get(key),
+                    train.get(key),
+                    {width: found[key] for width, found in bands.items()},
+                )
+            )
+        extra = dict.fromkeys(key for key in [*pfa, *train] if key.group == group)
+        rows += [
+            StudyRow(key, pfa=pfa.get(key), train=train.get(key))
+            for key in extra
+            if key not in val.of
+        ]
+    return rows
+
+
+def parts_of(
+    counts: Counts, region: int = WHOLE, resampled: Resampled | None = None
+) -> dict[Key, Part]:
+    """The scores of all strategies in one region."""
+    parts = {}
+    for key, found in counts.of.items():
+        hits, unions = hits_and_unions(found[:, region].sum(axis=1))  # (S, C)
+        means = _mean_or_nan(hits, unions)
+        present = unions > 0
+        iou = np.where(present, hits / np.where(present, unions, 1), 0).sum(axis=0)
+        in_seeds = present.sum(axis=0)
+        has_score = np.isfinite(means).all()
+        parts[key] = Part(
+            mean_iou=float(means.mean()),
+            std=float(means.std(ddof=1)) if len(means) > 1 else None,
+            interval=percentile_interval(resampled[key][region])
+            if resampled is not None and has_score
+            else None,
+            iou={
+                int(class_id): float(iou[k] / in_seeds[k])
+                for k, class_id in enumerate(counts.classes)
+                if in_seeds[k]
+            },
+        )
+    return parts
+
+
+def image_scores(counts: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
+    """Mean IoU and pixel accuracy of each image, both (N,), NaN where the ground truth is empty.
+
+    Parameters
+    ----------
+    counts : (N, 3, C) int64
+        Of one folder of labels, see `Counts`.
+    """
+    totals = counts[:, _IN_GT].sum(axis=1)
+    accuracy = counts[:, _HITS].sum(axis=1) / np.where(totals, totals, 1)
+    return _mean_or_nan(*hits_and_unions(counts)), np.where(totals, accuracy, np.nan)
+
+
+def hits_and_unions(counts: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
+    """Intersections and unions from counts (..., 3, C), both (..., C)."""
+    hits = counts[..., _HITS, :]
+    return hits, counts[..., _IN_GT, :] + counts[..., _IN_LABELS, :] - hits
+
+
+def resample(
+    counts: Counts, rng: np.random.Generator, n_resamples: int
+) -> dict[Key, NDArray[np.float64]]:
+    """Mean IoUs of every strategy and region on the same resamples of the images, (R, B) each.
+
+    They are means over the seeds.
+    """
+    shapes = [found.shape[:2] for found in counts.of.values()]
+    flat = np.concatenate([found.reshape(-1, *found.shape[2:]) for found in counts.of.values()])
+    drawn = iter(resampled_mean_ious(*hits_and_unions(flat), rng, n_resamples))  # (B,) each
+    return {
+        key: np.array([next(drawn) for _ in range(seeds * regions)])
+        .reshape(seeds, regions, n_resamples)
+        .mean(axis=0)
+        for key, (seeds, regions) in zip(counts.of, shapes, strict=True)
+    }
+
+
+def differences(
+    rows: Sequence[StudyRow], resampled: Resampled, against: Key | None = None
+) -> list[Difference]:
+    """How much each strategy differs from another one, paired over the images.
+
+    Parameters
+    ----------
+    rows : sequence of StudyRow
+        Of `measured_rows`.
+    resampled : mapping of Key to (R, B) float
+        Of `resample`.
+    against : Key or None
+        The other one, for all rows; None takes the best strategy of each group. That one was
+        chosen by the same images, which flatters it a little.
+
+    Returns
+    -------
+    list of Difference
+        In the order of the rows.
+    """
+    scored = {row.key: row.val.mean_iou for row in rows if row.val is not None}
+    found = []
+    for key, miou in scored.items():
+        other = against or _best(scored, key.group)
+        if other is None or key == other:
+            continue
+        drawn = resampled[key][WHOLE] - resampled[other][WHOLE]
+        found.append(
+            Difference(
+                key,
+                other,
+                miou - scored[other],
+                percentile_interval(drawn),
+                float((drawn > 0).mean()),
+            )
+        )
+    return found
+
+
+def _of_group(of: Mapping[Key, NDArray[np.int64]], group: str) -> dict[Key, NDArray[np.int64]]:
+    return {key: found for key, found in of.items() if key.group == group}
+
+
+def _best(scored: Mapping[Key, float], group: str) -> Key | None:
+    strategies = [key for key in scored if key.group == group and not key.is_frame]
+    return max(strategies, key=lambda key: scored[key], default=None)
+
+
+def _mean_or_nan(hits: NDArray, unions: NDArray) -> NDArray[np.float64]:
+    return np.where(unions.any(axis=-1), mean_iou(hits, unions), np.nan)
+
+
+def _reduction_interval(
+    key: Key, reduction: float | None, resampled: Resampled | None
+) -> Interval | None:
+    if resampled is None or reduction is None:
+        return None
+    full, baseline = (resampled[Key(key.group, name)][WHOLE] for name in (FULL, BASELINE))
+    return percentile_interval(resampled_reductions(full, baseline, resampled[key][WHOLE]))

@@ -1,0 +1,1 @@
+"""The local model: a classifier per image, trained on its own scribbles."""

@@ -1,0 +1,40 @@
+"""Predictions of all pixels of an image, a band of rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.local.responses import Responses
+
+_PIXELS_AT_ONCE = 32768
+_LEAST_ROWS = 16
+"""A band shares the filters' margins above and below, which thin bands would pay often."""
+
+
+def predicted_in_bands(
+    predict: Callable[[NDArray[np.float32]], NDArray], responses: Responses, n_classes: int
+) -> NDArray[np.float32]:
+    """Class probabilities of all pixels, (K, H, W); memory is that of a band.
+
+    Parameters
+    ----------
+    predict : callable
+        Takes the features of n pixels, (F, n) float32, and gives (K, n) probabilities.
+    responses : Responses
+        The features.
+    n_classes : int
+        K.
+    """
+    height, width = responses.height, responses.width
+    probs = np.empty((n_classes, height, width), np.float32)
+    n_rows = max(_LEAST_ROWS, _PIXELS_AT_ONCE // width)
+    for first in range(0, height, n_rows):
+        last = min(first + n_rows, height)
+        features = responses.of_rows(first, last).reshape(
+            responses.n_filters, (last - first) * width
+        )
+        probs[:, first:last] = predict(features).reshape(-1, last - first, width)
+    return probs

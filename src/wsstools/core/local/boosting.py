@@ -1,0 +1,118 @@
+"""Gradient boosting on one image's own scribbles: trees, each correcting those before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.local.bands import predicted_in_bands
+from wsstools.core.local.filter_bank import FilterBank
+from wsstools.core.local.responses import Responses
+from wsstools.core.local.scribbled import scribbled_pixels
+from wsstools.core.maps import ProbabilityMap
+
+_FEATURE_SHARE = 0.05
+"""Of the features, the share that a split may choose from. With all of them the trees agree on a
+few: on CamVid the mean IoU is 0.02 lower."""
+_LEAST_SAMPLES = 5
+"""Scribbled pixels in a leaf, at least; with scikit-learn's 20, short strokes share every leaf."""
+
+
+@dataclass(frozen=True)
+class BoostingSettings:
+    """How a local boosting model is trained.
+
+    Attributes
+    ----------
+    n_rounds : int
+        Trees of each class; more fits the strokes closer, is surer and slower.
+    learning_rate : float
+        Share of a tree's correction that is made, above 0; larger needs fewer rounds and errs
+        more between the strokes.
+    n_leaves : int
+        Most leaves of a tree, 2 or more; more follows the strokes closer.
+    l2 : float
+        0 or more; larger: leaves of few pixels say less, probabilities are less sure, and rare
+        classes lose pixels to frequent ones.
+    """
+
+    n_rounds: int = 30
+    learning_rate: float = 0.1
+    n_leaves: int = 15
+    l2: float = 10.0
+
+
+def boost_from_scribbles(
+    image: NDArray,
+    scribbles: NDArray[np.uint8],
+    *,
+    bank: FilterBank,
+    n_classes: int,
+    settings: BoostingSettings = BoostingSettings(),
+    rng: np.random.Generator,
+) -> ProbabilityMap:
+    """Class probabilities of all pixels from gradient boosting on the scribbled ones.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8 or float32
+        RGB in 0..255.
+    scribbles : (H, W) uint8
+        Class ids; 255 = unlabelled.
+    bank : FilterBank
+        The filters whose responses are the features.
+    n_classes : int
+        Number of classes of the label space.
+    settings : BoostingSettings
+        How the model is trained.
+    rng : numpy.random.Generator
+        Draws the seed of the features that each split may choose from.
+
+    Returns
+    -------
+    ProbabilityMap
+        Over the classes scribbled in this image only. With a single one, its probability is 1.
+
+    Raises
+    ------
+    SkippedImage
+        If nothing is scribbled.
+    ValueError
+        If the sizes differ or a scribble has a class outside 0..n_classes-1.
+
+    Notes
+    -----
+    Rounds are not stopped early: pixels held out of a stroke are like those beside them, so
+    that their loss falls on while the pixels between the strokes get worse.
+
+    References
+    ----------
+    J. H. Friedman, Greedy Function Approximation: A Gradient Boosting Machine, Annals of
+    Statistics 29(5), 2001. G. Ke et al., LightGBM, NeurIPS 2017, whose histograms
+    scikit-learn's HistGradientBoostingClassifier uses.
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
+
+    pixels = scribbled_pixels(image, scribbles, n_classes)
+    if len(pixels.classes) == 1:
+        return ProbabilityMap(np.ones((1, *pixels.shape), np.float32), pixels.classes, n_classes)
+    model = HistGradientBoostingClassifier(
+        max_iter=settings.n_rounds,
+        learning_rate=settings.learning_rate,
+        max_leaf_nodes=settings.n_leaves,
+        l2_regularization=settings.l2,
+        min_samples_leaf=_LEAST_SAMPLES,
+        max_features=_FEATURE_SHARE,
+        early_stopping=False,
+        random_state=int(rng.integers(2**31)),
+    )
+    responses = Responses(image, bank)
+    with threadpool_limits(1, user_api="openmp"):  # the images are what runs side by side
+        model.fit(responses.at(pixels.rows, pixels.columns), pixels.labels)
+        probs = predicted_in_bands(
+            lambda features: model.predict_proba(features.T).T, responses, len(pixels.classes)
+        )
+    return ProbabilityMap(probs, pixels.classes, n_classes)

@@ -1,0 +1,1 @@
+"""Annotations and the scribbles that they draw."""

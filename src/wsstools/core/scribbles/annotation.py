@@ -1,0 +1,199 @@
+"""Annotations by hand: lines and areas that carry class names, and the scribbles they draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.scribbles.strokes import Stroke, draw_strokes
+
+VOC_CLASSES = (
+    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
+    "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa",
+    "train", "tvmonitor",
+)  # fmt: skip
+"""The classes of PASCAL VOC, in the order of their ids."""
+
+SYNONYMS = (
+    ("aeroplane", "plane"),
+    ("bicycle", "bike"),
+    ("diningtable", "table"),
+    ("pottedplant", "plant"),
+    ("tvmonitor", "monitor"),
+)
+"""Names of one class: PASCAL VOC's, and the tag that ScribbleSup has for it."""
+
+ClassName: TypeAlias = "str | int"
+
+
+@dataclass(frozen=True)
+class Line:
+    """An open line.
+
+    Attributes
+    ----------
+    name : str or int
+        Name of its class, or its id.
+    points : (N, 2) float64
+        x, y in pixels; (0, 0) is the centre of the upper left pixel. One point makes a dot.
+    """
+
+    name: ClassName
+    points: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Area:
+    """Some pixels.
+
+    Attributes
+    ----------
+    name : str or int
+        Name of their class, or its id.
+    corner : (int, int)
+        x, y of the mask's upper left pixel; the mask may reach out of the image.
+    mask : (h, w) bool
+        Which pixels.
+    """
+
+    name: ClassName
+    corner: tuple[int, int]
+    mask: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What a file says of one image.
+
+    Attributes
+    ----------
+    marks : tuple of Line and Area
+        In drawing order.
+    shape : (int, int) or None
+        (H, W) of the image, if the file states it.
+    class_names : tuple of str or None
+        The classes in the order of their ids, if the format fixes them.
+    """
+
+    marks: tuple[Line | Area, ...]
+    shape: tuple[int, int] | None = None
+    class_names: tuple[str, ...] | None = None
+
+
+def resolve_names(
+    names: Sequence[ClassName], class_names: Sequence[str] | None
+) -> dict[ClassName, int]:
+    """The class id of each name.
+
+    A name is looked up as it is, then without regard to case, spaces and punctuation, then by its
+    SYNONYMS. An id stands for itself, and so does a number that is no class name.
+
+    Parameters
+    ----------
+    names : sequence of str or int
+        As they stand in the annotations.
+    class_names : sequence of str or None
+        The names of the classes, in the order of their ids. None: numbers only.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown or an id too large; the message lists all of them.
+    """
+    exact = {name: k for k, name in reversed(list(enumerate(class_names or ())))}
+    folded = {_folded(name): k for name, k in exact.items()}
+    for one, other in (*SYNONYMS, *(pair[::-1] for pair in SYNONYMS)):
+        if one in folded:
+            folded.setdefault(other, folded[one])
+    largest = IGNORE_LABEL - 1 if class_names is None else len(class_names) - 1
+    found: dict[ClassName, int] = {}
+    unknown = []
+    for name in dict.fromkeys(names):
+        class_id = _class_id(name, exact, folded)
+        if class_id is None or not (0 <= class_id <= largest or class_id == IGNORE_LABEL):
+            unknown.append(str(name))
+        else:
+            found[name] = class_id
+    if unknown:
+        told = ", ".join(sorted(unknown))
+        known_names = "none" if class_names is None else ", ".join(class_names)
+        raise ValueError(f"no such class: {told} (classes: {known_names})")
+    return found
+
+
+def draw_annotation(
+    annotation: Annotation,
+    class_ids: Mapping[ClassName, int],
+    shape: tuple[int, int],
+    *,
+    width: float = 3,
+) -> NDArray[np.uint8]:
+    """Scribbles, (H, W) uint8, 255 where nothing is drawn; later marks cover earlier ones.
+
+    Parameters
+    ----------
+    annotation : Annotation
+    class_ids : mapping
+        Class id of each name in the annotation, as `resolve_names` gives it.
+    shape : (H, W)
+        Size of the image; what lies outside is cut off.
+    width : float, pixels
+        Diameter of the brush that draws the lines; larger is thicker.
+    """
+    scribbles = np.full(shape, IGNORE_LABEL, np.uint8)
+    for mark in annotation.marks:
+        class_id = class_ids[mark.name]
+        if isinstance(mark, Line):
+            covered = draw_strokes([Stroke(0, mark.points)], shape, width=width) == 0
+            scribbles[covered] = class_id
+        else:
+            _fill(scribbles, mark, class_id)
+    return scribbles
+
+
+def points_outside(annotation: Annotation, shape: tuple[int, int]) -> int:
+    """How many points of the lines lie in no pixel of an (H, W) image."""
+    count = 0
+    for mark in annotation.marks:
+        if isinstance(mark, Line):
+            x, y = np.floor(mark.points + 0.5).T
+            inside = (x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0])
+            count += int((~inside).sum())
+    return count
+
+
+def areas_of_labels(labels: NDArray[np.integer], ignore: NDArray[np.bool_]) -> tuple[Area, ...]:
+    """The classes in a label map, (H, W), each an Area; pixels of `ignore` are left out."""
+    areas = []
+    for class_id in np.unique(labels[~ignore]):
+        mask = (labels == class_id) & ~ignore
+        rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
+        box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        areas.append(Area(int(class_id), (int(columns[0]), int(rows[0])), box))
+    return tuple(areas)
+
+
+def _folded(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def _class_id(name: ClassName, exact: Mapping[str, int], folded: Mapping[str, int]) -> int | None:
+    if isinstance(name, int):
+        return name
+    found = exact.get(name, folded.get(_folded(name)))
+    return int(name) if found is None and name.isascii() and name.isdecimal() else found
+
+
+def _fill(scribbles: NDArray[np.uint8], area: Area, class_id: int) -> None:
+    height, width = area.mask.shape
+    x, y = area.corner
+    top, left = max(y, 0), max(x, 0)
+    bottom, right = min(y + height, scribbles.shape[0]), min(x + width, scribbles.shape[1])
+    if top < bottom and left < right:
+        mask = area.mask[top - y : bottom - y, left - x : right - x]
+        scribbles[top:bottom, left:right][mask] = class_id
