@@ -33,7 +33,7 @@ from wsstools.core.local.responses import Responses
 from wsstools.core.maps import ProbabilityMap
 from wsstools.formats.filter_weights.bank_files import read_layer
 from wsstools.formats.filter_weights.network_input import INPUTS, on_rgb
-from wsstools.nn.torchvision_compat import import_torchvision
+from wsstools.nn.models.torchvision_compat import import_torchvision
 
 N_TREES = 50
 N_FEATURES = 100

@@ -37,14 +37,14 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
+from wsstools.nn.data.crops import Samples
 from wsstools.nn.data.pairs import CachedPairs, labelled_images
-from wsstools.nn.distributed import World
-from wsstools.nn.initial import imagenet_state
-from wsstools.nn.networks import IMAGENET_MEAN, IMAGENET_STD
-from wsstools.nn.samples import Samples
-from wsstools.nn.schedules import SCHEDULES, Schedule
-from wsstools.nn.torchvision_compat import import_torchvision
-from wsstools.nn.training import _Run, train
+from wsstools.nn.models.initial import imagenet_state
+from wsstools.nn.models.networks import IMAGENET_MEAN, IMAGENET_STD
+from wsstools.nn.models.torchvision_compat import import_torchvision
+from wsstools.nn.training.distributed import World
+from wsstools.nn.training.loop import _Run, train
+from wsstools.nn.training.schedules import SCHEDULES, Schedule
 from wsstools.running.sources import Source, read_ids
 
 WARM_UP = 4  # iterations

@@ -4,9 +4,9 @@ import sys
 
 import torch
 
-from wsstools.nn.distributed import joined_world
-from wsstools.nn.losses import loss_sum, target_mass
-from wsstools.nn.networks import build
+from wsstools.nn.models.networks import build
+from wsstools.nn.training.distributed import joined_world
+from wsstools.nn.training.losses import loss_sum, target_mass
 
 
 def network(arch: str) -> torch.nn.Module:

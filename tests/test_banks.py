@@ -24,8 +24,8 @@ from wsstools.formats.filter_weights.bank_files import read_bank, read_layer
 from wsstools.formats.filter_weights.convolution import Convolution, first_convolution
 from wsstools.formats.filter_weights.network_files import read_first_convolution
 from wsstools.formats.filter_weights.network_input import INPUTS
-from wsstools.nn.networks import IMAGENET_MEAN, IMAGENET_STD
-from wsstools.nn.pretrained import PRETRAINED
+from wsstools.nn.models.networks import IMAGENET_MEAN, IMAGENET_STD
+from wsstools.nn.models.pretrained import PRETRAINED
 from wsstools.view.filters import filter_pictures, filter_sheet
 
 # What numpy 1.16 on Python 2.7 saved: {'conv1': [weights (3, 3, 3, 2), (1, -2)], 'fc8': [...]},

@@ -31,7 +31,7 @@ from wsstools.cli import command_names, load_command
 from wsstools.core.palette import voc_palette
 from wsstools.core.scribbles.annotation import VOC_CLASSES
 from wsstools.formats import label_files
-from wsstools.nn.schedules import SCHEDULES
+from wsstools.nn.training.schedules import SCHEDULES
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 STUDIES = ("voc", "camvid", "acdc")

@@ -175,7 +175,7 @@ def train_log(path: Path) -> None:
 
 def model(path: Path) -> None:
     from wsstools.errors import naming
-    from wsstools.nn.modelfile import read_model_header
+    from wsstools.nn.models.model_files import read_model_header
 
     with naming(path):
         header = read_model_header(path.read_bytes())
@@ -184,7 +184,7 @@ def model(path: Path) -> None:
 
 def checkpoint(path: Path) -> None:
     from wsstools.errors import naming
-    from wsstools.nn.modelfile import load_checkpoint
+    from wsstools.nn.models.model_files import load_checkpoint
 
     with naming(path):
         found = load_checkpoint(path.read_bytes())
@@ -195,7 +195,7 @@ def initial_state(path: Path) -> None:
     import torch
 
     from wsstools.errors import naming
-    from wsstools.nn.initial import read_state
+    from wsstools.nn.models.initial import read_state
 
     with naming(path):
         found = read_state(path.read_bytes())
@@ -340,7 +340,7 @@ def hdf5() -> list[bytes]:
 def model_files() -> list[bytes]:
     import torch
 
-    from wsstools.nn.modelfile import dump_model
+    from wsstools.nn.models.model_files import dump_model
 
     state = {"a": torch.zeros(2, 3)}
     return [dump_model("deeplabv2-mobilenetv2", 2, ["sky", "b"], state, json.dumps(RECORD))]
@@ -349,7 +349,7 @@ def model_files() -> list[bytes]:
 def checkpoints() -> list[bytes]:
     import torch
 
-    from wsstools.nn.modelfile import dump_checkpoint
+    from wsstools.nn.models.model_files import dump_checkpoint
 
     state = {"a": torch.zeros(2, 3)}
     run = {"record": "0123", "seed": 3}

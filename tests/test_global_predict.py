@@ -14,8 +14,8 @@ from wsstools.commands._options import StepOptions
 from wsstools.formats import map_files
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels
-from wsstools.nn.modelfile import dump_model, load_model
-from wsstools.nn.networks import build
+from wsstools.nn.models.model_files import dump_model, load_model
+from wsstools.nn.models.networks import build
 from wsstools.nn.predict import predict_probs
 
 

@@ -12,14 +12,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from wsstools.errors import DataError
-from wsstools.nn import initial
-from wsstools.nn.backbones import VGG16, Backbone, MobileNetV2, ResNet
-from wsstools.nn.heads import AtrousHead, AuxiliaryHead, LinearHead, PyramidHead
-from wsstools.nn.initial import imagenet_state, load_initial, read_state
-from wsstools.nn.networks import SegmentationNetwork, build, parameter_groups
-from wsstools.nn.pretrained import PRETRAINED
-from wsstools.nn.schedules import SCHEDULES
-from wsstools.nn.torchvision_compat import import_torchvision
+from wsstools.nn.models import initial
+from wsstools.nn.models.backbones import VGG16, Backbone, MobileNetV2, ResNet
+from wsstools.nn.models.heads import AtrousHead, AuxiliaryHead, LinearHead, PyramidHead
+from wsstools.nn.models.initial import imagenet_state, load_initial, read_state
+from wsstools.nn.models.networks import SegmentationNetwork, build, parameter_groups
+from wsstools.nn.models.pretrained import PRETRAINED
+from wsstools.nn.models.torchvision_compat import import_torchvision
+from wsstools.nn.training.schedules import SCHEDULES
 
 # Parameters of the whole classifiers, from the table of torchvision's documentation.
 PUBLISHED = {

@@ -8,9 +8,9 @@ import torch
 
 from wsstools.core.compiled.warp import warp_image
 from wsstools.core.maps import ProbabilityMap
-from wsstools.nn.augment import View, augment, crop_view, draw_view
-from wsstools.nn.samples import Samples, batches
-from wsstools.nn.schedules import SCHEDULES
+from wsstools.nn.data.augment import View, augment, crop_view, draw_view
+from wsstools.nn.data.crops import Samples, batches
+from wsstools.nn.training.schedules import SCHEDULES
 
 MEAN = 255 * np.array([0.485, 0.456, 0.406])
 

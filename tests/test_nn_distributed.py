@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wsstools.errors import UsageError
-from wsstools.nn.distributed import World, joined_world
+from wsstools.nn.training.distributed import World, joined_world
 
 ARCHS = ("deeplabv2-mobilenetv2", "pspnet-resnet50")
 

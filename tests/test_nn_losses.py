@@ -5,8 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from wsstools.nn.losses import class_weights, logits_at, loss_sum, target_mass
-from wsstools.nn.networks import upsample
+from wsstools.nn.models.networks import upsample
+from wsstools.nn.training.losses import class_weights, logits_at, loss_sum, target_mass
 
 
 def pictures(share: float, n_classes: int = 3) -> tuple[torch.Tensor, torch.Tensor]:

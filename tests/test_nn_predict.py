@@ -5,9 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from wsstools.nn.networks import build, upsample
+from wsstools.nn.models.networks import build, upsample
 from wsstools.nn.predict import Views, folded, predict_probs
-from wsstools.nn.schedules import SCHEDULES, msc_scales
+from wsstools.nn.training.schedules import SCHEDULES, msc_scales
 
 ARCH = "deeplabv2-mobilenetv2"
 

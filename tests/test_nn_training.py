@@ -13,17 +13,17 @@ import torch
 from wsstools.core.evaluation.metrics import confusion_matrix, scores
 from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import DataError, UsageError
-from wsstools.nn import modelfile, training
-from wsstools.nn.backbones import MobileNetV2
-from wsstools.nn.distributed import World
-from wsstools.nn.heads import AuxiliaryHead, PyramidHead
-from wsstools.nn.initial import imagenet_state, load_initial, read_state
-from wsstools.nn.modelfile import dump_checkpoint, dump_model, load_checkpoint, load_model
-from wsstools.nn.networks import SegmentationNetwork, build
+from wsstools.nn.models import model_files
+from wsstools.nn.models.backbones import MobileNetV2
+from wsstools.nn.models.heads import AuxiliaryHead, PyramidHead
+from wsstools.nn.models.initial import imagenet_state, load_initial, read_state
+from wsstools.nn.models.model_files import dump_checkpoint, dump_model, load_checkpoint, load_model
+from wsstools.nn.models.networks import SegmentationNetwork, build
 from wsstools.nn.predict import predict_probs
-from wsstools.nn.schedules import SCHEDULES
-from wsstools.nn.training import Progress, TrainingStopped, poly_learning_rate, train
-from wsstools.nn.validation import mean_iou
+from wsstools.nn.training.distributed import World
+from wsstools.nn.training.loop import Progress, TrainingStopped, loop, poly_learning_rate, train
+from wsstools.nn.training.schedules import SCHEDULES
+from wsstools.nn.training.validation import mean_iou
 
 ARCH = "deeplabv2-mobilenetv2"
 SHARED = Path(os.environ.get("WSS_SHARED", Path(__file__).resolve().parents[2] / "shared"))
@@ -93,7 +93,7 @@ def test_two_runs_and_a_resumed_one_give_the_same_bits(whole_run):
 
 def test_bfloat16_is_used_where_it_is_fast(monkeypatch):
     def chosen(precision, device="cpu"):
-        return training.uses_bfloat16(precision, torch.device(device))
+        return loop.uses_bfloat16(precision, torch.device(device))
 
     for has_bfloat16 in (False, True):
         monkeypatch.setattr(
@@ -137,7 +137,7 @@ def test_dropout_is_resumed_too(monkeypatch):
         heads = PyramidHead(320, n_classes, width=16), AuxiliaryHead(96, n_classes)
         return SegmentationNetwork(MobileNetV2(), *heads)
 
-    monkeypatch.setattr(training, "build", small_pspnet)
+    monkeypatch.setattr(loop, "build", small_pspnet)
     schedule = replace(SCHEDULES["pspnet-resnet50"], iterations=2, batch=2, crop=17)
     checkpoints = []
     options = {"arch": "pspnet-resnet50", "schedule": schedule}
@@ -351,7 +351,7 @@ def test_other_bytes_are_no_model(network):
 
 
 def test_other_versions_are_named(network, monkeypatch):
-    monkeypatch.setattr(modelfile, "VERSION", 7)
+    monkeypatch.setattr(model_files, "VERSION", 7)
     newer = dump_model(ARCH, 3, ["a", "b", "c"], network.state_dict(), "{}")
     monkeypatch.undo()
     with pytest.raises(DataError, match="of version 7, expected version 1"):

@@ -13,7 +13,7 @@ from wsstools.errors import DataError
 from wsstools.formats.image_files import decode_image, encode_jpeg
 from wsstools.formats.label_files import encode_labels
 from wsstools.formats.study_json import decode_study
-from wsstools.view.gapvalues import study_json
+from wsstools.view.gap_values import study_json
 from wsstools.view.report.figures import MOST_BARS, image_accuracies
 from wsstools.view.report.page import report_page
 from wsstools.view.report.sheets import Pictures, sheet_plans, sheets_section, thumbnail

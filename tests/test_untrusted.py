@@ -67,7 +67,7 @@ def test_no_pickle_in_an_array_is_run(tmp_path):
 
 def test_no_pickle_in_a_network_is_run(tmp_path):
     torch = pytest.importorskip("torch")
-    from wsstools.nn.modelfile import load_checkpoint, load_model
+    from wsstools.nn.models.model_files import load_checkpoint, load_model
 
     trace = tmp_path / "trace"
     path = tmp_path / "w.pth"

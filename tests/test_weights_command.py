@@ -17,15 +17,15 @@ import pytest
 import torch
 
 from wsstools.errors import DataError
-from wsstools.nn.initial import imagenet_state
-from wsstools.nn.pretrained import (
+from wsstools.nn.models.initial import imagenet_state
+from wsstools.nn.models.pretrained import (
     PRETRAINED,
     check_pretrained,
     find_pretrained,
     load_pretrained,
     torch_cache,
 )
-from wsstools.nn.torchvision_compat import import_torchvision
+from wsstools.nn.models.torchvision_compat import import_torchvision
 
 NAME = "mobilenet_v2"
 

@@ -54,8 +54,8 @@ def _network() -> bytes:
     """A model file of random weights."""
     import torch
 
-    from wsstools.nn.modelfile import dump_model
-    from wsstools.nn.networks import build
+    from wsstools.nn.models.model_files import dump_model
+    from wsstools.nn.models.networks import build
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -102,7 +102,7 @@ class Step:
 
 def _small_weights() -> None:
     """Let one of the published files be one that lies in the data, where nothing is downloaded."""
-    from wsstools.nn.pretrained import PRETRAINED
+    from wsstools.nn.models.pretrained import PRETRAINED
 
     os.environ["TORCH_HOME"] = "torch"
     sha256 = hashlib.sha256(Path("torch/hub/checkpoints/small.pth").read_bytes()).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from wsstools.nn.pretrained import PRETRAINED, TOGETHER
+from wsstools.nn.models.pretrained import PRETRAINED, TOGETHER
 
 GABOR = "gabor"
 _NETWORKS = [name for name, weights in PRETRAINED.items() if weights.filter_input]
@@ -45,7 +45,7 @@ def chosen_banks(
     from wsstools.core.local.gabor import gabor_bank
     from wsstools.files.provenance import input_record
     from wsstools.formats.filter_weights.bank_files import read_bank, read_layer
-    from wsstools.nn.pretrained import at_hand
+    from wsstools.nn.models.pretrained import at_hand
 
     expanded = [one for name in names for one in TOGETHER.get(name, (name,))]
     filter_inputs = _inputs_of_files([name for name in expanded if _is_file(name)], inputs)

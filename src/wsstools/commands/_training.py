@@ -29,7 +29,7 @@ from wsstools.files.provenance import (
 from wsstools.formats import image_files, label_files, map_files
 from wsstools.formats.training_log import TrainLog
 from wsstools.nn.data.pairs import CachedPairs, LabelledImages, labelled_images
-from wsstools.nn.schedules import Schedule
+from wsstools.nn.training.schedules import Schedule
 from wsstools.running.bars import Bar
 from wsstools.running.signals import Interruption
 from wsstools.running.sources import Source, read_ids
@@ -122,7 +122,7 @@ def _record(plan: Plan, pairs: LabelledImages, n_classes: int) -> Meta:
 
 def _stands(plan: Plan, record: Meta) -> bool:
     """Whether the model was made already; a model of other options is refused."""
-    from wsstools.nn.modelfile import read_model_header
+    from wsstools.nn.models.model_files import read_model_header
 
     if not plan.out.exists():
         return False
@@ -137,7 +137,7 @@ def _stands(plan: Plan, record: Meta) -> bool:
 
 def _remove_finished(plan: Plan, record: Meta) -> None:
     """Delete the checkpoint of the run that made the model, if it was killed before it did so."""
-    from wsstools.nn.modelfile import load_checkpoint
+    from wsstools.nn.models.model_files import load_checkpoint
 
     # A damaged one, or one of another run, is not ours; another process may be the first.
     with contextlib.suppress(DataError, FileNotFoundError):
@@ -155,9 +155,9 @@ def _train(
 ) -> bool:
     """Train and write the model; whether this is the process of several that wrote it."""
     from wsstools.nn.device import chosen_device
-    from wsstools.nn.distributed import joined_world
-    from wsstools.nn.modelfile import dump_model
-    from wsstools.nn.training import TrainingStopped
+    from wsstools.nn.models.model_files import dump_model
+    from wsstools.nn.training.distributed import joined_world
+    from wsstools.nn.training.loop import TrainingStopped
 
     with joined_world(chosen_device(plan.device)) as world, Interruption() as interruption:
         try:
@@ -184,9 +184,9 @@ def _trained(
     """What the record says of the run, and the weights."""
     import torch
 
-    from wsstools.nn.losses import class_weights
-    from wsstools.nn.modelfile import dump_checkpoint
-    from wsstools.nn.training import train, uses_bfloat16
+    from wsstools.nn.models.model_files import dump_checkpoint
+    from wsstools.nn.training.loop import train, uses_bfloat16
+    from wsstools.nn.training.losses import class_weights
 
     run_id = _run_id(record)
     state, initial_state = _resumed(plan, run_id), _initial(plan)
@@ -251,7 +251,7 @@ class _Journal(contextlib.ExitStack):
             self._listeners.append(self._board())
 
     def add(self, progress: Any) -> None:
-        """One iteration is done; a `wsstools.nn.training.Progress`."""
+        """One iteration is done; a `wsstools.nn.training.loop.Progress`."""
         if not self._is_first:
             return
         if progress.iteration == self._done + 1:
@@ -260,7 +260,7 @@ class _Journal(contextlib.ExitStack):
             listener(progress)
 
     def _board(self) -> Callable[[Any], None]:
-        from wsstools.nn.board import Board
+        from wsstools.nn.training.tensorboard import Board
 
         board = Board(str(self._plan.tensorboard), self._done)
         self.callback(board.close)
@@ -285,7 +285,7 @@ def _validation(
     interruption: Interruption,
 ) -> Callable[[Any], float] | None:
     """The mean IoU on the images to validate on, where there are some."""
-    from wsstools.nn.validation import mean_iou
+    from wsstools.nn.training.validation import mean_iou
 
     if plan.val_images is None or plan.val_labels is None:
         return None
@@ -325,7 +325,7 @@ def _read(
 
 def _resumed(plan: Plan, run_id: str) -> dict[str, Any] | None:
     """The state of an interrupted run of the same options and inputs, or None to start anew."""
-    from wsstools.nn.modelfile import load_checkpoint
+    from wsstools.nn.models.model_files import load_checkpoint
 
     if not plan.checkpoint.exists() or not plan.resume:
         return None
@@ -343,7 +343,7 @@ def _resumed(plan: Plan, run_id: str) -> dict[str, Any] | None:
 
 
 def _initial(plan: Plan) -> Any:
-    from wsstools.nn import initial
+    from wsstools.nn.models import initial
 
     if plan.init == "random":
         return None

@@ -163,7 +163,7 @@ def eval_gap(
     from wsstools.core.evaluation.study import Study, given_rows
     from wsstools.errors import UsageError
     from wsstools.formats.score_files import read_published, read_scores
-    from wsstools.view.gaptables import STUDY_FORMATS
+    from wsstools.view.gap_tables import STUDY_FORMATS
 
     form = "json" if as_json else format_
     if form not in STUDY_FORMATS:

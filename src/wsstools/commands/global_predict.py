@@ -108,8 +108,8 @@ def global_predict(
     from wsstools.files.provenance import digest, input_record, parse_record
     from wsstools.formats import image_files, label_files
     from wsstools.nn.device import chosen_device
-    from wsstools.nn.modelfile import read_model_header
-    from wsstools.nn.schedules import msc_scales
+    from wsstools.nn.models.model_files import read_model_header
+    from wsstools.nn.training.schedules import msc_scales
     from wsstools.running.join import Input
     from wsstools.running.step import Step, run_step
 
@@ -226,7 +226,7 @@ def _network(model: str, model_digest: str, device: str) -> Any:
 
     from wsstools.errors import DataError, naming
     from wsstools.files.provenance import digest
-    from wsstools.nn.modelfile import load_model
+    from wsstools.nn.models.model_files import load_model
     from wsstools.nn.predict import folded
 
     torch.set_num_threads(1)

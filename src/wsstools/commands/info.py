@@ -40,7 +40,7 @@ def _described(file: str) -> dict[str, Any]:
     from wsstools.errors import naming
     from wsstools.files.provenance import parse_record
     from wsstools.formats.description import describe, is_described
-    from wsstools.nn.modelfile import read_model_header
+    from wsstools.nn.models.model_files import read_model_header
 
     if is_described(file):
         return describe(file)

@@ -9,7 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 from wsstools.commands._options import NClasses, Seed, WeightsDir
-from wsstools.nn.schedules import SCHEDULES, Schedule
+from wsstools.nn.training.schedules import SCHEDULES, Schedule
 
 _DEFAULT_ARCH = "deeplabv2-resnet101"
 

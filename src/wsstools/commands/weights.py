@@ -46,7 +46,7 @@ def weights(
       wss rf-predict images/ scribbles/ --filters paper --weights-dir weights/ -o local/
     """
     from wsstools.errors import UsageError
-    from wsstools.nn.pretrained import PRETRAINED, TOGETHER
+    from wsstools.nn.models.pretrained import PRETRAINED, TOGETHER
 
     if action not in ACTIONS:
         raise UsageError(f"no action {action!r}; there are {', '.join(ACTIONS)}")
@@ -72,7 +72,7 @@ def weights(
 def _list(names: list[str], weights_dir: str | None, as_json: bool) -> None:
     import json
 
-    from wsstools.nn.pretrained import TOGETHER
+    from wsstools.nn.models.pretrained import TOGETHER
 
     entries = [_entry(name, weights_dir) for name in names]
     if as_json:
@@ -87,7 +87,7 @@ def _list(names: list[str], weights_dir: str | None, as_json: bool) -> None:
 
 
 def _entry(name: str, weights_dir: str | None) -> dict[str, Any]:
-    from wsstools.nn.pretrained import PRETRAINED, find_pretrained
+    from wsstools.nn.models.pretrained import PRETRAINED, find_pretrained
 
     known = PRETRAINED[name]
     path = find_pretrained(name, weights_dir)
@@ -110,7 +110,7 @@ def _where(names: list[str], weights_dir: str | None) -> None:
 
 def _found(name: str, weights_dir: str | None) -> Path:
     from wsstools.errors import DataError
-    from wsstools.nn.pretrained import PRETRAINED, find_pretrained, torch_cache
+    from wsstools.nn.models.pretrained import PRETRAINED, find_pretrained, torch_cache
 
     path = find_pretrained(name, weights_dir)
     if path is None:
@@ -123,7 +123,7 @@ def _found(name: str, weights_dir: str | None) -> Path:
 
 
 def _fetch(names: list[str], weights_dir: str | None) -> None:
-    from wsstools.nn.pretrained import PRETRAINED, fetch_pretrained
+    from wsstools.nn.models.pretrained import PRETRAINED, fetch_pretrained
     from wsstools.running.bars import Bar
 
     for name in names:
@@ -142,7 +142,7 @@ def _fetch(names: list[str], weights_dir: str | None) -> None:
 
 def _verify(names: list[str], weights_dir: str | None) -> None:
     from wsstools.errors import DataError
-    from wsstools.nn.pretrained import PRETRAINED, check_pretrained, find_pretrained
+    from wsstools.nn.models.pretrained import PRETRAINED, check_pretrained, find_pretrained
 
     if names:
         paths = {name: _found(name, weights_dir) for name in names}

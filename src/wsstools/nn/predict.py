@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from wsstools.errors import DataError
-from wsstools.nn.networks import SegmentationNetwork, upsample
+from wsstools.nn.models.networks import SegmentationNetwork, upsample
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from wsstools.core.evaluation.gap import BASELINE, FULL
 from wsstools.core.evaluation.study import Key, Study, StudyRow, groups
 from wsstools.core.labels import class_name
 from wsstools.view.barchart import bars
-from wsstools.view.gaptables import class_tables
+from wsstools.view.gap_tables import class_tables
 from wsstools.view.markup import Markup
 from wsstools.view.plots import Dot, scatter
 from wsstools.view.report.parts import (

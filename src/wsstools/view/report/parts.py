@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from wsstools.view.gaptables import Table
+from wsstools.view.gap_tables import Table
 from wsstools.view.markup import Markup, element, joined
 
 SLIP_MARK = " !"

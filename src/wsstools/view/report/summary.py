@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from wsstools.core.evaluation.gap import BASELINE, FULL
 from wsstools.core.evaluation.study import Difference, Part, Study, StudyRow, groups
-from wsstools.view.gapvalues import interval_text, share_text
+from wsstools.view.gap_values import interval_text, share_text
 
 
 def blocks(study: Study) -> Iterator[tuple[str, list[StudyRow]]]:

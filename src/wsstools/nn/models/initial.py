@@ -7,9 +7,15 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from wsstools.errors import DataError
-from wsstools.nn.modelfile import is_checkpoint, is_model, load_checkpoint, load_model, read_tensors
-from wsstools.nn.networks import SegmentationNetwork
-from wsstools.nn.pretrained import PRETRAINED, load_pretrained
+from wsstools.nn.models.model_files import (
+    is_checkpoint,
+    is_model,
+    load_checkpoint,
+    load_model,
+    read_tensors,
+)
+from wsstools.nn.models.networks import SegmentationNetwork
+from wsstools.nn.models.pretrained import PRETRAINED, load_pretrained
 
 _MISFIT = "the initial weights do not fit the network"
 

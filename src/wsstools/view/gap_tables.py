@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wsstools.core.evaluation.gap import FULL
 from wsstools.core.evaluation.study import Difference, Key, Part, Study, StudyRow, band_gaps, groups
 from wsstools.core.labels import class_name
-from wsstools.view.gapvalues import interval_text, share_text, slip_text, study_csv, study_json
+from wsstools.view.gap_values import interval_text, share_text, slip_text, study_csv, study_json
 from wsstools.view.tables import Cells, text_table
 
 _INTERVAL_HEADER = "95 %"

@@ -211,7 +211,7 @@ def fetch_pretrained(
     DataError
         It cannot be downloaded, or what comes is wrong; nothing is left behind.
     """
-    from wsstools.nn.download import copy_checked, download
+    from wsstools.nn.models.download import copy_checked, download
 
     weights = PRETRAINED[name]
     target = (torch_cache() if folder is None else Path(folder)) / weights.file

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from wsstools.nn.branches import summed_branches
-from wsstools.nn.resizing import bilinear, bin_means
+from wsstools.nn.cpu.branches import summed_branches
+from wsstools.nn.models.resizing import bilinear, bin_means
 
 
 class AtrousHead(nn.Module):

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from wsstools.nn.backbones import VGG16, Backbone, MobileNetV2, ResNet
-from wsstools.nn.heads import AtrousHead, AuxiliaryHead, LinearHead, PyramidHead
-from wsstools.nn.resizing import bilinear
-from wsstools.nn.schedules import SCHEDULES, Schedule
+from wsstools.nn.models.backbones import VGG16, Backbone, MobileNetV2, ResNet
+from wsstools.nn.models.heads import AtrousHead, AuxiliaryHead, LinearHead, PyramidHead
+from wsstools.nn.models.resizing import bilinear
+from wsstools.nn.training.schedules import SCHEDULES, Schedule
 
 STRIDE = 8
 # Mean and standard deviation of ImageNet's training images, RGB, as in torchvision's presets.

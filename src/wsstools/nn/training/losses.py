@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.nn.networks import STRIDE, upsample
+from wsstools.nn.models.networks import STRIDE, upsample
 
 _SPARSE = 1 / 8
 """Share of labelled pixels below which only theirs are brought to image size."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from wsstools.core.compiled.warp import warp_image, warp_labels, warp_probs
 from wsstools.core.maps import ProbabilityMap
-from wsstools.nn.networks import IMAGENET_MEAN
-from wsstools.nn.schedules import Schedule
+from wsstools.nn.models.networks import IMAGENET_MEAN
+from wsstools.nn.training.schedules import Schedule
 
 Target: TypeAlias = "NDArray[np.uint8] | ProbabilityMap"
 """What is known about the pixels of an image: labels, 255 is ignored, or class probabilities."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from wsstools.nn.depthwise import Depthwise
-from wsstools.nn.torchvision_compat import import_torchvision
+from wsstools.nn.cpu.depthwise import Depthwise
+from wsstools.nn.models.torchvision_compat import import_torchvision
 
 
 class Backbone(nn.Module):

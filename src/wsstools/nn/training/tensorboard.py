@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wsstools.errors import UsageError
-from wsstools.nn.training import Progress
+from wsstools.nn.training.loop import Progress
 
 
 class Board:

@@ -14,18 +14,18 @@ from torch import Tensor
 
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.errors import DataError, UsageError
+from wsstools.nn.data.crops import Pairs, Samples, batches
 from wsstools.nn.device import reproducible
-from wsstools.nn.distributed import World
-from wsstools.nn.initial import load_initial
-from wsstools.nn.losses import loss_sum, target_mass
-from wsstools.nn.networks import (
+from wsstools.nn.models.initial import load_initial
+from wsstools.nn.models.networks import (
     SegmentationNetwork,
     build,
     freeze_batch_norm,
     parameter_groups,
 )
-from wsstools.nn.samples import Pairs, Samples, batches
-from wsstools.nn.schedules import Schedule
+from wsstools.nn.training.distributed import World
+from wsstools.nn.training.losses import loss_sum, target_mass
+from wsstools.nn.training.schedules import Schedule
 
 
 class TrainingStopped(Exception):

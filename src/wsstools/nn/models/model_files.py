@@ -14,8 +14,8 @@ from torch import Tensor
 
 from wsstools.errors import DataError
 from wsstools.files.torch_archive import check_torch_bytes
-from wsstools.nn.networks import SegmentationNetwork, build
-from wsstools.nn.schedules import SCHEDULES
+from wsstools.nn.models.networks import SegmentationNetwork, build
+from wsstools.nn.training.schedules import SCHEDULES
 
 VERSION = 1
 _MODEL = "wsstools model"

@@ -7,10 +7,10 @@ import torch
 
 from wsstools.core.evaluation.metrics import N_VALUES, confusion_matrix, scores
 from wsstools.core.maps import ProbabilityMap
-from wsstools.nn.distributed import World
-from wsstools.nn.networks import SegmentationNetwork
+from wsstools.nn.data.crops import Pairs
+from wsstools.nn.models.networks import SegmentationNetwork
 from wsstools.nn.predict import predict_probs
-from wsstools.nn.samples import Pairs
+from wsstools.nn.training.distributed import World
 
 
 def mean_iou(network: SegmentationNetwork, pairs: Pairs, n_classes: int, world: World) -> float:

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wsstools.nn.augment import Target, augment
-from wsstools.nn.schedules import Schedule
+from wsstools.nn.data.augment import Target, augment
+from wsstools.nn.training.schedules import Schedule
 
 
 class Pairs(Protocol):

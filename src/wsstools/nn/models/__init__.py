@@ -1,0 +1,1 @@
+"""Networks: what they are, and the files of their weights."""
