@@ -71,7 +71,7 @@ class Outcome:
 @pytest.fixture
 def wss(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """Run `wss` in this process; gives exit code and what it printed."""
-    from wsstools.cli import run
+    from wsstools.cli.main import run
 
     def call(*arguments: object) -> Outcome:
         capfd.readouterr()

@@ -15,7 +15,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from wsstools.commands._banks import chosen_banks, joined_bank
 from wsstools.core.local.filter_bank import FilterBank, FilterLayer
 from wsstools.core.local.gabor import OPPONENT, gabor_bank
 from wsstools.errors import DataError, UsageError
@@ -26,6 +25,7 @@ from wsstools.formats.filter_weights.network_files import read_first_convolution
 from wsstools.formats.filter_weights.network_input import INPUTS
 from wsstools.nn.models.networks import IMAGENET_MEAN, IMAGENET_STD
 from wsstools.nn.models.pretrained import PRETRAINED
+from wsstools.steps.filter_banks import chosen_banks, joined_bank
 from wsstools.view.filters import filter_pictures, filter_sheet
 
 # What numpy 1.16 on Python 2.7 saved: {'conv1': [weights (3, 3, 3, 2), (1, -2)], 'fc8': [...]},

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from wsstools import __version__, cli
-from wsstools.cli import command_names
+from wsstools.cli.main import command_names
 from wsstools.errors import WssError
 
 

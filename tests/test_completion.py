@@ -136,7 +136,7 @@ def test_what_is_offered(arguments, expected):
     offered = set(done.stdout.split())
     assert expected <= offered if expected else not offered
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "wsstools.cli" in imported
+    assert "wsstools.cli.main" in imported
     assert imported.isdisjoint({"numpy", "torch", "PIL", "joblib"})
 
 

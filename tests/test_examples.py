@@ -27,7 +27,7 @@ from PIL import Image
 from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
-from wsstools.cli import command_names, load_command
+from wsstools.cli.main import command_names, load_command
 from wsstools.core.palette import voc_palette
 from wsstools.core.scribbles.annotation import VOC_CLASSES
 from wsstools.formats import label_files
@@ -294,7 +294,7 @@ def test_tidy_deletes_the_maps_of_predictions_alone(tmp_path):
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory) -> Path:
     """A small data set, drawn."""
-    from wsstools.cli import run
+    from wsstools.cli.main import run
 
     data = tmp_path_factory.mktemp("scenes") / "data"
     assert run(["demo-data", "-o", str(data), "--train", "4", "--val", "3"]) == 0

@@ -137,7 +137,7 @@ def class_names(path: Path) -> None:
 
 
 def params(path: Path) -> None:
-    from wsstools.commands._regularizers import DEFAULTS, read_regularizer
+    from wsstools.cli._regularizers import DEFAULTS, read_regularizer
 
     found = read_regularizer(str(path))
     assert found.parameters.keys() == DEFAULTS[found.method].keys()

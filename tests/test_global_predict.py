@@ -9,8 +9,8 @@ import pytest
 import torch
 from conftest import N_CLASSES, STEMS, draw_image, folder_bytes
 
-from wsstools.commands import global_predict
-from wsstools.commands._options import StepOptions
+from wsstools.cli.main import global_predict
+from wsstools.cli.options import StepOptions
 from wsstools.formats import map_files
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels

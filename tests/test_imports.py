@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import wsstools
-from wsstools.cli import command_names
+from wsstools.cli.main import command_names
 
 ROOT = Path(wsstools.__file__).parent
 ALLOWED = {
@@ -64,7 +64,7 @@ def test_help_imports_nothing_heavy(name):
 
 def test_making_help_imports_nothing_heavy_either():
     code = (
-        "import sys; from wsstools.cli import load_command, command_names\n"
+        "import sys; from wsstools.cli.main import load_command, command_names\n"
         "for name in command_names(): load_command(name)\n"
         f"print([m for m in {HEAVY} if m in sys.modules])"
     )

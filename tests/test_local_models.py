@@ -13,7 +13,7 @@ from conftest import N_CLASSES, STEMS, draw_image, folder_bytes
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from wsstools.commands.local_predict import MODELS
+from wsstools.cli.local_predict import MODELS
 from wsstools.core.local import bands, random_walker
 from wsstools.core.local.boosting import BoostingSettings, boost_from_scribbles
 from wsstools.core.local.gabor import gabor_bank

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from wsstools import manual
-from wsstools.cli import command_names, load_command
+from wsstools.cli.main import command_names, load_command
 
 REPOSITORY = Path(__file__).parents[1]
 PAGES = sorted(path for path in manual.MAN_FOLDER.rglob("*") if path.is_file())

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from wsstools import __version__
-from wsstools.cli import command_names
+from wsstools.cli.main import command_names
 
 pytest.importorskip("hatchling")
 pytestmark = pytest.mark.slow

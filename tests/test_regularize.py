@@ -126,7 +126,7 @@ def test_maps_of_one_class_one_row_and_one_pixel(wss, tmp_path, options):
 WITHOUT_PYDENSECRF = """
 import sys
 sys.modules["pydensecrf"] = None
-from wsstools.cli import run
+from wsstools.cli.main import run
 sys.exit(run(sys.argv[1:]))
 """
 

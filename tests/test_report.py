@@ -99,7 +99,7 @@ def study_file(study, tmp_path_factory):
     import contextlib
     import io
 
-    from wsstools.cli import run
+    from wsstools.cli.main import run
 
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

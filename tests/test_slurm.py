@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import STEMS, folder_bytes
 
-from wsstools.cli import load_command
+from wsstools.cli.main import load_command
 
 SCRIPTS = Path(__file__).parents[1] / "examples" / "slurm"
 SHARES = 3

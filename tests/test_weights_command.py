@@ -132,7 +132,7 @@ def test_torchs_cache_is_found_without_torch(monkeypatch, tmp_path):
 @pytest.mark.parametrize("action", ["list", "where", "verify"])
 def test_looking_imports_nothing_heavy(cache, action):
     code = (
-        "import sys; from wsstools.cli import run\n"
+        "import sys; from wsstools.cli.main import run\n"
         f"run(['weights', {action!r}, 'paper'])\n"
         "print([m for m in ('torch', 'numpy', 'scipy') if m in sys.modules])"
     )

@@ -19,7 +19,7 @@ def main() -> None:
     if text is not None and "_WSS_COMPLETE" not in os.environ:
         _print(text)
         return
-    from wsstools.cli import hear_signals, run, unhear_signals
+    from wsstools.cli.main import hear_signals, run, unhear_signals
 
     hear_signals()
     code = run(arguments)
@@ -54,10 +54,10 @@ def stored_help(arguments: "list[str]") -> "str | None":
     Where the command was edited since, it does not count; installers write both within a minute.
     """
     if not arguments or arguments in ([option] for option in HELP_OPTIONS):
-        name, source = "wss", "commands"
+        name, source = "wss", "cli"
     elif len(arguments) == 2 and arguments[1] in HELP_OPTIONS and arguments[0].isprintable():
         name = arguments[0]
-        source = os.path.join("commands", name.replace("-", "_") + ".py")
+        source = os.path.join("cli", name.replace("-", "_") + ".py")
     else:
         return None
     path = os.path.join(_HERE, "help", os.path.basename(name) + ".txt")

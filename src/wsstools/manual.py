@@ -15,7 +15,7 @@ from typing import Any
 import typer
 
 from wsstools import __version__
-from wsstools.cli import app, command_names, load_command
+from wsstools.cli.main import app, command_names, load_command
 from wsstools.roff import as_it_is, bold, escaped, from_markdown
 
 HELP_FOLDER = Path(__file__).parent / "help"

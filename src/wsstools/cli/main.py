@@ -1,0 +1,218 @@
+"""Builds `wss` from the modules beside it, turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import pkgutil
+import signal
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from wsstools import __version__, cli
+from wsstools.cli.options import expanded
+from wsstools.errors import UsageError, WssError, memory_error_line, one_line, os_error_line
+from wsstools.running.messages import ClosedPipe
+from wsstools.running.signals import INTERRUPTIONS
+
+PIPELINE = (
+    "rf-predict",
+    "local-predict",
+    "train",
+    "global-predict",
+    "fuse",
+    "regularize",
+    "argmax",
+    "score",
+    "eval-gap",
+)
+"""Commands that help lists first, in the order in which they work; the others follow by name."""
+NO_COMMANDS = ("main", "options")
+"""Modules of `wsstools.cli` that are no command."""
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_BY_SIGNAL = 128
+"""A run that a signal ended exits with this and the signal's number, as shells have it."""
+
+
+def command_names() -> list[str]:
+    """Names of all commands: every module of `wsstools.cli` but those in NO_COMMANDS is one."""
+    found = {
+        module.name.replace("_", "-")
+        for module in pkgutil.iter_modules(cli.__path__)
+        if module.name not in NO_COMMANDS and not module.name.startswith("_")
+    }
+    return [name for name in PIPELINE if name in found] + sorted(found - set(PIPELINE))
+
+
+def load_command(name: str) -> TyperCommand:
+    """The command of that name: the function of that name in the module of that name."""
+    identifier = name.replace("-", "_")
+    module = importlib.import_module(f"{cli.__name__}.{identifier}")
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name, context_settings=CONTEXT)(expanded(getattr(module, identifier)))
+    command = typer.main.get_command(app)
+    command.name = name
+    return command  # type: ignore[return-value]
+
+
+class _Commands(TyperGroup):
+    """The commands, each imported only when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return command_names()
+
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
+        return load_command(cmd_name) if cmd_name in command_names() else None
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:  # typer would exit with 1
+            raise ClosedPipe("standard output was closed") from error
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in command_names() and not args[0].startswith("-"):
+            import difflib
+
+            close = difflib.get_close_matches(args[0], command_names(), 1)
+            hint = f"did you mean {close[0]!r}?" if close else "wss --help lists the commands"
+            raise UsageError(f"no command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=_Commands,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    context_settings=CONTEXT,
+)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        print(f"wss {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def wss(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Print the traceback of an error.")
+    ] = False,
+) -> None:
+    """From scribbles to segmentation networks, one step at a time.
+
+    Every step reads folders of files that are joined by name and writes one folder. A folder may
+    be a single file, or - for paths on standard input; where standard output is a pipe, each
+    finished path is printed, so that steps run side by side:
+
+    \b
+      wss rf-predict images/ scribbles/ -o local/ |
+        wss regularize --potts --images images/ - -o smooth/ |
+        wss argmax - -o labels/
+
+    wss COMMAND --help explains a command; man wss-COMMAND says more.
+    """
+
+
+def run(arguments: list[str]) -> int:
+    """Run `wss` with these arguments; gives the exit code.
+
+    0: done; 1: an image or the command failed; 2: wrong usage; 130, 143, 129: interrupted,
+    terminated, the terminal went away.
+    """
+    if "--debug" in arguments:  # may stand anywhere, and reaches the workers
+        arguments = [argument for argument in arguments if argument != "--debug"]
+        os.environ["WSS_DEBUG"] = "1"
+    name = next((argument for argument in arguments if not argument.startswith("-")), "")
+    prefix = f"wss {name}" if name in command_names() else "wss"
+    return _flushed(_exit_code(arguments, prefix), prefix)
+
+
+def _exit_code(arguments: list[str], prefix: str) -> int:
+    try:
+        app(arguments, prog_name="wss", standalone_mode=True)
+    except WssError as error:
+        if error.exit_code:
+            _complain(prefix, error, str(error))
+        return error.exit_code
+    except OSError as error:
+        _complain(prefix, error, os_error_line(error))
+        return 1
+    except MemoryError as error:
+        _complain(prefix, error, memory_error_line(error))
+        return 1
+    except (KeyboardInterrupt, SystemExit) as error:
+        interrupted = _BY_SIGNAL + signal.SIGINT
+        code = interrupted if isinstance(error, KeyboardInterrupt) else error.code
+        if code in [_BY_SIGNAL + number for number in INTERRUPTIONS]:
+            _say(f"{prefix}: interrupted; the same command goes on from here")
+        return code if isinstance(code, int) else int(code is not None)
+    except Exception as error:
+        text = f"unexpected {type(error).__name__}: {error}"
+        _complain(prefix, error, f"{one_line(text)} (--debug shows where; please report it)")
+        return 1
+    return 0
+
+
+def hear_signals() -> None:
+    """Let SIGINT, SIGTERM and SIGHUP end the run tidily; a second one ends it at once.
+
+    Those that are ignored, as SIGHUP is under nohup, stay ignored.
+    """
+    for number in INTERRUPTIONS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, _: Any) -> None:
+    unhear_signals()
+    raise SystemExit(_BY_SIGNAL + number)
+
+
+def unhear_signals() -> None:
+    """From now on those signals end the process at once."""
+    for number in INTERRUPTIONS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _flushed(code: int, prefix: str) -> int:
+    """The exit code when all that was printed has arrived, which Python would find out too late."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - python flushes it at exit
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        if not code:
+            _complain(prefix, error, f"standard output: {error.strerror}")
+        code = code or 1
+    try:
+        sys.stderr.flush()
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    return code
+
+
+def _complain(prefix: str, error: BaseException, text: str) -> None:
+    if os.environ.get("WSS_DEBUG"):
+        traceback.print_exception(error)
+    _say(f"{prefix}: error: {one_line(text)}")
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):  # nobody reads it, or the disk with the log is full
+        print(line, file=sys.stderr)

@@ -1,1 +1,0 @@
-"""One module per command, named after it."""

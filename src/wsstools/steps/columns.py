@@ -1,0 +1,146 @@
+"""Columns of pictures: what `NAME=[VIEW:]DIR` means, and what is read for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wsstools.cli.options import SelectOptions
+
+if TYPE_CHECKING:
+    from wsstools.running.join import Input
+
+PLAIN, HEAT, ENTROPY, ERRORS, DIFF = "", "heat", "entropy", "errors", "diff"
+_FORMS = "NAME=DIR, NAME=heat:CLASS:MAPS, NAME=entropy:MAPS, NAME=errors:LABELS, NAME=diff:DIR,DIR"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of pictures.
+
+    Attributes
+    ----------
+    name : str
+        Its title.
+    view : str
+        PLAIN shows scribbles, labels or maps as they are; HEAT the probability of a class, ENTROPY
+        the doubt of a map, ERRORS what is not the ground truth, DIFF where two folders differ.
+    folders : tuple of str
+        One; two for DIFF.
+    class_id : int or None
+        Of HEAT.
+    is_scored : bool
+        Whether the accuracy is noted where there is ground truth; not for that itself.
+    """
+
+    name: str
+    view: str
+    folders: tuple[str, ...]
+    class_id: int | None = None
+    is_scored: bool = True
+
+
+def parsed_columns(
+    texts: Sequence[str], images: str, classes: str | None, gt: str | None
+) -> tuple[list[Column], list[str] | None]:
+    """The columns that texts describe, and the class names that go with them."""
+    from wsstools.errors import UsageError
+    from wsstools.formats import label_files
+
+    parts = [_split(text) for text in texts]
+    named = [name for name, *_ in parts]
+    if len(set(named)) < len(named):
+        raise UsageError(f"columns need names of their own, found {', '.join(named)}")
+    places = [folder for *_, folders in parts for folder in folders]
+    names = (
+        label_files.read_class_names(Path(classes))
+        if classes
+        else label_files.find_class_names(*places, *([] if gt is None else [gt]), images)
+    )
+    columns = [
+        Column(
+            name,
+            view,
+            folders,
+            _class_id(class_text, names) if view == HEAT else None,
+            is_scored=not (view == PLAIN and gt is not None and _same(folders[0], gt)),
+        )
+        for name, view, class_text, folders in parts
+    ]
+    if gt is None and any(column.view == ERRORS for column in columns):
+        raise UsageError("errors: needs the ground truth: --gt DIR")
+    return columns, names
+
+
+def column_inputs(
+    columns: Sequence[Column],
+    images: str | None,
+    gt: str | None,
+    select: SelectOptions,
+    *,
+    may_lack: bool = False,
+) -> list[Input]:
+    """What is read for each image, in the order in which `draw_pictures` takes it."""
+    from wsstools.formats import image_files, label_files, map_files
+    from wsstools.running.join import Input
+
+    inputs = []
+    if images is not None:
+        source = select.source(images, image_files.SUFFIXES, "image")
+        inputs.append(Input("image", source, image_files.decode_image))
+    for column in columns:
+        maps_only = column.view in (HEAT, ENTROPY)
+        suffixes = map_files.SUFFIXES + (() if maps_only else label_files.SUFFIXES)
+        what = "map" if maps_only else "map or label file"
+        for folder in column.folders:
+            source = select.source(folder, suffixes, what)
+            inputs.append(Input(column.name, source, decode_either, may_lack))
+    if gt is not None:
+        source = select.source(gt, label_files.SUFFIXES, "ground truth")
+        inputs.append(Input("gt", source, label_files.decode_labels, may_lack))
+    return inputs
+
+
+def decode_either(data: bytes, name: str) -> Any:
+    """The map or the labels in a file, by its ending."""
+    from wsstools.formats import label_files, map_files
+
+    if name.lower().endswith(map_files.SUFFIXES):
+        return map_files.decode_map(data, name)
+    return label_files.decode_labels(data, name)
+
+
+def _split(text: str) -> tuple[str, str, str, tuple[str, ...]]:
+    """Name, view, class and folders of a column."""
+    from wsstools.errors import UsageError
+
+    name, equals, place = text.partition("=")
+    view, colon, rest = place.partition(":")
+    class_text = ""
+    if not colon or view not in (HEAT, ENTROPY, ERRORS, DIFF):
+        view, rest = PLAIN, place
+    if view == HEAT:
+        class_text, _, rest = rest.partition(":")
+    folders = tuple(rest.split(",")) if view == DIFF else (rest,)
+    is_whole = name and equals and all(folders) and (view != HEAT or class_text)
+    if not is_whole or len(folders) != (2 if view == DIFF else 1):
+        raise UsageError(f"{text}: expected a name and a folder: {_FORMS}")
+    return name, view, class_text, folders
+
+
+def _class_id(text: str, names: Sequence[str] | None) -> int:
+    """The class that a name or an id means."""
+    from wsstools.errors import UsageError
+
+    if names and text in names:
+        return names.index(text)
+    if text.isdecimal() and int(text) < 255:
+        return int(text)
+    known = f"one of {', '.join(names)}" if names else "an id, as there is no classes.txt"
+    raise UsageError(f"heat:{text}: no such class; expected {known}")
+
+
+def _same(place: str, other: str) -> bool:
+    return Path(place).exists() and Path(other).exists() and Path(place).samefile(other)
