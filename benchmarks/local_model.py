@@ -33,10 +33,10 @@ import torch
 from local_model_peers import PEERS, SLOW, NotAvailableError, Peer, check_features
 from threadpoolctl import threadpool_limits
 
-from wsstools.core.decide import most_probable
 from wsstools.core.evaluation.metrics import N_VALUES, confusion_matrix, scores
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.files.atomic import write_whole
+from wsstools.core.map_operations import argmax_labels
+from wsstools.files.atomic import write_atomic
 from wsstools.files.provenance import output_record
 from wsstools.formats.image_files import decode_image
 from wsstools.formats.label_files import decode_labels, read_class_names
@@ -91,7 +91,7 @@ def stage(peer: Peer, case: Case, n_classes: int, seed: int, out: Path) -> None:
     scribbles = decode_labels(case.scribbles.read_bytes(), str(case.scribbles)).value
     found = peer.predict(image, scribbles, n_classes, image_rng(seed, case.stem))
     meta = output_record(kind="prob", stem=case.stem, step="benchmark", options={}, inputs=[])
-    write_whole(out, encode_map(found, meta))
+    write_atomic(out, encode_map(found, meta))
 
 
 def measure(
@@ -110,7 +110,7 @@ def measure(
             cpus.append(time.process_time() - cpu)
     record.wall.append(statistics.median(walls))
     record.cpu.append(statistics.median(cpus))
-    labels = most_probable(decode_map(out.read_bytes(), str(out)).value)
+    labels = argmax_labels(decode_map(out.read_bytes(), str(out)).value)
     gt = decode_labels(case.gt.read_bytes(), str(case.gt)).value
     record.confusion += confusion_matrix(labels, gt)
 

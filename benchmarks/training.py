@@ -42,7 +42,7 @@ from wsstools.nn.data.pairs import CachedPairs, labelled_images
 from wsstools.nn.models.initial import imagenet_state
 from wsstools.nn.models.networks import IMAGENET_MEAN, IMAGENET_STD
 from wsstools.nn.models.torchvision_compat import import_torchvision
-from wsstools.nn.training.distributed import World
+from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.loop import _Run, train
 from wsstools.nn.training.schedules import SCHEDULES, Schedule
 from wsstools.running.sources import Source, read_ids
@@ -151,7 +151,7 @@ class Bench:
             n_classes=self.n_classes,
             schedule=self.schedule,
             initial_state=self.state,
-            world=World(device=self.args.device),
+            world=ProcessGroup(device=self.args.device),
             precision=precision,
             workers=self.args.workers,
             on_iteration=lambda _: moments.append(time.perf_counter()),
@@ -218,7 +218,7 @@ class Bench:
         return 3 * float(counter.get_total_flops()) * self.schedule.batch
 
     def _run(self) -> _Run:
-        world = World(device=self.args.device)
+        world = ProcessGroup(device=self.args.device)
         return _Run(self.args.arch, self.n_classes, self.schedule, 0, self.state, world)
 
     def matrix_rate(self, precision: str) -> float:

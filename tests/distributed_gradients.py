@@ -5,7 +5,7 @@ import sys
 import torch
 
 from wsstools.nn.models.networks import build
-from wsstools.nn.training.distributed import joined_world
+from wsstools.nn.training.distributed import joined_process_group
 from wsstools.nn.training.losses import loss_sum, target_mass
 
 
@@ -23,7 +23,7 @@ def gradient(made: torch.nn.Module) -> torch.Tensor:
     return torch.cat(parts)
 
 
-with joined_world("cpu") as world:
+with joined_process_group("cpu") as world:
     torch.manual_seed(0)
     images = 255 * torch.rand(4, 3, 33, 33, dtype=torch.double)
     labels = torch.randint(0, 4, (4, 33, 33), dtype=torch.uint8)

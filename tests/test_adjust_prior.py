@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from conftest import folder_bytes
 
+from wsstools.core.map_operations import adjust_prior, class_shares
 from wsstools.core.maps import ProbabilityMap
-from wsstools.core.prior import adjust_prior, class_shares
 from wsstools.formats.label_files import decode_labels, encode_labels
 from wsstools.formats.map_files import as_stored, decode_map
 

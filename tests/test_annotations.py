@@ -236,7 +236,7 @@ def test_a_folder_joins_by_name_and_jobs_give_the_same_bytes(wss, dataset, tmp_p
         assert [path.stem for path in outcome.paths] == list(STEMS)
     assert folder_bytes(tmp_path / "1") == folder_bytes(tmp_path / "2")
     again = wss("scribbles", source, "-o", tmp_path / "1")
-    assert "4 stood already" in again.err
+    assert "skipped 4 (up to date)" in again.err
 
 
 def test_paths_come_from_standard_input(shell, tmp_path):
@@ -397,7 +397,7 @@ def test_one_changed_image_of_cvat_is_remade_alone(wss, converted, named, tmp_pa
     path.write_text(CVAT.replace("40.5,20.5", "41.5,20.5"))
     outcome = wss("scribbles", path, "-o", tmp_path / "out")
     assert "1 written" in outcome.err
-    assert "1 stood already" in outcome.err
+    assert "skipped 1 (up to date)" in outcome.err
     assert labels_of(tmp_path / "out" / "two.png")[20, 42] == 2
 
 

@@ -212,7 +212,9 @@ def test_an_image_that_no_worker_survives_is_told_of_and_the_others_are_done(cap
     import dask
 
     with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
-        found = list(Pool(2, "dask").map(ending, [range(4), range(4, 6)], lost=lambda task: -task))
+        found = list(
+            Pool(2, "dask").map(ending, [range(4), range(4, 6)], on_worker_death=lambda task: -task)
+        )
     assert found == [0, 10, 20, -3, 40, 50]
     assert "Traceback" not in capfd.readouterr().err
 

@@ -95,7 +95,7 @@ def test_the_summary_counts_wins_and_agrees_with_score(compare, wss, two, datase
         assert accuracy["all_images"][side] == pytest.approx(scored["pixel_accuracy"])
         assert answer["scores"]["miou"]["all_images"][side] == pytest.approx(scored["miou"])
     told = compare("out").err
-    assert "stood already" in told
+    assert "up to date" in told
     assert "second against first on 4 images" in told
     assert "second worse, pixel accuracy" in told
 

@@ -10,7 +10,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 from wsstools.core.local.calibration import best_temperature, tempered
 from wsstools.core.local.filter_bank import FilterBank, FilterLayer, extended
-from wsstools.core.local.forest import ForestSettings, predict_from_scribbles
+from wsstools.core.local.forest import ForestSettings, random_forest
 from wsstools.core.local.gabor import OPPONENT, gabor_bank
 from wsstools.core.local.growing import binned, grow, grow_with_scikit_learn
 from wsstools.core.local.responses import Responses
@@ -188,7 +188,7 @@ def test_the_forest_labels_what_it_is_shown():
         ForestSettings(engine="sklearn"),
         ForestSettings(is_out_of_bag=True, is_calibrated=True),
     ):
-        found, _ = predict_from_scribbles(
+        found, _ = random_forest(
             image,
             scribbles,
             bank=gabor_bank(),
@@ -372,7 +372,7 @@ def test_an_image_without_any_contrast_gives_the_shares_of_the_strokes():
     scribbles = np.full((20, 30), 255, np.uint8)
     scribbles[3, :20] = 0
     scribbles[9, :10] = 2
-    found, _ = predict_from_scribbles(
+    found, _ = random_forest(
         np.full((20, 30, 3), 90, np.uint8),
         scribbles,
         bank=gabor_bank(),
@@ -385,7 +385,7 @@ def test_an_image_without_any_contrast_gives_the_shares_of_the_strokes():
 def test_one_scribbled_class_is_the_answer():
     image, _, scribbles = draw_image(0)
     scribbles[scribbles != 255] = 3
-    found, _ = predict_from_scribbles(
+    found, _ = random_forest(
         image, scribbles, bank=gabor_bank(), n_classes=4, rng=np.random.default_rng(0)
     )
     assert found.classes.tolist() == [3]
@@ -396,8 +396,8 @@ def test_bad_scribbles_are_refused():
     image, _, scribbles = draw_image(0)
     options = {"bank": gabor_bank(), "rng": np.random.default_rng(0)}
     with pytest.raises(ValueError, match="class 3"):
-        predict_from_scribbles(image, scribbles, n_classes=3, **options)
+        random_forest(image, scribbles, n_classes=3, **options)
     with pytest.raises(ValueError, match="shape"):
-        predict_from_scribbles(image, scribbles[1:], n_classes=4, **options)
+        random_forest(image, scribbles[1:], n_classes=4, **options)
     with pytest.raises(SkippedImage):
-        predict_from_scribbles(image, np.full_like(scribbles, 255), n_classes=4, **options)
+        random_forest(image, np.full_like(scribbles, 255), n_classes=4, **options)

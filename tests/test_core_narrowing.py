@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from wsstools.core.map_operations import restricted, without_improbable
 from wsstools.core.maps import ProbabilityMap
-from wsstools.core.narrowing import restricted, without_improbable
 from wsstools.formats.map_files import as_stored
 
 

@@ -7,10 +7,9 @@ import pytest
 from sklearn.metrics import confusion_matrix as reference_confusion
 from sklearn.metrics import jaccard_score
 
-from wsstools.core.decide import most_probable
 from wsstools.core.evaluation.gap import gap_table
 from wsstools.core.evaluation.metrics import confusion_matrix, scores
-from wsstools.core.fuse import fuse_maps
+from wsstools.core.map_operations import argmax_labels, fuse_maps
 from wsstools.core.maps import ProbabilityMap, checked_map
 
 
@@ -48,19 +47,19 @@ def test_maps_that_do_not_fit_are_refused():
 
 
 def test_argmax_gives_class_ids_and_ties_to_the_lowest():
-    labels = most_probable(pixel_map([[0.1, 0.5, 0.3], [0.9, 0.5, 0.7]], [2, 4]))
+    labels = argmax_labels(pixel_map([[0.1, 0.5, 0.3], [0.9, 0.5, 0.7]], [2, 4]))
     assert labels.tolist() == [[4, 2, 4]]
     assert labels.dtype == np.uint8
 
 
 def test_uncertain_pixels_are_left_open():
-    labels = most_probable(pixel_map([[0.1, 0.5, 0.35], [0.9, 0.5, 0.65]], [0, 1]), min_prob=0.65)
+    labels = argmax_labels(pixel_map([[0.1, 0.5, 0.35], [0.9, 0.5, 0.65]], [0, 1]), min_prob=0.65)
     assert labels.tolist() == [[1, 255, 1]]
 
 
 def test_a_class_id_of_255_does_not_fit():
     with pytest.raises(ValueError, match="255"):
-        most_probable(pixel_map([1.0], [255], 256))
+        argmax_labels(pixel_map([1.0], [255], 256))
 
 
 def test_confusion_and_iou_are_those_of_scikit_learn():

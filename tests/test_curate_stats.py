@@ -100,7 +100,7 @@ def test_jobs_shards_and_reruns_give_the_same(wss, faulty):
     one = folder_bytes(faulty / "one")
     assert one == folder_bytes(faulty / "two") == folder_bytes(faulty / "shards")
     before = {path: path.stat().st_mtime_ns for path in (faulty / "one").iterdir()}
-    assert "4 stood already" in wss(*command, faulty / "one").err
+    assert "skipped 4 (up to date)" in wss(*command, faulty / "one").err
     assert before == {path: path.stat().st_mtime_ns for path in (faulty / "one").iterdir()}
 
 

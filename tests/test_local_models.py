@@ -14,10 +14,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
 from wsstools.cli.local_predict import MODELS
-from wsstools.core.local import bands, random_walker
-from wsstools.core.local.boosting import BoostingSettings, boost_from_scribbles
+from wsstools.core.local import bands
+from wsstools.core.local import random_walker as walker_module
+from wsstools.core.local.boosting import BoostingSettings, gradient_boosting
 from wsstools.core.local.gabor import gabor_bank
-from wsstools.core.local.random_walker import walk_from_scribbles
+from wsstools.core.local.random_walker import random_walker
 from wsstools.core.local.responses import Responses
 from wsstools.errors import SkippedImage
 from wsstools.formats import label_files, map_files
@@ -26,12 +27,12 @@ SHORT = BoostingSettings(n_rounds=8, l2=1.0)
 
 
 def walk(image, scribbles, n_classes=N_CLASSES, **options):
-    return walk_from_scribbles(image, scribbles, n_classes=n_classes, **options)[0]
+    return random_walker(image, scribbles, n_classes=n_classes, **options)[0]
 
 
 def boost(image, scribbles, n_classes=N_CLASSES, *, seed=0, settings=SHORT):
     rng = np.random.default_rng(seed)
-    return boost_from_scribbles(
+    return gradient_boosting(
         image, scribbles, bank=gabor_bank(), n_classes=n_classes, settings=settings, rng=rng
     )
 
@@ -120,8 +121,8 @@ def test_large_images_are_walked_reduced(monkeypatch):
     image, labels, scribbles = draw_image(0)
     scribbles[20:23, 20:23] = 1
     scribbles[21, 21] = 2  # loses its square: no walk can meet it
-    monkeypatch.setattr(random_walker, "_MOST_PIXELS", scribbles.size // 8)
-    found, numbers = walk_from_scribbles(image, scribbles, n_classes=N_CLASSES, beta=100)
+    monkeypatch.setattr(walker_module, "_MOST_PIXELS", scribbles.size // 8)
+    found, numbers = random_walker(image, scribbles, n_classes=N_CLASSES, beta=100)
     assert numbers == {"reduced_by": 3}
     assert found.classes.tolist() == [0, 1, 2, 3]
     np.testing.assert_allclose(found.probs.sum(axis=0), 1, atol=1e-5)
@@ -260,7 +261,7 @@ def local(wss, dataset, tmp_path):
 
 def test_the_commands_defaults_are_those_of_the_models():
     settings = BoostingSettings()
-    walk_defaults = inspect.signature(walk_from_scribbles).parameters
+    walk_defaults = inspect.signature(random_walker).parameters
     assert MODELS["walker"] == {"beta": walk_defaults["beta"].default}
     assert MODELS["boosting"] == {
         "rounds": settings.n_rounds,
@@ -282,7 +283,7 @@ def test_one_and_two_jobs_give_the_same_maps_and_a_rerun_writes_nothing(local, m
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "one").iterdir()}
     again = local(model, "one", "--jobs", 1)
     assert again.paths == one.paths
-    assert "4 stood already" in again.err
+    assert "skipped 4 (up to date)" in again.err
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "one").iterdir()}
     for path in one.paths:
         with np.load(path, allow_pickle=False) as archive:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from wsstools.errors import UsageError
-from wsstools.nn.training.distributed import World, joined_world
+from wsstools.nn.training.distributed import ProcessGroup, joined_process_group
 
 ARCHS = ("deeplabv2-mobilenetv2", "pspnet-resnet50")
 
@@ -33,8 +33,8 @@ def test_two_processes_have_the_gradient_of_one():
 def test_a_process_by_itself_is_the_world(monkeypatch):
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
-    with joined_world("cpu") as world:
-        assert world == World(0, 1, "cpu")
+    with joined_process_group("cpu") as world:
+        assert world == ProcessGroup(0, 1, "cpu")
         assert (world.any(True), world.any(False), world.is_first) == (True, False, True)
 
 
@@ -42,4 +42,4 @@ def test_processes_do_not_share_a_gpu(monkeypatch):
     for name, value in (("RANK", "1"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "1")):
         monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match="--device cuda:0: several processes"):
-        joined_world("cuda:0").__enter__()
+        joined_process_group("cuda:0").__enter__()

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from wsstools.nn.models.networks import build, upsample
-from wsstools.nn.predict import Views, folded, predict_probs
+from wsstools.nn.predict import Views, fuse_batch_norm, predict_probs
 from wsstools.nn.training.schedules import SCHEDULES, msc_scales
 
 ARCH = "deeplabv2-mobilenetv2"
@@ -104,7 +104,7 @@ def test_folded_batch_norm_changes_nothing(arch):
     image = torch.tensor(picture(33, 41)).permute(2, 0, 1)[None].float()
     with torch.no_grad():
         (expected,) = network(image)
-        (found,) = folded(network)(image)
+        (found,) = fuse_batch_norm(network)(image)
     left = [layer for layer in network.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
     assert left == []
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4 * expected.abs().max().item())

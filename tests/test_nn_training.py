@@ -20,7 +20,7 @@ from wsstools.nn.models.initial import imagenet_state, load_initial, read_state
 from wsstools.nn.models.model_files import dump_checkpoint, dump_model, load_checkpoint, load_model
 from wsstools.nn.models.networks import SegmentationNetwork, build
 from wsstools.nn.predict import predict_probs
-from wsstools.nn.training.distributed import World
+from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.loop import Progress, TrainingStopped, loop, poly_learning_rate, train
 from wsstools.nn.training.schedules import SCHEDULES
 from wsstools.nn.training.validation import mean_iou
@@ -231,7 +231,7 @@ def test_validation_sees_the_network_as_it_is_and_changes_nothing(whole_run):
 
     def validate(network):
         modes.append((network.training, network.backbone.features[0][1].training))
-        return mean_iou(network, Halves(), 2, World())
+        return mean_iou(network, Halves(), 2, ProcessGroup())
 
     seen = []
     assert_same(small_run(validate=validate, validate_every=4, on_iteration=seen.append), state)
@@ -380,7 +380,7 @@ def test_a_gpu_repeats_itself_and_agrees_with_the_cpu(arch):
     for device in ("cuda", "cuda", "cpu"):
         losses = []
         state = small_run(
-            **options, world=World(device=device), precision="float32",
+            **options, world=ProcessGroup(device=device), precision="float32",
             on_iteration=lambda step, losses=losses: losses.append(step.loss),
         )  # fmt: skip
         runs.append((state, losses))

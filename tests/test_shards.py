@@ -36,7 +36,7 @@ def test_shares_of_a_list_are_shares_of_the_list_and_not_of_the_folder(wss, data
     assert found == [["d"], ["b"], ["a"], []]
     assert "0 written" in outcome.err
     again = wss("argmax", dataset / "maps", "-o", out, "--ids", ids, "--shard", "2/4")
-    assert "0 written to" in again.err and "1 stood already" in again.err
+    assert "0 written to" in again.err and "skipped 1 (up to date)" in again.err
 
 
 def test_a_share_of_the_paths_of_a_pipe(shell, dataset, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import STEMS, draw_image, folder_bytes
 
-from wsstools.core.maps import ProbabilityMap, doubt
+from wsstools.core.maps import ProbabilityMap, normalized_entropy
 from wsstools.core.palette import voc_palette
 from wsstools.formats import label_files, map_files, picture_files
 from wsstools.view.differences import (
@@ -66,10 +66,10 @@ def test_doubt_is_nothing_where_one_class_is_certain_and_one_where_all_are_equal
     probs = np.array([[[1.0, 0.5, 0.25]], [[0.0, 0.5, 0.25]]], np.float32)
     probs = np.concatenate([probs, np.zeros((2, 1, 3), np.float32)])
     probs[2:, 0, 2] = 0.25
-    found = doubt(ProbabilityMap(probs, np.arange(4), 4))
+    found = normalized_entropy(ProbabilityMap(probs, np.arange(4), 4))
     assert found[0].tolist() == pytest.approx([0, 0.5, 1])
     fewer = ProbabilityMap(probs[:2, :, :2], np.array([1, 7]), 16)
-    assert doubt(fewer)[0].tolist() == pytest.approx([0, 0.25])
+    assert normalized_entropy(fewer)[0].tolist() == pytest.approx([0, 0.25])
 
 
 def test_the_probability_of_a_class_that_a_map_does_not_hold_is_zero():
@@ -170,7 +170,7 @@ def test_pictures_side_by_side_are_aligned_at_the_top():
     assert (joined[:, 3:11] == 255).all() and (joined[:, 11:] == 9).all()
 
 
-def test_views_of_maps_show_probability_and_doubt(wss, dataset, tmp_path):
+def test_views_of_maps_show_probability_and_normalized_entropy(wss, dataset, tmp_path):
     maps, out = dataset / "maps", tmp_path / "sheet.png"
     outcome = wss(
         "show", dataset / "images", f"water=heat:water:{maps}", f"three=heat:3:{maps}",
@@ -181,7 +181,7 @@ def test_views_of_maps_show_probability_and_doubt(wss, dataset, tmp_path):
     sheet, found = iio.imread(out), map_of(maps, "a")
     water = scale_colours(found.of_class(3))
     assert contains(sheet, water)
-    assert contains(sheet, scale_colours(doubt(found)))
+    assert contains(sheet, scale_colours(normalized_entropy(found)))
     black = np.full((40, 56, 3), INFERNO[0], np.uint8)
     assert contains(sheet, black)  # no map holds the class
     assert not contains(sheet, scale_colours(found.of_class(1)))
@@ -304,7 +304,7 @@ def test_each_image_gets_a_picture_of_its_own(wss, dataset, tmp_path):
     meta = picture_files.read_meta(tmp_path / "one" / "b.png")
     assert meta["step"] == "show"
     assert [entry["role"] for entry in meta["inputs"]] == ["image", "truth"]
-    assert "4 stood already" in wss(*arguments, "-o", tmp_path / "one").err
+    assert "skipped 4 (up to date)" in wss(*arguments, "-o", tmp_path / "one").err
     refused = wss(*arguments, "-o", tmp_path / "one", "--opacity", 0.3)
     assert refused.code == 2
     assert "opacity 0.6 (now 0.3)" in refused.err

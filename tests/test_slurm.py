@@ -89,7 +89,7 @@ def test_the_tasks_of_an_array_make_what_one_run_makes(slurm, wss, dataset, tmp_
     assert folder_bytes(tmp_path / "out") == folder_bytes(tmp_path / "alone")
     again = run_script("step.sh", *arguments, folder=tmp_path,
                        env={**slurm, "SLURM_ARRAY_TASK_ID": "1"})  # fmt: skip
-    assert "0 written to out, 2 stood already" in again.stderr
+    assert "0 written to out, skipped 2 (up to date)" in again.stderr
     outside = run_script("step.sh", *arguments, folder=tmp_path,
                          env={**slurm, "SLURM_ARRAY_TASK_ID": "4"})  # fmt: skip
     assert outside.returncode == 2

@@ -68,7 +68,7 @@ def test_one_and_two_jobs_give_the_same_bytes_and_a_rerun_writes_nothing(step, n
     again = step(name, "one", "--jobs", 1)
     assert again.code == 0
     assert again.paths == one.paths
-    assert "4 stood already" in again.err
+    assert "skipped 4 (up to date)" in again.err
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "one").iterdir()}
 
 

@@ -56,7 +56,7 @@ def test_a_model_stands_and_other_options_are_refused(wss, dataset, model):
     before = model.stat().st_mtime_ns
     again = wss(*train_command(dataset, model))
     assert (again.code, again.paths) == (0, [model])
-    assert "stands already" in again.err
+    assert "up to date" in again.err
     other = wss(*train_command(dataset, model, "--seed", 1))
     assert other.code == 2
     assert "seed 0 (now 1)" in other.err

@@ -70,7 +70,7 @@ def tree(folder):
 
 
 def computed(outcome):
-    found = re.search(r"(\d+) trials computed, (\d+) stood already", outcome.err)
+    found = re.search(r"(\d+) trials computed, skipped (\d+) \(up to date\)", outcome.err)
     return int(found[1]), int(found[2])
 
 
@@ -368,7 +368,7 @@ def test_parameters_go_from_tune_to_regularize(tune, wss, many, tmp_path):
     by_hand = ["--lambda", best["lambda"], "--eta", 0.03, "--tol", 0.002, "--floor", 0.01]
     assert regularize("by-hand", "--potts", *by_hand).code == 0
     assert folder_bytes(tmp_path / "by-file") == folder_bytes(tmp_path / "by-hand")
-    assert "8 stood already" in regularize("by-hand", "--params", file, "--potts").err
+    assert "skipped 8 (up to date)" in regularize("by-hand", "--params", file, "--potts").err
     assert regularize("other", "--params", file, "--eta", 0.5).code == 0
     assert regularize("other-by-hand", "--potts", *by_hand, "--eta", 0.5).code == 0
     assert folder_bytes(tmp_path / "other") == folder_bytes(tmp_path / "other-by-hand")

@@ -73,7 +73,7 @@ def ending(task: int) -> int:
 
 def test_an_image_that_no_worker_survives_is_told_of_and_the_others_are_done(tries):
     for _ in tries("kill -9 of every worker of an image", "the pool", most=1):
-        found = Pool(2).map(ending, [range(6), range(6, 8)], lost=lambda task: -task)
+        found = Pool(2).map(ending, [range(6), range(6, 8)], on_worker_death=lambda task: -task)
         assert list(found) == [0, 10, 20, -3, 40, 50, 60, 70]
 
 

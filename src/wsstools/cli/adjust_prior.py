@@ -109,7 +109,7 @@ def _count(labels: Any) -> Any:
 def _compute(probability_map: Any, *, learned: list[int], wanted: list[int], power: float) -> Any:
     import numpy as np
 
-    from wsstools.core.prior import adjust_prior, class_shares
+    from wsstools.core.map_operations import adjust_prior, class_shares
     from wsstools.running.step import Computed
 
     n_classes = probability_map.n_classes

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from wsstools.cli.options import Maps, Out, StepOptions
+from wsstools.cli.options import Maps, Out
+from wsstools.running.settings import RunSettings
 
 
 def argmax(
     maps: Maps,
     out: Out,
-    run: StepOptions,
+    run: RunSettings,
     min_prob: Annotated[
         float,
         typer.Option(
@@ -34,19 +34,6 @@ def argmax(
     Example:
       wss argmax combined/ -o labels/
     """
-    from wsstools.formats import map_files
-    from wsstools.running.join import Input
-    from wsstools.running.step import Step, run_step
+    from wsstools.steps.argmax import argmax
 
-    step = Step(
-        "argmax", "labels", partial(_compute, min_prob=min_prob), options={"min_prob": min_prob}
-    )
-    inputs = [Input("map", run.source(maps, map_files.SUFFIXES, "map"), map_files.decode_map)]
-    run_step(step, inputs, out, run.settings())
-
-
-def _compute(probability_map: Any, *, min_prob: float) -> Any:
-    from wsstools.core.decide import most_probable
-    from wsstools.running.step import Computed
-
-    return Computed(most_probable(probability_map, min_prob=min_prob))
+    argmax(maps, out, min_prob=min_prob, run=run)

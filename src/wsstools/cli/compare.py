@@ -99,7 +99,7 @@ def compare(
     found = compare_folders(contest, run, folder)
     is_new = write_outputs(folder, contest, found, run)
     with Messages("compare", None, null=run.null) as messages:
-        messages.say(f"{'written to' if is_new else 'stood already in'} {folder}")
+        messages.say(f"{'written to' if is_new else 'up to date in'} {folder}")
         text = comparison_text(found.comparison, top)
         if as_json:
             print(json.dumps(comparison_values(found.comparison, top), indent=2))
@@ -107,4 +107,4 @@ def compare(
             print(text)
         else:
             messages.print(text)
-            messages.finished(folder / RECORD_FILE, is_current=not is_new)
+            messages.finished(folder / RECORD_FILE, is_up_to_date=not is_new)

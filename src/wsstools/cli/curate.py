@@ -78,7 +78,7 @@ def _write_list(folder: Any, names: list[str] | None) -> None:
     from collections import Counter
 
     from wsstools.core.labels import class_name
-    from wsstools.files.atomic import write_whole
+    from wsstools.files.atomic import write_atomic
     from wsstools.formats import label_files
 
     records = {
@@ -96,7 +96,7 @@ def _write_list(folder: Any, names: list[str] | None) -> None:
     complete = [stem for stem, result in results.items() if not result["missing"]]
     content = "".join(f"{stem}\n" for stem in complete).encode()
     if not (folder / _LIST).is_file() or (folder / _LIST).read_bytes() != content:
-        write_whole(folder / _LIST, content)
+        write_atomic(folder / _LIST, content)
     missing = Counter(c for result in results.values() for c in result["missing"])
     told = ", ".join(f"{class_name(names, c)} {number}" for c, number in sorted(missing.items()))
     drawn, moved, dropped = (

@@ -75,35 +75,35 @@ def _refuse_other_data(folder: Path, seed: int) -> None:
 
 def _write_photos(folder: Path) -> None:
     from wsstools.demo.sample_images import load_photos
-    from wsstools.files.atomic import remove_leftovers, write_whole
+    from wsstools.files.atomic import remove_leftovers, write_atomic
     from wsstools.formats.image_files import encode_image
 
     remove_leftovers(folder)
     photos = load_photos()
     for name, photo in photos.items():
-        write_whole(folder / f"{name}.png", encode_image(photo))
+        write_atomic(folder / f"{name}.png", encode_image(photo))
     print(f"wss demo-data: {len(photos)} photographs written to {folder}", file=sys.stderr)
 
 
 def _write_scenes(folder: Path, n_train: int, n_val: int, seed: int) -> None:
     from wsstools.demo.sample_images import load_textures
     from wsstools.demo.scenes import SCENE_CLASSES
-    from wsstools.files.atomic import remove_leftovers, write_whole
+    from wsstools.files.atomic import remove_leftovers, write_atomic
 
     for part in ("images", "gt", "scribbles", "."):
         remove_leftovers(folder / part)
     textures = load_textures()
-    write_whole(folder / "classes.txt", _lines(SCENE_CLASSES))
+    write_atomic(folder / "classes.txt", _lines(SCENE_CLASSES))
     n_drawn = 0
     for split, (name, count) in enumerate((("train", n_train), ("val", n_val))):
         stems = [f"{name}-{k:03d}" for k in range(count)]
-        write_whole(folder / f"{name}.txt", _lines(stems))
+        write_atomic(folder / f"{name}.txt", _lines(stems))
         for k, stem in enumerate(stems):
             n_drawn += _write_scene(folder, stem, [seed, split, k], textures)
     stood = n_train + n_val - n_drawn
     print(
         f"wss demo-data: {n_drawn} scenes drawn in {folder}"
-        + (f", {stood} stood already" if stood else ""),
+        + (f", skipped {stood} (up to date)" if stood else ""),
         file=sys.stderr,
     )
 
@@ -117,7 +117,7 @@ def _write_scene(folder: Path, stem: str, seeds: list[int], textures: dict[str, 
 
     from wsstools.core.scribbles.strokes import simulate_scribbles
     from wsstools.demo.scenes import draw_scene
-    from wsstools.files.atomic import write_whole
+    from wsstools.files.atomic import write_atomic
     from wsstools.files.provenance import output_record
     from wsstools.formats.image_files import encode_image
     from wsstools.formats.label_files import encode_labels, read_meta
@@ -128,11 +128,11 @@ def _write_scene(folder: Path, stem: str, seeds: list[int], textures: dict[str, 
         return False
     rng = np.random.default_rng(seeds)
     image, labels = draw_scene(rng, textures)
-    write_whole(folder / "images" / f"{stem}.png", encode_image(image))
+    write_atomic(folder / "images" / f"{stem}.png", encode_image(image))
     if split == 0:
         drawn = simulate_scribbles(labels, rng=rng, width=_STROKE_WIDTH, share=_STROKE_SHARE)
-        write_whole(folder / "scribbles" / f"{stem}.png", encode_labels(drawn, record))
-    write_whole(folder / "gt" / f"{stem}.png", encode_labels(labels, record))
+        write_atomic(folder / "scribbles" / f"{stem}.png", encode_labels(drawn, record))
+    write_atomic(folder / "gt" / f"{stem}.png", encode_labels(labels, record))
     return True
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Annotated, Any, List, Optional
+from typing import Annotated, List, Optional
 
 import typer
 
-from wsstools.cli.options import FOLDER_HELP, Out, StepOptions
+from wsstools.cli.options import FOLDER_HELP, Out, numbers
+from wsstools.running.settings import RunSettings
 
 
 def fuse(
@@ -16,7 +16,7 @@ def fuse(
         typer.Argument(metavar="MAPS", help=f"Two or more of them, each a {FOLDER_HELP}."),
     ],
     out: Out,
-    run: StepOptions,
+    run: RunSettings,
     weights: Annotated[
         Optional[str],
         typer.Option(
@@ -36,42 +36,6 @@ def fuse(
     Example:
       wss fuse local/ global/ -o combined/
     """
-    from wsstools.errors import UsageError
-    from wsstools.formats import map_files
-    from wsstools.running.join import Input
-    from wsstools.running.step import Step, run_step
+    from wsstools.steps.fuse import fuse
 
-    if len(maps) < 2:
-        raise UsageError("fuse needs two or more folders of maps")
-    numbers = _numbers(weights, len(maps))
-    step = Step(
-        "fuse", "prob", partial(_compute, weights=numbers), options={"weights": list(numbers)}
-    )
-    inputs = [
-        Input("map", run.source(entry, map_files.SUFFIXES, "map"), map_files.decode_map)
-        for entry in maps
-    ]
-    run_step(step, inputs, out, run.settings())
-
-
-def _compute(*maps: Any, weights: tuple[float, ...]) -> Any:
-    from wsstools.core.fuse import fuse_maps
-    from wsstools.running.step import Computed
-
-    return Computed(fuse_maps(maps, weights))
-
-
-def _numbers(text: str | None, count: int) -> tuple[float, ...]:
-    from wsstools.errors import UsageError
-
-    if text is None:
-        return (1.0,) * count
-    try:
-        numbers = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise UsageError(f"--weights {text}: expected numbers such as 1,2") from None
-    if len(numbers) != count:
-        raise UsageError(f"--weights {text}: {len(numbers)} weights for {count} folders of maps")
-    if not all(0 < number < float("inf") for number in numbers):
-        raise UsageError(f"--weights {text}: weights must be positive")
-    return numbers
+    fuse(maps, out, weights=numbers("--weights", weights), run=run)

@@ -154,7 +154,7 @@ def global_predict(
     ]
     if restrict_to is not None:
         source = run.source(restrict_to, label_files.SUFFIXES, "scribbles")
-        inputs.append(Input("scribbles", source, label_files.decode_labels, may_lack=True))
+        inputs.append(Input("scribbles", source, label_files.decode_labels, is_optional=True))
     step = Step(
         "global-predict",
         "prob",
@@ -227,14 +227,14 @@ def _network(model: str, model_digest: str, device: str) -> Any:
     from wsstools.errors import DataError, naming
     from wsstools.files.provenance import digest
     from wsstools.nn.models.model_files import load_model
-    from wsstools.nn.predict import folded
+    from wsstools.nn.predict import fuse_batch_norm
 
     torch.set_num_threads(1)
     data = Path(model).read_bytes()
     if digest(data) != model_digest:
         raise DataError(f"{model} changed during the run")
     with naming(model):
-        network: Any = folded(load_model(data).network)
+        network: Any = fuse_batch_norm(load_model(data).network)
     return network.to(device, memory_format=torch.channels_last)
 
 
@@ -274,8 +274,8 @@ def _scribbled(image: Any, scribbles: Any = None, *, predictor: _Predictor) -> A
 def _computed(probs: Any, classes: Any, floor: float) -> Any:
     import numpy as np
 
+    from wsstools.core.map_operations import restricted, without_improbable
     from wsstools.core.maps import ProbabilityMap
-    from wsstools.core.narrowing import restricted, without_improbable
     from wsstools.running.step import Computed
 
     found = ProbabilityMap(probs, np.arange(len(probs)), len(probs))

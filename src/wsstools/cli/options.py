@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Optional, get_type_hints
+from collections.abc import Callable, Iterator
+from typing import Annotated, Optional, get_type_hints
 
 import typer
 
-if TYPE_CHECKING:
-    from wsstools.running.sources import Selection, Source
-    from wsstools.running.step import RunSettings
+from wsstools.core.parameter import ON_COMMAND_LINE, OPTION, OptionText
+from wsstools.errors import UsageError
 
 FOLDER_HELP = "folder, a single file, or - for paths on standard input"
 
@@ -45,145 +44,97 @@ WeightsDir = Annotated[
         help="Folder to look into for published weights before downloading them.",
     ),
 ]
+Scribbles = Annotated[
+    str, typer.Argument(metavar="SCRIBBLES", help="Scribbles: folder or file of index PNGs.")
+]
 Seed = Annotated[
     int, typer.Option("--seed", metavar="N", min=0, help="Seed of everything left to chance.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 
-@dataclasses.dataclass(frozen=True)
-class SelectOptions:
-    """Which images a command takes."""
-
-    ids: Annotated[
-        Optional[str],
-        typer.Option("--ids", metavar="FILE", help="Take only the names in FILE, one per line."),
-    ] = None
-    shard: Annotated[
-        Optional[str],
-        typer.Option("--shard", metavar="I/N", help="Take the I-th of N shares, for job arrays."),
-    ] = None
-    null: Annotated[
-        bool,
-        typer.Option("--null", "-0", help="Paths in pipes end with NUL instead of newline."),
-    ] = False
-
-    def selection(self) -> Selection:
-        """The stems that these options choose."""
-        from wsstools.running.sources import Selection, parse_shard, read_ids
-
-        return Selection(
-            ids=None if self.ids is None else read_ids(self.ids),
-            shard=None if self.shard is None else parse_shard(self.shard),
-            null=self.null,
-        )
-
-    def source(self, argument: str, suffixes: tuple[str, ...], what: str) -> Source:
-        """The files that a folder argument names."""
-        from wsstools.running.sources import Source
-
-        return Source(argument, suffixes, what, null=self.null)
-
-
-@dataclasses.dataclass(frozen=True)
-class RunOptions(SelectOptions):
-    """How a per-image step runs."""
-
-    jobs: Annotated[
-        int,
-        typer.Option("--jobs", "-j", metavar="N", min=0, help="Workers; 0: one per core."),
-    ] = 0
-    backend: Annotated[
-        str,
-        typer.Option(
-            "--backend", metavar="NAME", help="Workers are loky (processes), threading or dask."
-        ),
-    ] = "loky"
-    scheduler: Annotated[
-        Optional[str],
-        typer.Option(
-            "--scheduler",
-            metavar="ADDRESS",
-            help="With --backend dask: address of the scheduler of a cluster, or the file that it "
-            "wrote; default: a cluster on this machine.",
-        ),
-    ] = None
-
-    def pool(self) -> Any:
-        """The workers."""
-        from wsstools.running.workers import Pool
-
-        return Pool(self.jobs, self.backend, self.scheduler)
-
-
-@dataclasses.dataclass(frozen=True)
-class StepOptions(RunOptions):
-    """How a step that writes a folder runs."""
-
-    overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite", help="Replace outputs that another step or other options made."
-        ),
-    ] = False
-
-    def settings(self) -> RunSettings:
-        """What io.steps.run_step takes."""
-        from wsstools.running.step import RunSettings
-
-        return RunSettings(self.selection(), self.pool(), self.overwrite)
-
-
-def expanded(function: Callable) -> Callable:
-    """The function with every parameter that is a dataclass of options spread into its fields.
+def expanded(function: Callable[..., None]) -> Callable[..., None]:
+    """The function with every parameter that is a dataclass spread into options, one per field.
 
     They come after the function's own parameters. Typer builds the options from the signature
     that this gives; the call gathers them again.
     """
     hints = get_type_hints(function, include_extras=True)
-    own, shared = [], []
-    groups: dict[str, tuple[Any, list[str]]] = {}
+    own, spread = [], []
+    groups: dict[str, tuple[type, list[str], dict[str, object]]] = {}
     for parameter in inspect.signature(function).parameters.values():
         kind = hints[parameter.name]
         if not dataclasses.is_dataclass(kind):
             own.append(parameter.replace(annotation=kind))
             continue
-        fields = get_type_hints(kind, include_extras=True)
-        groups[parameter.name] = (kind, list(fields))
-        shared += [
-            inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=field.default,
-                annotation=fields[field.name],
-            )
+        options = list(_options(kind))
+        fixed = {
+            field.name: field.metadata[ON_COMMAND_LINE]
             for field in dataclasses.fields(kind)
-        ]
+            if ON_COMMAND_LINE in field.metadata
+        }
+        groups[parameter.name] = (kind, [option.name for option in options], fixed)
+        spread += options
 
     @functools.wraps(function)
-    def gathered(**values: Any) -> Any:
-        for name, (kind, names) in groups.items():
-            values[name] = kind(**{field: values.pop(field) for field in names})
-        return function(**values)
+    def gathered(**values: object) -> None:
+        for name, (kind, names, fixed) in groups.items():
+            values[name] = kind(**{field: values.pop(field) for field in names}, **fixed)
+        function(**values)
 
-    ordered = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own + shared]
+    ordered = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own + spread]
     gathered.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
     gathered.__annotations__ = {p.name: p.annotation for p in ordered}
     del gathered.__wrapped__  # type: ignore[attr-defined]
     return gathered
 
 
-def class_count(n_classes: int | None, *places: str) -> int:
-    """The number of classes: as given, or the lines of the classes.txt that travels along."""
-    from wsstools.errors import UsageError
-    from wsstools.formats.label_files import find_class_names
-
-    if n_classes is not None:
-        return n_classes
-    names = find_class_names(*places)
-    if names is None:
-        raise UsageError(
-            f"how many classes? there is no classes.txt in or beside {places[0]}; "
-            "write one (a name per line, from class 0 on) or give --n-classes"
+def _options(kind: type) -> Iterator[inspect.Parameter]:
+    """The options of a dataclass: its fields that are an option, or annotated as one."""
+    hints = get_type_hints(kind, include_extras=True)
+    for field in dataclasses.fields(kind):
+        if ON_COMMAND_LINE in field.metadata:
+            continue
+        annotation = hints[field.name]
+        if OPTION in field.metadata:
+            annotation = _annotated(field.name, annotation, field.metadata[OPTION])
+        yield inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=annotation,
         )
-    return len(names)
+
+
+def _annotated(name: str, hint: object, text: OptionText) -> object:
+    option = typer.Option(
+        *(text.flags or [option_name(name)]),
+        help=text.help,
+        metavar=text.metavar,
+        min=text.min,
+        max=text.max,
+        envvar=text.envvar,
+        show_default=text.shows_default,
+    )
+    return Annotated[text.kind or hint, option]  # type: ignore[return-value]
+
+
+def option_name(field: str) -> str:
+    """The option of a field: `--sigma-alpha` of `sigma_alpha`, `--lambda` of `lambda_`."""
+    return "--" + field.rstrip("_").replace("_", "-")
+
+
+def numbers(option: str, text: str | None) -> list[float] | None:
+    """The numbers of an option that takes several, with commas between them.
+
+    Raises
+    ------
+    UsageError
+        If a part is no number.
+    """
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"{option} {text}: expected numbers such as 1,2") from None

@@ -54,7 +54,7 @@ def report(
       wss eval-gap --gt gt/ --full full/ --baseline base/ combined=combined/ --json > gap.json
       wss report gap.json --images images/ --gt gt/ -o report.html
     """
-    from wsstools.files.atomic import remove_leftovers, write_whole
+    from wsstools.files.atomic import remove_leftovers, write_atomic
     from wsstools.files.provenance import digest
     from wsstools.formats.study_json import decode_study
     from wsstools.running.sources import STANDARD_INPUT
@@ -68,7 +68,7 @@ def report(
     told = {"numbers": f"{name}, blake2b {digest(data)}"}
     page = report_page(found, sheets, title=title, sources=told).encode()
     remove_leftovers(Path(out).parent)
-    write_whole(Path(out), page)
+    write_atomic(Path(out), page)
     for one in sheets.missing:
         print(f"wss report: left out: {one}", file=sys.stderr)
     print(f"wss report: {len(page) / 1e6:.1f} MB, written to {out}", file=sys.stderr)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from wsstools.cli.options import FOLDER_HELP, AsJson, RunOptions
+from wsstools.cli.options import FOLDER_HELP, AsJson
+from wsstools.running.settings import JobSettings
 
 
 def score(
     labels: Annotated[str, typer.Argument(metavar="LABELS", help=f"Labels: {FOLDER_HELP}.")],
     gt: Annotated[str, typer.Argument(metavar="GT", help="Ground truth: folder or file.")],
-    run: RunOptions,
+    run: JobSettings,
     per_image: Annotated[
         bool, typer.Option("--per-image", help="Add a table of the images, worst first.")
     ] = False,
@@ -28,30 +29,7 @@ def score(
     Example:
       wss score labels/ gt/ --json
     """
-    import json
+    from wsstools.steps.score import score
 
-    from wsstools.core.evaluation.metrics import scores
-    from wsstools.core.labels import class_name
-    from wsstools.formats.label_files import find_class_names
-    from wsstools.steps.confusion import summed_confusion
-    from wsstools.view.tables import score_table
-
-    total, images = summed_confusion("score", labels, gt, run)
-    names = find_class_names(gt, labels)
-    found = scores(total, None if names is None else len(names))
-    if as_json:
-        answer: dict[str, Any] = {
-            "miou": found.mean_iou,
-            "pixel_accuracy": found.pixel_accuracy,
-            "iou": {class_name(names, c): value for c, value in found.iou.items()},
-            "absent": [class_name(names, c) for c in found.absent],
-            "open_share": found.open_share,
-            "images": {
-                stem: {"miou": one.mean_iou, "pixel_accuracy": one.pixel_accuracy}
-                for stem, one in images.items()
-            },
-        }
-        print(json.dumps(answer, indent=2))
-        return
-    worst = sorted(images.items(), key=lambda entry: entry[1].mean_iou) if per_image else []
-    print(score_table(found, names, len(images), worst))
+    found = score(labels, gt, run=run)
+    print(found.as_json() if as_json else found.as_text(per_image=per_image))

@@ -173,7 +173,7 @@ class _Sheet:
 
 def _write_sheet(sheet: _Sheet, out: str) -> None:
     from wsstools.errors import UsageError
-    from wsstools.files.atomic import remove_leftovers, write_whole
+    from wsstools.files.atomic import remove_leftovers, write_atomic
     from wsstools.files.provenance import output_record
     from wsstools.formats.picture_files import KIND, encode_picture
 
@@ -184,7 +184,7 @@ def _write_sheet(sheet: _Sheet, out: str) -> None:
         kind=KIND, stem=path.stem, step="show", options=sheet.options, inputs=sheet.inputs
     )
     remove_leftovers(path.parent)
-    write_whole(path, encode_picture(sheet.picture, meta))
+    write_atomic(path, encode_picture(sheet.picture, meta))
     print(f"wss show: {sheet.what}, written to {out}", file=sys.stderr)
     if not sys.stdout.isatty():
         print(out)
@@ -304,7 +304,7 @@ def _write_each(
         "opacity": opacity,
         "cell_width": cell_width,
     }
-    inputs = column_inputs(columns, images, gt, run, may_lack=True)
+    inputs = column_inputs(columns, images, gt, run, is_optional=True)
     run_step(Step("show", KIND, partial(_compute, look=look), options), inputs, out, run.settings())
 
 

@@ -137,5 +137,5 @@ def tune(
         print(tuning_text(name, standings))
     else:
         messages.print(tuning_text(name, standings))
-        messages.finished(folder / PARAMS_FILE, is_current=not is_new)
+        messages.finished(folder / PARAMS_FILE, is_up_to_date=not is_new)
     messages.raise_failures()

@@ -53,7 +53,7 @@ class ProbabilityMap:
         return full
 
 
-def doubt(probability_map: ProbabilityMap) -> NDArray[np.float32]:
+def normalized_entropy(probability_map: ProbabilityMap) -> NDArray[np.float32]:
     """The entropy of each pixel, (H, W) float32 in 0..1: how little its class is known.
 
     Notes

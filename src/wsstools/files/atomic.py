@@ -15,7 +15,7 @@ _HOST = hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest(
 _TEMPORARY = re.compile(r"\.wss-[0-9a-f]{16}-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.part")
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that no reader and no interruption ever sees a part of it.
 
     The temporary name starts with a dot and ends in `.part`, so that no step takes it for an

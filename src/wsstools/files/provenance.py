@@ -9,23 +9,132 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeAlias, TypedDict, TypeGuard, TypeVar
 
 from wsstools import __version__
 from wsstools.errors import UsageError
 
-Meta = dict[str, Any]
+T_co = TypeVar("T_co", covariant=True)
+Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+
+
+class _InputFile(TypedDict):
+    role: str
+    name: str
+    blake2b: str
+
+
+class InputRecord(_InputFile, total=False):
+    """One input of a step; `made_by` is its own record, where it carries one."""
+
+    made_by: Meta
+
+
+class _Made(TypedDict):
+    kind: str
+    stem: str
+    step: str
+    version: str
+    options: dict[str, Json]
+    inputs: list[InputRecord]
+
+
+class Meta(_Made, total=False):
+    """The record of an output; `revision` is absent where it is 1."""
+
+    revision: int
+    result: dict[str, Json]
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """The content of a file, the record it carries and what there is to say of it."""
+class Decoded(Generic[T_co]):
+    """The content of a file, the record it carries and a note for the user, if there is one."""
 
-    value: Any
+    value: T_co
     meta: Meta | None = None
     note: str | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What an output is made by: a step, its revision and its options.
+
+    Attributes
+    ----------
+    step : str
+        The command.
+    options : mapping
+        Every option that changes the output's bytes.
+    revision : int
+        Of the step: a commit that changes the bytes of its outputs raises it. Outputs of another
+        revision are stale.
+    removed : mapping
+        Options that earlier versions of the step had, and the defaults that they had: an output
+        that was made with them is one made without.
+    """
+
+    step: str
+    options: Mapping[str, Json]
+    revision: int = 1
+    removed: Mapping[str, Json] = field(default_factory=dict)
+
+    def record(
+        self,
+        *,
+        kind: str,
+        stem: str,
+        inputs: Sequence[InputRecord],
+        result: Mapping[str, Json] | None = None,
+    ) -> Meta:
+        """The record of an output: what it is, which step made it, how and from what."""
+        record: Meta = {
+            "kind": kind,
+            "stem": stem,
+            "step": self.step,
+            "version": __version__,
+            "options": dict(self.options),
+            "inputs": list(inputs),
+        }
+        if self.revision > 1:
+            record["revision"] = self.revision
+        if result:
+            record["result"] = dict(result)
+        return record
+
+    def refuse_other_run(self, target: Path, meta: Meta | None) -> None:
+        """Raise UsageError if an existing output with this record is not this run's to replace."""
+        why = self._difference(meta)
+        if why:
+            raise UsageError(f"{target} exists and {why}; write elsewhere, or give --overwrite")
+
+    def is_up_to_date(self, meta: Meta | None, inputs: Sequence[InputRecord]) -> bool:
+        """Whether an output with this record was made by this step from these inputs."""
+        return (
+            meta is not None
+            and self._difference(meta) is None
+            and meta.get("revision", 1) == self.revision
+            and _identity(meta["inputs"]) == _identity(inputs)
+        )
+
+    def _difference(self, meta: Meta | None) -> str | None:
+        """Why an output with this record is another run's, or None if it is not."""
+        if meta is None:
+            return "it was not made by wss"
+        if meta["step"] != self.step:
+            return f"it was made by wss {meta['step']}"
+        ours = dict(self.options)
+        theirs = {
+            key: value
+            for key, value in meta["options"].items()
+            if not (key in self.removed and value == self.removed[key])
+        }
+        differing = sorted(k for k in theirs.keys() | ours.keys() if theirs.get(k) != ours.get(k))
+        if differing:
+            shown = ", ".join(f"{k} {theirs.get(k)!r} (now {ours.get(k)!r})" for k in differing)
+            return f"it was made with other options: {shown}"
+        return None
 
 
 def digest(data: bytes) -> str:
@@ -33,9 +142,9 @@ def digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def input_record(role: str, name: str, data_digest: str, meta: Meta | None = None) -> Meta:
+def input_record(role: str, name: str, data_digest: str, meta: Meta | None = None) -> InputRecord:
     """One input of a step: its role, file name and digest, and its own record if it has one."""
-    record: Meta = {"role": role, "name": name, "blake2b": data_digest}
+    record: InputRecord = {"role": role, "name": name, "blake2b": data_digest}
     if meta is not None:
         record["made_by"] = meta
     return record
@@ -43,40 +152,19 @@ def input_record(role: str, name: str, data_digest: str, meta: Meta | None = Non
 
 def set_record(
     role: str, names: Sequence[str], digests: Sequence[str], meta: Meta | None = None
-) -> Meta:
+) -> InputRecord:
     """Many files as one input: the first name, one digest over all, the record of the first."""
-    told = f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
+    shown = f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
     lines = (f"{Path(name).stem}\0{d}\n" for name, d in zip(names, digests, strict=True))
-    return input_record(role, told, digest("".join(lines).encode("utf-8", "surrogateescape")), meta)
+    return input_record(
+        role, shown, digest("".join(lines).encode("utf-8", "surrogateescape")), meta
+    )
 
 
-def files_record(role: str, paths: Sequence[Path], meta: Meta | None = None) -> Meta:
+def files_record(role: str, paths: Sequence[Path], meta: Meta | None = None) -> InputRecord:
     """Many files as one input, read for their digests; see `set_record`."""
     digests = [digest(path.read_bytes()) for path in paths]
     return set_record(role, [path.name for path in paths], digests, meta)
-
-
-def output_record(
-    *,
-    kind: str,
-    stem: str,
-    step: str,
-    options: Mapping[str, Any],
-    inputs: Sequence[Meta],
-    result: Mapping[str, Any] | None = None,
-) -> Meta:
-    """The record of an output: what it is, which step made it, how and from what."""
-    record: Meta = {
-        "kind": kind,
-        "stem": stem,
-        "step": step,
-        "version": __version__,
-        "options": dict(options),
-        "inputs": list(inputs),
-    }
-    if result:
-        record["result"] = dict(result)
-    return record
 
 
 def parse_record(text: str) -> Meta | None:
@@ -88,7 +176,7 @@ def parse_record(text: str) -> Meta | None:
     return value if _is_record(value) else None
 
 
-def _is_record(value: Any) -> bool:
+def _is_record(value: object) -> TypeGuard[Meta]:
     if not isinstance(value, dict):
         return False
     inputs = value.get("inputs")
@@ -96,12 +184,13 @@ def _is_record(value: Any) -> bool:
         all(isinstance(value.get(key), str) for key in ("kind", "stem", "step", "version"))
         and isinstance(value.get("options"), dict)
         and isinstance(value.get("result", {}), dict)
+        and isinstance(value.get("revision", 1), int)
         and isinstance(inputs, list)
         and all(_is_input_record(entry) for entry in inputs)
     )
 
 
-def _is_input_record(entry: Any) -> bool:
+def _is_input_record(entry: object) -> bool:
     return (
         isinstance(entry, dict)
         and all(isinstance(entry.get(key), str) for key in ("role", "name", "blake2b"))
@@ -109,40 +198,5 @@ def _is_input_record(entry: Any) -> bool:
     )
 
 
-def made_by_other_run(meta: Meta | None, step: str, options: Mapping[str, Any]) -> str | None:
-    """Why an existing output is not this run's to replace, or None if it is."""
-    if meta is None:
-        return "it was not made by wss"
-    if meta["step"] != step:
-        return f"it was made by wss {meta['step']}"
-    theirs, ours = meta["options"], dict(options)
-    differing = sorted(k for k in theirs.keys() | ours.keys() if theirs.get(k) != ours.get(k))
-    if differing:
-        told = ", ".join(f"{k} {theirs.get(k)!r} (now {ours.get(k)!r})" for k in differing)
-        return f"it was made with other options: {told}"
-    return None
-
-
-def refuse_other_run(
-    target: Path, meta: Meta | None, step: str, options: Mapping[str, Any]
-) -> None:
-    """Raise UsageError if an existing output with this record is not this run's to replace."""
-    why = made_by_other_run(meta, step, options)
-    if why:
-        raise UsageError(f"{target} stands already and {why}; write elsewhere, or give --overwrite")
-
-
-def is_current(
-    meta: Meta | None, step: str, options: Mapping[str, Any], inputs: Sequence[Meta]
-) -> bool:
-    """Whether an output was made by this step, options and version from these inputs."""
-    return (
-        meta is not None
-        and made_by_other_run(meta, step, options) is None
-        and meta["version"] == __version__
-        and _identity(meta["inputs"]) == _identity(inputs)
-    )
-
-
-def _identity(inputs: Sequence[Meta]) -> list[tuple[str, str]]:
+def _identity(inputs: Sequence[InputRecord]) -> list[tuple[str, str]]:
     return [(entry["role"], entry["blake2b"]) for entry in inputs]

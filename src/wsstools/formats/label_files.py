@@ -13,9 +13,9 @@ from PIL import Image, PngImagePlugin
 
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.palette import voc_palette
-from wsstools.errors import DataError
+from wsstools.errors import DataError, UsageError
 from wsstools.files import tiff
-from wsstools.files.atomic import write_whole
+from wsstools.files.atomic import write_atomic
 from wsstools.files.pillow import opened, orientation_of, upright
 from wsstools.files.provenance import Decoded, Meta, parse_record
 from wsstools.files.text import decode_text
@@ -127,10 +127,29 @@ def find_class_names(*places: str) -> list[str] | None:
     return None
 
 
+def class_count(n_classes: int | None, *places: str) -> int:
+    """The number of classes: as given, or the lines of the classes.txt that travels along.
+
+    Raises
+    ------
+    UsageError
+        If it is neither given nor found.
+    """
+    if n_classes is not None:
+        return n_classes
+    names = find_class_names(*places)
+    if names is None:
+        raise UsageError(
+            f"how many classes? there is no classes.txt in or beside {places[0]}; "
+            "write one (a name per line, from class 0 on) or give --n-classes"
+        )
+    return len(names)
+
+
 def carry_class_names(names: Sequence[str], folder: Path) -> None:
     """Write the class names into a folder of labels, unless some stand in it or beside it."""
     if find_class_names(str(folder)) is None:
-        write_whole(folder / CLASSES_FILE, "".join(f"{name}\n" for name in names).encode())
+        write_atomic(folder / CLASSES_FILE, "".join(f"{name}\n" for name in names).encode())
 
 
 def _grey_step(data: bytes) -> int:

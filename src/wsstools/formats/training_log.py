@@ -6,7 +6,7 @@ import contextlib
 import re
 from pathlib import Path
 
-from wsstools.files.atomic import write_whole
+from wsstools.files.atomic import write_atomic
 
 _HEADER = "iteration,loss,learning_rate,val_miou\n"
 _LINE = re.compile(r"(?P<iteration>[0-9]{1,18}),[^,]*,[^,]*,[^,]*\n")
@@ -31,7 +31,7 @@ class TrainLog:
             text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
             lines = text.splitlines(keepends=True)[1:]
             kept += [line for line in lines if _is_of_iteration(line, iteration)]
-        write_whole(path, "".join(kept).encode())
+        write_atomic(path, "".join(kept).encode())
         self._file = path.open("a")
 
     def add(

@@ -9,18 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wsstools.files.atomic import remove_leftovers, write_whole
+from wsstools.files.atomic import remove_leftovers, write_atomic
 from wsstools.files.provenance import (
     Meta,
     digest,
     input_record,
-    is_current,
+    is_up_to_date,
     output_record,
     parse_record,
 )
 from wsstools.running.join import Input, Reader, Task
-from wsstools.running.remote_paths import in_sight, placed, placed_tasks
-from wsstools.running.step import Report, guarded, lost_report
+from wsstools.running.remote_paths import remote_folder, remote_tasks, visible_files
+from wsstools.running.step import TaskOutcome, guarded, lost_outcome
 from wsstools.running.workers import Pool
 
 KIND = "trial"
@@ -94,18 +94,20 @@ class Tester:
         blocks: Iterable[Iterable[Trial]],
         pool: Pool,
         say: Callable[[str], None],
-    ) -> Iterator[Report]:
+    ) -> Iterator[TaskOutcome]:
         """A report for each trial, in order; the value of one that is done is a Tried.
 
         A block is asked for only when all reports of the one before have been given out, so what
         it holds may depend on them.
         """
         self._clean()
-        make = replace(self, folder=placed(self.folder, pool))._try
-        with in_sight(inputs, pool, self.folder) as seen:
-            tasks = (placed_tasks(block, pool) for block in blocks)
+        make = replace(self, folder=remote_folder(self.folder, pool))._try
+        with visible_files(inputs, pool, self.folder) as seen:
+            tasks = (remote_tasks(block, pool) for block in blocks)
             work = partial(guarded, make=make)
-            yield from pool.map(work, tasks, lost=lost_report, seen=seen, say=say)
+            yield from pool.map(
+                work, tasks, on_worker_death=lost_outcome, required_files=required_files, say=say
+            )
         self._clean()  # workers of an earlier, killed run may have ended meanwhile
 
     def _clean(self) -> None:
@@ -114,7 +116,7 @@ class Tester:
             for place in self.folder.iterdir():
                 remove_leftovers(place)
 
-    def _try(self, trial: Any) -> Report:
+    def _try(self, trial: Any) -> TaskOutcome:
         contents = [path.read_bytes() for path in trial.paths]
         digests = tuple(digest(content) for content in contents)
         identity = [
@@ -137,7 +139,7 @@ class Tester:
                 self._keep(trial.stem, trial.settings[position], identity, result)
                 results[position] = result
         in_order = tuple(results[k] for k in range(len(trial.settings)))
-        return Report(
+        return TaskOutcome(
             trial.stem, "done", value=Tried(trial.settings, in_order, len(missing), digests)
         )
 
@@ -151,7 +153,7 @@ class Tester:
             meta = parse_record(self._path(stem, options).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        if meta is None or not is_current(meta, self.step, options, identity):
+        if meta is None or not is_up_to_date(meta, self.step, options, identity):
             return None
         result = meta.get("result")
         return result if self.is_result(result) else None
@@ -161,4 +163,4 @@ class Tester:
             kind=KIND, stem=stem, step=self.step, options=options, inputs=identity, result=result
         )
         data = json.dumps(meta, sort_keys=True, separators=(",", ":")).encode() + b"\n"
-        write_whole(self._path(stem, options), data)
+        write_atomic(self._path(stem, options), data)

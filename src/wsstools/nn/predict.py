@@ -97,7 +97,7 @@ def predict_probs(
     return probs[0] if is_single else probs
 
 
-def folded(network: SegmentationNetwork) -> SegmentationNetwork:
+def fuse_batch_norm(network: SegmentationNetwork) -> SegmentationNetwork:
     """The network, changed in place, with batch normalisation folded into its convolutions.
 
     It predicts the same up to rounding, with a pass over the features less for each layer, and

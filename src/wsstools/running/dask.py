@@ -13,14 +13,16 @@ import platform
 import socket
 import threading
 import time
+import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError, Future
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 from wsstools import __version__
 from wsstools.errors import UsageError, WssError
@@ -37,6 +39,11 @@ _DECIDING = ("numpy", "scipy", "numba", "scikit-learn", "torch", "pillow", "pyde
 """Packages whose version may show in the last bits of a result."""
 _MISSING_WORKER = "start workers with: dask worker ADDRESS --nthreads 1 --nworkers N"
 
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+T = TypeVar("T")
+R = TypeVar("R")
 Say = Callable[[str], None]
 
 
@@ -48,12 +55,12 @@ class Terms:
     ----------
     version : str
         The version of wsstools.
-    seen : tuple of Path
+    required_files : tuple of Path
         Files that must be there under these names.
     """
 
     version: str
-    seen: tuple[Path, ...] = ()
+    required_files: tuple[Path, ...] = ()
 
 
 class Cluster(AbstractContextManager):
@@ -66,21 +73,23 @@ class Cluster(AbstractContextManager):
     scheduler : str or None
         Address of a scheduler, or the file that `dask scheduler --scheduler-file` wrote; None
         starts a cluster on this machine.
-    seen : sequence of Path
+    required_files : sequence of Path
         Files that every worker must see.
     say : callable
         Takes a line of text for the user.
     """
 
     def __init__(
-        self, jobs: int, scheduler: str | None, *, seen: Sequence[Path] = (), say: Say
+        self, jobs: int, scheduler: str | None, *, required_files: Sequence[Path] = (), say: Say
     ) -> None:
         try:
             from distributed import Client, LocalCluster
         except ImportError as error:
             raise UsageError("--backend dask needs dask: pip install 'wsstools[dask]'") from error
         _silence()
-        self._say, self._terms = say, Terms(__version__, tuple(seen))
+        # Versions that differ are warned about in a page of text; _look_at_workers does it in a line.
+        warnings.filterwarnings("ignore", message="Mismatched versions found")
+        self._say, self._terms = say, Terms(__version__, tuple(required_files))
         self._local = None
         if scheduler is None:
             self._name = "the cluster on this machine"
@@ -118,59 +127,72 @@ class Cluster(AbstractContextManager):
         if self._local is not None:
             self._local.close()
 
+    def map(
+        self,
+        function: Callable[[T], R],
+        batches: Iterable[Iterable[T]],
+        *,
+        jobs: int,
+        on_worker_death: Callable[[T], R],
+    ) -> Iterator[R]:
+        """`function` of every task, in order; see `wsstools.running.workers.map_in_workers`."""
+        function_there = self._sent(function)
+        with self.plain_errors():
+            most = 2 * max(self.n_workers, jobs)
+            for batch in batches:
+                yield from self._map_batch(function_there, iter(batch), most, on_worker_death)
+
     @property
     def n_workers(self) -> int:
         """How many tasks the workers compute at a time."""
         return max(1, sum(self._client.nthreads().values()))
 
-    def backend(self, n_jobs: int, lost: Callable[[Any], Any]) -> Any:
-        """Joblib's backend for the cluster, for calls of `applied`, each sent by itself.
+    def _map_batch(
+        self,
+        function: Future,
+        tasks: Iterator[T],
+        most: int,
+        on_worker_death: Callable[[T], R],
+    ) -> Iterator[R]:
+        waiting: deque[tuple[T, Future]] = deque()
+        try:
+            while True:
+                for task in islice(tasks, most - len(waiting)):
+                    waiting.append((task, self._submit(function, task)))
+                if not waiting:
+                    return
+                task, future = waiting.popleft()
+                yield self._result(function, task, future, waiting, on_worker_death)
+        finally:
+            self._client.cancel([future for _, future in waiting])
 
-        Left to itself joblib would compute here, in this process, for a cluster of one worker, and
-        wait for ever where the cluster gives a task up. Dask blames all tasks that were at a worker
-        for its end; one after the other they are tried again, and one that brings down worker after
-        worker then too gives `lost` of it.
+    def _submit(self, function: Future, task: object) -> Future:
+        return self._client.submit(applied, function, task, self._terms, pure=False)
+
+    def _result(
+        self,
+        function: Future,
+        task: T,
+        future: Future,
+        others: Iterable[tuple[T, Future]],
+        on_worker_death: Callable[[T], R],
+    ) -> R:
+        """The result of a task, which is tried once more, alone, if its worker was lost.
+
+        Dask blames all tasks that were at a worker for its end.
         """
-        from distributed import KilledWorker
-        from joblib._dask import DaskDistributedBackend
+        from distributed import KilledWorker, wait
 
-        class Backend(DaskDistributedBackend):
-            def effective_n_jobs(self, _: int) -> int:
-                return max(2, n_jobs)
+        try:
+            return future.result()
+        except KilledWorker:
+            wait([other for _, other in others])
+        try:
+            return self._submit(function, task).result()
+        except KilledWorker:
+            return on_worker_death(task)
 
-            # What follows `submit` runs in the client's own thread.
-            def submit(self, func: Any, callback: Any = None) -> Any:
-                future = super().submit(func, callback)
-                future.add_done_callback(partial(self._tried, func, callback))
-                return future
-
-            def _tried(self, func: Any, tell: Any, future: Future) -> None:
-                error = future.exception()
-                if isinstance(error, KilledWorker):
-                    blamed.append((func, tell))
-                    if len(blamed) == 1:
-                        self._try_again()
-                elif error is not None:
-                    tell(error)
-
-            def _try_again(self) -> None:
-                super().submit(*blamed[0]).add_done_callback(self._tried_again)
-
-            def _tried_again(self, future: Future) -> None:
-                func, tell = blamed.popleft()
-                error = future.exception()
-                if isinstance(error, KilledWorker):
-                    ((_, (_, task, _), _),) = func.items
-                    tell([lost(task)])
-                elif error is not None:
-                    tell(error)
-                if blamed:
-                    self._try_again()
-
-        blamed: deque[tuple[Any, Any]] = deque()
-        return Backend(client=self._client)
-
-    def sent(self, function: Callable) -> Any:
+    def _sent(self, function: Callable[[T], R]) -> Future:
         """A function that goes to each worker once, however many tasks take it.
 
         It is the result of a task of its own, which the others depend on: so the workers hand it
@@ -179,11 +201,6 @@ class Cluster(AbstractContextManager):
         import cloudpickle
 
         return self._client.submit(pickle.loads, cloudpickle.dumps(function), pure=False)
-
-    @property
-    def terms(self) -> Terms:
-        """What each worker checks before its first task, also one that comes later."""
-        return self._terms
 
     @contextlib.contextmanager
     def plain_errors(self) -> Iterator[None]:
@@ -249,7 +266,7 @@ def _some(lines: Sequence[str]) -> str:
     return "; ".join(lines[:_TOLD]) + more
 
 
-def applied(function: Callable, task: Any, terms: Terms) -> Any:
+def applied(function: Callable[[T], R], task: T, terms: Terms) -> R:
     """`function` of a task, in a worker that fulfils the terms."""
     told = refusal(terms)
     if told:
@@ -275,7 +292,7 @@ def _check(terms: Terms) -> None:
             f"a worker on {host} has wsstools {__version__}, this is wsstools {terms.version}"
         )
     until = time.monotonic() + _SIGHT_SECONDS
-    for path in terms.seen:
+    for path in terms.required_files:
         while not path.exists():
             if time.monotonic() > until:
                 raise WssError(
@@ -297,7 +314,7 @@ def libraries() -> Mapping[str, str]:
 class _Watch(threading.Thread):
     """Tells of workers that are lost, and of a run that waits because none is left."""
 
-    def __init__(self, client: Any, say: Say) -> None:
+    def __init__(self, client: Client, say: Say) -> None:
         super().__init__(daemon=True)
         self._client, self._say = client, say
         self._is_over = threading.Event()

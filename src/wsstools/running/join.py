@@ -9,7 +9,8 @@ from pathlib import Path
 
 from wsstools.errors import DataError, UsageError
 from wsstools.files.provenance import Decoded
-from wsstools.running.sources import Part, PathStream, Selection, Source
+from wsstools.running.settings import Selection
+from wsstools.running.sources import Part, PathStream, Source
 
 _STREAM_WINDOW = 256
 """Most paths of standard input that are handed to the workers at once; bounds the memory."""
@@ -24,7 +25,7 @@ class Reader:
     """
 
     role: str
-    decode: Callable[[bytes, str], Decoded]
+    decode: Callable[[bytes, str], Decoded[object]]
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,14 @@ class Input:
         The files.
     decode : callable
         Takes a file's bytes and name, gives its content.
-    may_lack : bool
+    is_optional : bool
         Stems without such a file are counted and left out instead of failing.
     """
 
     role: str
     source: Source
-    decode: Callable[[bytes, str], Decoded]
-    may_lack: bool = False
+    decode: Callable[[bytes, str], Decoded[object]]
+    is_optional: bool = False
 
     @property
     def reader(self) -> Reader:
@@ -61,7 +62,7 @@ class Task:
     stem: str
     paths: tuple[Path | Part, ...] = ()
     problem: str | None = None
-    is_lacking: bool = False
+    is_missing: bool = False
 
 
 def batches(inputs: Sequence[Input], selection: Selection) -> Iterator[Iterable[Task]]:
@@ -77,7 +78,7 @@ def batches(inputs: Sequence[Input], selection: Selection) -> Iterator[Iterable[
         return
     stream = PathStream(null=streams[0].source.null)
     positions = count()
-    wanted = None if selection.ids is None else set(selection.ids)
+    wanted = None if selection.names is None else set(selection.names)
     seen: set[str] = set()
     while True:
         paths = list(stream.available(_STREAM_WINDOW))
@@ -111,8 +112,8 @@ def _task(stem: str, inputs: Sequence[Input], given: Path | None = None) -> Task
         if given is not None and entry.source.is_stream:
             paths.append(given)
             continue
-        if entry.may_lack and stem not in entry.source:
-            return Task(stem, problem=f"no {entry.source.what}", is_lacking=True)
+        if entry.is_optional and stem not in entry.source:
+            return Task(stem, problem=f"no {entry.source.what}", is_missing=True)
         try:
             paths.append(entry.source.find_content(stem))
         except DataError as error:

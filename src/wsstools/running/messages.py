@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
 
 from wsstools.errors import WssError, one_line
 from wsstools.running.bars import Bar
+from wsstools.running.settings import Selection
+
+
+def print_line(text: str) -> None:
+    """A line on standard error."""
+    with contextlib.suppress(OSError):  # a log on a full disk does not stop the work
+        print(f"wss: {text}", file=sys.stderr, flush=True)
 
 
 class ClosedPipe(WssError):
@@ -29,26 +37,26 @@ class Messages(Bar):
         Name of the command, which starts every line.
     total : int or None
         Number of images, None if not known.
-    null : bool
-        Paths on standard output end with NUL instead of newline.
+    selection : Selection
+        Whether finished paths are printed on standard output, and how they end.
     """
 
-    def __init__(self, command: str, total: int | None, *, null: bool = False) -> None:
+    def __init__(self, command: str, total: int | None, selection: Selection) -> None:
         super().__init__(f"wss {command}", total)
         self.command = command
-        self._end = "\0" if null else "\n"
-        self._prints_paths = not sys.stdout.isatty()
+        self._end = "\0" if selection.null else "\n"
+        self._prints_paths = selection.prints_paths and not sys.stdout.isatty()
         self._failures: list[str] = []
         self._counts = {"done": 0, "current": 0, "skipped": 0}
-        self._lacking: dict[str, int] = {}
+        self._missing: dict[str, int] = {}
 
     def say(self, text: str) -> None:
         """A line on standard error."""
         self.print(f"wss {self.command}: {text}")
 
-    def finished(self, path: Path, *, is_current: bool) -> None:
-        """An output stands; `is_current` says that it stood already."""
-        self._counts["current" if is_current else "done"] += 1
+    def finished(self, path: Path, *, is_up_to_date: bool) -> None:
+        """An output is finished; `is_up_to_date`: it was made by an earlier run."""
+        self._counts["current" if is_up_to_date else "done"] += 1
         if not self._prints_paths:
             return
         try:
@@ -60,9 +68,9 @@ class Messages(Bar):
         except OSError as error:
             raise OSError(error.errno, error.strerror, "standard output") from error
 
-    def lacking(self, what: str) -> None:
+    def missing(self, what: str) -> None:
         """An image is left out because it has no file of that kind."""
-        self._lacking[what] = self._lacking.get(what, 0) + 1
+        self._missing[what] = self._missing.get(what, 0) + 1
 
     def skipped(self, stem: str, why: str) -> None:
         """An image is left out, which is no failure."""
@@ -79,10 +87,10 @@ class Messages(Bar):
         counts = self._counts
         parts = [f"{counts['done']} written to {where}"]
         if counts["current"]:
-            parts.append(f"{counts['current']} stood already")
+            parts.append(f"skipped {counts['current']} (up to date)")
         if counts["skipped"]:
             parts.append(f"{counts['skipped']} skipped")
-        parts += [f"{number} left out ({what})" for what, number in self._lacking.items()]
+        parts += [f"{number} left out ({what})" for what, number in self._missing.items()]
         self.say(", ".join(parts))
         self.raise_failures()
 

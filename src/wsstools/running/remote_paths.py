@@ -10,19 +10,24 @@ from typing import TypeVar
 
 from wsstools.files.atomic import marked
 from wsstools.running.join import Input, Task
-from wsstools.running.workers import Pool
+from wsstools.running.settings import JobSettings
 
 T = TypeVar("T", bound=Task)
 
 
-def placed(folder: Path, pool: Pool) -> Path:
+def is_remote(settings: JobSettings) -> bool:
+    """Whether the workers may be on other machines, and were started in other folders."""
+    return settings.scheduler is not None
+
+
+def remote_folder(folder: Path, settings: JobSettings) -> Path:
     """A folder as the workers need it: those of a cluster were started in other folders."""
-    return Path.cwd() / folder if pool.is_elsewhere else folder
+    return Path.cwd() / folder if is_remote(settings) else folder
 
 
-def placed_tasks(tasks: Iterable[T], pool: Pool) -> Iterable[T]:
+def remote_tasks(tasks: Iterable[T], settings: JobSettings) -> Iterable[T]:
     """Tasks as the workers need them."""
-    if not pool.is_elsewhere:
+    if not is_remote(settings):
         return tasks
     here = Path.cwd()
     return (
@@ -35,14 +40,14 @@ def placed_tasks(tasks: Iterable[T], pool: Pool) -> Iterable[T]:
 
 
 @contextlib.contextmanager
-def in_sight(
-    inputs: Sequence[Input], pool: Pool, folder: Path | None = None
+def visible_files(
+    inputs: Sequence[Input], settings: JobSettings, folder: Path | None = None
 ) -> Iterator[list[Path]]:
     """Files that workers must see: one of each input, and one in the folder to write to.
 
     The latter is there as long as this lasts. Workers of this machine need none.
     """
-    if not pool.is_elsewhere:
+    if not is_remote(settings):
         yield []
         return
     here = Path.cwd()

@@ -12,56 +12,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wsstools.errors import DataError, UsageError
-from wsstools.files.text import decode_text
 
 STANDARD_INPUT = "-"
 _END = object()
 _WINDOW = 256
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which of the stems a run takes.
-
-    Attributes
-    ----------
-    ids : tuple of str or None
-        Only these stems, in this order; None takes all.
-    shard : (int, int) or None
-        `(i, n)`: the i-th of n shares (i from 1): every n-th stem.
-    null : bool
-        Paths on standard input and output are separated by NUL instead of newline.
-    """
-
-    ids: tuple[str, ...] | None = None
-    shard: tuple[int, int] | None = None
-    null: bool = False
-
-    def choose(self, stems: Sequence[str]) -> Sequence[str]:
-        """What it takes of these stems; the given ids instead of them, where there are any."""
-        chosen = stems if self.ids is None else self.ids
-        return [stem for position, stem in enumerate(chosen) if self.takes_position(position)]
-
-    def takes_position(self, position: int) -> bool:
-        """Whether the stem at this position (from 0) belongs to the share."""
-        return self.shard is None or position % self.shard[1] == self.shard[0] - 1
-
-
-def read_ids(path: str) -> tuple[str, ...]:
-    """The stems in a list file, one per line."""
-    lines = decode_text(Path(path).read_bytes(), path).value.splitlines()
-    ids = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
-    if not ids:
-        raise UsageError(f"--ids {path}: no stem in it (expected one per line)")
-    return ids
-
-
-def parse_shard(text: str) -> tuple[int, int]:
-    """`"3/8"` as (3, 8)."""
-    part, _, parts = text.partition("/")
-    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
-        raise UsageError(f"--shard {text}: expected I/N with 1 <= I <= N, such as 3/8")
-    return int(part), int(parts)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def column_inputs(
     gt: str | None,
     select: SelectOptions,
     *,
-    may_lack: bool = False,
+    is_optional: bool = False,
 ) -> list[Input]:
     """What is read for each image, in the order in which `draw_pictures` takes it."""
     from wsstools.formats import image_files, label_files, map_files
@@ -96,10 +96,10 @@ def column_inputs(
         what = "map" if maps_only else "map or label file"
         for folder in column.folders:
             source = select.source(folder, suffixes, what)
-            inputs.append(Input(column.name, source, decode_either, may_lack))
+            inputs.append(Input(column.name, source, decode_either, is_optional))
     if gt is not None:
         source = select.source(gt, label_files.SUFFIXES, "ground truth")
-        inputs.append(Input("gt", source, label_files.decode_labels, may_lack))
+        inputs.append(Input("gt", source, label_files.decode_labels, is_optional))
     return inputs
 
 

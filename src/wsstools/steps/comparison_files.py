@@ -44,7 +44,7 @@ def write_outputs(folder: Path, contest: Contest, found: Compared, run: RunOptio
     """
     import json
 
-    from wsstools.files.atomic import remove_leftovers, write_whole
+    from wsstools.files.atomic import remove_leftovers, write_atomic
     from wsstools.files.provenance import output_record
     from wsstools.formats.description import COMPARISON
     from wsstools.formats.image_files import encode_image
@@ -71,7 +71,7 @@ def write_outputs(folder: Path, contest: Contest, found: Compared, run: RunOptio
     if all(_holds(folder / name, data) for name, data in contents.items()):
         return False
     for name, data in contents.items():
-        write_whole(folder / name, data)
+        write_atomic(folder / name, data)
     return True
 
 

@@ -1,33 +1,65 @@
-"""Filter banks by name or file."""
+"""Filter banks by name or file, and the features that they give a local model."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from wsstools.nn.models.pretrained import PRETRAINED, TOGETHER
+from wsstools.core.local.filter_bank import FilterBank, extended
+from wsstools.core.local.gabor import gabor_bank
+from wsstools.core.local.settings import FeatureSettings
+from wsstools.errors import UsageError
+from wsstools.files.provenance import InputRecord, Json, input_record
+from wsstools.formats.filter_weights.bank_files import read_bank, read_layer
+from wsstools.formats.filter_weights.network_input import INPUTS
+from wsstools.nn.models.pretrained import PRETRAINED, TOGETHER, find_weights
 
 GABOR = "gabor"
+_LARGEST_SCALE = 64
 _NETWORKS = [name for name, weights in PRETRAINED.items() if weights.filter_input]
 
 
-def joined_bank(
-    names: list[str], inputs: list[str], weights_dir: str | None, *, is_rectified: bool
-) -> tuple[Any, list[Any]]:
-    """The joined filter bank, and the records of the files that it came from."""
-    from wsstools.core.local.filter_bank import FilterBank
-    from wsstools.errors import UsageError
+def feature_bank(features: FeatureSettings) -> tuple[FilterBank, list[InputRecord]]:
+    """The filter bank of a local model, and the records of the files that it came from.
 
-    if is_rectified and set(names) == {GABOR}:
+    Raises
+    ------
+    UsageError
+        If a bank is not known, or the settings contradict each other.
+    """
+    names = features.filters or [GABOR]
+    if features.rectify and set(names) == {GABOR}:
         raise UsageError("--rectify: gabor has no rectifier; name a network's filters too")
-    banks, records = chosen_banks(names, inputs, weights_dir, is_rectified=is_rectified)
-    name = "+".join(bank.name for bank in banks) + (" rectified" if is_rectified else "")
-    return FilterBank(name, tuple(layer for bank in banks for layer in bank.layers)), records
+    banks, records = chosen_banks(
+        names, features.filter_input or [], features.weights_dir, is_rectified=features.rectify
+    )
+    name = "+".join(bank.name for bank in banks) + (" rectified" if features.rectify else "")
+    joined = FilterBank(name, tuple(layer for bank in banks for layer in bank.layers))
+    return extended(joined, scales=_scales(features), position=features.position), records
+
+
+def feature_record(features: FeatureSettings) -> dict[str, Json]:
+    """What an output's record says of the features, beside the name of the bank."""
+    return {"position": features.position, "scales": _scales(features)}
+
+
+def _scales(features: FeatureSettings) -> list[int]:
+    parts = features.scales.split(",")
+    if not all(part.strip().isdecimal() and 0 < int(part) <= _LARGEST_SCALE for part in parts):
+        raise UsageError(
+            f"--scales {features.scales}: expected numbers in 1..{_LARGEST_SCALE} with commas "
+            "between them"
+        )
+    return sorted({int(part) for part in parts})
 
 
 def chosen_banks(
-    names: list[str], inputs: list[str], weights_dir: str | None, *, is_rectified: bool = False
-) -> tuple[list[Any], list[Any]]:
+    names: Sequence[str],
+    inputs: Sequence[str],
+    weights_dir: str | None,
+    *,
+    is_rectified: bool = False,
+) -> tuple[list[FilterBank], list[InputRecord]]:
     """The filter banks of these names and files, and the records of the files.
 
     Parameters
@@ -41,20 +73,15 @@ def chosen_banks(
     is_rectified : bool
         Responses of networks go through their rectifier.
     """
-    from wsstools.core.local.filter_bank import FilterBank
-    from wsstools.core.local.gabor import gabor_bank
-    from wsstools.files.provenance import input_record
-    from wsstools.formats.filter_weights.bank_files import read_bank, read_layer
-    from wsstools.nn.models.pretrained import at_hand
-
     expanded = [one for name in names for one in TOGETHER.get(name, (name,))]
     filter_inputs = _inputs_of_files([name for name in expanded if _is_file(name)], inputs)
-    banks, records = [], []
+    banks: list[FilterBank] = []
+    records: list[InputRecord] = []
     for name in expanded:
         if name == GABOR:
             banks.append(gabor_bank())
         elif name in PRETRAINED:
-            path = at_hand(name, weights_dir)
+            path = find_weights(name, weights_dir)
             layer = read_layer(
                 path, filter_input=PRETRAINED[name].filter_input, is_rectified=is_rectified
             )
@@ -70,8 +97,6 @@ def chosen_banks(
 
 def _is_file(name: str) -> bool:
     """Whether a name is that of a file, and not of a bank."""
-    from wsstools.errors import UsageError
-
     if name == GABOR or name in _NETWORKS:
         return False
     if not Path(name).is_file():
@@ -80,11 +105,8 @@ def _is_file(name: str) -> bool:
     return True
 
 
-def _inputs_of_files(files: list[str], inputs: list[str]) -> Any:
+def _inputs_of_files(files: Sequence[str], inputs: Sequence[str]) -> Iterator[str]:
     """For each file what its network takes."""
-    from wsstools.errors import UsageError
-    from wsstools.formats.filter_weights.network_input import INPUTS
-
     for name in inputs:
         if name not in INPUTS:
             raise UsageError(f"--filter-input {name}: expected one of {', '.join(INPUTS)}")

@@ -135,7 +135,7 @@ def _picture(
     marks: set[int],
 ) -> tuple[Any, str]:
     """The picture of one column and its note; what is to be seen joins `classes` and `marks`."""
-    from wsstools.core.maps import doubt
+    from wsstools.core.maps import normalized_entropy
     from wsstools.view import differences
     from wsstools.view.scales import scale_colours
 
@@ -144,7 +144,7 @@ def _picture(
     if column.view == HEAT:
         return scale_colours(contents[0].of_class(column.class_id)), ""
     if column.view == ENTROPY:
-        return scale_colours(doubt(contents[0])), ""
+        return scale_colours(normalized_entropy(contents[0])), ""
     first, *others = [_labels(content) for content in contents]
     if not others:
         found = differences.error_marks(first, gt)
@@ -187,10 +187,10 @@ def _plain(
 
 def _labels(content: Any) -> Any:
     """Labels as they are, of a map the most probable ones."""
-    from wsstools.core.decide import most_probable
+    from wsstools.core.map_operations import argmax_labels
     from wsstools.core.maps import ProbabilityMap
 
-    return most_probable(content) if isinstance(content, ProbabilityMap) else content
+    return argmax_labels(content) if isinstance(content, ProbabilityMap) else content
 
 
 def _accuracy(labels: Any, gt: Any) -> float:

@@ -156,7 +156,7 @@ class Race:
                 self._judge()
             groups = self._groups()
             yield [
-                Trial(task.stem, task.paths, task.problem, task.is_lacking, group)
+                Trial(task.stem, task.paths, task.problem, task.is_missing, group)
                 for task in self._tasks[first:last]
                 for group in groups
             ]
@@ -265,14 +265,14 @@ def try_settings(
     The settings agree in the parameters of PREPARED_BY. The soft map is rounded as its file would
     be, so that `wss regularize`, `wss argmax` and `wss score` give the same numbers.
     """
-    from wsstools.core.decide import most_probable
     from wsstools.core.evaluation.metrics import confusion_matrix
+    from wsstools.core.map_operations import argmax_labels
     from wsstools.formats.map_files import as_stored
 
     prepared = Regularizer.of(settings[0]).prepared(image)
     for options in settings:
         computed = Regularizer.of(options)(probability_map, image, prepared)
-        matrix = confusion_matrix(most_probable(as_stored(computed.value)), gt).ravel()
+        matrix = confusion_matrix(argmax_labels(as_stored(computed.value)), gt).ravel()
         cells = matrix.nonzero()[0]
         yield {
             "cells": cells.tolist(),

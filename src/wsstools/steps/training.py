@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from wsstools.cli.options import class_count
 from wsstools.errors import DataError, UsageError, naming
-from wsstools.files.atomic import remove_leftovers, write_whole
+from wsstools.files.atomic import remove_leftovers, write_atomic
 from wsstools.files.provenance import (
     Meta,
     digest,
     input_record,
-    is_current,
+    is_up_to_date,
     output_record,
     parse_record,
     refuse_other_run,
@@ -74,7 +74,7 @@ class Plan:
 
 
 def run_training(plan: Plan) -> None:
-    """Train a model, or find that it stands already."""
+    """Train a model, or find that it is up to date."""
     pairs = _pairs(plan.images, plan.labels, plan.ids)
     n_classes = class_count(plan.n_classes, plan.labels, plan.images)
     names = label_files.find_class_names(plan.labels, plan.images)
@@ -84,7 +84,7 @@ def run_training(plan: Plan) -> None:
     remove_leftovers(plan.out.parent)
     if _stands(plan, record):
         _remove_finished(plan, record)
-        print(f"wss train: {plan.out} stands already", file=sys.stderr)
+        print(f"wss train: skipped {plan.out} (up to date)", file=sys.stderr)
         is_first = True
     else:
         is_first = _train(plan, pairs, n_classes, names, record)
@@ -132,7 +132,7 @@ def _stands(plan: Plan, record: Meta) -> bool:
         meta = None
     if not plan.overwrite:
         refuse_other_run(plan.out, meta, "train", record["options"])
-    return is_current(meta, "train", record["options"], record["inputs"])
+    return is_up_to_date(meta, "train", record["options"], record["inputs"])
 
 
 def _remove_finished(plan: Plan, record: Meta) -> None:
@@ -156,10 +156,10 @@ def _train(
     """Train and write the model; whether this is the process of several that wrote it."""
     from wsstools.nn.device import chosen_device
     from wsstools.nn.models.model_files import dump_model
-    from wsstools.nn.training.distributed import joined_world
+    from wsstools.nn.training.distributed import joined_process_group
     from wsstools.nn.training.loop import TrainingStopped
 
-    with joined_world(chosen_device(plan.device)) as world, Interruption() as interruption:
+    with joined_process_group(chosen_device(plan.device)) as world, Interruption() as interruption:
         try:
             result, weights = _trained(plan, pairs, n_classes, record, world, interruption)
         except TrainingStopped:
@@ -167,7 +167,7 @@ def _train(
             raise KeyboardInterrupt from None  # another process heard the signal
         if world.is_first:
             meta = json.dumps({**record, "result": result}, sort_keys=True)
-            write_whole(plan.out, dump_model(plan.arch, n_classes, names, weights, meta))
+            write_atomic(plan.out, dump_model(plan.arch, n_classes, names, weights, meta))
             plan.checkpoint.unlink(missing_ok=True)
             print(f"wss train: {len(pairs)} images, written to {plan.out}", file=sys.stderr)
         return world.is_first
@@ -203,7 +203,7 @@ def _trained(
 
     def on_checkpoint(checkpoint: dict[str, Any]) -> None:
         marked = {**checkpoint, "run": {**checkpoint["run"], "record": run_id}}
-        write_whole(plan.checkpoint, dump_checkpoint(marked))
+        write_atomic(plan.checkpoint, dump_checkpoint(marked))
 
     with _Journal(plan, done, is_first=world.is_first) as journal:
         cached, pixels = _read(plan.cache, pairs, n_classes, workers, world, interruption)

@@ -135,7 +135,7 @@ def run_race(
             messages.failed(stem, report.text or "")
     messages.say(
         f"{n_settings} settings on {len(race.stems)} images: "
-        f"{n_computed} trials computed, {n_tried - n_computed} stood already"
+        f"{n_computed} trials computed, skipped {n_tried - n_computed} (up to date)"
     )
     if not race.has_pixels():
         messages.raise_failures()
@@ -159,7 +159,7 @@ def write_outputs(
     The parameters come first: their record tells whose folder it is.
     """
     from wsstools.core.evaluation.race import winner
-    from wsstools.files.atomic import remove_leftovers, write_whole
+    from wsstools.files.atomic import remove_leftovers, write_atomic
     from wsstools.files.provenance import output_record
     from wsstools.formats.image_files import encode_image
     from wsstools.formats.parameter_files import encode_params
@@ -186,7 +186,7 @@ def write_outputs(
     if all(_holds(folder / name, data) for name, data in contents.items()):
         return False
     for name, data in contents.items():
-        write_whole(folder / name, data)
+        write_atomic(folder / name, data)
     return True
 
 

@@ -67,14 +67,16 @@ def place_labels(
         + _ON_DOT * _overlaps(boxes, obstacles).sum(axis=1)
         for position, (boxes, distances) in tried.items()
     }
-    placed: dict[int, NDArray[np.float64]] = {}
+    remote_folder: dict[int, NDArray[np.float64]] = {}
     for _ in range(_ROUNDS):
         for position, (boxes, _distances) in tried.items():
-            others = [box for other, box in placed.items() if other != position]
+            others = [box for other, box in remote_folder.items() if other != position]
             shared = _overlaps(boxes, np.array(others).reshape(-1, 4))
             touching = _TOUCH * (shared > 0).sum(axis=1) + _ON_LABEL * shared.sum(axis=1)
-            placed[position] = boxes[np.argmin(costs[position] + touching)]
-    return [Box(*map(float, placed[k])) if k in placed else None for k in range(len(dots))]
+            remote_folder[position] = boxes[np.argmin(costs[position] + touching)]
+    return [
+        Box(*map(float, remote_folder[k])) if k in remote_folder else None for k in range(len(dots))
+    ]
 
 
 def _candidates(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +9,7 @@ from wsstools.core.local.bands import predicted_in_bands
 from wsstools.core.local.filter_bank import FilterBank
 from wsstools.core.local.responses import Responses
 from wsstools.core.local.scribbled import scribbled_pixels
+from wsstools.core.local.settings import BoostingSettings
 from wsstools.core.maps import ProbabilityMap
 
 _FEATURE_SHARE = 0.05
@@ -20,31 +19,7 @@ _LEAST_SAMPLES = 5
 """Scribbled pixels in a leaf, at least; with scikit-learn's 20, short strokes share every leaf."""
 
 
-@dataclass(frozen=True)
-class BoostingSettings:
-    """How a local boosting model is trained.
-
-    Attributes
-    ----------
-    n_rounds : int
-        Trees of each class; more fits the strokes closer, is surer and slower.
-    learning_rate : float
-        Share of a tree's correction that is made, above 0; larger needs fewer rounds and errs
-        more between the strokes.
-    n_leaves : int
-        Most leaves of a tree, 2 or more; more follows the strokes closer.
-    l2 : float
-        0 or more; larger: leaves of few pixels say less, probabilities are less sure, and rare
-        classes lose pixels to frequent ones.
-    """
-
-    n_rounds: int = 30
-    learning_rate: float = 0.1
-    n_leaves: int = 15
-    l2: float = 10.0
-
-
-def boost_from_scribbles(
+def gradient_boosting(
     image: NDArray,
     scribbles: NDArray[np.uint8],
     *,
@@ -100,9 +75,9 @@ def boost_from_scribbles(
     if len(pixels.classes) == 1:
         return ProbabilityMap(np.ones((1, *pixels.shape), np.float32), pixels.classes, n_classes)
     model = HistGradientBoostingClassifier(
-        max_iter=settings.n_rounds,
+        max_iter=settings.rounds,
         learning_rate=settings.learning_rate,
-        max_leaf_nodes=settings.n_leaves,
+        max_leaf_nodes=settings.leaves,
         l2_regularization=settings.l2,
         min_samples_leaf=_LEAST_SAMPLES,
         max_features=_FEATURE_SHARE,

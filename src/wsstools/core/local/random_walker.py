@@ -15,7 +15,7 @@ _MOST_PIXELS = 1 << 20
 """Larger images are reduced: the factors of the matrix take about 2 kB a pixel."""
 
 
-def walk_from_scribbles(
+def random_walker(
     image: NDArray, scribbles: NDArray[np.uint8], *, n_classes: int, beta: float = 1000.0
 ) -> tuple[ProbabilityMap, dict[str, int]]:
     """Class probabilities of all pixels: whose scribbles a random walk from there meets first.
@@ -95,7 +95,7 @@ def _walked(
     colours: NDArray[np.float64], seeds: NDArray[np.int64], pixels: ScribbledPixels, beta: float
 ) -> NDArray[np.float32]:
     """(K, h, w) probabilities."""
-    from skimage.segmentation import random_walker
+    from skimage import segmentation
 
     probs = np.array([seeds == k + 1 for k in range(len(pixels.classes))], np.float32)
     if seeds.all():  # scikit-image would give an array of another shape
@@ -104,7 +104,7 @@ def _walked(
         colours, beta = seeds[:, :, None].astype(np.float64), 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what they tell of is checked below
-        found = random_walker(
+        found = segmentation.random_walker(
             colours, seeds, beta=beta, mode="bf", return_full_prob=True, channel_axis=2
         )
     found = np.maximum(found, 0)

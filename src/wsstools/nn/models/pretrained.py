@@ -242,7 +242,7 @@ def _is_right(name: str, path: Path) -> bool:
     return True
 
 
-def at_hand(name: str, folder: str | None = None) -> Path:
+def find_weights(name: str, folder: str | None = None) -> Path:
     """Path of a checked file of weights, downloaded into torch's cache where not at hand.
 
     A download is told of on standard error.
@@ -267,8 +267,8 @@ def at_hand(name: str, folder: str | None = None) -> Path:
 
 
 def load_pretrained(name: str, folder: str | None = None) -> dict[str, Tensor]:
-    """State dict of a network of torchvision's; parameters and errors as of `at_hand`."""
+    """State dict of a network of torchvision's; parameters and errors as of `find_weights`."""
     import torch
 
-    path = at_hand(name, folder)
+    path = find_weights(name, folder)
     return dict(torch.load(path, map_location="cpu", weights_only=True))

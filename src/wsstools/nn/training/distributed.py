@@ -18,7 +18,7 @@ _VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 
 
 @dataclass(frozen=True)
-class World:
+class ProcessGroup:
     """The processes of a run.
 
     Attributes
@@ -83,7 +83,7 @@ class World:
 
 
 @contextlib.contextmanager
-def joined_world(device: str) -> Iterator[World]:
+def joined_process_group(device: str) -> Iterator[ProcessGroup]:
     """The processes that `torchrun` started with this one; without it, this one alone.
 
     Parameters
@@ -99,7 +99,7 @@ def joined_world(device: str) -> Iterator[World]:
         Another process ended, or cannot be reached.
     """
     if any(name not in os.environ for name in _VARIABLES) or os.environ["WORLD_SIZE"] == "1":
-        yield World(device=device)
+        yield ProcessGroup(device=device)
         return
     rank, size, local = (int(os.environ[name]) for name in _VARIABLES)
     if device.startswith("cuda"):
@@ -111,7 +111,7 @@ def joined_world(device: str) -> Iterator[World]:
         torch.cuda.set_device(device)
     try:
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-        yield World(rank, size, device)
+        yield ProcessGroup(rank, size, device)
     except RuntimeError as error:
         if not _tells_of_a_loss(error):
             raise

@@ -23,7 +23,7 @@ from wsstools.nn.models.networks import (
     freeze_batch_norm,
     parameter_groups,
 )
-from wsstools.nn.training.distributed import World
+from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.losses import loss_sum, target_mass
 from wsstools.nn.training.schedules import Schedule
 
@@ -62,7 +62,7 @@ def train(
     schedule: Schedule,
     seed: int = 0,
     initial_state: Mapping[str, Tensor] | None = None,
-    world: World = World(),
+    world: ProcessGroup = ProcessGroup(),
     precision: str = "auto",
     class_weights: NDArray | None = None,
     workers: int = 0,
@@ -90,7 +90,7 @@ def train(
         Of all that is drawn: order, crops, new layers, dropout. Not negative.
     initial_state : mapping of str to Tensor, or None
         See `load_initial`; None starts from random weights.
-    world : World
+    world : ProcessGroup
         The processes that train together, each on its share of a batch, and where to compute.
     precision : {"auto", "float32", "bfloat16"}
         Of the convolutions; auto is bfloat16 on a GPU and on a CPU that has it in silicon, and
@@ -263,7 +263,7 @@ class _Run:
         schedule: Schedule,
         seed: int,
         initial_state: Mapping[str, Tensor] | None,
-        world: World,
+        world: ProcessGroup,
         class_weights: NDArray | None,
     ) -> None:
         self.schedule, self.seed, self.world = schedule, seed, world

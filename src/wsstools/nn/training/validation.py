@@ -10,10 +10,12 @@ from wsstools.core.maps import ProbabilityMap
 from wsstools.nn.data.crops import Pairs
 from wsstools.nn.models.networks import SegmentationNetwork
 from wsstools.nn.predict import predict_probs
-from wsstools.nn.training.distributed import World
+from wsstools.nn.training.distributed import ProcessGroup
 
 
-def mean_iou(network: SegmentationNetwork, pairs: Pairs, n_classes: int, world: World) -> float:
+def mean_iou(
+    network: SegmentationNetwork, pairs: Pairs, n_classes: int, world: ProcessGroup
+) -> float:
     """The mean IoU over the classes, a fraction; see `wsstools.core.evaluation.metrics.scores`.
 
     Parameters
@@ -23,7 +25,7 @@ def mean_iou(network: SegmentationNetwork, pairs: Pairs, n_classes: int, world: 
     pairs : Pairs
         Images and their ground truth, (H, W) uint8, 255 is ignored.
     n_classes : int
-    world : World
+    world : ProcessGroup
         Each process looks at its share of the images.
 
     Raises

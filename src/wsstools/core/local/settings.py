@@ -1,0 +1,139 @@
+"""Parameters of the local models. Standard library only, so that help is instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import List, Optional
+
+from wsstools.core.parameter import parameter
+
+ENGINES = ("compiled", "sklearn")
+
+
+@dataclass(frozen=True)
+class ForestSettings:
+    """How a local random forest is trained.
+
+    Attributes
+    ----------
+    trees : int
+        Trees of each forest; more is smoother and slower.
+    features : int
+        Responses that are kept, at most; with as many as the bank has, there is no ranking.
+    engine : str
+        One of ENGINES: what grows the trees. All are evaluated by the same compiled code.
+    """
+
+    trees: int = parameter(50, "Trees of the forest.", metavar="N", min=1)
+    features: int = parameter(100, "Filters that the ranking keeps.", metavar="N", min=1)
+    engine: str = parameter(
+        "compiled",
+        "What grows the trees: wsstools itself, or scikit-learn (the reference, slower).",
+        metavar="|".join(ENGINES),
+    )
+
+
+@dataclass(frozen=True)
+class BoostingSettings:
+    """How a local boosting model is trained.
+
+    Attributes
+    ----------
+    rounds : int
+        Trees of each class; more fits the strokes closer, is surer and slower.
+    learning_rate : float
+        Share of a tree's correction that is made, above 0; larger needs fewer rounds and errs
+        more between the strokes.
+    leaves : int
+        Most leaves of a tree, 2 or more; more follows the strokes closer.
+    l2 : float
+        0 or more; larger: leaves of few pixels say less, probabilities are less sure, and rare
+        classes lose pixels to frequent ones.
+    """
+
+    rounds: int = parameter(
+        30, "Boosting: trees of each class; more is surer and slower.", metavar="N", min=1
+    )
+    learning_rate: float = parameter(
+        0.1, "Boosting: share of a tree's correction that is made.", metavar="X"
+    )
+    leaves: int = parameter(
+        15,
+        "Boosting: most leaves of a tree; more follows the scribbles closer.",
+        metavar="N",
+        min=2,
+    )
+    l2: float = parameter(
+        10.0,
+        "Boosting: weight of the leaves' squares; larger is less sure, rare classes shrink.",
+        metavar="X",
+    )
+
+
+@dataclass(frozen=True)
+class WalkerSettings:
+    """How the random walker walks.
+
+    Attributes
+    ----------
+    beta : float
+        0 or more; larger: the walk crosses edges of the image less.
+    """
+
+    beta: float = parameter(
+        1000.0,
+        "Walker: how hard edges of the image are to cross; larger crosses less.",
+        metavar="X",
+    )
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """The filters whose responses are a pixel's features.
+
+    Attributes
+    ----------
+    filters : list of str or None
+        Names of banks, or files of weights; None: the built-in Gabor filters.
+    filter_input : list of str or None
+        What the networks of the files take: one for all, or one for each.
+    rectify : bool
+        Negative responses of a network's filters are set to 0.
+    position : bool
+        Row and column are features too.
+    scales : str
+        Factors by which the image is reduced before filtering, with commas between them.
+    weights_dir : str or None
+        Looked into before torch's cache.
+    """
+
+    filters: Optional[List[str]] = parameter(
+        None,
+        "gabor (built in, the default), vgg16, alexnet-original, paper (the two), alexnet "
+        "(torchvision's), or a file of a network's weights: .npz, .npy, .pth, .onnx, "
+        ".caffemodel. Give it again to join banks. wss weights lists where the named ones come "
+        "from.",
+        metavar="BANK",
+    )
+    filter_input: Optional[List[str]] = parameter(
+        None,
+        "What the network of a file takes: rgb (0..255, the default), bgr (0..255), caffe (bgr "
+        "less ImageNet's mean) or torchvision (rgb/255, less its mean, by its deviation). Once "
+        "for all files, or once for each.",
+        metavar="INPUT",
+    )
+    rectify: bool = parameter(
+        False, "Set negative responses of a network's filters to 0, as it does."
+    )
+    position: bool = parameter(False, "Row and column of a pixel are features too.")
+    scales: str = parameter(
+        "1",
+        "Filter the image reduced by each of these factors; 1 is the image itself.",
+        metavar="N,N...",
+    )
+    weights_dir: Optional[str] = parameter(
+        None,
+        "Folder to look into for published weights before downloading them.",
+        metavar="DIR",
+        envvar="WSS_WEIGHTS",
+    )

@@ -1,0 +1,208 @@
+"""Operations on probability maps: fusion, class shares, fewer classes, labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.maps import ProbabilityMap
+
+LEAST_SHARE = 1e-6
+"""Added to every share, so that a class that labels lack becomes rare and not impossible."""
+_TINY = 1e-30
+
+
+def fuse_maps(maps: Sequence[ProbabilityMap], weights: Sequence[float]) -> ProbabilityMap:
+    """Weighted mean of the maps of one image, over the union of their classes.
+
+    A class that a map does not hold has probability 0 in it.
+
+    Parameters
+    ----------
+    maps : sequence of ProbabilityMap
+        At least one; all of the same (H, W) and the same number of classes.
+    weights : sequence of float
+        One positive number per map; only their ratios count. A larger weight pulls the mean
+        towards its map.
+
+    Returns
+    -------
+    ProbabilityMap
+        Sums to 1 over the union of the classes.
+
+    Raises
+    ------
+    ValueError
+        If the sizes or the label spaces differ, or a weight is not positive.
+    """
+    if len(weights) != len(maps):
+        raise ValueError(f"{len(weights)} weights for {len(maps)} maps")
+    if not all(np.isfinite(weight) and weight > 0 for weight in weights):
+        raise ValueError(f"weights are {list(weights)}, expected positive numbers")
+    first = maps[0]
+    for other in maps[1:]:
+        if other.shape != first.shape:
+            raise ValueError(f"maps have shapes {first.shape} and {other.shape} (H, W)")
+        if other.n_classes != first.n_classes:
+            raise ValueError(f"maps have {first.n_classes} and {other.n_classes} classes")
+    classes = np.unique(np.concatenate([entry.classes for entry in maps]))
+    probs = np.zeros((len(classes), *first.shape), np.float32)
+    total = float(sum(weights))
+    for entry, weight in zip(maps, weights, strict=True):
+        rows = np.searchsorted(classes, entry.classes)
+        probs[rows] += np.float32(weight / total) * entry.probs
+    return ProbabilityMap(probs, classes, first.n_classes)
+
+
+def class_shares(pixels: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Shares of the classes, (C,), from their pixels, (C,); they sum to 1.
+
+    Raises
+    ------
+    ValueError
+        If there is no pixel.
+    """
+    total = pixels.sum()
+    if not total:
+        raise ValueError("no pixel carries a class")
+    shares = pixels / total + LEAST_SHARE
+    return shares / shares.sum()
+
+
+def adjust_prior(
+    probability_map: ProbabilityMap,
+    learned: NDArray[np.float64],
+    wanted: NDArray[np.float64],
+    power: float = 1.0,
+) -> ProbabilityMap:
+    """The map that a model would give if the classes had other shares of the pixels.
+
+    Parameters
+    ----------
+    probability_map : ProbabilityMap
+    learned, wanted : (C,) float64
+        Shares of the classes among the pixels that the model learned from, and among those that
+        it is asked about; positive.
+    power : float
+        How much of the change is made: 0 none, 1 all of it.
+
+    Returns
+    -------
+    ProbabilityMap
+        P_c (wanted_c / learned_c)^power, brought back to sum 1.
+
+    Raises
+    ------
+    ValueError
+        If the shares are not of all classes, or one is not positive.
+
+    References
+    ----------
+    M. Saerens, P. Latinne, C. Decaestecker: Adjusting the Outputs of a Classifier to New a Priori
+    Probabilities: A Simple Procedure, Neural Computation 14, 2002, equation 2.4.
+    """
+    for shares in (learned, wanted):
+        if shares.shape != (probability_map.n_classes,):
+            raise ValueError(
+                f"there are shares of {len(shares)} classes, the map has "
+                f"{probability_map.n_classes}"
+            )
+        if not (shares > 0).all():
+            raise ValueError("the share of a class is not positive")
+    factors = (wanted / learned)[probability_map.classes] ** power
+    # A largest factor of 1 keeps every product in range.
+    factors = (factors / factors.max()).astype(np.float32)
+    probs = probability_map.probs * factors[:, None, None]
+    total = probs.sum(axis=0)
+    lost = total <= 0
+    probs /= np.where(lost, np.float32(1), total)
+    probs[:, lost] = probability_map.probs[:, lost]
+    return ProbabilityMap(probs, probability_map.classes, probability_map.n_classes)
+
+
+def restricted(probability_map: ProbabilityMap, classes: Iterable[int]) -> ProbabilityMap:
+    """The map with probability 0 for all but some classes, and the rest brought back to sum 1.
+
+    Parameters
+    ----------
+    probability_map : ProbabilityMap
+    classes : iterable of int
+        The classes that are kept. Where all of them together have a probability below 1e-30, they
+        share it evenly.
+
+    Raises
+    ------
+    ValueError
+        If the map can hold none of them.
+    """
+    keep = np.isin(probability_map.classes, list(classes))
+    if not keep.any():
+        raise ValueError(
+            f"the map holds the classes {probability_map.classes.tolist()}, none of those to keep"
+        )
+    probs = probability_map.probs[keep]
+    total = probs.sum(axis=0)
+    evenly = np.float32(1 / len(probs))
+    kept = np.where(total > _TINY, probs / np.maximum(total, np.float32(_TINY)), evenly)
+    return ProbabilityMap(
+        kept.astype(np.float32), probability_map.classes[keep], probability_map.n_classes
+    )
+
+
+def without_improbable(probability_map: ProbabilityMap, floor: float) -> ProbabilityMap:
+    """The map without the classes that are nowhere as probable as a floor.
+
+    Parameters
+    ----------
+    probability_map : ProbabilityMap
+    floor : float
+        In [0, 1); larger leaves out more. A class that is the most probable one of a pixel stays
+        in any case, so that no label changes.
+
+    Notes
+    -----
+    With k classes left out, the mass e that they held at a pixel is below k floor. A class that
+    stays goes from p to p / (1 - e), which is p e / (1 - e) more; that is at most e, for p is at
+    most 1 - e. So no probability changes by more than k floor.
+    """
+    probs = probability_map.probs
+    keep = probs.max(axis=(1, 2)) >= floor
+    if floor * len(probs) > 0.5:  # else the most probable class of a pixel is above the floor
+        keep[np.unique(probs.argmax(axis=0))] = True
+    if keep.all():
+        return probability_map
+    return restricted(probability_map, probability_map.classes[keep])
+
+
+def argmax_labels(
+    probability_map: ProbabilityMap, *, min_prob: float = 0.0, ignore_label: int = IGNORE_LABEL
+) -> NDArray[np.uint8]:
+    """The class of largest probability at each pixel, (H, W) uint8.
+
+    Parameters
+    ----------
+    probability_map : ProbabilityMap
+        The map; among equal probabilities the lowest class id wins.
+    min_prob : float
+        Pixels whose largest probability is below it get `ignore_label`; larger keeps fewer.
+    ignore_label : int
+        Label of those pixels.
+
+    Raises
+    ------
+    ValueError
+        If a class id does not fit beside `ignore_label`.
+    """
+    if probability_map.classes[-1] >= ignore_label:
+        raise ValueError(
+            f"class id {probability_map.classes[-1]} does not fit in 8-bit labels "
+            f"(ids below {ignore_label})"
+        )
+    probs = probability_map.probs
+    labels = probability_map.classes.astype(np.uint8)[probs.argmax(axis=0)]
+    if min_prob > 0:
+        labels[probs.max(axis=0) < min_prob] = ignore_label
+    return labels

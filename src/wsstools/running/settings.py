@@ -1,0 +1,143 @@
+"""How a step runs: which images, by which workers. Standard library only, so help is instant."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Optional, TypeVar, Union
+
+from wsstools.core.parameter import ON_COMMAND_LINE, parameter
+from wsstools.errors import UsageError
+from wsstools.files.text import decode_text
+
+S = TypeVar("S", bound="Selection")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which of the stems a step takes.
+
+    Attributes
+    ----------
+    ids : sequence of str, str or None
+        Only these stems, in this order; a str is a file with one per line; None takes all.
+    shard : (int, int), str or None
+        `(i, n)` or `"i/n"`: the i-th of n shares (i from 1): every n-th stem.
+    null : bool
+        Paths on standard input and output are separated by NUL instead of newline.
+    prints_paths : bool
+        Print the path of each finished output where standard output is not a terminal, as the
+        commands do.
+    """
+
+    ids: Union[Sequence[str], str, None] = parameter(
+        None, "Take only the names in FILE, one per line.", metavar="FILE", kind=Optional[str]
+    )
+    shard: Union[tuple[int, int], str, None] = parameter(
+        None,
+        "Take the I-th of N shares, for job arrays.",
+        metavar="I/N",
+        kind=Optional[str],
+    )
+    null: bool = parameter(False, "Paths in pipes end with NUL instead of newline.", "--null", "-0")
+    prints_paths: bool = dataclasses.field(default=False, metadata={ON_COMMAND_LINE: True})
+
+    @cached_property
+    def names(self) -> tuple[str, ...] | None:
+        """The stems that `ids` names, None for all.
+
+        Raises
+        ------
+        UsageError
+            If its file names none.
+        """
+        if self.ids is None:
+            return None
+        return read_ids(self.ids) if isinstance(self.ids, str) else tuple(self.ids)
+
+    @cached_property
+    def share(self) -> tuple[int, int]:
+        """The number of the share and the number of shares; (1, 1) is all."""
+        if isinstance(self.shard, str):
+            return parse_shard(self.shard)
+        return self.shard or (1, 1)
+
+    def choose(self, stems: Sequence[str]) -> Sequence[str]:
+        """What it takes of these stems; the given ids instead of them, where there are any."""
+        chosen = stems if self.names is None else self.names
+        part, parts = self.share
+        return chosen[part - 1 :: parts]
+
+    def takes_position(self, position: int) -> bool:
+        """Whether the stem at this position (from 0) belongs to the share."""
+        part, parts = self.share
+        return position % parts == part - 1
+
+    def of_all(self: S) -> S:
+        """The same for all stems."""
+        return dataclasses.replace(self, ids=None, shard=None)
+
+    def of(self: S, stems: Sequence[str]) -> S:
+        """The same for these stems."""
+        return dataclasses.replace(self, ids=tuple(stems), shard=None)
+
+
+@dataclass(frozen=True)
+class JobSettings(Selection):
+    """Which images, and by which workers.
+
+    Attributes
+    ----------
+    jobs : int
+        Number of workers; 0 takes one per core. On a cluster: how many tasks are under way at
+        least, where it is to have more workers than at first.
+    backend : str
+        `loky` (processes), `threading`, or `dask` (a cluster; needs the extra `dask`).
+    scheduler : str or None
+        Address of a dask scheduler, or the file that it wrote; None starts a cluster of `jobs`
+        processes on this machine.
+    """
+
+    jobs: int = parameter(0, "Workers; 0: one per core.", "--jobs", "-j", metavar="N", min=0)
+    backend: str = parameter(
+        "loky", "Workers are loky (processes), threading or dask.", metavar="NAME"
+    )
+    scheduler: Optional[str] = parameter(
+        None,
+        "With --backend dask: address of the scheduler of a cluster, or the file that it "
+        "wrote; default: a cluster on this machine.",
+        metavar="ADDRESS",
+    )
+
+
+@dataclass(frozen=True)
+class RunSettings(JobSettings):
+    """How a step that writes a folder runs; nothing here changes the bytes of an output.
+
+    Attributes
+    ----------
+    overwrite : bool
+        Replace outputs that another step or other options made.
+    """
+
+    overwrite: bool = parameter(False, "Replace outputs that another step or other options made.")
+
+
+def read_ids(path: str) -> tuple[str, ...]:
+    """The stems in a list file, one per line."""
+    lines = decode_text(Path(path).read_bytes(), path).value.splitlines()
+    ids = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    if not ids:
+        raise UsageError(f"--ids {path}: no stem in it (expected one per line)")
+    return ids
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """`"3/8"` as (3, 8)."""
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
+        raise UsageError(f"--shard {text}: expected I/N with 1 <= I <= N, such as 3/8")
+    return int(part), int(parts)

@@ -1,0 +1,242 @@
+"""One image in a worker: its files are read once, and whatever goes wrong becomes an outcome."""
+
+from __future__ import annotations
+
+import os
+import socket
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from wsstools.errors import SkippedImage, WssError, memory_error_line, one_line, os_error_line
+from wsstools.files.provenance import Decoded, InputRecord, digest, input_record
+from wsstools.running.join import Input, Reader, Task, batches, count_tasks
+from wsstools.running.messages import Messages
+from wsstools.running.remote_paths import is_remote, remote_folder, remote_tasks, visible_files
+from wsstools.running.settings import JobSettings
+from wsstools.running.workers import map_in_workers
+
+T = TypeVar("T", bound=Task)
+R = TypeVar("R")
+V = TypeVar("V")
+
+
+@dataclass(frozen=True)
+class TaskOutcome(Generic[V]):
+    """What an image in a worker came to.
+
+    Attributes
+    ----------
+    stem : str
+        The image.
+    status : str
+        `done`, `up to date`, `skipped`, `missing`, `failed`, or a stage on the way.
+    path : Path or None
+        The output.
+    text : str or None
+        Why it is not done.
+    host : str or None
+        The machine whose system refused a file.
+    notes : tuple of str
+        Lines for the user.
+    value : object or None
+        What was computed.
+    """
+
+    stem: str
+    status: str
+    path: Path | None = None
+    text: str | None = None
+    host: str | None = None
+    notes: tuple[str, ...] = ()
+    value: V | None = None
+
+
+@dataclass(frozen=True)
+class InputFiles:
+    """The files of one image as bytes.
+
+    Attributes
+    ----------
+    names : tuple of str
+        What the files are called in messages.
+    contents : tuple of bytes
+    records : tuple of InputRecord
+        The role, name and digest of each.
+    readers : sequence of Reader
+        How each is read.
+    """
+
+    names: tuple[str, ...]
+    contents: tuple[bytes, ...]
+    records: tuple[InputRecord, ...]
+    readers: Sequence[Reader]
+
+    @classmethod
+    def read(cls, task: Task, readers: Sequence[Reader]) -> InputFiles:
+        """The files of a task."""
+        contents = tuple(path.read_bytes() for path in task.paths)
+        records = tuple(
+            input_record(reader.role, path.name, digest(content))
+            for reader, path, content in zip(readers, task.paths, contents, strict=True)
+        )
+        return cls(tuple(str(path) for path in task.paths), contents, records, readers)
+
+    def decode(self) -> list[Decoded[object]]:
+        """What they hold, in the order of the inputs."""
+        return [
+            reader.decode(content, name)
+            for reader, content, name in zip(self.readers, self.contents, self.names, strict=True)
+        ]
+
+
+def map_tasks(
+    work: Callable[..., R],
+    blocks: Iterable[Iterable[T]],
+    inputs: Sequence[Input],
+    settings: JobSettings,
+    messages: Messages,
+    *,
+    on_worker_death: Callable[..., R],
+    together: int = 0,
+    folder: Path | None = None,
+) -> Iterator[R]:
+    """`work` of every task by the workers of this machine or of a cluster, in order.
+
+    Parameters
+    ----------
+    work : callable
+        Takes a task, or a list of tasks where `together` is given, and `folder` if there is one.
+    blocks : iterable of iterables of Task
+    inputs : sequence of Input
+        Where the files of the tasks come from.
+    settings : JobSettings
+    messages : Messages
+        Says what there is to say.
+    on_worker_death : callable
+        What a task gives that no worker survives.
+    together : int
+        Most tasks that go to a worker as one; 0: each by itself.
+    folder : Path or None
+        Where the work writes to.
+    """
+    if folder is not None:
+        work = partial(work, folder=remote_folder(folder, settings))
+    with visible_files(inputs, settings, folder) as required_files:
+        sent = (remote_tasks(block, settings) for block in blocks)
+        yield from map_in_workers(
+            work,
+            (_grouped(block, together) for block in sent) if together else sent,
+            settings,
+            on_worker_death=on_worker_death,
+            required_files=required_files,
+            say=messages.say,
+        )
+
+
+def map_images(
+    name: str,
+    compute: Callable[..., V],
+    inputs: Sequence[Input],
+    settings: JobSettings,
+) -> Iterator[tuple[str, V]]:
+    """`compute` of the contents of each image's inputs, as (stem, value), in input order.
+
+    Nothing is written. An image that fails is reported, and the others go on.
+
+    Raises
+    ------
+    SomeFailed
+        At the end, if an image failed.
+    """
+    with Messages(name, count_tasks(inputs, settings), settings) as messages:
+        readers = [entry.reader for entry in inputs]
+        work = partial(guarded, make=partial(_computed, compute=compute, readers=readers))
+        blocks = batches(inputs, settings)
+        for outcome in map_tasks(
+            work, blocks, inputs, settings, messages, on_worker_death=dead_outcome
+        ):
+            if outcome.status == "done":
+                messages.advance()
+                yield outcome.stem, outcome.value
+            else:
+                show_outcome(outcome, messages, settings)
+        messages.raise_failures()
+
+
+def show_outcome(
+    outcome: TaskOutcome[V], messages: Messages, settings: JobSettings, folder: Path = Path()
+) -> None:
+    """Report an image; `folder` is where its output is, as the user named it."""
+    text = outcome.text or ""
+    if outcome.host is not None and is_remote(settings):
+        text = f"{text} (on {outcome.host})"
+    for note in outcome.notes:
+        messages.say(f"{outcome.stem}: {note}")
+    if outcome.status in ("done", "up to date") and outcome.path is not None:
+        path = folder / outcome.path.name
+        messages.finished(path, is_up_to_date=outcome.status == "up to date")
+    elif outcome.status == "missing":
+        messages.missing(text)
+    elif outcome.status == "skipped":
+        messages.skipped(outcome.stem, text)
+    else:
+        messages.failed(outcome.stem, text)
+    messages.advance()
+
+
+def dead_outcome(task: Task) -> TaskOutcome[V]:
+    """The outcome of an image that no worker process survives."""
+    text = "its worker process was killed (too little memory? fewer --jobs need less)"
+    return TaskOutcome(task.stem, "failed", text=text)
+
+
+def guarded(task: Task, *, make: Callable[[Task], TaskOutcome[V]]) -> TaskOutcome[V]:
+    """One image in a worker. Whatever is wrong with it becomes an outcome."""
+    if task.problem is not None:
+        status = "missing" if task.is_missing else "failed"
+        return TaskOutcome(task.stem, status, text=task.problem)
+    return guarded_stem(task.stem, partial(make, task))
+
+
+def guarded_stem(stem: str, make: Callable[[], TaskOutcome[V]]) -> TaskOutcome[V]:
+    """What `make` gives, or what went wrong."""
+    try:
+        return make()
+    except SkippedImage as error:
+        return TaskOutcome(stem, "skipped", text=str(error))
+    except (WssError, ValueError) as error:
+        return TaskOutcome(stem, "failed", text=_debugged(error, str(error)))
+    except OSError as error:
+        text = _debugged(error, os_error_line(error))
+        return TaskOutcome(stem, "failed", text=text, host=socket.gethostname())
+    except MemoryError as error:
+        return TaskOutcome(stem, "failed", text=_debugged(error, memory_error_line(error)))
+    except Exception as error:  # a fault of ours in one image must not stop a run of thousands
+        text = f"{type(error).__name__}: {error}"
+        return TaskOutcome(stem, "failed", text=_debugged(error, text))
+
+
+def _debugged(error: Exception, text: str) -> str:
+    """The one-line message, followed by the traceback where WSS_DEBUG asks for it."""
+    line = one_line(text)
+    if os.environ.get("WSS_DEBUG"):
+        return line + "\n" + "".join(traceback.format_exception(error))
+    return line
+
+
+def _computed(
+    task: Task, *, compute: Callable[..., V], readers: Sequence[Reader]
+) -> TaskOutcome[V]:
+    decoded = InputFiles.read(task, readers).decode()
+    return TaskOutcome(task.stem, "done", value=compute(*(part.value for part in decoded)))
+
+
+def _grouped(tasks: Iterable[T], size: int) -> Iterator[list[T]]:
+    tasks = iter(tasks)
+    while group := list(islice(tasks, size)):
+        yield group

@@ -1,0 +1,64 @@
+"""The weighted mean of maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from wsstools.core.map_operations import fuse_maps
+from wsstools.core.maps import ProbabilityMap
+from wsstools.errors import UsageError
+from wsstools.running.settings import RunSettings
+from wsstools.running.step import Computed, Step, run_step
+from wsstools.steps.inputs import map_input
+
+
+def fuse(
+    maps: Sequence[str],
+    out: str | Path,
+    *,
+    weights: Sequence[float] | None = None,
+    run: RunSettings = RunSettings(),
+) -> None:
+    """Write the weighted mean of the maps of each image.
+
+    Parameters
+    ----------
+    maps : sequence of str
+        Two or more folders of maps; one of them may be `-`.
+    out : str or Path
+        Folder of the fused maps; made if missing.
+    weights : sequence of float or None
+        A positive number for each; a larger one pulls the mean to its map. None: equal.
+    run : RunSettings
+        Which images, and how they are computed.
+
+    Raises
+    ------
+    UsageError
+        If there are less than two folders, the weights do not fit, or `out` holds outputs of
+        another run.
+    SomeFailed
+        If an image failed; the others are done.
+    """
+    if len(maps) < 2:
+        raise UsageError("fuse needs two or more folders of maps")
+    numbers = _checked_weights(weights, len(maps))
+    step = Step("fuse", {"weights": list(numbers)}, compute=partial(_compute, weights=numbers))
+    run_step(step, [map_input(place, run) for place in maps], out, run)
+
+
+def _compute(*maps: ProbabilityMap, weights: tuple[float, ...]) -> Computed:
+    return Computed(fuse_maps(maps, weights))
+
+
+def _checked_weights(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
+    if weights is None:
+        return (1.0,) * count
+    shown = ",".join(f"{weight:g}" for weight in weights)
+    if len(weights) != count:
+        raise UsageError(f"--weights {shown}: {len(weights)} weights for {count} folders of maps")
+    if not all(0 < weight < float("inf") for weight in weights):
+        raise UsageError(f"--weights {shown}: weights must be positive")
+    return tuple(weights)

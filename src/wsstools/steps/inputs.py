@@ -1,0 +1,29 @@
+"""The inputs of steps: what a folder argument names, and how one of its files is read."""
+
+from __future__ import annotations
+
+from wsstools.formats import image_files, label_files, map_files
+from wsstools.running.join import Input
+from wsstools.running.settings import Selection
+from wsstools.running.sources import Source
+
+
+def map_input(place: str, run: Selection) -> Input:
+    """Maps: a folder, a file, or `-`."""
+    source = Source(place, map_files.SUFFIXES, "map", null=run.null)
+    return Input("map", source, map_files.decode_map)
+
+
+def image_input(place: str, run: Selection) -> Input:
+    """Images: a folder, a file, or `-`."""
+    source = Source(place, image_files.SUFFIXES, "image", null=run.null)
+    return Input("image", source, image_files.decode_image)
+
+
+def label_input(
+    place: str, run: Selection, *, role: str = "labels", is_optional: bool = False
+) -> Input:
+    """Labels: a folder, a file, or `-`; `role` is `labels`, `scribbles` or `gt`."""
+    what = "ground truth" if role == "gt" else role
+    source = Source(place, label_files.SUFFIXES, what, null=run.null)
+    return Input(role, source, label_files.decode_labels, is_optional)

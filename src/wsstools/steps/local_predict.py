@@ -1,0 +1,146 @@
+"""Local models other than the random forest."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.local.boosting import gradient_boosting
+from wsstools.core.local.filter_bank import FilterBank
+from wsstools.core.local.random_walker import random_walker
+from wsstools.core.local.settings import BoostingSettings, FeatureSettings, WalkerSettings
+from wsstools.errors import UsageError
+from wsstools.formats.label_files import class_count
+from wsstools.running.settings import RunSettings
+from wsstools.running.step import Computed, Step, run_step
+from wsstools.steps.filter_banks import feature_bank, feature_record
+from wsstools.steps.inputs import image_input, label_input
+
+MODELS = ("boosting", "walker")
+_MAY_BE_ZERO = ("beta", "l2")
+_REMOVED = {"smooth": 0}
+
+
+def local_predict(
+    images: str,
+    scribbles: str,
+    out: str | Path,
+    *,
+    model: str,
+    walker: WalkerSettings = WalkerSettings(),
+    boosting: BoostingSettings = BoostingSettings(),
+    features: FeatureSettings = FeatureSettings(),
+    n_classes: int | None = None,
+    seed: int = 0,
+    run: RunSettings = RunSettings(),
+) -> None:
+    """Write the maps of a model per image, trained on the image's own scribbles.
+
+    Parameters
+    ----------
+    images, scribbles : str
+        Folders, files, or one of them `-`. Images without scribbles are skipped.
+    out : str or Path
+        Folder of the maps; made if missing.
+    model : str
+        One of MODELS.
+    walker : WalkerSettings
+        Of the random walker, which has no features and leaves nothing to chance.
+    boosting : BoostingSettings
+        Of gradient boosting.
+    features : FeatureSettings
+        What boosting learns from.
+    n_classes : int or None
+        Number of classes; None: the lines of classes.txt in or beside `scribbles`.
+    seed : int
+        Of boosting: the generator of an image follows from (seed, stem).
+    run : RunSettings
+        Which images, and how they are computed.
+
+    Raises
+    ------
+    UsageError
+        If an option is out of range or belongs to another model, or `out` holds outputs of
+        another run.
+    SomeFailed
+        If an image failed; the others are done.
+    """
+    if model not in MODELS:
+        hint = "; wss rf-predict is the random forest" if model in ("rf", "forest") else ""
+        raise UsageError(f"--model {model}: expected {' or '.join(MODELS)}{hint}")
+    settings = walker if model == "walker" else boosting
+    _check_numbers(settings)
+    _refuse_changed(boosting if model == "walker" else walker, f"to --model {model}")
+    if model == "walker":
+        _refuse_changed(features, "to --model walker, which has no features")
+        if seed:
+            raise UsageError("--seed does not belong to --model walker")
+    count = class_count(n_classes, scribbles)
+    options = {"model": model, **dataclasses.asdict(settings), "n_classes": count}
+    if model == "walker":
+        compute = partial(_walk, n_classes=count, settings=walker)
+        step = Step("local-predict", options, compute=compute)
+    else:
+        bank, records = feature_bank(features)
+        step = Step(
+            "local-predict",
+            {"filters": bank.name, **feature_record(features), **options, "seed": seed},
+            removed=_REMOVED,
+            compute=partial(_boost, bank=bank, n_classes=count, settings=boosting),
+            seed=seed,
+            shared=records,
+        )
+    inputs = [
+        image_input(images, run),
+        label_input(scribbles, run, role="scribbles", is_optional=True),
+    ]
+    run_step(step, inputs, out, run)
+
+
+def _check_numbers(settings: WalkerSettings | BoostingSettings) -> None:
+    for name, value in dataclasses.asdict(settings).items():
+        is_good = 0 < value < float("inf") or (value == 0 and name in _MAY_BE_ZERO)
+        if isinstance(value, float) and not is_good:
+            wanted = "0 or more" if name in _MAY_BE_ZERO else "above 0"
+            raise UsageError(f"--{name.replace('_', '-')} {value:g}: expected a number {wanted}")
+
+
+def _refuse_changed(
+    settings: WalkerSettings | BoostingSettings | FeatureSettings, belonging: str
+) -> None:
+    """Refuse settings that the chosen model does not have, unless they are the defaults."""
+    for field in dataclasses.fields(settings):
+        # The folder of weights can come from the environment; without filters it says nothing.
+        if field.name != "weights_dir" and getattr(settings, field.name) != field.default:
+            option = "--" + field.name.replace("_", "-")
+            raise UsageError(f"{option} does not belong {belonging}")
+
+
+def _walk(
+    image: NDArray[np.uint8],
+    scribbles: NDArray[np.uint8],
+    *,
+    n_classes: int,
+    settings: WalkerSettings,
+) -> Computed:
+    return Computed(*random_walker(image, scribbles, n_classes=n_classes, beta=settings.beta))
+
+
+def _boost(
+    image: NDArray[np.uint8],
+    scribbles: NDArray[np.uint8],
+    *,
+    bank: FilterBank,
+    n_classes: int,
+    settings: BoostingSettings,
+    rng: np.random.Generator,
+) -> Computed:
+    return Computed(
+        gradient_boosting(
+            image, scribbles, bank=bank, n_classes=n_classes, settings=settings, rng=rng
+        )
+    )

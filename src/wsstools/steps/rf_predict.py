@@ -1,0 +1,99 @@
+"""The local annotator model: a random forest per image."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.local.filter_bank import FilterBank
+from wsstools.core.local.forest import random_forest
+from wsstools.core.local.settings import ENGINES, FeatureSettings, ForestSettings
+from wsstools.errors import UsageError
+from wsstools.formats.label_files import class_count
+from wsstools.running.settings import RunSettings
+from wsstools.running.step import Computed, Step, run_step
+from wsstools.steps.filter_banks import feature_bank, feature_record
+from wsstools.steps.inputs import image_input, label_input
+
+REMOVED = {"smooth": 0, "out_of_bag": False, "calibrate": False}
+"""Options that the step had, and their defaults."""
+
+
+def rf_predict(
+    images: str,
+    scribbles: str,
+    out: str | Path,
+    *,
+    forest: ForestSettings = ForestSettings(),
+    features: FeatureSettings = FeatureSettings(),
+    n_classes: int | None = None,
+    seed: int = 0,
+    run: RunSettings = RunSettings(),
+) -> None:
+    """Write the maps of a random forest per image, trained on the image's own scribbles.
+
+    Parameters
+    ----------
+    images, scribbles : str
+        Folders, files, or one of them `-`. Images without scribbles are skipped.
+    out : str or Path
+        Folder of the maps; made if missing.
+    forest : ForestSettings
+        How each forest is trained.
+    features : FeatureSettings
+        What it learns from.
+    n_classes : int or None
+        Number of classes; None: the lines of classes.txt in or beside `scribbles`.
+    seed : int
+        The generator of an image follows from (seed, stem).
+    run : RunSettings
+        Which images, and how they are computed.
+
+    Raises
+    ------
+    UsageError
+        If an option is out of range, or `out` holds outputs of another run.
+    SomeFailed
+        If an image failed; the others are done.
+    """
+    count = class_count(n_classes, scribbles)
+    bank, shared = feature_bank(features)
+    if forest.engine not in ENGINES:
+        raise UsageError(f"--engine {forest.engine}: expected {' or '.join(ENGINES)}")
+    step = Step(
+        "rf-predict",
+        {
+            "filters": bank.name,
+            **feature_record(features),
+            **dataclasses.asdict(forest),
+            "n_classes": count,
+            "seed": seed,
+        },
+        removed=REMOVED,
+        compute=partial(_compute, bank=bank, n_classes=count, settings=forest),
+        seed=seed,
+        shared=shared,
+    )
+    inputs = [
+        image_input(images, run),
+        label_input(scribbles, run, role="scribbles", is_optional=True),
+    ]
+    run_step(step, inputs, out, run)
+
+
+def _compute(
+    image: NDArray[np.uint8],
+    scribbles: NDArray[np.uint8],
+    *,
+    bank: FilterBank,
+    n_classes: int,
+    settings: ForestSettings,
+    rng: np.random.Generator,
+) -> Computed:
+    return Computed(
+        random_forest(image, scribbles, bank=bank, n_classes=n_classes, settings=settings, rng=rng)
+    )

@@ -1,0 +1,111 @@
+"""Labels against ground truth."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.evaluation.metrics import N_VALUES, Scores, confusion_matrix, scores
+from wsstools.core.labels import class_name
+from wsstools.errors import DataError
+from wsstools.formats.label_files import find_class_names
+from wsstools.running.settings import JobSettings
+from wsstools.running.tasks import map_images
+from wsstools.steps.inputs import label_input
+from wsstools.view.tables import score_table
+
+
+@dataclass(frozen=True)
+class ScoredLabels:
+    """The scores of a folder of labels.
+
+    Attributes
+    ----------
+    scores : Scores
+        Of the one confusion matrix that is summed over the images.
+    images : dict of Scores by stem
+    class_names : list of str or None
+        From the classes.txt that travels with the ground truth or the labels.
+    """
+
+    scores: Scores
+    images: dict[str, Scores]
+    class_names: list[str] | None
+
+    def as_text(self, *, per_image: bool = False) -> str:
+        """A table for the terminal; `per_image` adds one of the images, worst first."""
+        images = sorted(self.images.items(), key=lambda entry: entry[1].mean_iou)
+        return score_table(self.scores, self.class_names, len(images), images if per_image else ())
+
+    def as_json(self) -> str:
+        """All of it as JSON, fractions."""
+        names, found = self.class_names, self.scores
+        answer = {
+            "miou": found.mean_iou,
+            "pixel_accuracy": found.pixel_accuracy,
+            "iou": {class_name(names, c): value for c, value in found.iou.items()},
+            "absent": [class_name(names, c) for c in found.absent],
+            "open_share": found.open_share,
+            "images": {
+                stem: {"miou": one.mean_iou, "pixel_accuracy": one.pixel_accuracy}
+                for stem, one in self.images.items()
+            },
+        }
+        return json.dumps(answer, indent=2)
+
+
+def score(labels: str, gt: str, *, run: JobSettings = JobSettings()) -> ScoredLabels:
+    """Mean IoU, IoU of each class and pixel accuracy of a folder of labels.
+
+    Parameters
+    ----------
+    labels, gt : str
+        Folders of index PNGs, files, or one of them `-`.
+    run : JobSettings
+        Which images, and by which workers.
+
+    Raises
+    ------
+    DataError
+        If there is no image to score.
+    SomeFailed
+        If an image failed.
+    """
+    total, images = summed_confusion("score", labels, gt, run)
+    names = find_class_names(gt, labels)
+    return ScoredLabels(scores(total, None if names is None else len(names)), images, names)
+
+
+def summed_confusion(
+    command: str, labels: str, gt: str, run: JobSettings
+) -> tuple[NDArray[np.int64], dict[str, Scores]]:
+    """The confusion matrix of a folder, (256, 256), and the Scores of each image by stem.
+
+    Raises
+    ------
+    DataError
+        If there is no image.
+    SomeFailed
+        If an image failed.
+    """
+    inputs = [label_input(labels, run), label_input(gt, run, role="gt")]
+    total = np.zeros(N_VALUES * N_VALUES, np.int64)
+    images = {}
+    for stem, (cells, counts, found) in map_images(command, _compare, inputs, run):
+        total[cells] += counts
+        images[stem] = found
+    if not images:
+        raise DataError("no image to score")
+    return total.reshape(N_VALUES, N_VALUES), images
+
+
+def _compare(
+    labels: NDArray[np.uint8], gt: NDArray[np.uint8]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Scores]:
+    """The cells of the confusion matrix that are not zero, their counts, and the Scores."""
+    matrix = confusion_matrix(labels, gt)
+    cells = matrix.ravel().nonzero()[0]
+    return cells, matrix.ravel()[cells], scores(matrix)

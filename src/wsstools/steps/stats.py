@@ -1,0 +1,90 @@
+"""How much of a folder is labelled, and with what."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from wsstools.core.evaluation.label_statistics import LabelStats, label_stats, summed_stats
+from wsstools.errors import DataError, UsageError
+from wsstools.formats.label_files import find_class_names
+from wsstools.running.settings import JobSettings
+from wsstools.running.tasks import map_images
+from wsstools.steps.inputs import label_input
+from wsstools.view import stats as view
+
+FORMATS = ("table", "csv", "json")
+
+
+@dataclass(frozen=True)
+class LabelledFolder:
+    """What is labelled in a folder.
+
+    Attributes
+    ----------
+    total : LabelStats
+        Of all images.
+    images : dict of LabelStats by stem
+    class_names : list of str or None
+        From the classes.txt that travels with the labels.
+    """
+
+    total: LabelStats
+    images: dict[str, LabelStats]
+    class_names: list[str] | None
+
+    def formatted(self, form: str, *, per_image: bool = False) -> str:
+        """The figures as `table`, `csv` or `json`: per class, or per image.
+
+        Raises
+        ------
+        UsageError
+            If it is another form.
+        """
+        _check_format(form)
+        if form == "json":
+            answer = view.stats_answer(self.total, self.images, self.class_names)
+            return json.dumps(answer, indent=2)
+        if form == "csv":
+            if per_image:
+                return view.images_csv(self.images, self.class_names)
+            return view.classes_csv(self.total, self.class_names)
+        if per_image:
+            return view.images_text(self.images)
+        return view.classes_text(self.total, self.images, self.class_names)
+
+
+def stats(labels: str, *, run: JobSettings = JobSettings()) -> LabelledFolder:
+    """The labelled share of a folder of scribbles or labels, per class and image.
+
+    Parameters
+    ----------
+    labels : str
+        A folder of index PNGs, a file, or `-`.
+    run : JobSettings
+        Which images, and by which workers.
+
+    Raises
+    ------
+    DataError
+        If there is no image to count.
+    SomeFailed
+        If an image failed.
+    """
+    images = dict(map_images("stats", label_stats, [label_input(labels, run)], run))
+    if not images:
+        raise DataError("no image to count")
+    return LabelledFolder(summed_stats(images.values()), images, find_class_names(labels))
+
+
+def print_stats(
+    labels: str, *, form: str = "table", per_image: bool = False, run: JobSettings = JobSettings()
+) -> None:
+    """Print the figures of `stats`."""
+    _check_format(form)
+    print(stats(labels, run=run).formatted(form, per_image=per_image))
+
+
+def _check_format(form: str) -> None:
+    if form not in FORMATS:
+        raise UsageError(f"--format {form}: expected table, csv or json")
