@@ -87,7 +87,7 @@ class Cluster(AbstractContextManager):
         except ImportError as error:
             raise UsageError("--backend dask needs dask: pip install 'wsstools[dask]'") from error
         _silence()
-        # Versions that differ are warned about in a page of text; _look_at_workers does it in a line.
+        # Of versions that differ dask warns in a page of text, _look_at_workers in a line.
         warnings.filterwarnings("ignore", message="Mismatched versions found")
         self._say, self._terms = say, Terms(__version__, tuple(required_files))
         self._local = None

@@ -12,10 +12,31 @@ from wsstools.running.bars import Bar
 from wsstools.running.settings import Selection
 
 
-def print_line(text: str) -> None:
-    """A line on standard error."""
+def say(text: str, command: str = "") -> None:
+    """Print a line for the user on standard error."""
     with contextlib.suppress(OSError):  # a log on a full disk does not stop the work
-        print(f"wss: {text}", file=sys.stderr, flush=True)
+        print(f"wss {command}: {text}" if command else f"wss: {text}", file=sys.stderr, flush=True)
+
+
+def print_path(path: str | Path, selection: Selection) -> None:
+    """Print a finished path on standard output, where that is not a terminal.
+
+    Raises
+    ------
+    ClosedPipe
+        If nobody reads it.
+    """
+    if not selection.prints_paths or sys.stdout.isatty():
+        return
+    end = b"\0" if selection.null else b"\n"
+    try:
+        sys.stdout.buffer.write(os.fsencode(path) + end)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - python flushes it at exit
+        raise ClosedPipe("standard output was closed") from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "standard output") from error
 
 
 class ClosedPipe(WssError):
@@ -44,8 +65,7 @@ class Messages(Bar):
     def __init__(self, command: str, total: int | None, selection: Selection) -> None:
         super().__init__(f"wss {command}", total)
         self.command = command
-        self._end = "\0" if selection.null else "\n"
-        self._prints_paths = selection.prints_paths and not sys.stdout.isatty()
+        self._selection = selection
         self._failures: list[str] = []
         self._counts = {"done": 0, "current": 0, "skipped": 0}
         self._missing: dict[str, int] = {}
@@ -57,16 +77,7 @@ class Messages(Bar):
     def finished(self, path: Path, *, is_up_to_date: bool) -> None:
         """An output is finished; `is_up_to_date`: it was made by an earlier run."""
         self._counts["current" if is_up_to_date else "done"] += 1
-        if not self._prints_paths:
-            return
-        try:
-            sys.stdout.buffer.write(os.fsencode(path) + self._end.encode())
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - python flushes it at exit
-            raise ClosedPipe("standard output was closed") from None
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, "standard output") from error
+        print_path(path, self._selection)
 
     def missing(self, what: str) -> None:
         """An image is left out because it has no file of that kind."""

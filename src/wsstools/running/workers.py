@@ -19,8 +19,8 @@ import joblib
 
 from wsstools.errors import UsageError
 from wsstools.files.atomic import is_alive
+from wsstools.running import messages
 from wsstools.running.dask import Cluster
-from wsstools.running.messages import print_line
 from wsstools.running.settings import JobSettings
 from wsstools.running.signals import INTERRUPTIONS
 
@@ -42,7 +42,7 @@ def map_in_workers(
     *,
     on_worker_death: Callable[[T], R],
     required_files: Sequence[Path] = (),
-    say: Callable[[str], None] = print_line,
+    say: Callable[[str], None] = messages.say,
 ) -> Iterator[R]:
     """`function` of every task, in the order of the tasks, each as soon as it is computed.
 

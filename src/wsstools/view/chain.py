@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+
+from wsstools.files.provenance import Meta
 
 _SHOWN_DIGITS = 12
 
 
-def chain_text(described: Mapping[str, Any]) -> str:
-    """What `io.describe.describe` found, for a person: the file first, then how it was made."""
-    lines = [f"{described['file']}: {described['what']}"]
-    lines += [f"  {key}: {value}" for key, value in described["facts"].items()]
-    meta = described["meta"]
+def chain_text(file: str, what: str, facts: Mapping[str, str], meta: Meta | None) -> str:
+    """What a file is, its facts by label, and the chain of steps in its record."""
+    lines = [f"{file}: {what}"]
+    lines += [f"  {key}: {value}" for key, value in facts.items()]
     if meta is None:
         lines.append("  it carries no record of how it was made")
     else:
@@ -21,7 +21,7 @@ def chain_text(described: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _steps(meta: Mapping[str, Any], indent: str) -> list[str]:
+def _steps(meta: Meta, indent: str) -> list[str]:
     options = " ".join(f"{key}={_short(value)}" for key, value in meta["options"].items())
     lines = [f"{indent}wss {meta['step']} {options}  [version {meta['version']}]"]
     if meta.get("result"):
@@ -35,5 +35,5 @@ def _steps(meta: Mapping[str, Any], indent: str) -> list[str]:
     return lines
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value).replace(" ", "")

@@ -1,4 +1,4 @@
-"""Annotations in any format that is read: which it is, told by content, and what it says."""
+"""Annotations in any format that is read: which one it is, by its content, and what it holds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from wsstools.core.scribbles.annotation import Annotation, Line
 from wsstools.core.scribbles.strokes import parse_strokes
@@ -20,7 +19,6 @@ from wsstools.formats.annotations.labelme import decode_labelme
 from wsstools.formats.annotations.sbd import decode_sbd
 from wsstools.formats.annotations.scribblesup import decode_scribblesup
 from wsstools.formats.label_files import CLASSES_FILE
-from wsstools.running.sources import Source
 
 FORMATS: Mapping[str, tuple[str, ...]] = {
     "labelme": (".json",),
@@ -38,40 +36,7 @@ _PICTURE_MAGIC = (b"\x89PNG", b"BM", b"GIF8", b"P5", b"P2", b"\xff\xd8")
 _HEAD = 4096
 
 
-def open_source(argument: str, form: str | None, *, null: bool) -> Source:
-    """The annotations that an argument names, one or more images a file.
-
-    Of a folder, files of one kind are read: those of `form`, or of the first in FORMATS that it
-    holds. A file of CVAT counts as its images.
-    """
-    suffixes = _suffixes(argument, form)
-    source = Source(argument, suffixes, "annotation", null=null, without=(CLASSES_FILE,))
-    if form in (None, "cvat"):
-        source.unpack(cvat.split_file)
-    return source
-
-
-def passed_over(argument: str, form: str | None) -> int:
-    """How many files of other formats a folder holds beside those that are read."""
-    if not os.path.isdir(argument):
-        return 0
-    known = {suffix for suffixes in FORMATS.values() for suffix in suffixes}
-    others = known - set(_suffixes(argument, form))
-    return sum(count for suffix, count in _endings(argument).items() if suffix in others)
-
-
-def first_format(source: Source) -> str | None:
-    """The format of the first of the annotations; None for a stream, or a file of no format."""
-    if source.is_stream:
-        return None
-    try:
-        first = source.find_content(source.stems[0])
-        return told_format(first.read_bytes(), str(first))
-    except (DataError, OSError):
-        return None
-
-
-def told_format(data: bytes, name: str) -> str:
+def detected_format(data: bytes, name: str) -> str:
     """The format of a file's content.
 
     Raises
@@ -107,7 +72,7 @@ def decode_annotation(
     form: str | None = None,
     unlabelled: int | None = None,
     first: int | None = None,
-) -> Decoded:
+) -> Decoded[Annotation]:
     """What a file says of one image, as an Annotation.
 
     Parameters
@@ -125,10 +90,10 @@ def decode_annotation(
     DataError
         If the file is damaged or of no such format.
     """
-    form = form or told_format(data, name)
+    form = form or detected_format(data, name)
     values = {"unlabelled": unlabelled, "first": first}
-    given: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
-    decoders: Mapping[str, Callable[[bytes, str], Decoded]] = {
+    given = {key: value for key, value in values.items() if value is not None}
+    decoders: Mapping[str, Callable[[bytes, str], Decoded[Annotation]]] = {
         "labelme": decode_labelme,
         "scribblesup": decode_scribblesup,
         "cvat": cvat.decode_cvat,
@@ -140,7 +105,7 @@ def decode_annotation(
     return decoders[form](data, name)
 
 
-def _decode_strokes(data: bytes, name: str) -> Decoded:
+def _decode_strokes(data: bytes, name: str) -> Decoded[Annotation]:
     try:
         strokes = parse_strokes(decode_text(data, name).value)
     except ValueError as error:
@@ -148,17 +113,18 @@ def _decode_strokes(data: bytes, name: str) -> Decoded:
     return Decoded(Annotation(tuple(Line(stroke.label, stroke.points) for stroke in strokes)))
 
 
-def _suffixes(argument: str, form: str | None) -> tuple[str, ...]:
+def suffixes_of(argument: str, form: str | None) -> tuple[str, ...]:
+    """The endings of the files that are read where an argument names a folder, or anything else."""
     if form is not None:
         return FORMATS[form]
-    held = _endings(argument) if os.path.isdir(argument) else {}
+    held = count_endings(argument) if os.path.isdir(argument) else {}
     for suffixes in FORMATS.values():
         if any(suffix in held for suffix in suffixes):
             return suffixes
     return tuple(dict.fromkeys(suffix for suffixes in FORMATS.values() for suffix in suffixes))
 
 
-def _endings(folder: str) -> dict[str, int]:
+def count_endings(folder: str) -> dict[str, int]:
     """How many files of each ending a folder holds, hidden ones and classes.txt apart."""
     counts: dict[str, int] = {}
     for entry in os.scandir(folder):

@@ -1,0 +1,85 @@
+"""Parameters of drawn and simulated scribbles. Standard library only, so that help is instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+from wsstools.core.parameter import parameter
+
+
+@dataclass(frozen=True)
+class SimulationSettings:
+    """What simulated strokes are like.
+
+    Attributes
+    ----------
+    share : float
+        Share of the pixels to cover, about; larger means longer strokes.
+    strokes : int
+        Most strokes in a connected region.
+    min_area : int or None
+        Smaller regions, in pixels, get no stroke; None: (4 x width) squared, but the largest
+        region of each class gets one in any case.
+    seed : int
+        The strokes of an image follow from (seed, stem).
+    """
+
+    share: float = parameter(
+        0.02,
+        "Simulated: share of the pixels to cover, about; larger means longer strokes.",
+        metavar="S",
+        min=0.0,
+        max=1.0,
+    )
+    strokes: int = parameter(
+        3, "Simulated: most strokes in a connected region.", metavar="N", min=1
+    )
+    min_area: Optional[int] = parameter(
+        None,
+        "Simulated: smaller regions get no stroke. Default: (4 x width) squared, but the largest "
+        "region of each class gets one in any case.",
+        metavar="PIXELS",
+        min=0,
+    )
+    seed: int = parameter(0, "Seed of everything left to chance.", metavar="N", min=0)
+
+
+@dataclass(frozen=True)
+class ReadingSettings:
+    """How annotations are read.
+
+    Attributes
+    ----------
+    format : str or None
+        A format of annotations; None: what the content looks like.
+    classes : str or None
+        File of the class names, one a line; None: the classes.txt in or beside the annotations or
+        the images.
+    unlabelled, first_class : int or None
+        In pictures and labels layers: the value of unlabelled pixels and that of class 0; None:
+        the format's own.
+    """
+
+    format: Optional[str] = parameter(
+        None,
+        "labelme, scribblesup, cvat, strokes, napari, sbd or picture; default: what the content "
+        "looks like.",
+        metavar="FORM",
+    )
+    classes: Optional[str] = parameter(
+        None,
+        "Names of the classes, one a line, line number = id from 0; default: the classes.txt in "
+        "or beside SOURCE or the images.",
+        metavar="FILE",
+    )
+    unlabelled: Optional[int] = parameter(
+        None,
+        "Value of unlabelled pixels in pictures (default 255) and in layers of napari (default 0).",
+        metavar="VALUE",
+    )
+    first_class: Optional[int] = parameter(
+        None,
+        "Value of class 0 in pictures (default 0) and in layers of napari (default 1).",
+        metavar="VALUE",
+    )

@@ -1,0 +1,101 @@
+"""Scribbles corrected by ground truth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.labels import IGNORE_LABEL, class_name
+from wsstools.core.scribbles.curation import curate_scribbles
+from wsstools.files.atomic import write_atomic
+from wsstools.formats import label_files
+from wsstools.running.messages import say
+from wsstools.running.settings import RunSettings
+from wsstools.running.step import Computed, Step, run_step
+from wsstools.steps.inputs import label_input
+
+_LIST = "complete.txt"
+
+
+def curate(scribbles: str, gt: str, out: str | Path, *, run: RunSettings = RunSettings()) -> None:
+    """Write the scribbles with the ground-truth class at each pixel, and the complete images.
+
+    Parameters
+    ----------
+    scribbles, gt : str
+        Folders of index PNGs, files, or one of them `-`.
+    out : str or Path
+        Folder to write to, made if missing; its complete.txt lists the images that have a
+        scribble of every class in their ground truth.
+    run : RunSettings
+        Which images, and how they are computed.
+
+    Raises
+    ------
+    UsageError
+        If `out` holds outputs of another run.
+    SomeFailed
+        If an image failed; the others are done.
+    """
+    inputs = [label_input(scribbles, run, role="scribbles"), label_input(gt, run, role="gt")]
+    names = label_files.find_class_names(scribbles, gt)
+    step = Step("curate", {}, kind="scribbles", compute=_compute)
+    run_step(step, inputs, out, run, afterwards=partial(_finish, Path(out), names))
+
+
+def _compute(scribbles: NDArray[np.uint8], gt: NDArray[np.uint8]) -> Computed:
+    curated = curate_scribbles(scribbles, gt)
+    return Computed(
+        curated.scribbles,
+        {
+            "scribbled": int((scribbles != IGNORE_LABEL).sum()),
+            "moved": curated.moved,
+            "dropped": curated.dropped,
+            "missing": list(curated.missing),
+        },
+    )
+
+
+def _finish(folder: Path, names: list[str] | None) -> None:
+    """Write the names of the classes and the list of complete images, and report the counts.
+
+    The list follows from the records of all outputs in the folder, so that a resumed run, or the
+    last of several shards, lists all.
+    """
+    if names is not None:
+        label_files.carry_class_names(names, folder)
+    records = {
+        path.stem: label_files.read_meta(path)
+        for path in sorted(folder.glob(f"*{label_files.SUFFIX}"))
+        if not path.name.startswith(".")
+    }
+    results = {
+        stem: record["result"]
+        for stem, record in records.items()
+        if record is not None and record["step"] == "curate"
+    }
+    if not results:
+        return
+    missing = Counter(c for result in results.values() for c in result["missing"])
+    complete = [stem for stem, result in results.items() if not result["missing"]]
+    content = "".join(f"{stem}\n" for stem in complete).encode()
+    if not (folder / _LIST).is_file() or (folder / _LIST).read_bytes() != content:
+        write_atomic(folder / _LIST, content)
+    shown = ", ".join(f"{class_name(names, c)} {number}" for c, number in sorted(missing.items()))
+    drawn, moved, dropped = (
+        sum(result[key] for result in results.values()) for key in ("scribbled", "moved", "dropped")
+    )
+    say(
+        f"{len(complete)} of {len(results)} images have every class annotated: {folder / _LIST}",
+        "curate",
+    )
+    if shown:
+        say(f"images that lack a class: {shown}", "curate")
+    say(
+        f"of {drawn} scribbled pixels, {moved} had another class and {dropped} no ground truth",
+        "curate",
+    )

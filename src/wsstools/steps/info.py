@@ -1,0 +1,126 @@
+"""What a file of ours is, and how it was made."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wsstools.errors import DataError, naming
+from wsstools.files.pillow import opened
+from wsstools.files.provenance import Meta, parse_record
+from wsstools.formats import label_files, map_files, parameter_files, picture_files
+from wsstools.nn.models.model_files import read_model_header
+from wsstools.view.chain import chain_text
+
+COMPARISON = "comparison"
+"""The kind of a file that says how two sets of labels compare."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a file is: `what` in words, `facts` as label to text, `meta` the record or None."""
+
+    file: str
+    what: str
+    facts: Mapping[str, str]
+    meta: Meta | None
+
+
+def info(file: str) -> Description:
+    """What a map, a label file, a picture, a JSON file or a model of ours is, with its record.
+
+    Raises
+    ------
+    DataError
+        If it is none of them, or damaged.
+    """
+    path = Path(file)
+    suffix = path.suffix.lower()
+    if suffix == parameter_files.SUFFIX:
+        meta = parameter_files.read_meta(path)
+        is_comparison = meta is not None and meta["kind"] == COMPARISON
+        return _comparison(path, meta) if meta and is_comparison else _params(path, meta)
+    if suffix in map_files.SUFFIXES:
+        return _map(path)
+    if suffix in label_files.SUFFIXES:
+        meta = label_files.read_meta(path)
+        is_picture = meta is not None and meta["kind"] == picture_files.KIND
+        return _picture(path, meta) if meta and is_picture else _labels(path)
+    return _model(path)
+
+
+def print_info(files: Sequence[str], *, as_json: bool = False) -> None:
+    """Print what `info` finds of each file, as text or as JSON."""
+    described = [info(file) for file in files]
+    if as_json:
+        entries = [dataclasses.asdict(entry) for entry in described]
+        print(json.dumps(entries if len(entries) > 1 else entries[0], indent=2))
+    else:
+        print("\n\n".join(chain_text(one.file, one.what, one.facts, one.meta) for one in described))
+
+
+def _model(path: Path) -> Description:
+    with naming(path):
+        header = read_model_header(path.read_bytes())
+    facts = {
+        "architecture": header["arch"],
+        "classes": f"{header['n_classes']}: {', '.join(header['class_names'])}",
+    }
+    return Description(str(path), "a model", facts, parse_record(header["meta"]))
+
+
+def _map(path: Path) -> Description:
+    decoded = map_files.decode_map(path.read_bytes(), str(path))
+    found = decoded.value
+    height, width = found.shape
+    dense = 4 * found.n_classes * height * width
+    facts = {
+        "size": f"{height} x {width} (H x W)",
+        "classes": f"{len(found.classes)} of {found.n_classes}: {found.classes.tolist()}",
+        "bytes": f"{path.stat().st_size}, {path.stat().st_size / dense:.1%} of dense float32",
+    }
+    kind = (decoded.meta or {}).get("kind", "prob")
+    what = "a soft segmentation" if kind == "soft" else "a probability map"
+    return Description(str(path), what, facts, decoded.meta)
+
+
+def _labels(path: Path) -> Description:
+    decoded = label_files.decode_labels(path.read_bytes(), str(path))
+    labels = decoded.value
+    height, width = labels.shape
+    values = sorted(set(labels.ravel().tolist()) - {label_files.IGNORE_LABEL})
+    share = (labels != label_files.IGNORE_LABEL).mean()
+    facts = {
+        "size": f"{height} x {width} (H x W)",
+        "classes": ", ".join(map(str, values)) or "none",
+        "labelled": f"{share:.2%} of the pixels",
+    }
+    return Description(str(path), "labels", facts, decoded.meta)
+
+
+def _picture(path: Path, meta: Meta) -> Description:
+    try:
+        with opened(path.read_bytes()) as picture:
+            width, height = picture.size
+    except Exception as error:  # the decoders raise whatever they like at damaged files
+        raise DataError(f"{path}: not a readable picture: {error}") from error
+    facts = {"size": f"{height} x {width} (H x W)"}
+    return Description(str(path), "a picture", facts, meta)
+
+
+def _comparison(path: Path, meta: Meta) -> Description:
+    options, result = meta["options"], meta.get("result", {})
+    facts = {
+        "labels": f"{options.get('second')} against {options.get('first')}",
+        "images": str(result.get("images")),
+    }
+    return Description(str(path), "a comparison of labels", facts, meta)
+
+
+def _params(path: Path, meta: Meta | None) -> Description:
+    method, parameters = parameter_files.read_params(str(path))
+    facts = {"method": method, **{name: str(value) for name, value in parameters.items()}}
+    return Description(str(path), "parameters of wss regularize", facts, meta)
