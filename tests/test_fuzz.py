@@ -42,7 +42,7 @@ from wsstools.formats.image_files import decode_image, encode_image
 from wsstools.formats.score_files import read_scores
 from wsstools.formats.study_files import read_study
 from wsstools.formats.study_json import decode_study
-from wsstools.formats.training_log import TrainLog
+from wsstools.formats.training_log import TrainingLog
 from wsstools.running.sources import read_ids
 
 hypothesis = pytest.importorskip("hypothesis")
@@ -166,7 +166,7 @@ def study(path: Path) -> None:
 
 
 def train_log(path: Path) -> None:
-    TrainLog(path, 2).close()
+    TrainingLog(path, 2).close()
     lines = path.read_text().splitlines()
     assert lines[0].startswith("iteration,") and all(
         int(line.split(",")[0]) <= 2 for line in lines[1:]

@@ -9,14 +9,14 @@ import pytest
 import torch
 from conftest import N_CLASSES, STEMS, draw_image, folder_bytes
 
-from wsstools.cli.main import global_predict
-from wsstools.cli.options import StepOptions
 from wsstools.formats import map_files
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels
 from wsstools.nn.models.model_files import dump_model, load_model
 from wsstools.nn.models.networks import build
 from wsstools.nn.predict import predict_probs
+from wsstools.running.settings import RunSettings
+from wsstools.steps import global_predict
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +179,7 @@ def test_threads_share_one_network_and_give_the_same_bytes(wss, dataset, model, 
 
 
 def test_on_a_gpu_the_workers_are_threads():
-    run = StepOptions()
+    run = RunSettings()
     assert global_predict._with_threads(run).backend == "threading"
     assert global_predict._with_threads(replace(run, backend="dask")).backend == "dask"
 

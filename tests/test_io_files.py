@@ -19,7 +19,7 @@ from wsstools.files import atomic
 from wsstools.formats import label_files, map_files
 from wsstools.formats.image_files import decode_image, encode_image
 from wsstools.formats.score_files import read_scores
-from wsstools.formats.training_log import TrainLog
+from wsstools.formats.training_log import TrainingLog
 from wsstools.running.sources import Source, parse_shard
 
 META = {
@@ -288,11 +288,11 @@ def test_what_cannot_be_written_is_called_by_its_name(tmp_path):
 
 def test_a_line_of_the_log_that_a_full_disk_cut_is_dropped(tmp_path):
     path = tmp_path / "net.pt.csv"
-    log = TrainLog(path, 0)
+    log = TrainingLog(path, 0)
     for iteration in range(1, 13):
         log.add(iteration, 0.5, 0.1)
     log.close()
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:12]) + "1")  # of "12,0.5,0.1,"
-    TrainLog(path, 10).close()
+    TrainingLog(path, 10).close()
     assert path.read_text() == "".join(lines[:11])

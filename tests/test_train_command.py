@@ -15,8 +15,7 @@ from conftest import SHARED, STEMS, folder_bytes
 
 from wsstools.formats import map_files
 from wsstools.formats.label_files import decode_labels, encode_labels
-from wsstools.nn.data.pairs import CachedPairs, labelled_images
-from wsstools.running.sources import Source
+from wsstools.nn.data.pairs import CachedPairs, LabelledImages
 
 ITERATIONS = 6
 
@@ -315,9 +314,10 @@ def test_sizes_that_differ_are_told_of_before_training(wss, dataset, tmp_path):
 
 
 def test_the_cache_keeps_what_fits(dataset):
-    images = Source(str(dataset / "images"), (".png",), "image")
-    labels = Source(str(dataset / "gt"), (".png",), "labels")
-    pairs = labelled_images(images, labels, None)
+    pairs = LabelledImages(
+        tuple(dataset / "images" / f"{stem}.png" for stem in STEMS),
+        tuple(dataset / "gt" / f"{stem}.png" for stem in STEMS),
+    )
     size = 40 * 56 * 4
     cached = CachedPairs(pairs, 2 * size + 100)
     seen = []

@@ -159,7 +159,7 @@ def test_the_list_tells_where_everything_is(wss, site, cache, tmp_path):
     for entry in entries.values():
         assert {entry["name"], entry["url"]} <= set(text.split())
         assert entry["purpose"] in text
-    assert text.count("at hand no") == len(PRETRAINED) - 2
+    assert text.count("here  no") == len(PRETRAINED) - 2
     assert not site.requests
 
 
@@ -229,7 +229,7 @@ def test_a_wrong_file_is_told_and_replaced(wss, site, cache, tmp_path):
 def test_nothing_at_hand_is_no_error_to_verify(wss, cache):
     outcome = wss("weights", "verify")
     assert (outcome.code, outcome.out) == (0, "")
-    assert "none of the files is at hand" in outcome.err
+    assert "none of the files is on this machine" in outcome.err
 
 
 @pytest.mark.parametrize("fault", ["other bytes", "cut", "absent"])

@@ -13,7 +13,7 @@ _LINE = re.compile(r"(?P<iteration>[0-9]{1,18}),[^,]*,[^,]*,[^,]*\n")
 """A whole line; where the disk was full, a part of one stands."""
 
 
-class TrainLog:
+class TrainingLog:
     """A line per iteration; the file holds exactly the iterations that are done.
 
     Parameters
@@ -38,16 +38,16 @@ class TrainLog:
         self, iteration: int, loss: float, learning_rate: float, val_miou: float | None = None
     ) -> None:
         """One iteration is done; the mean IoU is a fraction, empty where there is none."""
-        told = "" if val_miou is None else f"{val_miou:.6f}"
+        shown = "" if val_miou is None else f"{val_miou:.6f}"
         try:
-            self._file.write(f"{iteration},{loss:.6g},{learning_rate:.6g},{told}\n")
+            self._file.write(f"{iteration},{loss:.6g},{learning_rate:.6g},{shown}\n")
             self._file.flush()
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self._path)) from error
 
     def close(self) -> None:
         """No more iterations."""
-        with contextlib.suppress(OSError):  # `add` has told of what could not be written
+        with contextlib.suppress(OSError):  # `add` has raised what could not be written
             self._file.close()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import DataError
-from wsstools.files.provenance import Meta, files_record
+from wsstools.files.provenance import InputRecord, files_record
 from wsstools.formats import label_files, map_files
 from wsstools.formats.image_files import decode_image
-from wsstools.running.sources import Source
 
 Pair: TypeAlias = "tuple[NDArray, NDArray[np.uint8] | ProbabilityMap]"
 
@@ -50,7 +49,7 @@ class LabelledImages:
             )
         return image, target
 
-    def records(self) -> list[Meta]:
+    def records(self) -> list[InputRecord]:
         """Two input records for the whole set: digests over all files, and how the first of the
         labels was made."""
         first = self.labels[0]
@@ -173,19 +172,3 @@ class CachedPairs:
                 self._left -= size
                 self._kept[position] = pair
         return pair
-
-
-def labelled_images(images: Source, labels: Source, ids: Sequence[str] | None) -> LabelledImages:
-    """The images that have labels, or those named by `ids`, which must have them.
-
-    Raises
-    ------
-    DataError
-        If there is none, or a named one lacks its image or labels.
-    """
-    stems = [stem for stem in images.stems if stem in labels] if ids is None else list(ids)
-    if not stems:
-        raise DataError(f"no image of {images.argument} has labels in {labels.argument}")
-    return LabelledImages(
-        tuple(images.find(stem) for stem in stems), tuple(labels.find(stem) for stem in stems)
-    )

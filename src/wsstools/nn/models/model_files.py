@@ -7,12 +7,13 @@ import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict, cast
 
 import torch
 from torch import Tensor
 
 from wsstools.errors import DataError
+from wsstools.files.provenance import Json
 from wsstools.files.torch_archive import check_torch_bytes
 from wsstools.nn.models.networks import SegmentationNetwork, build
 from wsstools.nn.training.schedules import SCHEDULES
@@ -21,6 +22,24 @@ VERSION = 1
 _MODEL = "wsstools model"
 _CHECKPOINT = "wsstools checkpoint"
 _MOST_CLASSES = 255
+
+
+class ModelHeader(TypedDict):
+    """What a model file says of its network; `meta` is JSON text."""
+
+    arch: str
+    n_classes: int
+    class_names: list[str]
+    meta: str
+
+
+class Checkpoint(TypedDict):
+    """The state of a training run; `run` says what the run is made of."""
+
+    iteration: int
+    network: dict[str, Tensor]
+    momentum: dict[str, Tensor]
+    run: dict[str, Json]
 
 
 @dataclass(frozen=True)
@@ -93,8 +112,8 @@ def load_model(data: bytes) -> LoadedModel:
     DataError
         The bytes are no model, a damaged one, or one of another version.
     """
-    header, tensors = _load(_MODEL, data)
-    _check_header(header)
+    found, tensors = _load(_MODEL, data)
+    header = _checked_header(found)
     try:
         network = build(header["arch"], header["n_classes"])
         network.load_state_dict(tensors["state"])
@@ -107,7 +126,7 @@ def load_model(data: bytes) -> LoadedModel:
     return LoadedModel(header["arch"], header["n_classes"], names, header["meta"], network.eval())
 
 
-def read_model_header(data: bytes) -> dict[str, Any]:
+def read_model_header(data: bytes) -> ModelHeader:
     """`arch`, `n_classes`, `class_names` and `meta` (JSON text) of a model file.
 
     Raises
@@ -115,9 +134,7 @@ def read_model_header(data: bytes) -> dict[str, Any]:
     DataError
         The bytes are no model, a damaged one, or one of another version.
     """
-    header, _ = _load(_MODEL, data)
-    _check_header(header)
-    return header
+    return _checked_header(_load(_MODEL, data)[0])
 
 
 def is_model(data: bytes) -> bool:
@@ -130,13 +147,13 @@ def is_checkpoint(data: bytes) -> bool:
     return _CHECKPOINT.encode() in data[: 1 << 20]
 
 
-def dump_checkpoint(checkpoint: Mapping[str, Any]) -> bytes:
+def dump_checkpoint(checkpoint: Checkpoint) -> bytes:
     """A checkpoint file of what ``train`` gives to its ``on_checkpoint``."""
     tensors = {key: value for key, value in checkpoint.items() if key != "run"}
     return _dump(_CHECKPOINT, {"run": checkpoint["run"]}, tensors)
 
 
-def load_checkpoint(data: bytes) -> dict[str, Any]:
+def load_checkpoint(data: bytes) -> Checkpoint:
     """What ``train`` resumes from, out of a checkpoint file.
 
     Raises
@@ -150,10 +167,10 @@ def load_checkpoint(data: bytes) -> dict[str, Any]:
         raise DataError(f"not a complete {_CHECKPOINT}: it does not say of what run")
     if not all(isinstance(state, Mapping) for state in states):
         raise DataError(f"not a complete {_CHECKPOINT}: it holds no network")
-    return {**tensors, **header}
+    return cast(Checkpoint, {**tensors, **header})
 
 
-def _dump(kind: str, header: Mapping[str, Any], tensors: Mapping[str, Any]) -> bytes:
+def _dump(kind: str, header: Mapping[str, Json], tensors: Mapping[str, object]) -> bytes:
     # Everything but the tensors is one JSON text: the pickler writes equal strings in two ways,
     # depending on whether they are one object.
     text = json.dumps({"format": kind, "version": VERSION, **header}, sort_keys=True)
@@ -162,8 +179,8 @@ def _dump(kind: str, header: Mapping[str, Any], tensors: Mapping[str, Any]) -> b
     return buffer.getvalue()
 
 
-def _check_header(header: Mapping[str, Any]) -> None:
-    """Raise DataError unless the header says what a model's must."""
+def _checked_header(header: Mapping[str, Json]) -> ModelHeader:
+    """The header, if it says what a model's must; else DataError."""
     arch, n_classes, names = (header.get(key) for key in ("arch", "n_classes", "class_names"))
     if not isinstance(arch, str) or arch not in SCHEDULES:
         raise _incomplete(f"its architecture is {arch!r}, expected one of {', '.join(SCHEDULES)}")
@@ -175,13 +192,14 @@ def _check_header(header: Mapping[str, Any]) -> None:
         raise _incomplete("the names of its classes are no texts")
     if not isinstance(header.get("meta"), str):
         raise _incomplete("it does not say how it was made")
+    return cast(ModelHeader, header)
 
 
 def _incomplete(reason: object) -> DataError:
     return DataError(f"not a complete {_MODEL}: {' '.join(str(reason).split())[:200]}")
 
 
-def read_tensors(data: bytes) -> Any:
+def read_tensors(data: bytes) -> object:
     """What ``torch.load`` reads without running anything; not more than the bytes hold.
 
     Raises
@@ -197,7 +215,7 @@ def read_tensors(data: bytes) -> Any:
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
 
 
-def _load(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+def _load(kind: str, data: bytes) -> tuple[dict[str, Json], dict[str, object]]:
     try:
         content = read_tensors(data)
         header = json.loads(content.pop("header"))
@@ -211,7 +229,7 @@ def _load(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     return header, content
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Dicts down to contiguous CPU tensors that share no memory."""
     if isinstance(value, Mapping):
         return {key: _plain(entry) for key, entry in value.items()}

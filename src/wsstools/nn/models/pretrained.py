@@ -1,4 +1,4 @@
-"""Published ImageNet weights: which files they are, where they lie, how they are checked.
+"""Published ImageNet weights: which files they are, where they are, how they are checked.
 
 Standard library only, so that a list of them is instant.
 """
@@ -199,7 +199,7 @@ def fetch_pretrained(
     name : str
         A key of `PRETRAINED`.
     folder : str or None
-        Where the file shall lie; None: in torch's cache. A right file in torch's cache is copied,
+        Where the file shall be; None: in torch's cache. A right file in torch's cache is copied,
         else it is downloaded. A wrong one in the folder is replaced.
     began : callable
         Told what is done, if anything is to be done.
@@ -243,9 +243,9 @@ def _is_right(name: str, path: Path) -> bool:
 
 
 def find_weights(name: str, folder: str | None = None) -> Path:
-    """Path of a checked file of weights, downloaded into torch's cache where not at hand.
+    """Path of a checked file of weights, downloaded into torch's cache where it is missing.
 
-    A download is told of on standard error.
+    A download is reported on standard error.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def find_weights(name: str, folder: str | None = None) -> Path:
     Raises
     ------
     DataError
-        The file is damaged, or it is neither at hand nor can it be downloaded.
+        The file is damaged, or it is neither there nor can it be downloaded.
     """
     path = find_pretrained(name, folder)
     if path is None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass
+from typing import TYPE_CHECKING, Optional, get_type_hints
+
+from wsstools.core.parameter import OPTION, OptionText, parameter
+from wsstools.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -59,26 +65,55 @@ class Schedule:
     L2-SP: Li, Grandvalet and Davoine, ICML 2018, equation 3.
     """
 
-    iterations: int
-    batch: int
-    crop: int
-    learning_rate: float
-    power: float = 0.9
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    bias_lr_factor: float = 1.0
-    head_lr_factor: float = 10.0
-    head_bias_lr_factor: float = 20.0
-    min_scale: float = 0.5
-    max_scale: float = 1.5
-    max_rotation: float = 0.0
-    mirror: bool = True
-    l2sp_alpha: float | None = None
-    l2sp_beta: float = 0.0
-    aux_weight: float = 0.0
-    frozen_batch_norm: bool = False
-    min_prob: float = 0.0
-    class_balance: float = 0.0
+    iterations: int = parameter(MISSING, "Steps of training.", metavar="N", min=1)
+    batch: int = parameter(MISSING, "Crops in a step.", metavar="N", min=1)
+    crop: int = parameter(MISSING, "Height and width of a crop.", metavar="PIXELS", min=16)
+    learning_rate: float = parameter(MISSING, "Of the backbone, at first.", metavar="X", min=0.0)
+    power: float = parameter(0.9, "Of the poly schedule.", metavar="X", min=0.0)
+    momentum: float = parameter(0.9, "Of SGD.", metavar="X", min=0.0, max=1.0)
+    weight_decay: float = parameter(5e-4, "Pull of the weights to 0.", metavar="X", min=0.0)
+    bias_lr_factor: float = parameter(
+        1.0, "Learning rate of the backbone's biases over its weights'.", metavar="X", min=0.0
+    )
+    head_lr_factor: float = parameter(
+        10.0,
+        "Learning rate of the new layers over that of the backbone.",
+        metavar="X",
+        min=0.0,
+    )
+    head_bias_lr_factor: float = parameter(20.0, "The same of their biases.", metavar="X", min=0.0)
+    min_scale: float = parameter(0.5, "Least random scaling.", metavar="X", min=0.05)
+    max_scale: float = parameter(1.5, "Largest random scaling.", metavar="X", min=0.05)
+    max_rotation: float = parameter(0.0, "Largest random turn.", metavar="DEGREES", min=0.0)
+    mirror: bool = parameter(True, "Mirror half of the crops.", "--mirror/--no-mirror")
+    l2sp_alpha: float | None = parameter(
+        None, "Pull of the backbone's weights to the initial ones.", metavar="X", min=0.0
+    )
+    l2sp_beta: float = parameter(
+        0.0, "With --l2sp-alpha: pull of the new layers' weights to 0.", metavar="X", min=0.0
+    )
+    aux_weight: float = parameter(
+        0.0, "PSPNet: weight of the auxiliary loss.", metavar="X", min=0.0
+    )
+    frozen_batch_norm: bool = parameter(
+        False,
+        "Keep the backbone's batch normalisation as it is.",
+        "--frozen-batch-norm/--trained-batch-norm",
+    )
+    min_prob: float = parameter(
+        0.0,
+        "Training on maps: ignore pixels whose best class is less probable.",
+        metavar="P",
+        min=0.0,
+        max=1.0,
+    )
+    class_balance: float = parameter(
+        0.0,
+        "A pixel counts (share of its class)^-X in the loss; 1 weighs all classes alike.",
+        metavar="X",
+        min=0.0,
+        max=1.0,
+    )
 
 
 _DEEPLAB_RESNET = Schedule(
@@ -111,6 +146,88 @@ SCHEDULES: dict[str, Schedule] = {
 }
 
 
+@dataclass(frozen=True)
+class TrainSettings:
+    """How a training run starts, computes, validates and is logged.
+
+    Attributes
+    ----------
+    init : str
+        `imagenet`, `random`, or a file: a state dict of torchvision's network, a model or a
+        checkpoint of wss.
+    weights_dir : str or None
+        Looked into for published weights before torch's cache.
+    device : str
+        `cpu`, `cuda`, `cuda:1` or `auto`.
+    precision : str
+        `float32`, `bfloat16`, or `auto`: bfloat16 where the device computes with it.
+    workers : int or None
+        Threads that prepare crops; None: 1, on a GPU up to 8.
+    cache : int
+        Memory for decoded images and labels, in MB.
+    val_images, val_labels : str or None
+        Images to validate on, and their ground truth.
+    val_ids : str or None
+        Validate on the names in this file only.
+    val_every : int or None
+        Iterations between validations; None: at the end only.
+    checkpoint_every : int
+        Iterations between checkpoints.
+    log : str or None
+        CSV log; None: the model's name with `.csv` added.
+    tensorboard : str or None
+        Folder of curves for TensorBoard.
+    resume : bool
+        Go on from the checkpoint of an interrupted run.
+    overwrite : bool
+        Replace a model or checkpoint made with other options.
+    """
+
+    init: str = parameter(
+        "imagenet",
+        "imagenet (torchvision's weights), random, or a file: a state dict of torchvision's "
+        "network, a model or a checkpoint of wss.",
+        metavar="INIT",
+    )
+    weights_dir: Optional[str] = parameter(
+        None,
+        "Folder to look into for published weights before downloading them.",
+        metavar="DIR",
+        envvar="WSS_WEIGHTS",
+    )
+    device: str = parameter("auto", "cpu, cuda, cuda:1 or auto.", metavar="NAME")
+    precision: str = parameter(
+        "auto",
+        "float32, bfloat16, or auto: bfloat16 where the device computes with it.",
+        metavar="NAME",
+    )
+    workers: Optional[int] = parameter(
+        None,
+        "Threads that prepare crops. Default: 1, on a GPU up to 8.",
+        metavar="N",
+        min=0,
+    )
+    cache: int = parameter(2048, "Memory for decoded images and labels.", metavar="MB", min=0)
+    val_images: Optional[str] = parameter(None, "Images to validate on.", metavar="DIR")
+    val_labels: Optional[str] = parameter(None, "Their ground truth.", metavar="DIR")
+    val_ids: Optional[str] = parameter(None, "Validate on the names in FILE only.", metavar="FILE")
+    val_every: Optional[int] = parameter(
+        None,
+        "Iterations between validations. Default: at the end only.",
+        metavar="N",
+        min=1,
+    )
+    checkpoint_every: int = parameter(100, "Iterations between checkpoints.", metavar="N", min=1)
+    log: Optional[str] = parameter(None, "CSV log; default: MODEL.csv.", metavar="FILE")
+    tensorboard: Optional[str] = parameter(None, "Curves for TensorBoard.", metavar="DIR")
+    resume: bool = parameter(
+        True,
+        "Go on from the checkpoint of an interrupted run, MODEL.checkpoint.",
+        "--resume/--no-resume",
+    )
+    overwrite: bool = parameter(False, "Replace a model or checkpoint made with other options.")
+
+
 def msc_scales(arch: str) -> tuple[float, ...]:
     """The sizes at which the authors of an architecture show an image at test time (MSC).
 
@@ -122,3 +239,66 @@ def msc_scales(arch: str) -> tuple[float, ...]:
     if arch.startswith("pspnet"):
         return (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
     return (0.5, 0.75, 1.0)
+
+
+_FAMILIES = {
+    "DeepLabV2": "deeplabv2-resnet101",
+    "VGG-16": "deeplabv2-vgg16",
+    "MobileNetV2": "deeplabv2-mobilenetv2",
+    "PSPNet": "pspnet-resnet101",
+}
+
+
+class Changes:
+    """Numbers of a schedule; None keeps that of the architecture."""
+
+    def schedule(self, arch: str) -> Schedule:
+        """The schedule of an architecture with the given numbers put in.
+
+        Raises
+        ------
+        UsageError
+            If there is no such architecture, or the scales are in the wrong order.
+        """
+        if arch not in SCHEDULES:
+            raise UsageError(f"--arch {arch}: expected one of {', '.join(SCHEDULES)}")
+        values = {name: getattr(self, name) for name in Schedule.__dataclass_fields__}
+        given = {name: value for name, value in values.items() if value is not None}
+        chosen = dataclasses.replace(SCHEDULES[arch], **given)
+        if chosen.min_scale > chosen.max_scale:
+            raise UsageError(f"--min-scale {chosen.min_scale:g} is above {chosen.max_scale:g}")
+        return chosen
+
+
+def _changes() -> Iterator[tuple[str, object, dataclasses.Field[object]]]:
+    """The fields of Schedule, each of which may be None, with the numbers of the families."""
+    hints = get_type_hints(Schedule)
+    for field in dataclasses.fields(Schedule):
+        text: OptionText = field.metadata[OPTION]
+        values = {
+            name: _shown(getattr(SCHEDULES[arch], field.name)) for name, arch in _FAMILIES.items()
+        }
+        usual = max(values.values(), key=list(values.values()).count)
+        others = (f"; {name} {value}" for name, value in values.items() if value != usual)
+        stated = dataclasses.replace(
+            text, help=f"{text.help} Default: {usual}{''.join(others)}.", shows_default=False
+        )
+        yield (
+            field.name,
+            Optional[hints[field.name]],
+            dataclasses.field(default=None, metadata={OPTION: stated}),
+        )
+
+
+def _shown(value: float | None) -> str:
+    if value is None or isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}"
+
+
+if TYPE_CHECKING:
+    ScheduleChanges = Changes
+else:
+    ScheduleChanges = dataclasses.make_dataclass(
+        "ScheduleChanges", _changes(), bases=(Changes,), frozen=True
+    )

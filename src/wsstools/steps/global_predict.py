@@ -1,0 +1,233 @@
+"""The global annotator model: maps of a trained network."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from wsstools.core.local.scribbled import scribbled_pixels
+from wsstools.core.map_operations import restricted, without_improbable
+from wsstools.core.maps import ProbabilityMap
+from wsstools.errors import DataError, UsageError, naming
+from wsstools.files.provenance import digest, input_record, parse_record
+from wsstools.nn import predict
+from wsstools.nn.device import chosen_device
+from wsstools.nn.models.model_files import load_model, read_model_header
+from wsstools.nn.models.networks import SegmentationNetwork
+from wsstools.nn.settings import GPU_BATCH, PredictionSettings
+from wsstools.nn.training.schedules import msc_scales
+from wsstools.running.settings import RunSettings
+from wsstools.running.step import Computed, Step, run_step
+from wsstools.steps.inputs import image_input, label_input
+
+_PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+
+
+def global_predict(
+    images: str,
+    out: str | Path,
+    *,
+    model: str,
+    restrict_to: str | None = None,
+    settings: PredictionSettings = PredictionSettings(),
+    run: RunSettings = RunSettings(),
+) -> None:
+    """Write the maps that a trained network predicts for a folder of images.
+
+    Parameters
+    ----------
+    images : str
+        Images: a folder, a file, or `-` for paths on standard input.
+    out : str or Path
+        Folder of the maps; made if missing.
+    model : str
+        A model file of `train`.
+    restrict_to : str or None
+        Folder of scribbles: classes that are not scribbled in an image get probability 0 there.
+    settings : PredictionSettings
+        How the network looks at images, and what is kept of its maps.
+    run : RunSettings
+        Which images, and how they are computed. On a GPU the workers are threads.
+
+    Raises
+    ------
+    UsageError
+        If settings contradict each other, or `out` holds outputs of another run.
+    DataError
+        If the model is damaged.
+    SomeFailed
+        If an image failed; the others are done.
+    """
+    path = Path(model)
+    if not path.is_file():
+        raise UsageError(f"--model {model}: no such file")
+    data = path.read_bytes()
+    with naming(model):
+        header = read_model_header(data)
+    predictor = _predictor(
+        settings, path, digest(data), arch=header["arch"], n_classes=header["n_classes"]
+    )
+    inputs = [image_input(images, run)]
+    if restrict_to is not None:
+        inputs.append(label_input(restrict_to, run, role="scribbles", is_optional=True))
+    step = Step(
+        "global-predict",
+        {
+            "scales": list(predictor.views.scales),
+            "flip": predictor.views.flip,
+            "restricted": restrict_to is not None,
+            "floor": settings.floor,
+            "precision": predictor.precision,
+        },
+        compute=partial(_compute, predictor=predictor),
+        shared=[
+            input_record("model", path.name, predictor.model_digest, parse_record(header["meta"]))
+        ],
+        compute_together=partial(_compute_together, predictor=predictor),
+        together=settings.batch or (GPU_BATCH if predictor.is_gpu else 1),
+    )
+    run_step(step, inputs, out, _with_threads(run) if predictor.is_gpu else run)
+
+
+def _with_threads(run: RunSettings) -> RunSettings:
+    """Threads in place of processes, each of which would need the GPU's memory for itself."""
+    return dataclasses.replace(run, backend="threading") if run.backend == "loky" else run
+
+
+@dataclass(frozen=True)
+class _Predictor:
+    """All that a worker needs to know."""
+
+    model: str
+    model_digest: str
+    device: str
+    n_classes: int
+    views: predict.Views
+    floor: float
+    precision: str
+
+    @property
+    def is_gpu(self) -> bool:
+        """Whether a GPU computes, which threads share."""
+        return self.device.partition(":")[0] != "cpu"
+
+    def probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Class probabilities, (N, C, H, W), of images of one size, (N, H, W, 3)."""
+        with _loading:  # threads that come while one loads wait for its network
+            network = _network(self.model, self.model_digest, self.device)
+        # On a GPU by turns: then the memory for one batch suffices for any number of threads.
+        with _computing if self.is_gpu else contextlib.nullcontext():
+            return predict.predict_probs(
+                network, images, self.device, views=self.views, precision=self.precision
+            )
+
+
+def _predictor(
+    settings: PredictionSettings, path: Path, model_digest: str, *, arch: str, n_classes: int
+) -> _Predictor:
+    """The predictor of checked settings."""
+    precision = settings.precision
+    if precision not in _PRECISIONS:
+        raise UsageError(f"--precision {precision}: expected one of {', '.join(_PRECISIONS)}")
+    if settings.msc and settings.scales is not None:
+        raise UsageError("give one of --msc and --scales")
+    device = chosen_device(settings.device)
+    is_gpu = device.partition(":")[0] != "cpu"
+    if precision == "auto":
+        precision = "float16" if is_gpu else "float32"
+    if precision == "float16" and not is_gpu:
+        raise UsageError("--precision float16: a CPU is slow with it; bfloat16 is for CPUs too")
+    scales = msc_scales(arch) if settings.msc else _parsed_scales(settings.scales or "1")
+    return _Predictor(
+        model=str(path.resolve()),
+        model_digest=model_digest,
+        device=device,
+        n_classes=n_classes,
+        views=predict.Views(scales, settings.flip or settings.msc),
+        floor=settings.floor,
+        precision=precision,
+    )
+
+
+def _parsed_scales(scales: str) -> tuple[float, ...]:
+    try:
+        numbers = [float(part) for part in scales.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0.05 <= number <= 10 for number in numbers):
+        raise UsageError(f"--scales {scales}: expected numbers from 0.05 to 10, such as 0.5,1,1.5")
+    return tuple(sorted(set(numbers)))
+
+
+_loading = threading.Lock()
+_computing = threading.Lock()
+
+
+@lru_cache(maxsize=1)
+def _network(model: str, model_digest: str, device: str) -> SegmentationNetwork:
+    """The network of a model file, loaded once per process."""
+    torch.set_num_threads(1)  # so that the result does not depend on the number of workers
+    data = Path(model).read_bytes()
+    if digest(data) != model_digest:
+        raise DataError(f"{model} changed during the run")
+    with naming(model):
+        network = predict.fuse_batch_norm(load_model(data).network)
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _compute(
+    image: NDArray[np.uint8],
+    scribbles: NDArray[np.uint8] | None = None,
+    *,
+    predictor: _Predictor,
+) -> Computed:
+    (computed,) = _compute_together([(image, scribbles)], predictor=predictor)
+    return computed
+
+
+def _compute_together(
+    many: Sequence[Sequence[NDArray[np.uint8] | None]], *, predictor: _Predictor
+) -> list[Computed]:
+    """Images of one size go through the network together."""
+    # Before the network, so that scribbles which do not fit cost their neighbours nothing.
+    classes = [_scribbled_classes(*contents, predictor=predictor) for contents in many]
+    by_size: dict[tuple[int, ...], list[int]] = {}
+    images = [contents[0] for contents in many]
+    for number, image in enumerate(images):
+        by_size.setdefault(image.shape, []).append(number)
+    computed: dict[int, Computed] = {}
+    for numbers in by_size.values():
+        probs = predictor.probs(np.stack([images[number] for number in numbers]))
+        for number, of_image in zip(numbers, probs, strict=True):
+            computed[number] = _narrowed(of_image, classes[number], predictor.floor)
+    return [computed[number] for number in range(len(many))]
+
+
+def _scribbled_classes(
+    image: NDArray[np.uint8],
+    scribbles: NDArray[np.uint8] | None = None,
+    *,
+    predictor: _Predictor,
+) -> NDArray[np.int64] | None:
+    """The classes scribbled in an image, or None where all are allowed."""
+    if scribbles is None:
+        return None
+    return scribbled_pixels(image, scribbles, predictor.n_classes).classes
+
+
+def _narrowed(
+    probs: NDArray[np.float32], classes: NDArray[np.int64] | None, floor: float
+) -> Computed:
+    found = ProbabilityMap(probs, np.arange(len(probs)), len(probs))
+    if classes is not None:
+        found = restricted(found, classes)
+    return Computed(without_improbable(found, floor))

@@ -1,0 +1,404 @@
+"""A segmentation network from images and labels."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import joblib
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wsstools.errors import DataError, UsageError, naming
+from wsstools.files.atomic import remove_leftovers, write_atomic
+from wsstools.files.provenance import (
+    InputRecord,
+    Json,
+    Meta,
+    Origin,
+    digest,
+    input_record,
+    parse_record,
+)
+from wsstools.formats import image_files, label_files, map_files
+from wsstools.formats.training_log import TrainingLog
+from wsstools.nn.data.pairs import CachedPairs, LabelledImages
+from wsstools.nn.device import chosen_device
+from wsstools.nn.models.initial import imagenet_state, read_state
+from wsstools.nn.models.model_files import (
+    Checkpoint,
+    dump_checkpoint,
+    dump_model,
+    load_checkpoint,
+    read_model_header,
+)
+from wsstools.nn.models.networks import SegmentationNetwork
+from wsstools.nn.training.distributed import ProcessGroup, joined_process_group
+from wsstools.nn.training.loop import Progress, TrainingStopped, uses_bfloat16
+from wsstools.nn.training.loop import train as train_network
+from wsstools.nn.training.losses import class_weights
+from wsstools.nn.training.schedules import SCHEDULES, Schedule, TrainSettings
+from wsstools.nn.training.tensorboard import Board
+from wsstools.nn.training.validation import mean_iou
+from wsstools.running.bars import Bar, TrainingBar
+from wsstools.running.messages import print_path, say
+from wsstools.running.settings import Selection
+from wsstools.running.signals import Interruption
+from wsstools.running.sources import Source
+
+_GPU_WORKERS = 8
+"""Threads that prepare batches for a GPU, where there are as many cores."""
+_PRECISIONS = ("auto", "float32", "bfloat16")
+_KNOWN_INITS = ("imagenet", "random")
+
+
+def train(
+    images: str,
+    labels: str,
+    out: str | Path,
+    *,
+    arch: str,
+    schedule: Schedule | None = None,
+    n_classes: int | None = None,
+    seed: int = 0,
+    settings: TrainSettings = TrainSettings(),
+    run: Selection = Selection(),
+) -> None:
+    """Train a network and write it, unless the model is up to date.
+
+    Parameters
+    ----------
+    images : str
+        Folder of the images.
+    labels : str
+        Folder of scribbles or full labels, 255 is ignored; or of soft maps.
+    out : str or Path
+        The model file.
+    arch : str
+        A key of `SCHEDULES`.
+    schedule : Schedule or None
+        The numbers of the run; None: those published with the architecture.
+    n_classes : int or None
+        Number of classes; None: the lines of classes.txt in or beside `labels` or `images`.
+    seed : int
+        Of all that is drawn.
+    settings : TrainSettings
+        How the run starts, computes, validates and is logged.
+    run : Selection
+        Which images.
+
+    Raises
+    ------
+    UsageError
+        If settings contradict each other, or the model or its checkpoint is of another run.
+    DataError
+        If labels and images do not fit, or the loss is not finite.
+    """
+    _check(arch, settings)
+    schedule = schedule or SCHEDULES[arch]
+    pairs = _pairs(images, labels, run.names)
+    count = label_files.class_count(n_classes, labels, images)
+    names = label_files.find_class_names(labels, images)
+    if names is None or len(names) != count:
+        names = [str(c) for c in range(count)]
+    options: dict[str, Json] = {
+        "arch": arch,
+        "n_classes": count,
+        "init": settings.init if settings.init in _KNOWN_INITS else "file",
+        "seed": seed,
+        "precision": settings.precision,
+        **dataclasses.asdict(schedule),
+    }
+    job = _Job(
+        Path(out),
+        arch,
+        schedule,
+        count,
+        names,
+        seed,
+        settings,
+        Origin("train", options),
+        [*pairs.records(), *_init_records(settings.init)],
+    )
+    remove_leftovers(job.out.parent)
+    if job.is_up_to_date():
+        job.remove_finished_checkpoint()
+        say(f"skipped {out} (up to date)", "train")
+        is_first = True
+    else:
+        is_first = _train(job, pairs)
+    if is_first:
+        print_path(out, run)
+
+
+def _check(arch: str, settings: TrainSettings) -> None:
+    if arch not in SCHEDULES:
+        raise UsageError(f"--arch {arch}: expected one of {', '.join(SCHEDULES)}")
+    if settings.precision not in _PRECISIONS:
+        raise UsageError(f"--precision {settings.precision}: expected auto, float32 or bfloat16")
+    if (settings.val_images is None) != (settings.val_labels is None):
+        raise UsageError("--val-images and --val-labels go together")
+    if settings.val_images is None and (settings.val_ids or settings.val_every):
+        raise UsageError("--val-ids and --val-every need --val-images and --val-labels")
+
+
+def _pairs(images: str, labels: str, ids: Sequence[str] | None) -> LabelledImages:
+    """The images that have labels, or those named by `ids`, which must have them.
+
+    Raises
+    ------
+    DataError
+        If there is none, or a named one lacks its image or labels.
+    """
+    image_source = Source(images, image_files.SUFFIXES, "image")
+    label_source = Source(labels, (*label_files.SUFFIXES, *map_files.SUFFIXES), "labels")
+    if ids is None:
+        ids = [stem for stem in image_source.stems if stem in label_source]
+    if not ids:
+        raise DataError(f"no image of {images} has labels in {labels}")
+    return LabelledImages(
+        tuple(image_source.find(stem) for stem in ids),
+        tuple(label_source.find(stem) for stem in ids),
+    )
+
+
+def _init_records(init: str) -> list[InputRecord]:
+    if init in _KNOWN_INITS:
+        return []
+    path = Path(init)
+    if not path.is_file():
+        raise UsageError(f"--init {init}: neither imagenet or random nor a file")
+    return [input_record("init", path.name, digest(path.read_bytes()))]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A model to be made: its file, what it is made of, and how."""
+
+    out: Path
+    arch: str
+    schedule: Schedule
+    n_classes: int
+    class_names: Sequence[str]
+    seed: int
+    settings: TrainSettings
+    origin: Origin
+    inputs: Sequence[InputRecord]
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where an interrupted run goes on from."""
+        return self.out.with_name(self.out.name + ".checkpoint")
+
+    @property
+    def log(self) -> Path:
+        """The CSV log."""
+        return Path(self.settings.log or f"{self.out}.csv")
+
+    def record(self, result: Mapping[str, Json] | None = None) -> Meta:
+        """The record of the model."""
+        return self.origin.record(
+            kind="model", stem=self.out.stem, inputs=self.inputs, result=result
+        )
+
+    @property
+    def run_id(self) -> str:
+        """A digest of all that decides the model."""
+        return digest(json.dumps(self.record(), sort_keys=True).encode())
+
+    def is_up_to_date(self) -> bool:
+        """Whether the model was made already; a model of other options is refused."""
+        if not self.out.exists():
+            return False
+        try:
+            meta = parse_record(read_model_header(self.out.read_bytes())["meta"])
+        except DataError:
+            meta = None
+        if not self.settings.overwrite:
+            self.origin.refuse_other_run(self.out, meta)
+        return self.origin.is_up_to_date(meta, self.inputs)
+
+    def remove_finished_checkpoint(self) -> None:
+        """Delete the checkpoint of the run that made the model, if it was killed before that."""
+        # A damaged one, or one of another run, is not ours; another process may be the first.
+        with contextlib.suppress(DataError, FileNotFoundError):
+            state = load_checkpoint(self.checkpoint.read_bytes())
+            if state["run"].get("record") == self.run_id:
+                self.checkpoint.unlink()
+
+    def write_checkpoint(self, state: Checkpoint) -> None:
+        """Write what an interrupted run goes on from."""
+        marked: Checkpoint = {**state, "run": {**state["run"], "record": self.run_id}}
+        write_atomic(self.checkpoint, dump_checkpoint(marked))
+
+    def resumed(self) -> Checkpoint | None:
+        """The state of an interrupted run of the same options and inputs, or None."""
+        if not self.checkpoint.exists() or not self.settings.resume:
+            return None
+        with naming(self.checkpoint):
+            state = load_checkpoint(self.checkpoint.read_bytes())
+        made_of = dict(state["run"])
+        if made_of.pop("record", None) != self.run_id:
+            if self.settings.overwrite:
+                return None
+            raise UsageError(
+                f"{self.checkpoint} is of a run with other options or inputs; "
+                "give --no-resume to start anew"
+            )
+        return {**state, "run": made_of}
+
+    def initial_state(self) -> dict[str, Tensor] | None:
+        """The weights that training starts from; None: random ones."""
+        init = self.settings.init
+        if init == "random":
+            return None
+        if init == "imagenet":
+            return imagenet_state(self.arch, self.settings.weights_dir)
+        with naming(init):
+            return read_state(Path(init).read_bytes())
+
+
+def _train(job: _Job, pairs: LabelledImages) -> bool:
+    """Train and write the model; whether this is the process of several that wrote it."""
+    device = chosen_device(job.settings.device)
+    with joined_process_group(device) as group, Interruption() as interruption:
+        try:
+            result, weights = _trained(job, pairs, group, interruption)
+        except TrainingStopped:
+            interruption.act()
+            raise KeyboardInterrupt from None  # another process heard the signal
+        if group.is_first:
+            meta = json.dumps(job.record(result), sort_keys=True)
+            model = dump_model(job.arch, job.n_classes, job.class_names, weights, meta)
+            write_atomic(job.out, model)
+            job.checkpoint.unlink(missing_ok=True)
+            say(f"{len(pairs)} images, written to {job.out}", "train")
+        return group.is_first
+
+
+def _trained(
+    job: _Job, pairs: LabelledImages, group: ProcessGroup, interruption: Interruption
+) -> tuple[dict[str, Json], dict[str, Tensor]]:
+    """What the record says of the run, and the weights."""
+    settings, balance = job.settings, job.schedule.class_balance
+    state, initial_state = job.resumed(), job.initial_state()
+    done = state["iteration"] if state else 0
+    # Of another iteration or other files a process would wait for the rest, or spoil their sums.
+    if not group.agrees(done) or not group.agrees(int(job.run_id[:15], 16)):
+        raise DataError(
+            "the processes see different files; images, labels, ids and the checkpoint beside "
+            f"{job.out} must be the same for all, on a file system that they share"
+        )
+    workers = settings.workers
+    if workers is None:
+        workers = 1 if group.device == "cpu" else min(_GPU_WORKERS, joblib.cpu_count())
+    reader = _PairReader(job.n_classes, max(workers, 2), group, interruption)
+    with _Journal(job, done, is_first=group.is_first) as journal:
+        cached, pixels = reader.read(pairs, settings.cache * 2**20)
+        weights = train_network(
+            cached,
+            arch=job.arch,
+            n_classes=job.n_classes,
+            schedule=job.schedule,
+            seed=job.seed,
+            initial_state=initial_state,
+            world=group,
+            precision=settings.precision,
+            class_weights=class_weights(pixels, balance) if balance else None,
+            workers=workers,
+            resume=state,
+            validate=_validation(settings, cached.left, reader),
+            validate_every=settings.val_every,
+            on_iteration=journal.add,
+            on_checkpoint=job.write_checkpoint,
+            checkpoint_every=settings.checkpoint_every,
+            should_stop=lambda: interruption.is_asked_for,
+        )
+    bfloat16 = uses_bfloat16(settings.precision, torch.device(group.device))
+    result: dict[str, Json] = {
+        "device": group.device.partition(":")[0],
+        "precision": "bfloat16" if bfloat16 else "float32",
+        "processes": group.size,
+    }
+    return result, weights
+
+
+class _Journal(contextlib.ExitStack):
+    """The log, curves and bar of a run, of the first process only.
+
+    None of them is begun before the first iteration is done, so that a run that is refused
+    changes nothing.
+    """
+
+    def __init__(self, job: _Job, done: int, *, is_first: bool) -> None:
+        super().__init__()
+        self._job, self._done, self._is_first = job, done, is_first
+        self._listeners: list[Callable[[Progress], None]] = []
+        if is_first and job.settings.tensorboard:
+            board = Board(job.settings.tensorboard, done)
+            self.callback(board.close)
+            self._listeners.append(board.add)
+
+    def add(self, progress: Progress) -> None:
+        """One iteration is done."""
+        if not self._is_first:
+            return
+        if progress.iteration == self._done + 1:
+            self._listeners += [self._log(), self._bar()]
+        for listener in self._listeners:
+            listener(progress)
+
+    def _log(self) -> Callable[[Progress], None]:
+        log = TrainingLog(self._job.log, self._done)
+        self.callback(log.close)
+        return lambda step: log.add(step.iteration, step.loss, step.learning_rate, step.val_miou)
+
+    def _bar(self) -> Callable[[Progress], None]:
+        bar = self.enter_context(TrainingBar(self._job.schedule.iterations, self._done))
+        return lambda step: bar.show(step.iteration, step.loss, step.val_miou)
+
+
+@dataclass(frozen=True)
+class _PairReader:
+    """Reads and checks all pairs once, in each process."""
+
+    n_classes: int
+    threads: int
+    group: ProcessGroup
+    interruption: Interruption
+
+    def read(self, pairs: LabelledImages, budget: int) -> tuple[CachedPairs, NDArray[np.float64]]:
+        """The pairs, as many of them in memory as the budget in bytes holds, and how many pixels
+        each class has. An interruption acts at once: nothing is lost."""
+        cached = CachedPairs(pairs, budget)
+        with Bar("wss train: reading", len(pairs)) as bar:
+
+            def advance() -> None:
+                bar.advance()
+                self.interruption.act()
+
+            pixels, empty = cached.check(self.n_classes, threads=self.threads, advance=advance)
+        if empty and self.group.is_first:
+            say(
+                f"{len(empty)} of {len(pairs)} images have no labelled pixel, such as {empty[0]!r}",
+                "train",
+            )
+        return cached, pixels
+
+
+def _validation(
+    settings: TrainSettings, budget: int, reader: _PairReader
+) -> Callable[[SegmentationNetwork], float] | None:
+    """The mean IoU on the images to validate on, where there are some."""
+    if settings.val_images is None or settings.val_labels is None:
+        return None
+    ids = Selection(settings.val_ids).names
+    pairs, _ = reader.read(_pairs(settings.val_images, settings.val_labels, ids), budget)
+    return partial(mean_iou, pairs=pairs, n_classes=reader.n_classes, world=reader.group)
