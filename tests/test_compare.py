@@ -123,9 +123,13 @@ def test_dots_above_the_diagonal_are_gains():
     found = compared(("x", "y"), ["p", "q"], counts, rng=rng, n_resamples=0)
     assert found.ranking.values.tolist() == [[0.5, 0.9], [0.8, 0.6]]
     assert found.ranking.interval is None
-    root = ElementTree.fromstring(comparison_scatter(found, 1))
-    first_series = root.find(f".//{SVG}circle[{SVG}title]")
-    assert first_series.find(f"{SVG}title").text == "p: 50.0 % to 80.0 % (+30.0)"
+    drawing = comparison_scatter(found, 1)
+    assert drawing.titles == {
+        "dots-0": ["p: 50.0 % to 80.0 % (+30.0)"],
+        "dots-1": ["q: 90.0 % to 60.0 % (-30.0)"],
+    }
+    dots = [line for line in drawing.figure.axes[0].lines if line.get_gid()]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in dots] == [(50, 80), (90, 60)]
 
 
 def test_the_sheet_shows_gains_and_then_losses(compare, two, dataset):

@@ -183,7 +183,7 @@ def test_texts_lie_in_their_plots(browser, page, width):
            }
            return [n, out]"""
     )
-    assert count > 200
+    assert count > 150
     assert out == []
 
 

@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import draw_image, folder_bytes, noisy_map
+from matplotlib.colors import to_hex
 
 from wsstools.core.evaluation.race import Standing
 from wsstools.formats.image_files import decode_image, encode_image
 from wsstools.formats.label_files import encode_labels
 from wsstools.formats.map_files import as_stored, decode_map, encode_map
-from wsstools.view.heatmap import _BEST, _HATCH, heat_map
+from wsstools.view.figures.heat_map import BEST, PAPER_SETTING, heat_map
 
 OUTPUTS = ("heatmap.png", "params.json", "table.csv")
 
@@ -232,7 +233,7 @@ def test_what_it_writes_knows_where_it_comes_from(tune, wss, many, tmp_path):
     assert meta["result"]["images"] == 3
     assert meta["result"]["miou"] == float(rows(tmp_path / "out")[0]["miou"])
     picture = decode_image((tmp_path / "out" / "heatmap.png").read_bytes(), "heatmap.png").value
-    assert (picture == _BEST).all(axis=2).any()
+    assert (picture == np.array([0xD6, 0x27, 0x28])).all(axis=2).any()  # the frame
 
 
 def test_a_folder_belongs_to_one_method_and_its_fixed_parameters(tune, many, tmp_path):
@@ -440,19 +441,51 @@ def _standings(mious, *, out=()):
     ]
 
 
+def _cells(drawing):
+    """The texts of the cells by (column, row)."""
+    return {text.get_position(): text.get_text() for text in drawing.figure.axes[0].texts}
+
+
+def _frames(drawing, colour):
+    """The cells, (column, row), that a frame of this colour is in."""
+    patches = drawing.figure.axes[0].patches
+    return [
+        (round(one.get_x() + one.get_width() / 2), round(one.get_y() + one.get_height() / 2))
+        for one in patches
+        if to_hex(one.get_edgecolor()) == colour
+    ]
+
+
+def _hatched(drawing):
+    return [one.get_xy() for one in drawing.figure.axes[0].patches if one.get_hatch()]
+
+
+def _notes(drawing):
+    return [text.get_text() for text in drawing.figure.legends[0].get_texts()]
+
+
 def test_the_heat_map_shows_the_winner_and_who_left():
     grid, standings = _standings([0.5, 0.6, 0.7, 0.8, 0.9, 0.4])
     whole = heat_map(standings, grid, title="all")
-    assert whole.dtype == np.uint8
-    assert whole.shape[2] == 3
-    red = np.argwhere((whole == _BEST).all(axis=2))
-    cells = red[red[:, 1] > 150]  # beside the swatch in the notes
-    assert cells[:, 1].min() > 156 + 2 * 104 - 3  # the third column, (row, column) in pixels
-    assert cells[:, 0].min() > 112 + 56 - 3  # the lower row: eta 0
-    assert not (whole == _HATCH).all(axis=2).any()
+    (axes, scale) = whole.figure.axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("lambda", "eta")
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "5"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["0", "0.1"]
+    assert _cells(whole) == {
+        (0, 0): "50.00%", (0, 1): "60.00%", (1, 0): "70.00%",
+        (1, 1): "80.00%", (2, 0): "90.00%", (2, 1): "40.00%",
+    }  # fmt: skip
+    assert _frames(whole, BEST) == [(2, 0)]
+    assert _frames(whole, PAPER_SETTING) == [(0, 0)]
+    assert _notes(whole) == ["best: lambda 5, eta 0: 90.00%", "paper: lambda 1, eta 0: 50.00%"]
+    assert scale.get_ylim() == (40, 90)
+    assert not _hatched(whole)
     raced = heat_map(_standings([0.5, 0.6, 0.7, 0.8, 0.9, 0.4], out=(5,))[1], grid, title="raced")
-    hatched = np.argwhere((raced == _HATCH).all(axis=2))
-    assert hatched[hatched[:, 1] > 150][:, 1].min() >= 156 + 2 * 104
+    assert _hatched(raced) == [(1.5, 0.5)]
+    assert _cells(raced)[2, 1] == "40.0% (6)"
+    assert raced.figure.axes[1].get_ylim() == (50, 90)
+    assert _notes(raced)[2] == "left the race after the images in brackets"
+    assert raced.encoded(".png") == raced.encoded(".png")
 
 
 def test_a_cell_shows_the_best_over_the_other_parameters():
@@ -467,7 +500,15 @@ def test_a_cell_shows_the_best_over_the_other_parameters():
     ]
     alone = heat_map(standings, grid, title="t")
     both = heat_map([*worse, *standings], wider, title="t")
-    cells = np.s_[112 : 112 + 2 * 56, 156 : 156 + 2 * 104]
-    assert (alone[cells] == both[cells]).all()
+    assert len(_cells(alone)) == 4
+    assert _cells(alone) == _cells(both)
+    assert alone.description == "t" and both.description == "t, the best over sigma_gamma"
     better = [Standing({**one.parameters, "sigma_gamma": 3}, 0.95, 9) for one in standings]
-    assert (heat_map([*better, *standings], wider, title="t")[cells] != alone[cells]).any()
+    assert set(_cells(heat_map([*better, *standings], wider, title="t")).values()) == {"95.00%"}
+
+
+def test_one_value_and_one_setting_have_a_heat_map():
+    one = [Standing({"lambda": 1, "eta": 0}, 0.5, 9, is_paper=True)]
+    drawing = heat_map(one, {"lambda": [1], "eta": [0]}, title="t")
+    assert _cells(drawing) == {(0, 0): "50.00%"}
+    assert drawing.encoded(".png").startswith(b"\x89PNG")

@@ -64,7 +64,7 @@ def write_outputs(folder: Path, contest: Contest, found: Compared, run: RunOptio
     contents = {
         RECORD_FILE: (json.dumps(values, indent=2) + "\n").encode(),
         TABLE_FILE: comparison_csv(comparison).encode(),
-        PLOT_FILE: (comparison_scatter(comparison, contest.top) + "\n").encode(),
+        PLOT_FILE: comparison_scatter(comparison, contest.top).encoded(".svg"),
         PICTURE_FILE: encode_image(sheet),
     }
     remove_leftovers(folder)

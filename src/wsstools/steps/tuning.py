@@ -161,9 +161,8 @@ def write_outputs(
     from wsstools.core.evaluation.race import winner
     from wsstools.files.atomic import remove_leftovers, write_atomic
     from wsstools.files.provenance import output_record
-    from wsstools.formats.image_files import encode_image
     from wsstools.formats.parameter_files import encode_params
-    from wsstools.view.heatmap import heat_map
+    from wsstools.view.figures.heat_map import heat_map
     from wsstools.view.tuning import tuning_csv
 
     best, grid = winner(standings), race.contest.grid
@@ -180,7 +179,7 @@ def write_outputs(
     contents = {
         PARAMS_FILE: encode_params(race.contest.method, best.parameters, meta),
         TABLE_FILE: tuning_csv(standings).encode(),
-        PICTURE_FILE: encode_image(heat_map(standings, grid, title=title)),
+        PICTURE_FILE: heat_map(standings, grid, title=title).encoded(".png"),
     }
     remove_leftovers(folder)
     if all(_holds(folder / name, data) for name, data in contents.items()):

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from wsstools.core.evaluation.comparison import ACCURACY, MEAN_IOU, METRICS, Comparison, Paired
-from wsstools.view.markup import Markup
-from wsstools.view.plots import Dot, scatter
+from wsstools.view.figures.drawing import Drawing
+from wsstools.view.figures.scatter import Dot, scatter
 from wsstools.view.tables import text_table
 
 METRIC_NAMES = {ACCURACY: "pixel accuracy", MEAN_IOU: "mean IoU"}
-_PLOT_WIDTH = 560.0
+_PLOT_WIDTH = 5.8  # inches
 _BETTER, _WORSE, _EQUAL = range(3)
 
 
@@ -101,7 +101,7 @@ def comparison_values(found: Comparison, count: int) -> dict[str, Any]:
     }
 
 
-def comparison_scatter(found: Comparison, count: int) -> Markup:
+def comparison_scatter(found: Comparison, count: int) -> Drawing:
     """A dot per image, first against second set in percent; those of `largest` carry their names.
 
     Dots above the diagonal are images on which the second set is better.
@@ -134,7 +134,7 @@ def comparison_scatter(found: Comparison, count: int) -> Markup:
         description=f"{metric} of {second} against {first}, a dot for each of "
         f"{len(found.stems)} images: {better} better, {worse} worse, {equal} equal",
         series=series,
-        diagonal=True,
+        has_diagonal=True,
         width=_PLOT_WIDTH,
     )
 

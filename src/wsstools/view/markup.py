@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from collections.abc import Iterable
+
+from markupsafe import Markup
 
 _VOID = frozenset({"br", "col", "hr", "img", "link", "meta"})
 """HTML elements that have no end."""
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_WIDE = 1.05
-_UPPER = 0.74
-_USUAL = 0.6
-"""Widths of letters as shares of the font size; on the safe side for common sans-serif fonts."""
-ELLIPSIS = "…"
-MINUS = "\N{MINUS SIGN}"
-
-
-class Markup(str):
-    """A text that is markup already and is not escaped again."""
-
-    __slots__ = ()
 
 
 def escaped(text: object) -> Markup:
@@ -72,24 +61,3 @@ def number(value: object) -> object:
         return value
     told = f"{value:.2f}".rstrip("0").rstrip(".")
     return "0" if told == "-0" else told
-
-
-def text_width(text: str, size: float) -> float:
-    """About how wide a text is in a sans-serif font of that size, in pixels."""
-    return size * sum(
-        _WIDE
-        if unicodedata.east_asian_width(letter) in "WF" or letter in "mwMW@%"
-        else _UPPER
-        if letter.isupper()
-        else _USUAL
-        for letter in text
-    )
-
-
-def cut(text: str, size: float, width: float) -> str:
-    """The text, or as much of its beginning as fits into that width, with an ellipsis."""
-    if text_width(text, size) <= width:
-        return text
-    while text and text_width(text + ELLIPSIS, size) > width:
-        text = text[:-1]
-    return text.rstrip() + ELLIPSIS

@@ -7,9 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Scale = tuple[tuple[int, int, int], ...]
 """Colours at equal distances from 0 to 1, RGB; colours between them are mixed."""
-VIRIDIS: Scale = ((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 INFERNO: Scale = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))
-"""Five colours of the scales of that name (S. van der Walt, N. Smith), dark to light."""
+"""Five colours of the scale of that name (S. van der Walt, N. Smith), dark to light."""
 
 
 def scale_colours(values: ArrayLike, scale: Scale = INFERNO) -> NDArray[np.uint8]:
@@ -20,7 +19,7 @@ def scale_colours(values: ArrayLike, scale: Scale = INFERNO) -> NDArray[np.uint8
     values : (...) float
         Numbers; below 0 they have the first colour of the scale, above 1 the last.
     scale : Scale
-        Such as `VIRIDIS`.
+        Such as `INFERNO`.
     """
     at = np.linspace(0, 1, len(scale))
     values = np.asarray(values, np.float64)

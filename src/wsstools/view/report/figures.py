@@ -8,10 +8,10 @@ from typing import Any
 from wsstools.core.evaluation.gap import BASELINE, FULL
 from wsstools.core.evaluation.study import Key, Study, StudyRow, groups
 from wsstools.core.labels import class_name
-from wsstools.view.barchart import bars
+from wsstools.view.figures.rows import bars
+from wsstools.view.figures.scatter import Dot, scatter
 from wsstools.view.gap_tables import class_tables
 from wsstools.view.markup import Markup
-from wsstools.view.plots import Dot, scatter
 from wsstools.view.report.parts import (
     Section,
     beside_html,
@@ -46,7 +46,7 @@ def pfa_section(study: Study) -> Section:
         y_label="val mIoU (%)",
         description="mIoU of predicted full annotations against that of the networks",
         series=[name or "this study" for name in names] if len(names) > 1 else (),
-        trend=True,
+        has_trend=True,
     )
     caption = (
         "Fig. 2. The mIoU of the labels that a network was trained on (PFA, predicted full "
@@ -110,7 +110,7 @@ def _image_figures(
             x_label="baseline: pixel accuracy (%)",
             y_label=f"{key.name}: pixel accuracy (%)",
             description=f"pixel accuracy of each image, {key} against the baseline",
-            diagonal=True,
+            has_diagonal=True,
         )
         better = sum(y > x for _, x, y in both)
         caption = (

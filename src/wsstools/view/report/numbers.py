@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from wsstools.core.evaluation.gap import BASELINE, FULL
 from wsstools.core.evaluation.study import Study, StudyRow
-from wsstools.view.dotrows import DotRow, dot_rows
+from wsstools.view.figures.rows import DotRow, dot_rows
 from wsstools.view.gap_tables import band_tables, difference_table, main_table, table_notes
 from wsstools.view.markup import Markup, element
 from wsstools.view.report.parts import Section, beside_html, figure_html, figures_html, table_html

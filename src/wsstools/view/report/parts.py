@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
+from wsstools.view.figures.drawing import Drawing
 from wsstools.view.gap_tables import Table
 from wsstools.view.markup import Markup, element, joined
 
@@ -106,9 +108,10 @@ def _cell(told: str) -> object:
     return element("strong", told, class_="slip", title="not what the mIoUs beside it give")
 
 
-def figure_html(content: Markup, caption: object) -> Markup:
-    """A picture or plot with its caption."""
-    return element("figure", content, element("figcaption", caption))
+def figure_html(drawing: Drawing, caption: str) -> Markup:
+    """A figure with its caption, which gives its ids their prefix."""
+    prefix = "f" + blake2b(caption.encode("utf-8", "replace"), digest_size=4).hexdigest()
+    return element("figure", drawing.inline(prefix), element("figcaption", caption))
 
 
 def figures_html(figures: Iterable[Markup]) -> Markup:

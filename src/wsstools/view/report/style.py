@@ -2,7 +2,9 @@
 
 STYLE = """
 :root{--paper:#fff;--ink:#1f2328;--faint:#59606a;--rule:#d5d9de;--soft:#f4f6f8;--grid:#e3e6ea;
---line:#9aa1ab;--accent:#2563b0;--warn:#a83b00;--warn-paper:#fdf0e6;color-scheme:light dark}
+--line:#9aa1ab;--accent:#2563b0;--warn:#a83b00;--warn-paper:#fdf0e6;--plot-0:#2563b0;
+--plot-1:#c2521a;--plot-2:#1b8057;--plot-3:#8848b5;--plot-4:#8a6d00;--plot-5:#0e7d93;
+--plot-6:#b8326d;--plot-7:#616872;color-scheme:light dark}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
 body{margin:0 auto;max-width:78rem;padding:clamp(1rem,4vw,3rem);background:var(--paper);
@@ -54,13 +56,6 @@ figure{margin:.6rem 0}
 .beside>figure:not(.table){flex:1 1 19rem;max-width:30rem;min-width:0}
 figcaption{margin-top:.4rem}
 .plot{display:block;width:100%;height:auto}
-.plot-paper{fill:none}
-.plot-ink{fill:var(--ink)}
-line.plot-ink{stroke:var(--ink)}
-.plot-label{fill:var(--ink);stroke:var(--paper)}
-.plot-faint{fill:var(--faint)}
-.plot-grid{stroke:var(--grid)}
-.plot-line{stroke:var(--line)}
 details{margin:.35rem 0;border:1px solid var(--rule);border-radius:.5rem;padding:0 .9rem}
 details[open]{padding-bottom:.7rem}
 summary{cursor:pointer;padding:.45rem 0}
@@ -95,9 +90,9 @@ details{padding:0 .6rem}
 }
 @media screen and (prefers-color-scheme:dark){
 :root{--paper:#15181c;--ink:#e6e9ed;--faint:#a0a8b2;--rule:#353b43;--soft:#20252b;--grid:#2a3037;
---line:#6b7480;--accent:#7db3ff;--warn:#ffb27d;--warn-paper:#3a2415}
-.plot-0{fill:#6aa5ee}.plot-1{fill:#f0854a}.plot-2{fill:#4bbf8c}.plot-3{fill:#c08ae6}
-.plot-4{fill:#cfae2c}.plot-5{fill:#3fb7cf}.plot-6{fill:#f070a8}.plot-7{fill:#a4acb6}
+--line:#6b7480;--accent:#7db3ff;--warn:#ffb27d;--warn-paper:#3a2415;--plot-0:#6aa5ee;
+--plot-1:#f0854a;--plot-2:#4bbf8c;--plot-3:#c08ae6;--plot-4:#cfae2c;--plot-5:#3fb7cf;
+--plot-6:#f070a8;--plot-7:#a4acb6}
 }
 @media print{
 @page{margin:16mm}

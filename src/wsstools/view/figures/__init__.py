@@ -1,0 +1,1 @@
+"""Figures by matplotlib: numbers in, drawings out that become files or part of a page."""

@@ -1,0 +1,132 @@
+"""A heat map of the settings that were tried, over the two parameters with the most values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch, Rectangle
+
+from wsstools.core.evaluation.race import Standing, ranked, winner
+from wsstools.view.figures.drawing import (
+    FAINT,
+    INK,
+    PAPER,
+    SMALL,
+    Drawing,
+    figure_style,
+    finish,
+    new_axes,
+)
+from wsstools.view.tuning import told, varied
+
+BEST, PAPER_SETTING = "#d62728", "#141414"
+"""Colours of the frames."""
+_CELL = (0.86, 0.46)  # inches
+_GREY, _HATCH = "#eeeff1", "#d4d6da"
+_LIGHT = 0.55
+"""Share of the scale above which text on a colour is dark."""
+
+
+def heat_map(
+    standings: Sequence[Standing], grid: Mapping[str, Sequence[float]], *, title: str
+) -> Drawing:
+    """The mean IoU in percent over two parameters.
+
+    A cell shows the best over all other parameters of those that ran on all images; where all
+    left the race before, it is hatched and holds, in grey, the mean IoU of the one that left
+    last, on fewer images. Frames mark the winner and the paper's setting.
+
+    Parameters
+    ----------
+    standings : sequence of Standing
+        How each setting did.
+    grid : mapping
+        Values of each of two or more parameters; the two with the most become the axes.
+    title : str
+        Above the picture.
+    """
+    across, up, *others = sorted(grid, key=lambda name: -len(grid[name]))
+    hidden = [name for name in others if len(grid[name]) > 1]
+    if hidden:
+        title += f", the best over {', '.join(hidden)}"
+    x_values, y_values = sorted(grid[across]), sorted(grid[up])
+    best: dict[tuple[int, int], Standing] = {}  # of each cell, by (row, column)
+    for one in ranked(standings):
+        if one.is_contender:
+            place = y_values.index(one.parameters[up]), x_values.index(one.parameters[across])
+            best.setdefault(place, one)
+    shares = np.full((len(y_values), len(x_values)), np.nan)
+    for place, one in best.items():
+        shares[place] = np.nan if one.is_out else 100 * one.mean_iou
+    low, high = np.nanmin(shares), np.nanmax(shares)
+    is_light = shares > low + _LIGHT * (high - low)
+    with figure_style():
+        size = _CELL[0] * len(x_values) + 1.7, _CELL[1] * len(y_values) + 1.5
+        figure, axes = new_axes(max(size[0], 4.6), size[1])
+        axes.grid(visible=False)
+        axes.set_xlabel(across)
+        axes.set_ylabel(up)
+        axes.set_xticks(range(len(x_values)), [f"{value:g}" for value in x_values])
+        axes.set_yticks(range(len(y_values)), [f"{value:g}" for value in y_values])
+        edges = (np.arange(size + 1) - 0.5 for size in shares.shape[::-1])
+        picture = axes.pcolormesh(*edges, np.ma.masked_invalid(shares), edgecolor=PAPER)
+        axes.set(xlim=(-0.5, len(x_values) - 0.5), ylim=(-0.5, len(y_values) - 0.5))
+        scale = figure.colorbar(picture, label="mIoU (%)", fraction=0.06, aspect=12)
+        scale.outline.set_visible(False)
+        for (row, column), one in best.items():
+            _draw_cell(axes, row, column, one, is_light=bool(is_light[row, column]))
+        for one, colour, inset in _framed(standings):
+            corner = x_values.index(one.parameters[across]), y_values.index(one.parameters[up])
+            _draw_frame(axes, corner, colour, inset)
+        figure.suptitle(title, fontsize=10)
+        handles, notes = zip(*_notes(list(best.values()), standings), strict=True)
+        figure.legend(handles, notes, loc="outside lower left", fontsize=SMALL)
+        finish(figure)
+    return Drawing(figure, title)
+
+
+def _draw_cell(axes: Axes, row: int, column: int, one: Standing, *, is_light: bool) -> None:
+    if one.is_out:
+        corner = (column - 0.5, row - 0.5)
+        axes.add_patch(Rectangle(corner, 1, 1, facecolor=_GREY, edgecolor=_HATCH, hatch="////"))
+        text, ink, back = f"{one.mean_iou:.1%} ({one.n_images})", FAINT, _GREY
+    else:
+        text, ink, back = f"{one.mean_iou:.2%}", INK if is_light else PAPER, "none"
+    box = {"facecolor": back, "edgecolor": "none", "pad": 1.5}
+    axes.text(column, row, text, color=ink, ha="center", va="center", bbox=box)
+
+
+def _framed(standings: Sequence[Standing]) -> Iterator[tuple[Standing, str, float]]:
+    """The settings to frame, each with its colour and how far within the cell."""
+    yield winner(standings), BEST, 0.03
+    for one in standings:
+        if one.is_paper and one.is_contender:
+            yield one, PAPER_SETTING, 0.09
+
+
+def _draw_frame(axes: Axes, place: tuple[int, int], colour: str, inset: float) -> None:
+    dx, dy = inset * _CELL[1] / _CELL[0], inset
+    corner = (place[0] - 0.5 + dx, place[1] - 0.5 + dy)
+    for edge, width in ((PAPER, 3.6), (colour, 2.0)):
+        frame = Rectangle(
+            corner, 1 - 2 * dx, 1 - 2 * dy, fill=False, edgecolor=edge, linewidth=width
+        )
+        axes.add_patch(frame)
+
+
+def _notes(cells: Sequence[Standing], standings: Sequence[Standing]) -> Iterator[tuple[Patch, str]]:
+    """Lines below the cells, each with its swatch."""
+    names = varied(standings)
+    best, paper = winner(standings), next(one for one in standings if one.is_paper)
+    where = "" if paper.is_contender else ", not in the grid"
+    for one, colour, name, more in (
+        (best, BEST, "best", ""),
+        (paper, PAPER_SETTING, "paper", where),
+    ):
+        text = f"{name}: {told(one.parameters, names)}: {one.mean_iou:.2%}{more}"
+        yield Patch(fill=False, edgecolor=colour, linewidth=2), text
+    if any(one.is_out for one in cells):
+        swatch = Patch(facecolor=_GREY, edgecolor=_HATCH, hatch="////")
+        yield swatch, "left the race after the images in brackets"
