@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TypeAlias
 
-from wsstools.cli.options import SelectOptions
+import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from wsstools.running.join import Input
+from wsstools.core.maps import ProbabilityMap
+from wsstools.errors import UsageError
+from wsstools.files.provenance import Decoded
+from wsstools.formats import label_files, map_files
+from wsstools.running.join import Input
+from wsstools.running.settings import Selection
+from wsstools.running.sources import Source
+from wsstools.steps.inputs import image_input, label_input
 
+Content: TypeAlias = "ProbabilityMap | NDArray[np.uint8]"
+"""A map, labels or an image."""
 PLAIN, HEAT, ENTROPY, ERRORS, DIFF = "", "heat", "entropy", "errors", "diff"
 _FORMS = "NAME=DIR, NAME=heat:CLASS:MAPS, NAME=entropy:MAPS, NAME=errors:LABELS, NAME=diff:DIR,DIR"
 
@@ -26,7 +35,7 @@ class Column:
         Its title.
     view : str
         PLAIN shows scribbles, labels or maps as they are; HEAT the probability of a class, ENTROPY
-        the doubt of a map, ERRORS what is not the ground truth, DIFF where two folders differ.
+        that of a map, ERRORS what is not the ground truth, DIFF where two folders differ.
     folders : tuple of str
         One; two for DIFF.
     class_id : int or None
@@ -45,10 +54,24 @@ class Column:
 def parsed_columns(
     texts: Sequence[str], images: str, classes: str | None, gt: str | None
 ) -> tuple[list[Column], list[str] | None]:
-    """The columns that texts describe, and the class names that go with them."""
-    from wsstools.errors import UsageError
-    from wsstools.formats import label_files
+    """The columns that texts describe, and the class names that go with them.
 
+    Parameters
+    ----------
+    texts : sequence of str
+        `NAME=[VIEW:]DIR` each.
+    images : str
+        The folder of the images.
+    classes : str or None
+        A file with the names of the classes; None: the classes.txt in or beside the folders.
+    gt : str or None
+        The ground truth.
+
+    Raises
+    ------
+    UsageError
+        If a text is no column, or two have the same name.
+    """
     parts = [_split(text) for text in texts]
     named = [name for name, *_ in parts]
     if len(set(named)) < len(named):
@@ -78,35 +101,26 @@ def column_inputs(
     columns: Sequence[Column],
     images: str | None,
     gt: str | None,
-    select: SelectOptions,
+    run: Selection,
     *,
     is_optional: bool = False,
 ) -> list[Input]:
     """What is read for each image, in the order in which `draw_pictures` takes it."""
-    from wsstools.formats import image_files, label_files, map_files
-    from wsstools.running.join import Input
-
-    inputs = []
-    if images is not None:
-        source = select.source(images, image_files.SUFFIXES, "image")
-        inputs.append(Input("image", source, image_files.decode_image))
+    inputs = [] if images is None else [image_input(images, run)]
     for column in columns:
         maps_only = column.view in (HEAT, ENTROPY)
         suffixes = map_files.SUFFIXES + (() if maps_only else label_files.SUFFIXES)
         what = "map" if maps_only else "map or label file"
         for folder in column.folders:
-            source = select.source(folder, suffixes, what)
+            source = Source(folder, suffixes, what, null=run.null)
             inputs.append(Input(column.name, source, decode_either, is_optional))
     if gt is not None:
-        source = select.source(gt, label_files.SUFFIXES, "ground truth")
-        inputs.append(Input("gt", source, label_files.decode_labels, is_optional))
+        inputs.append(label_input(gt, run, role="gt", is_optional=is_optional))
     return inputs
 
 
-def decode_either(data: bytes, name: str) -> Any:
+def decode_either(data: bytes, name: str) -> Decoded[Content]:
     """The map or the labels in a file, by its ending."""
-    from wsstools.formats import label_files, map_files
-
     if name.lower().endswith(map_files.SUFFIXES):
         return map_files.decode_map(data, name)
     return label_files.decode_labels(data, name)
@@ -114,8 +128,6 @@ def decode_either(data: bytes, name: str) -> Any:
 
 def _split(text: str) -> tuple[str, str, str, tuple[str, ...]]:
     """Name, view, class and folders of a column."""
-    from wsstools.errors import UsageError
-
     name, equals, place = text.partition("=")
     view, colon, rest = place.partition(":")
     class_text = ""
@@ -132,8 +144,6 @@ def _split(text: str) -> tuple[str, str, str, tuple[str, ...]]:
 
 def _class_id(text: str, names: Sequence[str] | None) -> int:
     """The class that a name or an id means."""
-    from wsstools.errors import UsageError
-
     if names and text in names:
         return names.index(text)
     if text.isdecimal() and int(text) < 255:

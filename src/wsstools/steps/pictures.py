@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from wsstools.steps.columns import DIFF, ENTROPY, HEAT, PLAIN, Column
+import numpy as np
+from numpy.typing import NDArray
 
-OPACITY = 0.6
+from wsstools.core.labels import IGNORE_LABEL, class_name
+from wsstools.core.map_operations import argmax_labels
+from wsstools.core.maps import ProbabilityMap, normalized_entropy
+from wsstools.core.palette import voc_palette
+from wsstools.steps.columns import DIFF, ENTROPY, ERRORS, HEAT, PLAIN, Column, Content
+from wsstools.view import differences, overlay
+from wsstools.view.scales import INFERNO, Scale, scale_colours
+from wsstools.view.settings import SheetSettings
+from wsstools.view.sheet import fit
+
 _BLANK = 205  # grey, so that pale pictures have edges on white
 
 
@@ -32,48 +41,47 @@ class Look:
     columns: tuple[Column, ...]
     has_image: bool = True
     has_gt: bool = False
-    opacity: float = OPACITY
+    opacity: float = SheetSettings().opacity
     cell_width: int | None = None
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """The pictures of an image.
+class Picture:
+    """A picture, and what there is to say of it.
 
     Attributes
     ----------
-    pictures : list of (h, w, 3) uint8
-        The image, if there is one, and one per column.
-    notes : list of str
-        What there is to say of each.
+    pixels : (h, w, 3) uint8
+    note : str
+        A few words above it; empty for none.
     classes, marks : frozenset of int
         Class ids and marks (`wsstools.view.differences`) that are to be seen.
     """
 
-    pictures: list[Any]
-    notes: list[str]
-    classes: frozenset[int]
-    marks: frozenset[int]
+    pixels: NDArray[np.uint8]
+    note: str = ""
+    classes: frozenset[int] = frozenset()
+    marks: frozenset[int] = frozenset()
 
 
-def draw_pictures(*contents: Any, look: Look) -> Drawn:
-    """The pictures of an image; `contents` as `column_inputs` lists them.
+def draw_pictures(*contents: Content, look: Look) -> list[Picture]:
+    """The image, if there is one, and a picture for each column.
+
+    Parameters
+    ----------
+    *contents : (H, W, 3) image, then maps and (H, W) labels
+        As `column_inputs` lists them.
+    look : Look
 
     Raises
     ------
     ValueError
         If their shapes differ.
     """
-    import numpy as np
-
-    from wsstools.view.sheet import fit
-
     rest = list(contents)
     gt = rest.pop() if look.has_gt else None
-    image = rest.pop(0).round().astype(np.uint8) if look.has_image else _blank(rest[0])
-    pictures, notes = ([image], [""]) if look.has_image else ([], [])
-    classes: set[int] = set()
-    marks: set[int] = set()
+    image = _bytes(rest.pop(0)) if look.has_image else _blank(rest[0])
+    pictures = [Picture(image)] if look.has_image else []
     for column in look.columns:
         own = [rest.pop(0) for _ in column.folders]
         for content in own:
@@ -82,120 +90,109 @@ def draw_pictures(*contents: Any, look: Look) -> Drawn:
                 raise ValueError(
                     f"{column.name} has shape {content.shape}, {kind} {image.shape[:2]} (H, W)"
                 )
-        picture, note = _picture(column, own, image, gt, look, classes, marks)
-        pictures.append(picture)
-        notes.append(note)
-    if look.cell_width is not None:
-        pictures = [fit(picture, look.cell_width) for picture in pictures]
-    return Drawn(pictures, notes, frozenset(classes), frozenset(marks))
+        pictures.append(_picture(column, own, image, None if gt is None else _labels(gt), look))
+    if look.cell_width is None:
+        return pictures
+    return [replace(one, pixels=fit(one.pixels, look.cell_width)) for one in pictures]
 
 
-def legend_of(
-    drawn: Sequence[Drawn], columns: Sequence[Column], names: Sequence[str] | None
-) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
-    """Swatches of the classes and marks that occur, and the scales, as a sheet takes them."""
-    from wsstools.core.labels import class_name
-    from wsstools.core.palette import voc_palette
-    from wsstools.view.differences import MARK_COLOURS, mark_names
-    from wsstools.view.scales import INFERNO
-
+def swatches(
+    pictures: Iterable[Picture], columns: Sequence[Column], names: Sequence[str] | None
+) -> Iterator[tuple[str, NDArray[np.uint8] | tuple[int, int, int]]]:
+    """Names and colours of the classes and the marks that are to be seen in pictures."""
+    pictures = list(pictures)
     palette = voc_palette()
-    classes = sorted(frozenset().union(*(one.classes for one in drawn)))
-    marks = sorted(frozenset().union(*(one.marks for one in drawn)))
+    for c in sorted(frozenset().union(*(one.classes for one in pictures))):
+        yield class_name(names, c), palette[c]
     pairs = [column.folders for column in columns if column.view == DIFF]
-    told = mark_names(*(_tail(folder) for folder in pairs[0])) if len(pairs) == 1 else mark_names()
-    swatches: list[tuple[str, Any]] = [(class_name(names, c), palette[c]) for c in classes]
-    swatches += [(told[mark], MARK_COLOURS[mark]) for mark in marks if mark in MARK_COLOURS]
+    # With several pairs, what is the first and what the second is another in each.
+    known = [Path(folder).name or folder for folder in pairs[0]] if len(pairs) == 1 else []
+    meanings = differences.mark_names(*known)
+    for mark in sorted(frozenset().union(*(one.marks for one in pictures))):
+        if mark in differences.MARK_COLOURS:
+            yield meanings[mark], differences.MARK_COLOURS[mark]
+
+
+def scales(columns: Sequence[Column]) -> Iterator[tuple[str, Scale]]:
+    """Names of the colour scales of columns."""
     views = {column.view for column in columns}
-    scales: list[tuple[str, Any]] = []
     if HEAT in views:
-        scales.append(("probability", INFERNO))
+        yield "probability", INFERNO
     if ENTROPY in views:
-        scales.append(("entropy, 1 where all classes are equally probable", INFERNO))
-    return swatches, scales
+        yield "entropy, 1 where all classes are equally probable", INFERNO
 
 
-def _tail(folder: str) -> str:
-    return Path(folder).name or folder
+def _bytes(image: Content) -> NDArray[np.uint8]:
+    rounded: NDArray[np.uint8] = np.asarray(image).round().astype(np.uint8)
+    return rounded
 
 
-def _blank(content: Any) -> Any:
-    import numpy as np
-
+def _blank(content: Content) -> NDArray[np.uint8]:
     return np.full((*content.shape[-2:], 3), _BLANK, np.uint8)
 
 
 def _picture(
     column: Column,
-    contents: Sequence[Any],
-    image: Any,
-    gt: Any,
+    contents: Sequence[Content],
+    image: NDArray[np.uint8],
+    gt: NDArray[np.uint8] | None,
     look: Look,
-    classes: set[int],
-    marks: set[int],
-) -> tuple[Any, str]:
-    """The picture of one column and its note; what is to be seen joins `classes` and `marks`."""
-    from wsstools.core.maps import normalized_entropy
-    from wsstools.view import differences
-    from wsstools.view.scales import scale_colours
-
+) -> Picture:
+    content = contents[0]
     if column.view == PLAIN:
-        return _plain(column, contents[0], image, gt, look, classes)
-    if column.view == HEAT:
-        return scale_colours(contents[0].of_class(column.class_id)), ""
-    if column.view == ENTROPY:
-        return scale_colours(normalized_entropy(contents[0])), ""
-    first, *others = [_labels(content) for content in contents]
-    if not others:
-        found = differences.error_marks(first, gt)
-        counted = (found != differences.LEFT_OUT).sum()
-        share = (found == differences.WRONG).sum() / max(counted, 1)
-        note = f"{share:.1%} wrong"
-    elif gt is None:
-        found = differences.difference_marks(first, others[0])
-        note = f"{(found == differences.DIFFERENT).mean():.1%} differ"
+        return _plain(column, content, image, gt, look)
+    if column.view == HEAT and isinstance(content, ProbabilityMap) and column.class_id is not None:
+        return Picture(scale_colours(content.of_class(column.class_id)))
+    if column.view == ENTROPY and isinstance(content, ProbabilityMap):
+        return Picture(scale_colours(normalized_entropy(content)))
+    labels = _labels(content)
+    if column.view == ERRORS and gt is not None:
+        marks = differences.error_marks(labels, gt)
+        counted = (marks != differences.LEFT_OUT).sum()
+        share = (marks == differences.WRONG).sum() / max(counted, 1)
+        note = f"{100 * share:.1f} % wrong"
     else:
-        found = differences.difference_marks(first, others[0], gt)
-        note = f"{100 * (_accuracy(others[0], gt) - _accuracy(first, gt)):+.1f}"
-    marks.update(set(found.ravel().tolist()))
-    return differences.draw_marks(image, found), note.replace("%", " %")
+        second = _labels(contents[1])
+        marks = differences.difference_marks(labels, second, gt)
+        if gt is None:
+            note = f"{100 * (marks == differences.DIFFERENT).mean():.1f} % differ"
+        else:
+            note = f"{100 * (_accuracy(second, gt) - _accuracy(labels, gt)):+.1f}"
+    seen = frozenset(marks.ravel().tolist())
+    return Picture(differences.draw_marks(image, marks), note, marks=seen)
 
 
 def _plain(
-    column: Column, content: Any, image: Any, gt: Any, look: Look, classes: set[int]
-) -> tuple[Any, str]:
-    from wsstools.core.labels import IGNORE_LABEL
-    from wsstools.core.palette import voc_palette
-    from wsstools.view import overlay
-
+    column: Column,
+    content: Content,
+    image: NDArray[np.uint8],
+    gt: NDArray[np.uint8] | None,
+    look: Look,
+) -> Picture:
     palette = voc_palette()
     labels = _labels(content)
-    classes.update(set(labels.ravel().tolist()) - {IGNORE_LABEL})
-    is_map = labels is not content
+    is_map = isinstance(content, ProbabilityMap)
     is_strokes = not is_map and overlay.are_scribbles(labels)
     note = ""
     if gt is not None and column.is_scored and not is_strokes:
         note = f"{100 * _accuracy(labels, gt):.1f} % right"
-    if is_map:
-        return overlay.colour_map(content.probs, content.classes, palette), note
-    if is_strokes:
+    if isinstance(content, ProbabilityMap):
+        pixels = overlay.colour_map(content.probs, content.classes, palette)
+    elif is_strokes:
         width = image.shape[1] if look.cell_width is None else look.cell_width
         grow = overlay.stroke_growth(labels.shape, width)
-        return overlay.overlay_scribbles(image, labels, palette, grow=grow), note
-    return overlay.overlay_labels(image, labels, palette, look.opacity), note
+        pixels = overlay.overlay_scribbles(image, labels, palette, grow=grow)
+    else:
+        pixels = overlay.overlay_labels(image, labels, palette, look.opacity)
+    return Picture(pixels, note, frozenset(labels.ravel().tolist()) - {IGNORE_LABEL})
 
 
-def _labels(content: Any) -> Any:
+def _labels(content: Content) -> NDArray[np.uint8]:
     """Labels as they are, of a map the most probable ones."""
-    from wsstools.core.map_operations import argmax_labels
-    from wsstools.core.maps import ProbabilityMap
-
     return argmax_labels(content) if isinstance(content, ProbabilityMap) else content
 
 
-def _accuracy(labels: Any, gt: Any) -> float:
-    from wsstools.core.labels import IGNORE_LABEL
-
+def _accuracy(labels: NDArray[np.uint8], gt: NDArray[np.uint8]) -> float:
     if labels.shape != gt.shape:
         raise ValueError(f"labels have shape {labels.shape}, ground truth {gt.shape} (H, W)")
     valid = gt != IGNORE_LABEL

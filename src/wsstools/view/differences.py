@@ -107,6 +107,6 @@ def mark_names(first: str = "the first", second: str = "the second") -> dict[int
     }
 
 
-def _check_shapes(labels: NDArray, other: NDArray, what: str) -> None:
+def _check_shapes(labels: NDArray[np.uint8], other: NDArray[np.uint8], what: str) -> None:
     if labels.ndim != 2 or labels.shape != other.shape:
         raise ValueError(f"labels have shape {labels.shape}, {what} {other.shape} (H, W)")

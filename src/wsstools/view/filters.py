@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.local.filter_bank import FilterBank, FilterLayer
+from wsstools.view.settings import FILTER_WIDTH
 from wsstools.view.sheet import BACKGROUND, HAIRLINE, contact_sheet
 
-FILTER_WIDTH = 68
 N_COLUMNS = 16
 _GREY = 127.5
 
@@ -32,7 +32,8 @@ def filter_pictures(layer: FilterLayer) -> NDArray[np.uint8]:
         weights = np.einsum("npyx,pc->ncyx", weights, np.asarray(layer.colours, np.float64))
     largest = np.abs(weights).max(axis=(1, 2, 3), keepdims=True)
     signed = weights / np.where(largest > 0, largest, 1)
-    return np.rint(_GREY + _GREY * signed).astype(np.uint8).transpose(0, 2, 3, 1)
+    pixels: NDArray[np.uint8] = np.rint(_GREY + _GREY * signed).astype(np.uint8)
+    return np.moveaxis(pixels, 1, -1)
 
 
 def filter_sheet(

@@ -7,10 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.scribbles.strokes import grow_scribbles
+from wsstools.view.settings import IMAGE_WIDTH
 
 GREY_WEIGHTS = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
 THUMBNAIL = 200  # pixels; strokes grow by one pixel for each so many of the longer side
-SHEET_WIDTH = 208  # pixels; a picture in a sheet
 MOST_SCRIBBLED = 0.2  # share of the pixels; strokes rarely reach a tenth
 
 
@@ -35,7 +35,8 @@ def colour_labels(labels: NDArray[np.integer], palette: NDArray[np.uint8]) -> ND
         raise ValueError(
             f"labels lie in {labels.min()}..{labels.max()}, the palette has {len(palette)} colours"
         )
-    return palette[labels]
+    colours: NDArray[np.uint8] = palette[labels]
+    return colours
 
 
 def overlay_labels(
@@ -100,7 +101,7 @@ def overlay_scribbles(
     return result
 
 
-def stroke_growth(shape: tuple[int, ...], width: int = SHEET_WIDTH) -> int:
+def stroke_growth(shape: tuple[int, ...], width: int = IMAGE_WIDTH) -> int:
     """How many pixels strokes grow on each side to be seen in a picture of that width.
 
     Parameters
@@ -110,7 +111,7 @@ def stroke_growth(shape: tuple[int, ...], width: int = SHEET_WIDTH) -> int:
     width : int, pixels
         Of the picture; the smaller, the more the strokes grow.
     """
-    return round(max(shape) / THUMBNAIL * SHEET_WIDTH / width)
+    return round(max(shape) / THUMBNAIL * IMAGE_WIDTH / width)
 
 
 def colour_map(
@@ -138,7 +139,7 @@ def colour_map(
     return _to_bytes(np.tensordot(probs, palette[classes].astype(np.float64), axes=(0, 0)))
 
 
-def _check_pair(image: NDArray, labels: NDArray) -> None:
+def _check_pair(image: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
     if image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"image has shape {image.shape}, expected (H, W, 3)")
     if labels.shape != image.shape[:2]:
@@ -146,7 +147,8 @@ def _check_pair(image: NDArray, labels: NDArray) -> None:
 
 
 def _to_bytes(values: NDArray[np.floating]) -> NDArray[np.uint8]:
-    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+    rounded: NDArray[np.uint8] = np.rint(np.clip(values, 0, 255)).astype(np.uint8)
+    return rounded
 
 
 def are_scribbles(labels: NDArray[np.uint8], *, ignore_label: int = IGNORE_LABEL) -> bool:

@@ -24,4 +24,5 @@ def scale_colours(values: ArrayLike, scale: Scale = INFERNO) -> NDArray[np.uint8
     at = np.linspace(0, 1, len(scale))
     values = np.asarray(values, np.float64)
     channels = [np.interp(values, at, channel) for channel in np.transpose(scale)]
-    return np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    colours: NDArray[np.uint8] = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    return colours

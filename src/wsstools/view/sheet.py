@@ -100,7 +100,7 @@ def fit(picture: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
     is_smaller = width < picture.shape[1]
     method = Image.Resampling.LANCZOS if is_smaller else Image.Resampling.NEAREST
     resized = Image.fromarray(np.ascontiguousarray(picture)).resize((width, height), method)
-    return np.asarray(resized).copy()
+    return np.array(resized, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class _Layout:
 
 
 def _check(
-    rows: Sequence[Sequence[NDArray | None]],
+    rows: Sequence[Sequence[NDArray[np.uint8] | None]],
     n_columns: int,
     titles: Sequence[str],
     captions: Sequence[str | Sequence[str]],
@@ -274,7 +274,7 @@ def _stack(layout: _Layout, strips: Sequence[Image.Image]) -> NDArray[np.uint8]:
     for strip in strips:
         sheet.paste(strip, (0, y))
         y += strip.height + layout.gap
-    return np.asarray(sheet).copy()
+    return np.array(sheet, np.uint8)
 
 
 def _cut(

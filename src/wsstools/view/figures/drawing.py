@@ -125,7 +125,7 @@ class Drawing:
         if suffix == ".svg":
             root = self._svg()
             root.set("font-family", _FONT)
-            return ElementTree.tostring(root, encoding="utf-8") + b"\n"
+            return ElementTree.tostring(root, encoding="unicode").encode() + b"\n"
         return self._saved(suffix)
 
     def inline(self, prefix: str) -> Markup:

@@ -1,0 +1,60 @@
+"""How sheets of pictures look. Standard library only, so that help is instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional
+
+from wsstools.core.parameter import parameter
+
+IMAGE_WIDTH = 208
+"""Pixels; a picture of an image in a sheet."""
+FILTER_WIDTH = 68
+"""Pixels; a picture of a filter with its frame."""
+GRID_COLUMNS = 6
+"""Of a grid of images."""
+
+
+@dataclass(frozen=True)
+class SheetSettings:
+    """How a sheet of pictures looks.
+
+    Attributes
+    ----------
+    opacity : float, 0..1
+        Of labels over the image.
+    n_columns : int or None
+        Images side by side in a grid; None: no grid where there are columns of folders, else
+        GRID_COLUMNS.
+    rows : int
+        Most rows.
+    cell_width : int or None
+        Width of a picture in pixels; None: IMAGE_WIDTH, of a filter FILTER_WIDTH, of a picture
+        that is a file of its own as the image.
+    """
+
+    opacity: float = parameter(
+        0.6,
+        "Of labels over the image; larger shows less of the image.",
+        metavar="X",
+        min=0,
+        max=1,
+    )
+    n_columns: Optional[int] = parameter(
+        None,
+        "A grid of many images, N side by side: the images, or the pictures of the only NAME=DIR. "
+        f"Default where there is none: {GRID_COLUMNS}.",
+        "--columns",
+        metavar="N",
+        min=1,
+        shows_default=False,
+    )
+    rows: int = parameter(8, "Most rows.", metavar="N", min=1)
+    cell_width: Optional[int] = parameter(
+        None,
+        f"Width of a picture. Default: {IMAGE_WIDTH}, of a filter {FILTER_WIDTH}, with --each as "
+        "the image.",
+        metavar="PIXELS",
+        min=32,
+        shows_default=False,
+    )
