@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from problems import PHOTOS, colour_probs, few_of_many, maps_of, median_seconds, photo
 
 from wsstools.core.crf.mean_field import mean_field
-from wsstools.core.potts.solver import MIN_PROB
+from wsstools.core.crf.settings import CrfSettings
+from wsstools.core.potts.settings import FLOOR
 
 PARAMETERS = {"w1": 3.0, "sigma_alpha": 30.0, "sigma_beta": 5.0, "w2": 5.0, "sigma_gamma": 2.0}
 BATCH = 12  # images
@@ -39,7 +40,7 @@ def reference(probs: NDArray, image: NDArray, iterations: int) -> NDArray[np.flo
     """Marginals of pydensecrf, called as its users do."""
     n_classes, height, width = probs.shape
     model = densecrf.DenseCRF2D(width, height, n_classes)
-    energy = -np.log(np.maximum(probs, np.float32(MIN_PROB)))
+    energy = -np.log(np.maximum(probs, np.float32(FLOOR)))
     model.setUnaryEnergy(np.ascontiguousarray(energy.reshape(n_classes, -1)))
     model.addPairwiseGaussian(sxy=PARAMETERS["sigma_gamma"], compat=PARAMETERS["w2"])
     model.addPairwiseBilateral(
@@ -84,7 +85,7 @@ def map_rows(args: argparse.Namespace) -> dict[str, list[float]]:
     """The lines of maps from files; their ratios."""
     ratios: dict[str, list[float]] = {"exact": [], "pruned": []}
     for stem, probs, image in maps_of(args.maps, args.images, args.every):
-        for kind, prune in (("exact", 0.0), ("pruned", mean_field.PRUNE)):
+        for kind, prune in (("exact", 0.0), ("pruned", CrfSettings.prune)):
             if len(probs) > 1:
                 ratios[kind].append(row(f"{stem[:12]} {kind}", probs, image, prune, args))
     return ratios
@@ -142,7 +143,7 @@ def main() -> None:
         for n_classes in args.classes:
             ratio = row(name, colour_probs(image, n_classes), image, 0.0, args)
             ratios.setdefault(f"K = {n_classes}", []).append(ratio)
-        ratio = row(f"{name} 6 of 21", few_of_many(image, 6, 21), image, mean_field.PRUNE, args)
+        ratio = row(f"{name} 6 of 21", few_of_many(image, 6, 21), image, CrfSettings.prune, args)
         ratios.setdefault("6 of 21", []).append(ratio)
     if args.maps is not None:
         ratios |= map_rows(args)

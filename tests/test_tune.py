@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from conftest import draw_image, folder_bytes, noisy_map
 from matplotlib.colors import to_hex
-
 from wsstools.core.evaluation.race import Standing
+
 from wsstools.formats.image_files import decode_image, encode_image
 from wsstools.formats.label_files import encode_labels
 from wsstools.formats.map_files import as_stored, decode_map, encode_map

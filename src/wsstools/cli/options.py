@@ -17,9 +17,11 @@ FOLDER_HELP = "folder, a single file, or - for paths on standard input"
 
 Images = Annotated[str, typer.Argument(metavar="IMAGES", help=f"Images: {FOLDER_HELP}.")]
 ImagesOption = Annotated[
-    Optional[str],
+    str,
     typer.Option("--images", metavar="DIR", help="The images, joined with the maps by name."),
 ]
+Potts = Annotated[bool, typer.Option("--potts", help="Potts model (total variation).")]
+Crf = Annotated[bool, typer.Option("--crf", help="Fully connected CRF.")]
 Maps = Annotated[str, typer.Argument(metavar="MAPS", help=f"Probability maps: {FOLDER_HELP}.")]
 Out = Annotated[
     str, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to; made if missing.")

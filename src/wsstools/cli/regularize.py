@@ -2,51 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from wsstools.cli._regularizers import (
-    DEFAULTS,
-    MethodOptions,
-    Regularizer,
-    check_given,
-    parameter_option,
-    read_regularizer,
-)
-from wsstools.cli.options import ImagesOption, Maps, Out, StepOptions
+from wsstools.cli.options import Crf, ImagesOption, Maps, Out, Potts
+from wsstools.core.crf.settings import CrfSettings
+from wsstools.core.parameter import Given, optional_copy
+from wsstools.core.potts.settings import PottsSettings
+from wsstools.running.settings import RunSettings
 
 
-@dataclass(frozen=True)
-class ParameterOptions:
-    """One value for each parameter that `wss tune` searches."""
+class _Parameters(Given):
+    """The parameters of both methods."""
 
-    lambda_: Annotated[Optional[float], parameter_option("lambda")] = None
-    eta: Annotated[Optional[float], parameter_option("eta")] = None
-    w1: Annotated[Optional[float], parameter_option("w1")] = None
-    sigma_alpha: Annotated[Optional[float], parameter_option("sigma_alpha")] = None
-    sigma_beta: Annotated[Optional[float], parameter_option("sigma_beta")] = None
-    w2: Annotated[Optional[float], parameter_option("w2")] = None
-    sigma_gamma: Annotated[Optional[float], parameter_option("sigma_gamma")] = None
-    iterations: Annotated[Optional[int], parameter_option("iterations")] = None
 
-    def given(self) -> dict[str, Any]:
-        """The parameters that were given here."""
-        return {
-            field.name.rstrip("_"): value
-            for field in fields(self)
-            if (value := getattr(self, field.name)) is not None
-        }
+if TYPE_CHECKING:
+    Parameters = _Parameters
+else:
+    Parameters = optional_copy(_Parameters, PottsSettings, CrfSettings)
 
 
 def regularize(
     maps: Maps,
     out: Out,
-    method: MethodOptions,
-    parameters: ParameterOptions,
-    run: StepOptions,
-    images: ImagesOption = None,
+    parameters: Parameters,
+    run: RunSettings,
+    images: ImagesOption,
+    potts: Potts = False,
+    crf: Crf = False,
     params: Annotated[
         Optional[str],
         typer.Option(
@@ -70,32 +54,7 @@ def regularize(
       wss regularize --crf --images images/ combined/ -o combined-crf/
       wss regularize --params tuned/params.json --images images/ local/ -o local-tuned/
     """
-    from wsstools.errors import UsageError
-    from wsstools.formats import image_files, map_files
-    from wsstools.running.join import Input
-    from wsstools.running.step import Step, run_step
+    from wsstools.steps.regularize import chosen_settings, regularize
 
-    regularizer = _chosen(method, params, {**method.given(), **parameters.given()})
-    if images is None:
-        raise UsageError("give the images of the maps: --images DIR")
-    step = Step("regularize", "soft", regularizer, options=regularizer.options())
-    inputs = [
-        Input("map", run.source(maps, map_files.SUFFIXES, "map"), map_files.decode_map),
-        Input("image", run.source(images, image_files.SUFFIXES, "image"), image_files.decode_image),
-    ]
-    run_step(step, inputs, out, run.settings())
-
-
-def _chosen(options: MethodOptions, params: str | None, given: dict[str, Any]) -> Regularizer:
-    """The method with its parameters: those given, those of the file, those of the paper."""
-    from wsstools.errors import UsageError
-
-    method = options.method()
-    if params is None:
-        if method is None:
-            raise UsageError("give one of --potts and --crf, or --params FILE")
-        return Regularizer(method, {**DEFAULTS[method], **check_given(method, given)})
-    tuned = read_regularizer(params)
-    if method not in (None, tuned.method):
-        raise UsageError(f"--{method}: {params} holds parameters of {tuned.method}")
-    return Regularizer(tuned.method, {**tuned.parameters, **check_given(tuned.method, given)})
+    settings = chosen_settings(potts=potts, crf=crf, params=params, given=parameters.given())
+    regularize(maps, out, images=images, settings=settings, run=run)

@@ -2,59 +2,47 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Annotated, Any, Optional
+from dataclasses import Field
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from wsstools.cli._regularizers import MEANINGS, MethodOptions, check_given, option_name
-from wsstools.cli.options import AsJson, ImagesOption, Maps, Seed, StepOptions
-from wsstools.steps.race import GRIDS, Contest, Race, parsed_grid
-from wsstools.steps.tuning import (
-    PARAMS_FILE,
-    PICTURE_FILE,
-    SAMPLE,
-    TABLE_FILE,
-    refuse_other_outputs,
-    run_race,
-    sampled,
-    tuning_inputs,
-    write_outputs,
-)
+from wsstools.cli.options import AsJson, Crf, ImagesOption, Maps, Potts, Seed
+from wsstools.core.crf.settings import CrfSettings
+from wsstools.core.evaluation.tuning import GRIDS
+from wsstools.core.parameter import Given, optional_copy
+from wsstools.core.potts.settings import PottsSettings
+from wsstools.running.settings import RunSettings
+
+_SEARCHED = {name: values for grid in GRIDS.values() for name, values in grid.items()}
+_EXACTNESS = ("floor", "tol", "max_iterations", "device", "prune", "engine")
 
 
-def _values_option(parameter: str) -> Any:
-    default = next(grid[parameter] for grid in GRIDS.values() if parameter in grid)
-    return typer.Option(
-        option_name(parameter),
+class _Lists(Given):
+    """Values to try for each parameter, with commas between."""
+
+
+class _Fixed(Given):
+    """Parameters that are not searched."""
+
+
+def _default_list(field: Field[float]) -> str:
+    return _SEARCHED[field.name]
+
+
+if TYPE_CHECKING:
+    Lists, Fixed = _Lists, _Fixed
+else:
+    Lists = optional_copy(
+        _Lists,
+        PottsSettings,
+        CrfSettings,
+        default_text=_default_list,
+        kind=str,
         metavar="X,...",
-        help=f"{MEANINGS[parameter]} Default: {default}.",
-        show_default=False,
+        without=_EXACTNESS,
     )
-
-
-@dataclass(frozen=True)
-class GridOptions:
-    """The values to try for each parameter, with commas between."""
-
-    lambda_: Annotated[Optional[str], _values_option("lambda")] = None
-    eta: Annotated[Optional[str], _values_option("eta")] = None
-    w1: Annotated[Optional[str], _values_option("w1")] = None
-    sigma_alpha: Annotated[Optional[str], _values_option("sigma_alpha")] = None
-    sigma_beta: Annotated[Optional[str], _values_option("sigma_beta")] = None
-    w2: Annotated[Optional[str], _values_option("w2")] = None
-    sigma_gamma: Annotated[Optional[str], _values_option("sigma_gamma")] = None
-    iterations: Annotated[Optional[str], _values_option("iterations")] = None
-
-    def given(self) -> dict[str, str]:
-        """The lists that were given."""
-        return {
-            field.name.rstrip("_"): text
-            for field in fields(self)
-            if (text := getattr(self, field.name)) is not None
-        }
+    Fixed = optional_copy(_Fixed, PottsSettings, CrfSettings, without=tuple(_SEARCHED))
 
 
 def tune(
@@ -65,77 +53,57 @@ def tune(
             "--out",
             "-o",
             metavar="DIR",
-            help=f"Folder for {PARAMS_FILE}, {TABLE_FILE}, {PICTURE_FILE} and the trials.",
+            help="Folder for params.json, table.csv, heatmap.png and results.jsonl.",
         ),
     ],
-    method: MethodOptions,
-    grid: GridOptions,
-    run: StepOptions,
-    images: ImagesOption = None,
-    gt: Annotated[Optional[str], typer.Option("--gt", metavar="DIR", help="Ground truth.")] = None,
+    lists: Lists,
+    fixed: Fixed,
+    run: RunSettings,
+    images: ImagesOption,
+    gt: Annotated[str, typer.Option("--gt", metavar="DIR", help="Ground truth.")],
+    potts: Potts = False,
+    crf: Crf = False,
     sample: Annotated[
         Optional[int],
         typer.Option(
             "--sample",
             metavar="N",
             min=1,
-            help=f"Most images to try on, drawn by chance. Default: {SAMPLE}; with --ids all.",
+            help="Most images to try on, drawn by chance. Default: 20; with --ids all.",
             show_default=False,
         ),
     ] = None,
     seed: Seed = 0,
-    keep_all: Annotated[
-        bool, typer.Option("--keep-all", help="Try every setting on every image.")
-    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the parameters of wss regularize with the best mean IoU on a few images.
 
     Every combination of the values is tried, each as wss regularize, argmax and score would do
-    it. Settings that are worse than the leader in 99 % of the resamples of the images so far
-    leave the race after 6, 10, 14, ... images; the paper's setting stays, for comparison. The
-    winner goes to params.json, which wss regularize --params takes; the table of all settings
-    and a picture stand beside it.
+    it, and the paper's setting for comparison. The winner goes to params.json, which wss
+    regularize --params takes; the table of all settings and a picture are written beside it.
 
-    Results are kept: an interrupted run goes on, and longer lists of values, another --seed or a
-    larger --sample compute only what is new. Take images that nothing else is measured on.
+    Results are kept in results.jsonl: an interrupted run goes on, and longer lists of values,
+    another --seed or a larger --sample compute only what is new. Take images that nothing else
+    is measured on.
 
     \b
     Examples:
       wss tune local/ --images images/ --gt gt/ --potts -o tuned/
       wss tune local/ --images images/ --gt gt/ --crf --w1 1,3,9 --sigma-beta 5,10 -o tuned-crf/
     """
-    import json
+    from wsstools.steps.tune import search
 
-    from wsstools.errors import UsageError
-    from wsstools.running.messages import Messages
-    from wsstools.view.tuning import tuning_text, tuning_values
-
-    name = method.method()
-    if name is None:
-        raise UsageError("give one of --potts and --crf")
-    if images is None or gt is None:
-        raise UsageError("give the images of the maps and the ground truth: --images DIR --gt DIR")
-    fixed = check_given(name, method.given())
-    contest = Contest.of(name, parsed_grid(name, grid.given()), fixed)
-    folder = Path(out)
-    if not run.overwrite:
-        refuse_other_outputs(folder, contest)
-    inputs = tuning_inputs(maps, images, gt, run, folder)
-    tasks, n_lacking = sampled(inputs, run.selection(), sample, seed)
-    with Messages("tune", len(tasks), null=run.null) as messages:
-        if n_lacking:
-            messages.say(f"{n_lacking} maps left out (no ground truth)")
-        race = Race(contest, tasks, seed, keep_all)
-        run_race(race, inputs, folder, run.pool(), messages)
-        standings = race.standings()
-        chance = {"sample": sample, "seed": seed, "keep_all": keep_all}
-        is_new = write_outputs(folder, race, standings, inputs, chance)
-    if as_json:
-        print(json.dumps({**tuning_values(name, standings), "images": race.stems}, indent=2))
-    elif sys.stdout.isatty():
-        print(tuning_text(name, standings))
-    else:
-        messages.print(tuning_text(name, standings))
-        messages.finished(folder / PARAMS_FILE, is_up_to_date=not is_new)
-    messages.raise_failures()
+    search(
+        maps,
+        out,
+        images=images,
+        gt=gt,
+        potts=potts,
+        crf=crf,
+        given=fixed.given(),
+        lists=lists.given(),
+        sample=sample,
+        seed=seed,
+        as_json=as_json,
+        run=run,
+    )

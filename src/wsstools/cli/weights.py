@@ -30,11 +30,11 @@ def weights(
 ) -> None:
     """Show where the weights of published networks come from, and fetch them.
 
-    list prints what each file is for, its address and where it is on this machine. where NAME prints its
-    path. fetch NAME downloads it, or copies it from torch's cache to --weights-dir; a right
-    file there is kept. verify compares the files on this machine with the published checksums. Nothing is
-    needed for --filters gabor and --init random. Files of one's own go to --filters FILE and
-    --init FILE.
+    list prints what each file is for, its address and where it is on this machine. where NAME
+    prints its path. fetch NAME downloads it, or copies it from torch's cache to --weights-dir; a
+    right file there is kept. verify compares the files on this machine with the published
+    checksums. Nothing is needed for --filters gabor and --init random. Files of one's own go to
+    --filters FILE and --init FILE.
 
     \b
     Example:

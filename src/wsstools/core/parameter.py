@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional, TypeVar, get_type_hints
+
+B = TypeVar("B")
 
 
 @dataclass(frozen=True)
@@ -60,3 +63,69 @@ def parameter(default: Any, help: str, *flags: str, **texts: Any) -> Any:
         Further attributes of OptionText.
     """
     return dataclasses.field(default=default, metadata={OPTION: OptionText(help, flags, **texts)})
+
+
+class Given:
+    """Parameters of which some were given: base of what `optional_copy` makes."""
+
+    def given(self) -> dict[str, Any]:
+        """Those that were given, by their names."""
+        return {
+            field.name: value
+            for field in dataclasses.fields(self)  # type: ignore[arg-type]
+            if (value := getattr(self, field.name)) is not None
+        }
+
+
+def optional_copy(
+    base: type[B],
+    *kinds: type,
+    default_text: Callable[[dataclasses.Field[Any]], str] | None = None,
+    kind: type | None = None,
+    metavar: str | None = None,
+    without: tuple[str, ...] = (),
+) -> type[B]:
+    """A dataclass with the parameters of others, of which any may be left out.
+
+    Parameters
+    ----------
+    base : type
+        A subclass of Given, which gives name, docstring and methods.
+    *kinds : type
+        Dataclasses; of parameters with one name, the first counts.
+    default_text : callable or None
+        Gives what the help says of a field's default; None: the default.
+    kind, metavar
+        Type and name of the values on the command line; None: those of the field.
+    without : tuple of str
+        Fields that are left out.
+    """
+    fields: dict[str, tuple[str, object, dataclasses.Field[Any]]] = {}
+    for one in kinds:
+        hints = get_type_hints(one)
+        for field in dataclasses.fields(one):
+            if field.name in without or field.name in fields:
+                continue
+            text: OptionText = field.metadata[OPTION]
+            stated = shown(field.default) if default_text is None else default_text(field)
+            changed = dataclasses.replace(
+                text,
+                help=f"{text.help} Default: {stated}.",
+                metavar=metavar or text.metavar,
+                shows_default=False,
+            )
+            fields[field.name] = (
+                field.name,
+                Optional[kind or hints[field.name]],
+                dataclasses.field(default=None, metadata={OPTION: changed}),
+            )
+    made = dataclasses.make_dataclass(base.__name__, fields.values(), bases=(base,), frozen=True)
+    made.__doc__ = base.__doc__
+    return made
+
+
+def shown(value: object) -> str:
+    """A default as the help shows it."""
+    if value is None or isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, (int, float)) else str(value)

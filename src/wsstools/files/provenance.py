@@ -17,7 +17,7 @@ from wsstools import __version__
 from wsstools.errors import UsageError
 
 T_co = TypeVar("T_co", covariant=True)
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
 class _InputFile(TypedDict):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from wsstools.errors import DataError
 from wsstools.files.provenance import Meta, parse_record
@@ -14,14 +13,14 @@ SUFFIX = ".json"
 _RECORD_KEY = "made_by"
 
 
-def encode_params(method: str, parameters: Mapping[str, float], meta: Meta) -> bytes:
+def encode_params(method: str, parameters: Mapping[str, float | str], meta: Meta) -> bytes:
     """The bytes of a file that names the method, gives its parameters and carries the record."""
     content = {"method": method, **parameters, _RECORD_KEY: meta}
     return (json.dumps(content, indent=2) + "\n").encode()
 
 
-def read_params(path: str) -> tuple[str, dict[str, Any]]:
-    """The method in a file, and its parameters as they stand there.
+def read_params(path: str) -> tuple[str, dict[str, object]]:
+    """The method in a file, and its parameters as they are there.
 
     Raises
     ------

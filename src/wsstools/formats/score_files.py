@@ -26,7 +26,7 @@ def read_scores(path: str) -> list[Given]:
     Raises
     ------
     DataError
-        If a column or the row `full` or `baseline` of a group is missing, a name stands twice, or
+        If a column or the row `full` or `baseline` of a group is missing, a name occurs twice, or
         a number is none.
     """
     given = _read(Path(path), path)
@@ -51,28 +51,26 @@ def read_published() -> list[Given]:
     ]
 
 
-def _read(path: Path, told: str) -> list[Given]:
+def _read(path: Path, path_name: str) -> list[Given]:
     rows = read_table(path, ("name", "miou"))
     keys: dict[Key, Row] = {}
     for row in rows:
         key = Key(_text(row, "group"), _text(row, "name"))
         if key in keys:
-            raise DataError(f"{told}: {key} stands twice")
+            raise DataError(f"{path_name}: {key} occurs twice")
         keys[key] = row
     scores = [
-        {name: _number(row, name, key, told) for name in _SCORES} for key, row in keys.items()
+        {name: _number(row, name, key, path_name) for name in _SCORES} for key, row in keys.items()
     ]
     unit = 100 if max((v for row in scores for v in row.values() if v), default=0) > 1 else 1
     given = []
     for (key, row), found in zip(keys.items(), scores, strict=True):
-        printed = _number(row, "printed_reduction", key, told)
+        printed = _number(row, "printed_reduction", key, path_name)
         given.append(
             Given(
                 key,
                 **{name: None if value is None else value / unit for name, value in found.items()},
-                miou_error=_half_unit(_text(row, "miou")) / unit,
                 printed_reduction=None if printed is None else printed / 100,
-                printed_error=_half_unit(_text(row, "printed_reduction")) / 100,
                 source=_text(row, "source"),
             )
         )
@@ -83,7 +81,7 @@ def _text(row: Row, column: str) -> str:
     return row.get(column, "").strip()
 
 
-def _number(row: Row, column: str, key: Key, told: str) -> float | None:
+def _number(row: Row, column: str, key: Key, path_name: str) -> float | None:
     text = _text(row, column)
     if not text:
         return None
@@ -93,10 +91,5 @@ def _number(row: Row, column: str, key: Key, told: str) -> float | None:
         value = float("nan")
     low, high = (-float("inf"), 1000) if column == "printed_reduction" else (0, 100)
     if not (math.isfinite(value) and low <= value <= high):
-        raise DataError(f"{told}: {key}: {column} {text!r} is no number in {low}..{high}")
+        raise DataError(f"{path_name}: {key}: {column} {text!r} is no number in {low}..{high}")
     return value
-
-
-def _half_unit(text: str) -> float:
-    """Half a unit of the last digit of a decimal number."""
-    return 0.5 * 10.0 ** -len(text.partition(".")[2])

@@ -8,8 +8,8 @@ from pathlib import Path
 from wsstools.core.evaluation.study import Key
 from wsstools.errors import DataError, UsageError
 from wsstools.files.text import read_table
-from wsstools.running.sources import STANDARD_INPUT
 
+_STANDARD_INPUT = "-"
 PARTS = ("val", "pfa", "train")
 Folders = dict[Key, tuple[str, ...]]
 
@@ -35,7 +35,7 @@ def split_folders(text: str, base: Path = Path()) -> tuple[str, ...]:
     """The folders in a list with commas between; a folder whose name has a comma is one."""
     is_one = os.path.exists(base / text)  # whatever the text; Path.exists raises at a long one
     parts = [text] if is_one else [part for part in text.split(",") if part]
-    return tuple(part if part == STANDARD_INPUT else str(base / part) for part in parts)
+    return tuple(part if part == _STANDARD_INPUT else str(base / part) for part in parts)
 
 
 def read_study(path: str) -> dict[str, Folders]:
@@ -47,14 +47,14 @@ def read_study(path: str) -> dict[str, Folders]:
     Raises
     ------
     DataError
-        If a column is missing or a name stands twice or is empty.
+        If a column is missing or a name occurs twice or is empty.
     """
     found: dict[str, Folders] = {part: {} for part in PARTS}
     keys = set()
     for row in read_table(Path(path), ("name", "val")):
         key = Key(row.get("group", "").strip(), row["name"].strip())
         if not key.name or key in keys:
-            raise DataError(f"{path}: {key} stands twice" if key.name else f"{path}: no name")
+            raise DataError(f"{path}: {key} occurs twice" if key.name else f"{path}: no name")
         keys.add(key)
         for part in PARTS:
             text = row.get(part, "").strip()

@@ -1,4 +1,4 @@
-"""Studies as `wss eval-gap --json` writes them, read back."""
+"""Studies as `wss eval-gap --json` writes them, and `wss report` reads them back."""
 
 from __future__ import annotations
 
@@ -6,58 +6,231 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Optional, TypeVar
 
+import msgspec
+
+from wsstools.core.description import Description
 from wsstools.core.evaluation.bootstrap import Interval
-from wsstools.core.evaluation.gap import BASELINE, FULL, Slip
-from wsstools.core.evaluation.study import Difference, Key, Part, Study, StudyRow
+from wsstools.core.evaluation.gap import BASELINE, FULL
+from wsstools.core.evaluation.study import (
+    Bootstrap,
+    Difference,
+    ImageScore,
+    Key,
+    LabelFolder,
+    Measurement,
+    Part,
+    StrategyLabels,
+    Study,
+    StudyRow,
+    band_gaps,
+    groups,
+)
+from wsstools.core.labels import class_name
 from wsstools.errors import DataError
-from wsstools.files.provenance import parse_record
+from wsstools.files.provenance import Json, parse_record
 
-_FACTS = ("images", "bootstrap", "bands", "classes", "labels")
-_PARTS = ("val", "pfa", "train")
-_OPTIONAL = ("differences", "labels")
 _NUMBER = re.compile(r"[0-9]{1,9}")
-_Value = TypeVar("_Value")
+_V = TypeVar("_V")
+_Number = Annotated[float, msgspec.Meta(gt=-1e300, lt=1e300)]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Whole = Annotated[int, msgspec.Meta(ge=0, lt=10**9)]
+_Ends = tuple[Optional[_Number], Optional[_Number]]  # null is the infinite end
+Names = Optional[Sequence[str]]
+
+
+class _Part(msgspec.Struct):
+    miou: _Share | None = None
+    std: _Number | None = None
+    interval: _Ends | None = None
+    iou: dict[str, _Share] = {}
+
+
+class _Band(_Part):
+    gap: _Number | None = None
+    reduction: _Number | None = None
+
+
+class _Row(msgspec.Struct):
+    group: str
+    name: str
+    miou: _Share | None = None
+    gap: _Number | None = None
+    reduction: _Number | None = None
+    reduction_interval: _Ends | None = None
+    val: _Part | None = None
+    pfa: _Part | None = None
+    train: _Part | None = None
+    bands: dict[str, _Band] = {}
+    printed_reduction: _Number | None = None
+    published: bool = False
+    source: str | None = None
+
+
+class _Name(msgspec.Struct):
+    group: str
+    name: str
+
+
+class _Difference(msgspec.Struct):
+    group: str
+    name: str
+    against: _Name
+    difference: _Number
+    interval: _Ends
+    better_share: _Share
+
+
+class _Image(msgspec.Struct):
+    miou: _Share | None
+    pixel_accuracy: _Share | None
+
+
+class _File(msgspec.Struct):
+    file: str
+    what: str
+    facts: dict[str, str]
+    meta: dict[str, object] | None = None
+
+
+class _Folder(msgspec.Struct):
+    folder: str
+    first: _File | None = None
+    images: dict[str, _Image] = {}
+
+
+class _Labels(msgspec.Struct):
+    group: str
+    name: str
+    val: list[_Folder] = []
+    pfa: list[_Folder] = []
+    train: list[_Folder] = []
+
+
+class _Images(msgspec.Struct):
+    val: list[str] = []
+    train: list[str] = []
+
+
+class _Bootstrap(msgspec.Struct):
+    resamples: _Whole
+    seed: int
+    level: _Share
+
+
+class _Bands(msgspec.Struct):
+    widths: list[_Whole] = []
+    void_is_border: bool = False
+
+
+class _Group(msgspec.Struct):
+    group: str
+    full_gap: _Number | None = None
+
+
+class _Study(msgspec.Struct, omit_defaults=False):
+    rows: list[_Row]
+    full_gap: _Number | None = None
+    groups: list[_Group] = []
+    differences: list[_Difference] = []
+    images: _Images | None = None
+    bootstrap: _Bootstrap | None = None
+    bands: _Bands | None = None
+    classes: list[str] | None = None
+    labels: list[_Labels] = []
 
 
 def decode_study(data: bytes, name: str) -> Study:
     """The study in what `wss eval-gap --json` printed.
 
-    Null stands for the infinite end of an interval.
-
     Raises
     ------
     DataError
-        If it is no such JSON; the message tells the first value that is not as expected.
+        If it is no such JSON; the message names the first value that is not as expected.
     """
     try:
-        values = json.loads(data)
-        json.dumps(values, ensure_ascii=False).encode()  # texts with half a character cannot
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{name}: not JSON: {error}") from error
-    try:
-        return _study(_object(values, "the whole"))
-    except (_UnexpectedError, RecursionError) as error:
+        found = msgspec.json.decode(data, type=_Study)
+        return _decoded(found)
+    except (msgspec.ValidationError, _UnexpectedError) as error:
         raise DataError(f"{name}: not what wss eval-gap --json prints: {error}") from error
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise DataError(f"{name}: not JSON: {error}") from error
+
+
+def encode_study(study: Study) -> str:
+    """Everything as JSON, fractions; what is not finite is null."""
+    names, gaps = study.class_names, band_gaps(study.rows)
+    full_gaps = {row.key.group: row.gap for row in study.rows if row.key.name == BASELINE}
+    values: dict[str, Json] = {
+        "full_gap": next(iter(full_gaps.values()), None),
+        "groups": [
+            {"group": group, "full_gap": full_gaps.get(group)}
+            for group in groups(row.key for row in study.rows)
+        ],
+        "rows": [
+            {
+                "group": row.key.group,
+                "name": row.key.name,
+                "miou": row.val.mean_iou if row.val else None,
+                "gap": row.gap,
+                "reduction": row.reduction,
+                "reduction_interval": row.reduction_interval,
+                "val": _part_values(row.val, names),
+                "pfa": _part_values(row.pfa, names),
+                "train": _part_values(row.train, names),
+                "bands": {
+                    str(width): {
+                        **(_part_values(part, names) or {}),
+                        "gap": gaps[row.key, width].gap,
+                        "reduction": gaps[row.key, width].reduction,
+                    }
+                    for width, part in row.bands.items()
+                },
+                "printed_reduction": row.printed_reduction,
+                "published": bool(row.source),
+                "source": row.source or None,
+            }
+            for row in study.rows
+        ],
+        "differences": [
+            {
+                **one.key._asdict(),
+                "against": one.against._asdict(),
+                "difference": one.value,
+                "interval": one.interval,
+                "better_share": one.better,
+            }
+            for one in study.differences
+        ],
+    }
+    if study.measurement is not None:
+        values |= _measurement_values(study.measurement, names)
+    return json.dumps(_finite(values), indent=2)
 
 
 class _UnexpectedError(ValueError):
     """A value is not as expected."""
 
 
-def _study(values: Mapping[str, Any]) -> Study:
-    names = _optional(values.get("classes"), "classes", _texts)
-    rows = [_row(entry, where, names) for entry, where in _entries(values, "rows", "")]
+def _decoded(found: _Study) -> Study:
+    rows = [_row(row, found.classes) for row in found.rows]
     for key, count in Counter(row.key for row in rows).items():
         if count > 1:
-            raise _UnexpectedError(f"the row {key} stands twice")
+            raise _UnexpectedError(f"the row {key} occurs twice")
     _check_bands(rows)
-    found = [_difference(entry, where) for entry, where in _entries(values, "differences", "")]
-    facts = {key: values[key] for key in _FACTS if key in values}
-    _check_facts(facts)
-    return Study(rows, found, names, facts)
+    differences = [
+        Difference(
+            Key(one.group, one.name),
+            Key(one.against.group, one.against.name),
+            one.difference,
+            _interval(one.interval),
+            one.better_share,
+        )
+        for one in found.differences
+    ]
+    return Study(rows, differences, found.classes, _measurement(found))
 
 
 def _check_bands(rows: Sequence[StudyRow]) -> None:
@@ -71,182 +244,134 @@ def _check_bands(rows: Sequence[StudyRow]) -> None:
             raise _UnexpectedError(f"{row.key} has bands, {FULL} or {BASELINE} has none")
 
 
-def _row(values: Mapping[str, Any], where: str, names: Sequence[str] | None) -> StudyRow:
-    def part(name: str) -> Part | None:
-        return _optional(
-            values.get(name), f"{where}.{name}", lambda one, told: _part(one, told, names)
-        )
-
-    def number(name: str) -> float | None:
-        return _optional(values.get(name), f"{where}.{name}", _number)
-
-    bands = _object(values.get("bands") or {}, f"{where}.bands")
-    printed = number("printed_reduction")
+def _row(row: _Row, names: Names) -> StudyRow:
+    parts = (None if one is None else _part(one, names) for one in (row.val, row.pfa, row.train))
+    val, pfa, train = parts
+    if not all(_NUMBER.fullmatch(width) for width in row.bands):
+        raise _UnexpectedError(f"bands of {row.name}: a width is no number of pixels")
     return StudyRow(
-        _key(values, where),
-        part("val"),
-        number("gap"),
-        number("reduction"),
-        _interval(values.get("reduction_interval"), f"{where}.reduction_interval"),
-        part("pfa"),
-        part("train"),
-        {
-            _width(width, f"{where}.bands"): _part(one, f"{where}.bands.{width}", names)
-            for width, one in bands.items()
-        },
-        printed,
-        _slip(values.get("slip"), f"{where}.slip", printed),
-        _optional(values.get("source"), f"{where}.source", _text) or "",
+        Key(row.group, row.name),
+        val,
+        row.gap,
+        row.reduction,
+        None if row.reduction_interval is None else _interval(row.reduction_interval),
+        pfa,
+        train,
+        {int(width): _part(band, names) for width, band in row.bands.items()},
+        row.printed_reduction,
+        row.source or "",
     )
 
 
-def _part(values: Any, where: str, names: Sequence[str] | None) -> Part:
-    values = _object(values, where)
+def _part(part: _Part, names: Names) -> Part:
     ids = {name: position for position, name in enumerate(names or ())}
-    iou = {}
-    for name, value in _object(values.get("iou") or {}, f"{where}.iou").items():
+    for name in part.iou:
         if name not in ids and not _NUMBER.fullmatch(name):
-            raise _UnexpectedError(f"{where}.iou: {name!r} is no class")
-        iou[ids[name] if name in ids else int(name)] = _share(value, f"{where}.iou.{name}")
-    miou = _optional(values.get("miou"), f"{where}.miou", _share)
+            raise _UnexpectedError(f"iou: {name!r} is no class")
     return Part(
-        math.nan if miou is None else miou,
-        _optional(values.get("std"), f"{where}.std", _number),
-        _interval(values.get("interval"), f"{where}.interval"),
-        iou,
+        _number(part.miou),
+        part.std,
+        None if part.interval is None else _interval(part.interval),
+        {ids[name] if name in ids else int(name): iou for name, iou in part.iou.items()},
     )
 
 
-def _difference(values: Mapping[str, Any], where: str) -> Difference:
-    interval = _interval(values.get("interval"), f"{where}.interval")
-    if interval is None:
-        raise _UnexpectedError(f"{where}.interval is missing")
-    return Difference(
-        _key(values, where),
-        _key(_object(values.get("against"), f"{where}.against"), f"{where}.against"),
-        _number(values.get("difference"), f"{where}.difference"),
-        interval,
-        _share(values.get("better_share"), f"{where}.better_share"),
-    )
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
-def _slip(values: Any, where: str, printed: float | None) -> Slip | None:
-    if values is None:
-        return None
-    values = _object(values, where)
-    possible = _interval(values.get("possible"), f"{where}.possible")
-    if printed is None or possible is None:
-        raise _UnexpectedError(f"{where} without printed_reduction or possible")
-    return Slip(printed, _number(values.get("computed"), f"{where}.computed"), *possible)
-
-
-def _interval(values: Any, where: str) -> Interval | None:
-    if values is None:
-        return None
-    if not isinstance(values, list) or len(values) != 2:
-        raise _UnexpectedError(f"{where} is {_short(values)}, expected two numbers")
-    low, high = (_optional(value, where, _number) for value in values)
+def _interval(ends: _Ends) -> Interval:
+    low, high = ends
     return Interval(-math.inf if low is None else low, math.inf if high is None else high)
 
 
-def _key(values: Mapping[str, Any], where: str) -> Key:
-    return Key(
-        _text(values.get("group"), f"{where}.group"), _text(values.get("name"), f"{where}.name")
+def _measurement(found: _Study) -> Measurement | None:
+    if found.images is None:
+        return None
+    bands, bootstrap = found.bands or _Bands(), found.bootstrap
+    return Measurement(
+        found.images.val,
+        found.images.train,
+        bootstrap and Bootstrap(bootstrap.resamples, bootstrap.seed, bootstrap.level),
+        bands.widths,
+        bands.void_is_border,
+        [
+            StrategyLabels(
+                Key(one.group, one.name),
+                *(_folders(part) for part in (one.val, one.pfa, one.train)),
+            )
+            for one in found.labels
+        ],
     )
 
 
-def _check_facts(facts: Mapping[str, Any]) -> None:
-    """Raise if a fact is of another form than `wss eval-gap` gives it."""
-    images = _object(facts.get("images") or {}, "images")
-    for part, stems in images.items():
-        _texts(stems, f"images.{part}")
-    if facts.get("bootstrap") is not None:
-        for key in ("resamples", "seed", "level"):
-            _number(_object(facts["bootstrap"], "bootstrap").get(key), f"bootstrap.{key}")
-    if "bands" in facts:
-        widths = _object(facts["bands"], "bands").get("widths")
-        if not isinstance(widths, list):
-            raise _UnexpectedError(f"bands.widths is {_short(widths)}, expected a list")
-    for entry, where in _entries(facts, "labels", ""):
-        _key(entry, where)
-        for part in _PARTS:
-            for folder, told in _entries(entry, part, f"{where}."):
-                _check_folder(folder, told)
-
-
-def _check_folder(values: Mapping[str, Any], where: str) -> None:
-    _text(values.get("folder"), f"{where}.folder")
-    for stem, scores in _object(values.get("images"), f"{where}.images").items():
-        told = f"{where}.images.{stem}"
-        for key in ("miou", "pixel_accuracy"):
-            if key not in _object(scores, told):
-                raise _UnexpectedError(f"{told}.{key} is missing")
-            _optional(scores[key], f"{told}.{key}", _share)
-    first = values.get("first")
-    if first is None:
-        return
-    for key in ("file", "what"):
-        _text(_object(first, f"{where}.first").get(key), f"{where}.first.{key}")
-    _object(first.get("facts"), f"{where}.first.facts")
-    meta = first.get("meta")
-    if meta is not None and parse_record(json.dumps(meta)) is None:
-        raise _UnexpectedError(f"{where}.first.meta is no record of how a file was made")
-
-
-def _entries(
-    values: Mapping[str, Any], key: str, before: str
-) -> list[tuple[Mapping[str, Any], str]]:
-    """The objects in a list, each with its place."""
-    found = values.get(key, [] if key in _OPTIONAL else None)
-    if not isinstance(found, list):
-        raise _UnexpectedError(f"{before}{key} is {_short(found)}, expected a list")
+def _folders(folders: Sequence[_Folder]) -> list[LabelFolder]:
     return [
-        (_object(entry, f"{before}{key}[{position}]"), f"{before}{key}[{position}]")
-        for position, entry in enumerate(found)
+        LabelFolder(
+            one.folder,
+            None if one.first is None else _description(one.first),
+            {
+                stem: ImageScore(_number(score.miou), _number(score.pixel_accuracy))
+                for stem, score in one.images.items()
+            },
+        )
+        for one in folders
     ]
 
 
-def _optional(value: Any, where: str, read: Callable[[Any, str], _Value]) -> _Value | None:
-    return None if value is None else read(value, where)
+def _description(file: _File) -> Description:
+    if file.meta is not None and parse_record(json.dumps(file.meta)) is None:
+        raise _UnexpectedError(f"the record of {file.file} does not say how it was made")
+    return Description(file.file, file.what, file.facts, file.meta)
 
 
-def _object(value: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise _UnexpectedError(f"{where} is {_short(value)}, expected an object")
+def _part_values(part: Part | None, names: Names) -> dict[str, Json] | None:
+    return part and {
+        "miou": part.mean_iou,
+        "std": part.std,
+        "interval": part.interval,
+        "iou": {class_name(names, c): iou for c, iou in part.iou.items()},
+    }
+
+
+def _measurement_values(found: Measurement, names: Names) -> dict[str, Json]:
+    return {
+        "images": {"val": found.val, "train": found.train},
+        "bootstrap": msgspec.to_builtins(found.bootstrap),
+        "bands": {"widths": found.widths, "void_is_border": found.void_is_border},
+        "classes": names,
+        "labels": [
+            {
+                **one.key._asdict(),
+                "val": _folder_values(one.val),
+                "pfa": _folder_values(one.pfa),
+                "train": _folder_values(one.train),
+            }
+            for one in found.labels
+        ],
+    }
+
+
+def _folder_values(folders: Sequence[LabelFolder]) -> list[Json]:
+    return [
+        {
+            "folder": one.folder,
+            "first": msgspec.to_builtins(one.first),
+            "images": {
+                stem: {"miou": score.mean_iou, "pixel_accuracy": score.pixel_accuracy}
+                for stem, score in one.images.items()
+            },
+        }
+        for one in folders
+    ]
+
+
+def _finite(value: Json) -> Json:
+    """The value with null for every number that JSON cannot hold."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(entry) for entry in value]
     return value
-
-
-def _text(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise _UnexpectedError(f"{where} is {_short(value)}, expected a text")
-    return value
-
-
-def _texts(value: Any, where: str) -> list[str]:
-    if not isinstance(value, list):
-        raise _UnexpectedError(f"{where} is {_short(value)}, expected a list")
-    return [_text(one, where) for one in value]
-
-
-def _number(value: Any, where: str) -> float:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not abs(value) < 1e300:
-        raise _UnexpectedError(f"{where} is {_short(value)}, expected a number")
-    return float(value)
-
-
-def _share(value: Any, where: str) -> float:
-    if not 0 <= _number(value, where) <= 1:
-        raise _UnexpectedError(f"{where} is {_short(value)}, expected a share in 0..1")
-    return float(value)
-
-
-def _width(text: str, where: str) -> int:
-    if not _NUMBER.fullmatch(text):
-        raise _UnexpectedError(f"{where}: {text!r} is no width in pixels")
-    return int(text)
-
-
-def _short(value: Any) -> str:
-    told = json.dumps(value)
-    return "missing" if value is None else told if len(told) <= 40 else f"{told[:37]}..."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
+from wsstools.core.description import Description
 from wsstools.errors import DataError, naming
 from wsstools.files.pillow import opened
 from wsstools.files.provenance import Meta, parse_record
@@ -17,16 +17,6 @@ from wsstools.view.chain import chain_text
 
 COMPARISON = "comparison"
 """The kind of a file that says how two sets of labels compare."""
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a file is: `what` in words, `facts` as label to text, `meta` the record or None."""
-
-    file: str
-    what: str
-    facts: Mapping[str, str]
-    meta: Meta | None
 
 
 def info(file: str) -> Description:
@@ -59,7 +49,7 @@ def print_info(files: Sequence[str], *, as_json: bool = False) -> None:
         entries = [dataclasses.asdict(entry) for entry in described]
         print(json.dumps(entries if len(entries) > 1 else entries[0], indent=2))
     else:
-        print("\n\n".join(chain_text(one.file, one.what, one.facts, one.meta) for one in described))
+        print("\n\n".join(chain_text(one) for one in described))
 
 
 def _model(path: Path) -> Description:

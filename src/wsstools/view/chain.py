@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import cast
 
+from wsstools.core.description import Description
 from wsstools.files.provenance import Meta
 
 _SHOWN_DIGITS = 12
 
 
-def chain_text(file: str, what: str, facts: Mapping[str, str], meta: Meta | None) -> str:
-    """What a file is, its facts by label, and the chain of steps in its record."""
-    lines = [f"{file}: {what}"]
-    lines += [f"  {key}: {value}" for key, value in facts.items()]
-    if meta is None:
+def chain_text(described: Description) -> str:
+    """What a file is, and the chain of steps in its record, for a person."""
+    lines = [f"{described.file}: {described.what}"]
+    lines += [f"  {key}: {value}" for key, value in described.facts.items()]
+    if described.meta is None:
         lines.append("  it carries no record of how it was made")
     else:
         lines.append("  made by")
-        lines += _steps(meta, "    ")
+        lines += _steps(cast(Meta, described.meta), "    ")
     return "\n".join(lines)
 
 

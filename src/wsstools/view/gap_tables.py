@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wsstools.core.evaluation.gap import FULL
 from wsstools.core.evaluation.study import Difference, Key, Part, Study, StudyRow, band_gaps, groups
 from wsstools.core.labels import class_name
-from wsstools.view.gap_values import interval_text, share_text, slip_text, study_csv, study_json
+from wsstools.view.gap_values import interval_text, share_text, study_csv
 from wsstools.view.tables import Cells, text_table
 
 _INTERVAL_HEADER = "95 %"
@@ -224,12 +224,11 @@ def _gap(full: float | None, iou: float | None) -> float | None:
 
 
 def table_notes(rows: Sequence[StudyRow]) -> list[str]:
-    """A line per published source and per slip."""
-    notes = [
+    """A line per published source."""
+    return [
         f"{mark.strip()} published, not measured here: {source}"
         for source, mark in _source_marks(rows).items()
     ]
-    return notes + [f"! {row.key}: {slip_text(row.slip)}" for row in rows if row.slip]
 
 
 def _source_marks(rows: Sequence[StudyRow]) -> dict[str, str]:
@@ -247,8 +246,7 @@ def _reduction_text(reduction: float | None) -> str:
 
 
 def _printed(row: StudyRow) -> str:
-    text = share_text(row.printed_reduction)
-    return f"{text} !" if row.slip else text
+    return share_text(row.printed_reduction)
 
 
 def _percent(part: Part | None) -> str:
@@ -265,7 +263,6 @@ def _points(value: float | None) -> str:
 STUDY_FORMATS: dict[str, Callable[[Study, bool], str]] = {
     "table": study_text,
     "csv": study_csv,
-    "json": study_json,
     "markdown": study_markdown,
     "latex": study_latex,
 }

@@ -5,17 +5,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from wsstools.core.evaluation.race import Standing, ranked, winner
+from wsstools.core.evaluation.tuning import Standing, ranked, winner
+from wsstools.files.provenance import Json
 from wsstools.view.tables import text_table
 
 _TOP = 10
 """Settings in the table for the terminal."""
 
 
-def tuning_text(method: str, standings: Sequence[Standing]) -> str:
-    """The best settings, and the paper's wherever it stands."""
+def tuning_text(method: str, standings: Sequence[Standing], n_images: int) -> str:
+    """The best settings, and the paper's wherever it ranks."""
     order = ranked(standings)
     shown = [one for k, one in enumerate(order) if k < _TOP or one.is_paper]
     names = varied(standings) or list(order[0].parameters)
@@ -25,11 +25,10 @@ def tuning_text(method: str, standings: Sequence[Standing]) -> str:
             _note(one, best),
             *(_short(one.parameters[name]) for name in names),
             f"{one.mean_iou:.2%}",
-            f"{one.n_images}{', then out' if one.is_out else ''}",
         )
         for one in shown
     ]
-    lines = text_table((method, *names, "mIoU", "images"), cells)
+    lines = text_table((method, *names, f"mIoU on {n_images} images"), cells)
     constant = [f"{k} {_short(v)}" for k, v in best.parameters.items() if k not in names]
     if constant:
         lines += ["", f"all with {', '.join(constant)}"]
@@ -38,21 +37,20 @@ def tuning_text(method: str, standings: Sequence[Standing]) -> str:
     return "\n".join(lines)
 
 
-def tuning_csv(standings: Sequence[Standing]) -> str:
+def tuning_csv(standings: Sequence[Standing], n_images: int) -> str:
     """All settings, the best first; fractions with all their digits."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     names = list(standings[0].parameters)
     best = winner(standings)
-    writer.writerow((*names, "miou", "images", "eliminated_after", "note"))
+    writer.writerow((*names, "miou", "images", "note"))
     for one in ranked(standings):
-        left = one.n_images if one.is_out else ""
         values = (str(one.parameters[name]) for name in names)
-        writer.writerow((*values, repr(one.mean_iou), one.n_images, left, _note(one, best)))
+        writer.writerow((*values, repr(one.mean_iou), n_images, _note(one, best)))
     return buffer.getvalue()
 
 
-def tuning_values(method: str, standings: Sequence[Standing]) -> dict[str, Any]:
+def tuning_values(method: str, standings: Sequence[Standing]) -> dict[str, Json]:
     """The same as JSON values."""
     paper = next(one for one in standings if one.is_paper)
     return {
@@ -69,21 +67,19 @@ def varied(standings: Sequence[Standing]) -> list[str]:
     return [n for n in first if any(one.parameters[n] != first[n] for one in standings)]
 
 
-def told(parameters: Mapping[str, Any], names: Sequence[str]) -> str:
+def parameters_text(parameters: Mapping[str, float | str], names: Sequence[str]) -> str:
     """Some parameters as text: `lambda 5, eta 0.01`."""
     return ", ".join(f"{name} {_short(parameters[name])}" for name in names or parameters)
 
 
-def _short(value: Any) -> str:
+def _short(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def _values(one: Standing) -> dict[str, Any]:
+def _values(one: Standing) -> dict[str, Json]:
     return {
         "parameters": dict(one.parameters),
         "miou": one.mean_iou,
-        "images": one.n_images,
-        "eliminated": one.is_out,
         "in_grid": one.is_contender,
     }
 

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from wsstools.core.crf.kernels import blur, from_rows, to_rows, update
 from wsstools.core.crf.lattice import Lattice
-from wsstools.core.potts.solver import MIN_PROB, unary
+from wsstools.core.crf.settings import CrfSettings
+from wsstools.core.potts.solver import unary
 
 ENGINES = ("compiled", "pydensecrf")
-PRUNE = 0.05
+_DEFAULT = CrfSettings()
 """On 111 maps of road scenes with 5 to 11 classes (w1 3, w2 5, 19 million pixels) it changed no
 label, and no marginal by more than 2e-5. 0.1 changed no label, and marginals by 0.002 at most; 0.2
 changed 2 labels, and marginals by 0.01 at most."""
@@ -91,14 +92,14 @@ def dense_crf(
     probs: NDArray,
     image: NDArray,
     *,
-    w1: float = 3.0,
-    sigma_alpha: float = 30.0,
-    sigma_beta: float = 5.0,
-    w2: float = 5.0,
-    sigma_gamma: float = 2.0,
-    iterations: int = 10,
-    floor: float = MIN_PROB,
-    prune: float = PRUNE,
+    w1: float = _DEFAULT.w1,
+    sigma_alpha: float = _DEFAULT.sigma_alpha,
+    sigma_beta: float = _DEFAULT.sigma_beta,
+    w2: float = _DEFAULT.w2,
+    sigma_gamma: float = _DEFAULT.sigma_gamma,
+    iterations: int = _DEFAULT.iterations,
+    floor: float = _DEFAULT.floor,
+    prune: float = _DEFAULT.prune,
     engine: str = "compiled",
     kernels: Kernels | None = None,
 ) -> CrfSolution:
@@ -197,8 +198,8 @@ def mean_field(
     costs: NDArray[np.float32],
     kernels: Kernels,
     *,
-    w1: float = 3.0,
-    w2: float = 5.0,
+    w1: float = _DEFAULT.w1,
+    w2: float = _DEFAULT.w2,
     iterations: int = 10,
     counts: Sequence[int] | None = None,
 ) -> NDArray[np.float32]:

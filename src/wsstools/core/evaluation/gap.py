@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
 
 FULL = "full"
 BASELINE = "baseline"
@@ -75,68 +73,3 @@ def gap_table(mious: Mapping[str, float]) -> list[GapRow]:
         reduction = (full_gap - remaining) / full_gap if full_gap > 0 else None
         rows.append(GapRow(name, mious[name], remaining, reduction))
     return rows
-
-
-@dataclass(frozen=True)
-class Slip:
-    """A printed gap reduction that its own mIoUs do not give. All numbers are fractions.
-
-    Attributes
-    ----------
-    printed, computed : float
-        Gap reduction as printed, and as recomputed from the mIoUs beside it.
-    low, high : float
-        What the reduction could be, given that the mIoUs are rounded.
-    """
-
-    printed: float
-    computed: float
-    low: float
-    high: float
-
-    @property
-    def is_rounding(self) -> bool:
-        """Whether mIoUs with more digits could give the printed number."""
-        return self.low <= self.printed <= self.high
-
-
-def find_slip(
-    printed: float,
-    full: float,
-    baseline: float,
-    miou: float,
-    *,
-    printed_error: float,
-    miou_error: float,
-) -> Slip | None:
-    """What is wrong with a printed gap reduction, or None.
-
-    Parameters
-    ----------
-    printed : float
-        Gap reduction as printed, a fraction.
-    full, baseline, miou : float
-        mIoUs as printed; `full` is above `baseline`.
-    printed_error, miou_error : float
-        Half a unit of the last printed digit: how far rounding may have moved the printed number,
-        and each mIoU.
-
-    Raises
-    ------
-    ValueError
-        If there is no gap.
-    """
-    if full <= baseline:
-        raise ValueError(f"no gap: full supervision {full}, baseline {baseline}")
-    computed = (miou - baseline) / (full - baseline)
-    slack = 1e-9  # decimal fractions are not exact
-    if abs(printed - computed) <= printed_error + slack:
-        return None
-    if full - baseline <= 2 * miou_error:
-        return Slip(printed, computed, -math.inf, math.inf)
-    corners = [
-        (miou + c - baseline - b) / (full + a - baseline - b)
-        for a, b, c in product((-miou_error, miou_error), repeat=3)
-    ]  # monotone in each of the three, so the corners hold the extremes
-    low, high = min(corners) - printed_error - slack, max(corners) + printed_error + slack
-    return Slip(printed, computed, low, high)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from wsstools.core.description import Description
 from wsstools.core.evaluation.bootstrap import Interval
-from wsstools.core.evaluation.gap import BASELINE, FULL, GapRow, Slip, find_slip, gap_table
+from wsstools.core.evaluation.gap import BASELINE, FULL, GapRow, gap_table
 
 
 class Key(NamedTuple):
@@ -66,10 +67,8 @@ class StudyRow:
         Within so many pixels of a border.
     printed_reduction : float or None
         The gap reduction that a given table prints.
-    slip : Slip or None
-        What is wrong with it.
     source : str
-        Where a published row stands; empty for what was measured or given here.
+        Where a row was published; empty for what was measured or given here.
     """
 
     key: Key
@@ -81,7 +80,6 @@ class StudyRow:
     train: Part | None = None
     bands: Mapping[int, Part] = field(default_factory=dict)
     printed_reduction: float | None = None
-    slip: Slip | None = None
     source: str = ""
 
 
@@ -118,12 +116,8 @@ class Given:
         Group and name.
     miou, pfa, train : float or None
         Scores, as in the columns of the paper's Table 1.
-    miou_error : float
-        Half a unit of the last digit of `miou`.
     printed_reduction : float or None
         Gap reduction as printed.
-    printed_error : float
-        Half a unit of its last digit.
     source : str
         Where the row was published; empty if it was not.
     """
@@ -132,10 +126,79 @@ class Given:
     miou: float | None
     pfa: float | None = None
     train: float | None = None
-    miou_error: float = 0.0
     printed_reduction: float | None = None
-    printed_error: float = 0.0
     source: str = ""
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """Mean IoU and pixel accuracy of one image, fractions; NaN where there is nothing to score."""
+
+    mean_iou: float
+    pixel_accuracy: float
+
+
+@dataclass(frozen=True)
+class LabelFolder:
+    """A folder of labels that was measured.
+
+    Attributes
+    ----------
+    folder : str
+        As it was named.
+    first : Description or None
+        What its first file is.
+    images : mapping of str to ImageScore
+        By stem.
+    """
+
+    folder: str
+    first: Description | None
+    images: Mapping[str, ImageScore]
+
+
+@dataclass(frozen=True)
+class StrategyLabels:
+    """The folders of one strategy, one per seed: validation, labels trained on, predictions."""
+
+    key: Key
+    val: Sequence[LabelFolder] = ()
+    pfa: Sequence[LabelFolder] = ()
+    train: Sequence[LabelFolder] = ()
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How often images were resampled, from which seed, for intervals of which level."""
+
+    resamples: int
+    seed: int
+    level: float = 0.95
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """How a study was measured.
+
+    Attributes
+    ----------
+    val, train : sequence of str
+        The validation images and the training images.
+    bootstrap : Bootstrap or None
+        None: there are no intervals.
+    widths : sequence of int
+        Of the bands around borders, in pixels.
+    void_is_border : bool
+        Whether what the ground truth leaves out has bands around it too.
+    labels : sequence of StrategyLabels
+    """
+
+    val: Sequence[str] = ()
+    train: Sequence[str] = ()
+    bootstrap: Bootstrap | None = None
+    widths: Sequence[int] = ()
+    void_is_border: bool = False
+    labels: Sequence[StrategyLabels] = ()
 
 
 @dataclass(frozen=True)
@@ -150,14 +213,14 @@ class Study:
         Between strategies; none without the bootstrap.
     class_names : sequence of str or None
         Names of the classes, if known.
-    facts : mapping
-        How it was measured, as JSON values.
+    measurement : Measurement or None
+        How it was measured; None where scores were given.
     """
 
     rows: Sequence[StudyRow]
     differences: Sequence[Difference] = ()
     class_names: Sequence[str] | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    measurement: Measurement | None = None
 
 
 def given_rows(table: Iterable[Given]) -> list[StudyRow]:
@@ -180,7 +243,6 @@ def given_rows(table: Iterable[Given]) -> list[StudyRow]:
                     pfa=_given_part(given.pfa),
                     train=_given_part(given.train),
                     printed_reduction=given.printed_reduction,
-                    slip=_slip(given, mious),
                     source=given.source,
                 )
             )
@@ -205,18 +267,3 @@ def band_gaps(rows: Sequence[StudyRow]) -> dict[tuple[Key, int], GapRow]:
 
 def _given_part(miou: float | None) -> Part | None:
     return None if miou is None else Part(miou)
-
-
-def _slip(given: Given, mious: Mapping[str, float]) -> Slip | None:
-    if given.printed_reduction is None or given.miou is None:
-        return None
-    if FULL not in mious or BASELINE not in mious or mious[FULL] <= mious[BASELINE]:
-        return None
-    return find_slip(
-        given.printed_reduction,
-        mious[FULL],
-        mious[BASELINE],
-        given.miou,
-        printed_error=given.printed_error,
-        miou_error=given.miou_error,
-    )

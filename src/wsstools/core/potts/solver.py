@@ -12,9 +12,10 @@ from wsstools.core.potts.iteration import Energies, Iteration
 from wsstools.core.potts.levels import Problem
 from wsstools.core.potts.planes import one_hot, padded
 from wsstools.core.potts.primal_dual import PrimalDual, relative_gap
+from wsstools.core.potts.settings import PottsSettings
 
 # Probabilities below it are not told apart: maps on disk hold them to 5e-4.
-MIN_PROB = 1e-3
+_DEFAULT = PottsSettings()
 
 _SMALLEST_SIDE = 8  # of the coarsest level
 _COARSE_TOL = 1e-3  # coarse levels need not do better
@@ -93,7 +94,7 @@ def edge_weights(image: NDArray, *, eta: float) -> NDArray[np.float32]:
     return np.exp(-np.float32(eta) * np.sqrt(squared))
 
 
-def unary(probs: NDArray, *, floor: float = MIN_PROB) -> NDArray[np.float32]:
+def unary(probs: NDArray, *, floor: float = _DEFAULT.floor) -> NDArray[np.float32]:
     """The cost of each class at each pixel, U = -log max(P, floor), (K, H, W) float32.
 
     Parameters
@@ -136,8 +137,8 @@ def solve_potts(
     unary: NDArray,
     weights: NDArray,
     *,
-    tol: float = 1e-3,
-    max_iterations: int = 5000,
+    tol: float = _DEFAULT.tol,
+    max_iterations: int = _DEFAULT.max_iterations,
     isotropic: bool = True,
     levels: int = 4,
     start: Callable[[Problem, float], PrimalDual] = Iteration,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import MISSING, dataclass
-from typing import TYPE_CHECKING, Optional, get_type_hints
+from typing import TYPE_CHECKING, Optional
 
-from wsstools.core.parameter import OPTION, OptionText, parameter
+from wsstools.core.parameter import Given, optional_copy, parameter, shown
 from wsstools.errors import UsageError
 
 
@@ -249,8 +248,8 @@ _FAMILIES = {
 }
 
 
-class Changes:
-    """Numbers of a schedule; None keeps that of the architecture."""
+class _Changes(Given):
+    """Numbers of a schedule that are given instead of those of the architecture."""
 
     def schedule(self, arch: str) -> Schedule:
         """The schedule of an architecture with the given numbers put in.
@@ -262,43 +261,21 @@ class Changes:
         """
         if arch not in SCHEDULES:
             raise UsageError(f"--arch {arch}: expected one of {', '.join(SCHEDULES)}")
-        values = {name: getattr(self, name) for name in Schedule.__dataclass_fields__}
-        given = {name: value for name, value in values.items() if value is not None}
-        chosen = dataclasses.replace(SCHEDULES[arch], **given)
+        chosen = dataclasses.replace(SCHEDULES[arch], **self.given())
         if chosen.min_scale > chosen.max_scale:
             raise UsageError(f"--min-scale {chosen.min_scale:g} is above {chosen.max_scale:g}")
         return chosen
 
 
-def _changes() -> Iterator[tuple[str, object, dataclasses.Field[object]]]:
-    """The fields of Schedule, each of which may be None, with the numbers of the families."""
-    hints = get_type_hints(Schedule)
-    for field in dataclasses.fields(Schedule):
-        text: OptionText = field.metadata[OPTION]
-        values = {
-            name: _shown(getattr(SCHEDULES[arch], field.name)) for name, arch in _FAMILIES.items()
-        }
-        usual = max(values.values(), key=list(values.values()).count)
-        others = (f"; {name} {value}" for name, value in values.items() if value != usual)
-        stated = dataclasses.replace(
-            text, help=f"{text.help} Default: {usual}{''.join(others)}.", shows_default=False
-        )
-        yield (
-            field.name,
-            Optional[hints[field.name]],
-            dataclasses.field(default=None, metadata={OPTION: stated}),
-        )
-
-
-def _shown(value: float | None) -> str:
-    if value is None or isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}"
+def _defaults(field: dataclasses.Field[float]) -> str:
+    """The number of each family of networks."""
+    values = {name: shown(getattr(SCHEDULES[arch], field.name)) for name, arch in _FAMILIES.items()}
+    usual = max(values.values(), key=list(values.values()).count)
+    others = (f"; {name} {value}" for name, value in values.items() if value != usual)
+    return f"{usual}{''.join(others)}"
 
 
 if TYPE_CHECKING:
-    ScheduleChanges = Changes
+    ScheduleChanges = _Changes
 else:
-    ScheduleChanges = dataclasses.make_dataclass(
-        "ScheduleChanges", _changes(), bases=(Changes,), frozen=True
-    )
+    ScheduleChanges = optional_copy(_Changes, Schedule, default_text=_defaults)

@@ -8,9 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 
-from wsstools.core.evaluation.race import Standing, ranked, winner
+from wsstools.core.evaluation.tuning import Standing, ranked, winner
 from wsstools.view.figures.drawing import (
-    FAINT,
     INK,
     PAPER,
     SMALL,
@@ -19,12 +18,11 @@ from wsstools.view.figures.drawing import (
     finish,
     new_axes,
 )
-from wsstools.view.tuning import told, varied
+from wsstools.view.tuning import parameters_text, varied
 
 BEST, PAPER_SETTING = "#d62728", "#141414"
 """Colours of the frames."""
 _CELL = (0.86, 0.46)  # inches
-_GREY, _HATCH = "#eeeff1", "#d4d6da"
 _LIGHT = 0.55
 """Share of the scale above which text on a colour is dark."""
 
@@ -34,9 +32,8 @@ def heat_map(
 ) -> Drawing:
     """The mean IoU in percent over two parameters.
 
-    A cell shows the best over all other parameters of those that ran on all images; where all
-    left the race before, it is hatched and holds, in grey, the mean IoU of the one that left
-    last, on fewer images. Frames mark the winner and the paper's setting.
+    A cell shows the best over all other parameters. Frames mark the winner and the paper's
+    setting.
 
     Parameters
     ----------
@@ -57,10 +54,10 @@ def heat_map(
         if one.is_contender:
             place = y_values.index(one.parameters[up]), x_values.index(one.parameters[across])
             best.setdefault(place, one)
-    shares = np.full((len(y_values), len(x_values)), np.nan)
+    shares = np.zeros((len(y_values), len(x_values)))
     for place, one in best.items():
-        shares[place] = np.nan if one.is_out else 100 * one.mean_iou
-    low, high = np.nanmin(shares), np.nanmax(shares)
+        shares[place] = 100 * one.mean_iou
+    low, high = shares.min(), shares.max()
     is_light = shares > low + _LIGHT * (high - low)
     with figure_style():
         size = _CELL[0] * len(x_values) + 1.7, _CELL[1] * len(y_values) + 1.5
@@ -71,7 +68,7 @@ def heat_map(
         axes.set_xticks(range(len(x_values)), [f"{value:g}" for value in x_values])
         axes.set_yticks(range(len(y_values)), [f"{value:g}" for value in y_values])
         edges = (np.arange(size + 1) - 0.5 for size in shares.shape[::-1])
-        picture = axes.pcolormesh(*edges, np.ma.masked_invalid(shares), edgecolor=PAPER)
+        picture = axes.pcolormesh(*edges, shares, edgecolor=PAPER)
         axes.set(xlim=(-0.5, len(x_values) - 0.5), ylim=(-0.5, len(y_values) - 0.5))
         scale = figure.colorbar(picture, label="mIoU (%)", fraction=0.06, aspect=12)
         scale.outline.set_visible(False)
@@ -81,21 +78,15 @@ def heat_map(
             corner = x_values.index(one.parameters[across]), y_values.index(one.parameters[up])
             _draw_frame(axes, corner, colour, inset)
         figure.suptitle(title, fontsize=10)
-        handles, notes = zip(*_notes(list(best.values()), standings), strict=True)
+        handles, notes = zip(*_notes(standings), strict=True)
         figure.legend(handles, notes, loc="outside lower left", fontsize=SMALL)
         finish(figure)
     return Drawing(figure, title)
 
 
 def _draw_cell(axes: Axes, row: int, column: int, one: Standing, *, is_light: bool) -> None:
-    if one.is_out:
-        corner = (column - 0.5, row - 0.5)
-        axes.add_patch(Rectangle(corner, 1, 1, facecolor=_GREY, edgecolor=_HATCH, hatch="////"))
-        text, ink, back = f"{one.mean_iou:.1%} ({one.n_images})", FAINT, _GREY
-    else:
-        text, ink, back = f"{one.mean_iou:.2%}", INK if is_light else PAPER, "none"
-    box = {"facecolor": back, "edgecolor": "none", "pad": 1.5}
-    axes.text(column, row, text, color=ink, ha="center", va="center", bbox=box)
+    ink = INK if is_light else PAPER
+    axes.text(column, row, f"{one.mean_iou:.2%}", color=ink, ha="center", va="center")
 
 
 def _framed(standings: Sequence[Standing]) -> Iterator[tuple[Standing, str, float]]:
@@ -116,7 +107,7 @@ def _draw_frame(axes: Axes, place: tuple[int, int], colour: str, inset: float) -
         axes.add_patch(frame)
 
 
-def _notes(cells: Sequence[Standing], standings: Sequence[Standing]) -> Iterator[tuple[Patch, str]]:
+def _notes(standings: Sequence[Standing]) -> Iterator[tuple[Patch, str]]:
     """Lines below the cells, each with its swatch."""
     names = varied(standings)
     best, paper = winner(standings), next(one for one in standings if one.is_paper)
@@ -125,8 +116,5 @@ def _notes(cells: Sequence[Standing], standings: Sequence[Standing]) -> Iterator
         (best, BEST, "best", ""),
         (paper, PAPER_SETTING, "paper", where),
     ):
-        text = f"{name}: {told(one.parameters, names)}: {one.mean_iou:.2%}{more}"
+        text = f"{name}: {parameters_text(one.parameters, names)}: {one.mean_iou:.2%}{more}"
         yield Patch(fill=False, edgecolor=colour, linewidth=2), text
-    if any(one.is_out for one in cells):
-        swatch = Patch(facecolor=_GREY, edgecolor=_HATCH, hatch="////")
-        yield swatch, "left the race after the images in brackets"

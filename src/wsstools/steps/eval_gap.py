@@ -1,0 +1,424 @@
+"""The gap table: how much of the gap to full supervision each strategy closes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.evaluation.bootstrap import MIN_IMAGES
+from wsstools.core.evaluation.gap import BASELINE, FULL
+from wsstools.core.evaluation.measuring import (
+    WHOLE,
+    Counts,
+    Resampled,
+    differences,
+    image_scores,
+    measured_rows,
+    parts_of,
+    resample,
+)
+from wsstools.core.evaluation.metrics import class_counts
+from wsstools.core.evaluation.settings import GapSettings, StudyFolders
+from wsstools.core.evaluation.study import (
+    Bootstrap,
+    ImageScore,
+    Key,
+    LabelFolder,
+    Measurement,
+    StrategyLabels,
+    Study,
+    given_rows,
+    groups,
+)
+from wsstools.core.evaluation.trimap import border_distance, within_band
+from wsstools.core.labels import IGNORE_LABEL, class_name
+from wsstools.errors import DataError, UsageError
+from wsstools.formats.label_files import find_class_names
+from wsstools.formats.score_files import read_published, read_scores
+from wsstools.formats.study_files import PARTS, Folders, parse_entry, read_study
+from wsstools.formats.study_json import encode_study
+from wsstools.running.messages import say
+from wsstools.running.settings import JobSettings, Selection
+from wsstools.running.sources import Source
+from wsstools.running.tasks import map_images
+from wsstools.steps.info import info
+from wsstools.steps.inputs import label_input
+from wsstools.view.gap_tables import STUDY_FORMATS
+
+Occurring: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.int64]]"
+"""The class ids of an image, (U,), and their pixels by folder and region, (F, R, 3, U)."""
+
+
+def print_gap(
+    folders: StudyFolders,
+    strategies: Sequence[str],
+    *,
+    scores: str | None,
+    published: bool,
+    settings: GapSettings,
+    form: str,
+    per_class: bool,
+    run: JobSettings,
+) -> None:
+    """Print the gap table of folders, of given scores or of published ones.
+
+    Raises
+    ------
+    UsageError
+        If there is no such form, or the arguments contradict each other.
+    """
+    if form not in (*STUDY_FORMATS, "json"):
+        raise UsageError(f"--format {form}: expected one of {', '.join([*STUDY_FORMATS, 'json'])}")
+    has_folders = bool(strategies) or any(vars(folders).values())
+    if scores is not None:
+        if has_folders or settings.bootstrap or settings.against or settings.band:
+            raise UsageError("--scores takes the place of the folders; give one or the other")
+        found = Study(given_rows(read_scores(scores)))
+    elif published and not has_folders:
+        found = Study(())
+    else:
+        found = eval_gap(folders, strategies, settings=settings, run=run)
+    if published:
+        rows = [*found.rows, *given_rows(read_published())]
+        found = Study(rows, found.differences, found.class_names, found.measurement)
+    if form == "json":
+        print(encode_study(found))
+    else:
+        print(STUDY_FORMATS[form](found, per_class))
+
+
+def eval_gap(
+    folders: StudyFolders,
+    strategies: Sequence[str] = (),
+    *,
+    settings: GapSettings = GapSettings(),
+    run: JobSettings = JobSettings(),
+) -> Study:
+    """The gap table of folders of labels.
+
+    Parameters
+    ----------
+    folders : StudyFolders
+        Ground truth, full supervision, baseline, and labels of the training images.
+    strategies : sequence of str
+        `NAME=DIR`: labels that the network of a strategy predicts for the validation images;
+        `NAME=DIR,DIR` for several seeds, `GROUP/NAME=DIR` for several networks.
+    settings : GapSettings
+        How it is measured.
+    run : JobSettings
+        Which images, and by which workers.
+
+    Raises
+    ------
+    UsageError
+        If arguments are missing or contradict each other.
+    DataError
+        If the folders hold different images.
+    SomeFailed
+        If an image failed.
+    """
+    plan = _plan(folders, strategies, settings)
+    return _measured_study(plan, run)
+
+
+@dataclass(frozen=True)
+class _StudyPlan:
+    """What to measure: folders of labels by strategy, several for several seeds.
+
+    Attributes
+    ----------
+    parts : mapping of str to folders
+        `val` on the validation images; `pfa` and `train` on the training images, the labels
+        trained on and the network's.
+    gt, train_gt : str
+        Ground truth of both sets of images.
+    train_ids : str or None
+        File with the names of the training images.
+    widths : tuple of int
+        Of the bands around borders.
+    against : Key or None
+        The strategy that the others are compared with.
+    settings : GapSettings
+    """
+
+    parts: Mapping[str, Folders]
+    gt: str
+    train_gt: str
+    train_ids: str | None
+    widths: tuple[int, ...]
+    against: Key | None
+    settings: GapSettings
+
+
+def _plan(folders: StudyFolders, strategies: Sequence[str], settings: GapSettings) -> _StudyPlan:
+    given = {part: {} for part in PARTS} if folders.study is None else read_study(folders.study)
+    frame = [
+        f"{name}={folder}"
+        for name, folder in ((FULL, folders.full), (BASELINE, folders.baseline))
+        if folder is not None
+    ]
+    entries = {
+        "val": [*frame, *strategies],
+        "pfa": folders.pfa or [],
+        "train": folders.train or [],
+    }
+    parts = {part: _with_entries(given[part], entries[part]) for part in PARTS}
+    if folders.gt is None or not parts["val"]:
+        raise UsageError("give --gt, --full and --baseline (or --study FILE or --scores FILE)")
+    _check_frames(parts["val"])
+    if settings.void_is_border and settings.band is None:
+        raise UsageError("--void-is-border says where bands are; give their widths with --band")
+    if settings.against is not None and not settings.bootstrap:
+        raise UsageError("--against needs --bootstrap N")
+    group, _, name = (settings.against or "").rpartition("/")
+    against = Key(group, name) if settings.against else None
+    if against and against not in parts["val"]:
+        raise UsageError(f"--against {against}: there is {', '.join(map(str, parts['val']))}")
+    return _StudyPlan(
+        parts,
+        folders.gt,
+        folders.train_gt or folders.gt,
+        folders.train_ids,
+        _widths(settings.band),
+        against,
+        settings,
+    )
+
+
+def _with_entries(given: Folders, entries: Sequence[str]) -> Folders:
+    """The folders of a study file and of the command line."""
+    joined = dict(given)
+    for entry in entries:
+        key, places = parse_entry(entry)
+        if key in joined:
+            raise UsageError(
+                f"{entry}: {key} occurs twice; expected NAME=DIR with a name of its own"
+            )
+        joined[key] = places
+    return joined
+
+
+def _check_frames(val: Folders) -> None:
+    for group in groups(val):
+        for name in (FULL, BASELINE):
+            if Key(group, name) not in val:
+                how = f"{group}/{name}=DIR" if group else f"--{name} DIR"
+                raise UsageError(f"no labels under the name {Key(group, name)}: give {how}")
+
+
+def _widths(text: str | None) -> tuple[int, ...]:
+    if text is None:
+        return ()
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise UsageError(f"--band {text}: expected widths in pixels, such as 1,2,4,8")
+    return tuple(sorted({int(part) for part in parts}))
+
+
+@dataclass(frozen=True)
+class CountedFolders:
+    """Pixels of each class on one set of images, and the folders they were counted in."""
+
+    counts: Counts
+    folders: Mapping[Key, Sequence[LabelFolder]]
+    stems: Sequence[str]
+
+
+@dataclass
+class _Images:
+    """What has been counted so far."""
+
+    stems: list[str] = field(default_factory=list)
+    found: list[Occurring] = field(default_factory=list)
+
+
+def _measured_study(plan: _StudyPlan, run: JobSettings) -> Study:
+    settings = plan.settings
+    names = find_class_names(plan.gt)
+    val = count_folders(
+        plan.parts["val"], plan.gt, run, plan.widths, void_is_border=settings.void_is_border
+    )
+    _report_absent(val.counts, names)
+    on_train = _train_part(plan, run)
+
+    def resampled(found: CountedFolders, stream: int) -> Resampled | None:
+        if not settings.bootstrap or not found.stems:
+            return None
+        _check_images(found.stems)
+        rng = np.random.default_rng([settings.seed, stream])
+        return resample(found.counts, rng, settings.bootstrap)
+
+    drawn = resampled(val, 0)
+    scored = parts_of(on_train.counts, resampled=resampled(on_train, 1))
+    rows = measured_rows(
+        val.counts,
+        plan.widths,
+        drawn,
+        pfa={key: scored[_part_key("pfa", key)] for key in plan.parts["pfa"]},
+        train={key: scored[_part_key("train", key)] for key in plan.parts["train"]},
+    )
+    measurement = Measurement(
+        val.stems,
+        on_train.stems,
+        Bootstrap(settings.bootstrap, settings.seed) if settings.bootstrap else None,
+        plan.widths,
+        settings.void_is_border,
+        [
+            StrategyLabels(
+                row.key,
+                val.folders.get(row.key, ()),
+                on_train.folders.get(_part_key("pfa", row.key), ()),
+                on_train.folders.get(_part_key("train", row.key), ()),
+            )
+            for row in rows
+        ],
+    )
+    compared = [] if drawn is None else differences(rows, drawn, plan.against)
+    return Study(rows, compared, names, measurement)
+
+
+def _train_part(plan: _StudyPlan, run: JobSettings) -> CountedFolders:
+    """Counts on the training images, of all their folders in one pass."""
+    folders = {
+        _part_key(part, key): places
+        for part in ("pfa", "train")
+        for key, places in plan.parts[part].items()
+    }
+    if not folders:
+        return CountedFolders(Counts(np.zeros(0, np.int64), {}), {}, ())
+    selected = run.of_all() if plan.train_ids is None else run.of(Selection(plan.train_ids).names)
+    return count_folders(folders, plan.train_gt, selected)
+
+
+def _part_key(part: str, key: Key) -> Key:
+    """PFA and predictions of one strategy are two strategies while they are counted."""
+    return Key(f"{part}/{key.group}", key.name)
+
+
+def count_folders(
+    folders: Folders,
+    gt: str,
+    run: JobSettings,
+    widths: Sequence[int] = (),
+    *,
+    void_is_border: bool = False,
+    command: str = "eval-gap",
+) -> CountedFolders:
+    """Pixels of each class in each folder, region and image; the ground truth is read once.
+
+    Raises
+    ------
+    DataError
+        If the folders hold different images.
+    SomeFailed
+        If an image failed.
+    """
+    places = [place for several in folders.values() for place in several]
+    inputs = [label_input(place, run) for place in places]
+    sources = [entry.source for entry in inputs]
+    if run.names is None:
+        _check_same_images(sources)
+    inputs.append(label_input(gt, run, role="gt"))
+    count = partial(_count, places=places, widths=tuple(widths), void_is_border=void_is_border)
+    images = _Images()
+    for stem, found in map_images(command, count, inputs, run):
+        images.stems.append(stem)
+        images.found.append(found)
+    if not images.stems:
+        raise DataError("no image to score")
+    counts = _joined(folders, images)
+    measured = _measured_folders(counts, images.stems, sources)
+    return CountedFolders(counts, measured, images.stems)
+
+
+def _check_images(stems: Sequence[str]) -> None:
+    if len(stems) < MIN_IMAGES:
+        raise UsageError(f"--bootstrap resamples images, and there is only {len(stems)}")
+
+
+def _check_same_images(sources: Sequence[Source]) -> None:
+    folders = [source for source in sources if not source.is_stream]
+    for source in folders[1:]:
+        first = folders[0]
+        if source.stems != first.stems:
+            odd = sorted(set(source.stems) ^ set(first.stems))
+            raise DataError(
+                f"{source.argument} and {first.argument} hold different images: {len(odd)} are "
+                f"in one only, such as {odd[0]!r} (--ids chooses the images)"
+            )
+
+
+def _count(
+    *decoded: NDArray[np.uint8],
+    places: Sequence[str],
+    widths: Sequence[int],
+    void_is_border: bool,
+) -> Occurring:
+    *labels, gt = decoded
+    for place, found in zip(places, labels, strict=True):
+        if found.shape != gt.shape:
+            raise ValueError(f"{place}: labels have shape {found.shape}, ground truth {gt.shape}")
+    truths = [gt]
+    if widths:
+        distance = border_distance(gt, max(widths), void_is_border=void_is_border)
+        truths += [within_band(gt, distance, width) for width in widths]
+    counts = np.stack([[class_counts(found, truth) for truth in truths] for found in labels])
+    counts = counts[..., :IGNORE_LABEL]  # what the labels leave open is a miss, and no class
+    occur = np.flatnonzero(counts.any(axis=(0, 1, 2)))
+    return occur, counts[..., occur]
+
+
+def _joined(folders: Folders, images: _Images) -> Counts:
+    """The pixels of all images by strategy, for the class ids that occur in any."""
+    classes = np.unique(np.concatenate([occur for occur, _ in images.found]))
+    n_folders, n_regions = images.found[0][1].shape[:2]
+    joined = np.zeros((n_folders, n_regions, len(images.stems), 3, len(classes)), np.int64)
+    for position, (occur, pixels) in enumerate(images.found):
+        joined[:, :, position][..., np.searchsorted(classes, occur)] = pixels
+    ends = np.cumsum([len(several) for several in folders.values()])
+    return Counts(classes, dict(zip(folders, np.split(joined, ends[:-1]), strict=True)))
+
+
+def _measured_folders(
+    counts: Counts, stems: Sequence[str], sources: Sequence[Source]
+) -> dict[Key, list[LabelFolder]]:
+    """Of each folder: where it is, what its first file is, and the images' scores."""
+    folders: dict[Key, list[LabelFolder]] = {}
+    remaining = iter(sources)
+    for key, pixels in counts.of.items():
+        folders[key] = []
+        for of_seed in pixels:
+            source = next(remaining)
+            mious, accuracies = image_scores(of_seed[WHOLE])
+            folders[key].append(
+                LabelFolder(
+                    source.argument,
+                    None if source.is_stream else info(str(source.find(stems[0]))),
+                    {
+                        stem: ImageScore(float(miou), float(accuracy))
+                        for stem, miou, accuracy in zip(stems, mious, accuracies, strict=True)
+                    },
+                )
+            )
+    return folders
+
+
+def _report_absent(counts: Counts, names: Sequence[str] | None) -> None:
+    """Say which classes are left out of whose mean."""
+    rows: dict[str, list[str]] = {}
+    for key, part in parts_of(counts).items():
+        size = len(names) if names else int(counts.classes.max(initial=-1)) + 1
+        absent = ", ".join(class_name(names, c) for c in range(size) if c not in part.iou)
+        if absent:
+            rows.setdefault(absent, []).append(str(key))
+    for absent, keys in rows.items():
+        say(
+            f"{', '.join(keys)}: left out of the mean, in neither ground truth nor labels: "
+            f"{absent}",
+            "eval-gap",
+        )

@@ -1,0 +1,341 @@
+"""The regulariser parameters with the best mean IoU on a few images."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wsstools.core.evaluation.metrics import scores
+from wsstools.core.evaluation.tuning import GRIDS, Standing, winner
+from wsstools.errors import DataError, UsageError
+from wsstools.files.atomic import remove_leftovers, write_atomic
+from wsstools.files.provenance import Json, Meta, Origin
+from wsstools.formats import parameter_files
+from wsstools.running.join import Input, Task, batches
+from wsstools.running.messages import Messages, print_path
+from wsstools.running.settings import RunSettings
+from wsstools.running.step import image_rng
+from wsstools.steps.inputs import image_input, label_input, map_input
+from wsstools.steps.regularize import (
+    METHODS,
+    Settings,
+    checked_settings,
+    chosen_method,
+    method_of,
+    parameters,
+    with_given,
+)
+from wsstools.steps.trials import Trials
+from wsstools.view.figures.heat_map import heat_map
+from wsstools.view.tuning import tuning_csv, tuning_text, tuning_values
+
+PARAMS_FILE, TABLE_FILE, PICTURE_FILE = "params.json", "table.csv", "heatmap.png"
+RESULTS_FILE = "results.jsonl"
+SAMPLE = 20
+"""Images to try on, where nothing else is said."""
+_MAY_CHANGE = ("grid", "sample", "seed")
+"""Options that may be others when a run goes on in the folder: they only choose trials."""
+_REMOVED = {"keep_all": False}
+_TITLES = {"potts": "Potts model", "crf": "Fully connected CRF"}
+
+Grid = Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search found.
+
+    Attributes
+    ----------
+    method : str
+        `potts` or `crf`.
+    standings : sequence of Standing
+        The settings in the order of the grid, and the paper's.
+    stems : list of str
+        The images that did not fail, in the order in which they were tried.
+    is_new : bool
+        Whether an output was written.
+    """
+
+    method: str
+    standings: Sequence[Standing]
+    stems: list[str]
+    is_new: bool
+
+    def as_text(self) -> str:
+        """The best settings and the paper's, as a table for the terminal."""
+        return tuning_text(self.method, self.standings, len(self.stems))
+
+    def as_json(self) -> str:
+        """All of it as JSON, fractions."""
+        values = tuning_values(self.method, self.standings)
+        return json.dumps({**values, "images": self.stems}, indent=2)
+
+
+def tune(
+    maps: str,
+    out: str | Path,
+    *,
+    images: str,
+    gt: str,
+    fixed: Settings,
+    grid: Grid,
+    sample: int | None = None,
+    seed: int = 0,
+    run: RunSettings = RunSettings(),
+) -> Tuned:
+    """Try every setting of a grid on a few images, and write the best.
+
+    Parameters
+    ----------
+    maps, images, gt : str
+        Folders of maps, of their images and of their ground truth; only `maps` may be `-`.
+    out : str or Path
+        Folder for the parameters, the table, the picture and the results, which a rerun reads.
+    fixed : PottsSettings or CrfSettings
+        The method, and the parameters that are not searched.
+    grid : mapping of str to sequence of float
+        The values to try of each parameter, by the name of the field.
+    sample : int or None
+        Most images to try on, drawn by chance; None: SAMPLE, or all that `run` names.
+    seed : int
+        Of the sample: a larger one holds the smaller.
+    run : RunSettings
+        Which images, and how they are computed.
+
+    Raises
+    ------
+    UsageError
+        If `out` holds outputs of another method or other fixed parameters.
+    DataError
+        If nothing can be compared.
+    SomeFailed
+        If no image is left.
+    """
+    folder = Path(out)
+    settings, paper = _settings(fixed, grid)
+    origin = _origin(fixed, grid)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file, expected a folder to write to")
+    if not run.overwrite:
+        _refuse_other_outputs(folder, origin)
+    inputs = [map_input(maps, run), image_input(images, run), label_input(gt, run, role="gt")]
+    if any(entry.source.is_stream for entry in inputs[1:]):
+        raise UsageError("only the maps can be - (standard input)")
+    if any(entry.source.is_same_folder(folder) for entry in inputs):
+        raise UsageError(f"{folder} holds the inputs; write to another folder")
+    if inputs[0].source.is_stream:
+        inputs[0].source.read_whole()
+    tasks, n_missing = _sampled(inputs, run, sample, seed)
+    with Messages("tune", len(tasks), run) as messages:
+        if n_missing:
+            messages.say(f"{n_missing} maps left out (no ground truth)")
+        trials = Trials(folder / RESULTS_FILE, tasks, settings)
+        trials.run(inputs, run, messages)
+        trials.check(messages)
+        standings = [
+            Standing(
+                _values(setting),
+                scores(trials.confusion(setting)).mean_iou,
+                is_paper=setting == paper,
+                is_contender=position < _size(grid),
+            )
+            for position, setting in enumerate(settings)
+        ]
+        chance: dict[str, Json] = {"sample": sample, "seed": seed}
+        meta = _record(origin, grid, chance, trials, inputs, standings)
+        is_new = _write(folder, method_of(fixed), standings, grid, meta, len(trials.stems))
+        messages.raise_failures()
+    return Tuned(method_of(fixed), standings, trials.stems, is_new)
+
+
+def search(
+    maps: str,
+    out: str,
+    *,
+    images: str,
+    gt: str,
+    potts: bool,
+    crf: bool,
+    given: Mapping[str, float | str],
+    lists: Mapping[str, str],
+    sample: int | None,
+    seed: int,
+    as_json: bool,
+    run: RunSettings,
+) -> None:
+    """`tune` as the command calls it, with its values as text; prints what was found.
+
+    Raises
+    ------
+    UsageError
+        If the options contradict each other, or a value is out of range.
+    """
+    method = chosen_method(potts=potts, crf=crf)
+    if method is None:
+        raise UsageError("give one of --potts and --crf")
+    fixed = checked_settings(with_given(METHODS[method](), given))
+    grid = parsed_grid(fixed, lists, GRIDS[method])
+    found = tune(
+        maps, out, images=images, gt=gt, fixed=fixed, grid=grid, sample=sample, seed=seed, run=run
+    )
+    if as_json:
+        print(found.as_json())
+    elif sys.stdout.isatty():
+        print(found.as_text())
+    else:
+        print(found.as_text(), file=sys.stderr)
+        print_path(Path(out) / PARAMS_FILE, run)
+
+
+def parsed_grid(
+    fixed: Settings, lists: Mapping[str, str], defaults: Mapping[str, str]
+) -> dict[str, list[float]]:
+    """The values of each parameter, in the order of the defaults, which stand for those not given.
+
+    Raises
+    ------
+    UsageError
+        If a list belongs to the other method, or a value is no number or out of range.
+    """
+    for name in lists:
+        if name not in defaults:
+            raise UsageError(f"--{_dashed(name)} does not belong to --{method_of(fixed)}")
+    return {name: _numbers(fixed, name, lists.get(name, text)) for name, text in defaults.items()}
+
+
+def _numbers(fixed: Settings, name: str, text: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        message = f"--{_dashed(name)} {text}: expected numbers with commas between"
+        raise UsageError(message) from error
+    checked = (checked_settings(dataclasses.replace(fixed, **{name: n})) for n in numbers)
+    return list(dict.fromkeys(getattr(one, name) for one in checked))
+
+
+def _dashed(name: str) -> str:
+    return name.rstrip("_").replace("_", "-")
+
+
+def _size(grid: Grid) -> int:
+    return int(np.prod([len(values) for values in grid.values()]))
+
+
+def _settings(fixed: Settings, grid: Grid) -> tuple[list[Settings], Settings]:
+    """Every combination of the grid's values, last the paper's if the grid leaves it out."""
+    settings: list[Settings] = [
+        dataclasses.replace(fixed, **dict(zip(grid, values, strict=True)))  # type: ignore[arg-type]
+        for values in itertools.product(*grid.values())
+    ]
+    return (settings if fixed in settings else [*settings, fixed]), fixed
+
+
+def _values(setting: Settings) -> dict[str, Json]:
+    """The parameters of a setting as the record and the table name them."""
+    return {name: value for name, value in parameters(setting).items() if name != "method"}
+
+
+def _origin(fixed: Settings, grid: Grid) -> Origin:
+    """The options that all trials of a folder share."""
+    searched = {name.rstrip("_") for name in grid}
+    options = {k: v for k, v in parameters(fixed).items() if k not in searched}
+    return Origin("tune", options, removed=_REMOVED)
+
+
+def _refuse_other_outputs(folder: Path, origin: Origin) -> None:
+    """Raise UsageError if the folder holds what another command or another method made.
+
+    Other values, other images and another seed may follow in the same folder: the results that
+    they share are kept.
+    """
+    names = [n for n in (PARAMS_FILE, TABLE_FILE, PICTURE_FILE) if (folder / n).exists()]
+    if not names:
+        return
+    meta = parameter_files.read_meta(folder / PARAMS_FILE)
+    if meta is not None:
+        same = {key: value for key, value in meta["options"].items() if key not in _MAY_CHANGE}
+        meta = {**meta, "options": same}
+    origin.refuse_other_run(folder / names[0], meta)
+
+
+def _sampled(
+    inputs: Sequence[Input], run: RunSettings, sample: int | None, seed: int
+) -> tuple[list[Task], int]:
+    """The images to try on, and how many maps lack ground truth.
+
+    The place of an image follows from (seed, stem), so that a larger sample holds the smaller.
+    """
+    chosen = run.choose(inputs[0].source.stems)
+    gt = inputs[-1].source
+    stems = [stem for stem in chosen if run.names is not None or stem in gt]
+    if not stems:
+        raise DataError(f"no map has ground truth in {gt.argument}")
+    size = sample or (SAMPLE if run.names is None else len(stems))
+    order = sorted(stems, key=lambda stem: image_rng(seed, stem).random())[:size]
+    tasks = [task for batch in batches(inputs, run.of(order)) for task in batch]
+    return tasks, len(chosen) - len(stems)
+
+
+def _record(
+    origin: Origin,
+    grid: Grid,
+    chance: Mapping[str, Json],
+    trials: Trials,
+    inputs: Sequence[Input],
+    standings: Sequence[Standing],
+) -> Meta:
+    """The record of the parameters that did best."""
+    values = {name.rstrip("_"): list(grid[name]) for name in grid}
+    options = {**origin.options, "grid": values, **chance}
+    paper = next(one for one in standings if one.is_paper)
+    return dataclasses.replace(origin, options=options).record(
+        kind="params",
+        stem=Path(PARAMS_FILE).stem,
+        inputs=trials.records(inputs),
+        result={
+            "miou": winner(standings).mean_iou,
+            "images": len(trials.stems),
+            "paper_miou": paper.mean_iou,
+        },
+    )
+
+
+def _write(
+    folder: Path,
+    method: str,
+    standings: Sequence[Standing],
+    grid: Grid,
+    meta: Meta,
+    n_images: int,
+) -> bool:
+    """Write the outputs unless they are up to date; whether they were not.
+
+    The parameters come first: their record says whose folder it is.
+    """
+    title = f"{_TITLES[method]}: mean IoU on {n_images} images"
+    picture = heat_map(
+        standings, {name.rstrip("_"): values for name, values in grid.items()}, title=title
+    )
+    contents = {
+        PARAMS_FILE: parameter_files.encode_params(method, winner(standings).parameters, meta),
+        TABLE_FILE: tuning_csv(standings, n_images).encode(),
+        PICTURE_FILE: picture.encoded(Path(PICTURE_FILE).suffix),
+    }
+    remove_leftovers(folder)
+    if all(_holds(folder / name, data) for name, data in contents.items()):
+        return False
+    for name, data in contents.items():
+        write_atomic(folder / name, data)
+    return True
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    return path.is_file() and path.read_bytes() == data
