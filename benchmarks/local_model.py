@@ -37,7 +37,7 @@ from wsstools.core.evaluation.metrics import N_VALUES, confusion_matrix, scores
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.map_operations import argmax_labels
 from wsstools.files.atomic import write_atomic
-from wsstools.files.provenance import output_record
+from wsstools.files.provenance import Origin
 from wsstools.formats.image_files import decode_image
 from wsstools.formats.label_files import decode_labels, read_class_names
 from wsstools.formats.map_files import decode_map, encode_map
@@ -90,7 +90,7 @@ def stage(peer: Peer, case: Case, n_classes: int, seed: int, out: Path) -> None:
     image = decode_image(case.image.read_bytes(), str(case.image)).value
     scribbles = decode_labels(case.scribbles.read_bytes(), str(case.scribbles)).value
     found = peer.predict(image, scribbles, n_classes, image_rng(seed, case.stem))
-    meta = output_record(kind="prob", stem=case.stem, step="benchmark", options={}, inputs=[])
+    meta = Origin("benchmark", {}).record(kind="prob", stem=case.stem, inputs=[])
     write_atomic(out, encode_map(found, meta))
 
 

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 
 from wsstools.core.local.filter_bank import FilterBank, FilterLayer
 from wsstools.core.local.gabor import OPPONENT, gabor_bank
+from wsstools.core.local.settings import FeatureSettings
 from wsstools.errors import DataError, UsageError
 from wsstools.formats import map_files
 from wsstools.formats.filter_weights.bank_files import read_bank, read_layer
@@ -25,7 +26,7 @@ from wsstools.formats.filter_weights.network_files import read_first_convolution
 from wsstools.formats.filter_weights.network_input import INPUTS
 from wsstools.nn.models.networks import IMAGENET_MEAN, IMAGENET_STD
 from wsstools.nn.models.pretrained import PRETRAINED
-from wsstools.steps.filter_banks import chosen_banks, joined_bank
+from wsstools.steps.filter_banks import chosen_banks, feature_bank
 from wsstools.view.filters import filter_pictures, filter_sheet
 
 # What numpy 1.16 on Python 2.7 saved: {'conv1': [weights (3, 3, 3, 2), (1, -2)], 'fc8': [...]},
@@ -373,13 +374,15 @@ def test_named_networks_take_what_they_were_trained_with(published, name, filter
 
 def test_banks_are_joined_and_say_what_they_are(published):
     folder, _ = published
-    bank, records = joined_bank(["paper"], [], str(folder), is_rectified=False)
+    bank, records = feature_bank(FeatureSettings(filters=["paper"], weights_dir=str(folder)))
     assert (bank.name, len(bank), records) == ("vgg16+alexnet-original", 66, [])
-    bank, _ = joined_bank(["gabor", "vgg16"], [], str(folder), is_rectified=True)
+    bank, _ = feature_bank(
+        FeatureSettings(filters=["gabor", "vgg16"], weights_dir=str(folder), rectify=True)
+    )
     assert bank.name == "gabor+vgg16 rectified"
     assert [layer.is_rectified for layer in bank.layers] == [False, False, False, True]
     with pytest.raises(UsageError, match="gabor has no rectifier"):
-        joined_bank(["gabor"], [], None, is_rectified=True)
+        feature_bank(FeatureSettings(rectify=True))
 
 
 def test_each_file_may_have_an_input_of_its_own(layer, tmp_path):

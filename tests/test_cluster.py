@@ -20,9 +20,10 @@ from wsstools import __version__
 from wsstools.formats import image_files, label_files
 from wsstools.running import dask, remote_paths
 from wsstools.running.join import Input, batches
-from wsstools.running.sources import Selection, Source
+from wsstools.running.settings import JobSettings, Selection
+from wsstools.running.sources import Source
 from wsstools.running.step import RunSettings, Step, run_step
-from wsstools.running.workers import Pool
+from wsstools.running.workers import map_in_workers
 
 pytest.importorskip("distributed")
 
@@ -213,7 +214,12 @@ def test_an_image_that_no_worker_survives_is_told_of_and_the_others_are_done(cap
 
     with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
         found = list(
-            Pool(2, "dask").map(ending, [range(4), range(4, 6)], on_worker_death=lambda task: -task)
+            map_in_workers(
+                ending,
+                [range(4), range(4, 6)],
+                JobSettings(jobs=2, backend="dask"),
+                on_worker_death=lambda task: -task,
+            )
         )
     assert found == [0, 10, 20, -3, 40, 50]
     assert "Traceback" not in capfd.readouterr().err
@@ -328,24 +334,20 @@ def test_a_scheduler_needs_the_dask_backend(wss, dataset, tmp_path):
     assert "--scheduler goes with --backend dask" in outcome.err
 
 
-class Recording(Pool):
-    """Keeps what would go to workers."""
-
-    sent: tuple[int, list[int]]
-
-    def map(self, function, batches, **_):  # type: ignore[override]
-        tasks = [task for batch in batches for task in batch]
-        sizes = [len(cloudpickle.dumps(task)) for task in tasks]
-        object.__setattr__(self, "sent", (len(cloudpickle.dumps(function)), sizes))
-        return iter(())
-
-
 def compute(*_: object) -> None:
     """Nothing; it stands for a step's function."""
 
 
-def test_what_a_worker_gets_does_not_grow_with_the_folder(tmp_path):
+def test_what_a_worker_gets_does_not_grow_with_the_folder(tmp_path, monkeypatch):
     """Neither images nor the names of all files go through the scheduler."""
+    recorded = []
+
+    def record(function, batches, settings, **_):
+        sizes = [len(cloudpickle.dumps(task)) for batch in batches for task in batch]
+        recorded.append((len(cloudpickle.dumps(function)), sizes))
+        return iter(())
+
+    monkeypatch.setattr("wsstools.running.tasks.map_in_workers", record)
 
     def sent(number: int) -> tuple[int, Sequence[int]]:
         for folder in ("images", "labels"):
@@ -360,10 +362,9 @@ def test_what_a_worker_gets_does_not_grow_with_the_folder(tmp_path):
             )
         ]
         assert len([task for batch in batches(inputs, Selection()) for task in batch]) == number
-        pool = Recording()
-        run_step(Step("argmax", "labels", compute, {}), inputs, str(tmp_path / "out"),
-                 RunSettings(pool=pool))  # fmt: skip
-        return pool.sent
+        step = Step("argmax", {}, kind="labels", compute=compute)
+        run_step(step, inputs, str(tmp_path / "out"), RunSettings())
+        return recorded[-1]
 
     few, many = sent(3), sent(300)
     assert many[0] == few[0] < 2000

@@ -10,11 +10,12 @@ from sklearn.ensemble import RandomForestClassifier
 
 from wsstools.core.local.calibration import best_temperature, tempered
 from wsstools.core.local.filter_bank import FilterBank, FilterLayer, extended
-from wsstools.core.local.forest import ForestSettings, random_forest
+from wsstools.core.local.forest import random_forest
 from wsstools.core.local.gabor import OPPONENT, gabor_bank
 from wsstools.core.local.growing import binned, grow, grow_with_scikit_learn
 from wsstools.core.local.responses import Responses
 from wsstools.core.local.scribbled import scribbled_pixels, stroke_folds
+from wsstools.core.local.settings import ForestSettings
 from wsstools.core.local.trees import from_scikit_learn
 from wsstools.errors import SkippedImage
 
@@ -143,18 +144,6 @@ def test_a_step_edge_stays_where_it_is_at_other_scales(edge, scale):
     np.testing.assert_array_equal(responses.at(middle, np.arange(48))[:, 0], row)
 
 
-def test_a_smoothed_copy_is_the_gaussian_mean_of_the_responses():
-    image = draw_image(0)[0]
-    for options in ({}, {"is_rectified": True}, {"is_energy": True}):
-        layer = random_layer(3, **options)
-        bank = extended(FilterBank("x", (layer,)), smoothing=5)
-        assert len(bank) == 2 * len(layer)
-        found = Responses(image, bank).of_rows(0, len(image))
-        plain, smooth = found[: len(layer)], found[len(layer) :]
-        expected = np.stack([ndimage.gaussian_filter(p, 5, mode="nearest") for p in plain])
-        assert np.corrcoef(smooth.ravel(), expected.ravel())[0, 1] > 0.97, options
-
-
 def test_position_is_a_feature():
     image = draw_image(0)[0]
     height, width = image.shape[:2]
@@ -170,8 +159,8 @@ def test_position_is_a_feature():
 @pytest.mark.parametrize("scales", [(1,), (1, 2), (3,)])
 def test_points_and_rows_of_extended_banks_agree(scales):
     image = draw_image(1)[0]
-    bank = extended(gabor_bank(), scales=scales, smoothing=2.5, position=True)
-    assert len(bank) == 160 * (len(scales) + 1) + 2
+    bank = extended(gabor_bank(), scales=scales, position=True)
+    assert len(bank) == 160 * len(scales) + 2
     rows, columns = np.nonzero(np.random.default_rng(0).random(image.shape[:2]) < 0.05)
     responses = Responses(image, bank)
     whole = responses.of_rows(0, len(image))
@@ -186,9 +175,8 @@ def test_the_forest_labels_what_it_is_shown():
     for settings in (
         ForestSettings(),
         ForestSettings(engine="sklearn"),
-        ForestSettings(is_out_of_bag=True, is_calibrated=True),
     ):
-        found, _ = random_forest(
+        found = random_forest(
             image,
             scribbles,
             bank=gabor_bank(),
@@ -307,20 +295,6 @@ def test_samples_that_nothing_tells_apart_make_a_mixed_leaf():
     assert growth.importances.sum() == 0
 
 
-@pytest.mark.parametrize("engine", [grow, grow_with_scikit_learn])
-def test_out_of_bag_is_as_good_as_unseen_samples(engine):
-    features, labels = noisy_samples(1500, 7)
-    unseen, their_labels = noisy_samples(3000, 8)
-    samples = binned(features, labels, 3)
-    growth = engine(samples, n_trees=60, rng=np.random.default_rng(0))
-    out_of_bag = growth.out_of_bag(samples)
-    np.testing.assert_allclose(out_of_bag.sum(axis=0), 1, atol=1e-5)
-    inside = (out_of_bag.argmax(axis=0) == labels).mean()
-    outside = (growth.forest.predict(unseen).argmax(axis=0) == their_labels).mean()
-    assert abs(inside - outside) < 0.05
-    assert inside < 0.9
-
-
 def test_the_compiled_forest_is_as_good_as_scikit_learns():
     features, labels = noisy_samples(1500, 9)
     unseen, their_labels = noisy_samples(5000, 10)
@@ -372,7 +346,7 @@ def test_an_image_without_any_contrast_gives_the_shares_of_the_strokes():
     scribbles = np.full((20, 30), 255, np.uint8)
     scribbles[3, :20] = 0
     scribbles[9, :10] = 2
-    found, _ = random_forest(
+    found = random_forest(
         np.full((20, 30, 3), 90, np.uint8),
         scribbles,
         bank=gabor_bank(),
@@ -385,7 +359,7 @@ def test_an_image_without_any_contrast_gives_the_shares_of_the_strokes():
 def test_one_scribbled_class_is_the_answer():
     image, _, scribbles = draw_image(0)
     scribbles[scribbles != 255] = 3
-    found, _ = random_forest(
+    found = random_forest(
         image, scribbles, bank=gabor_bank(), n_classes=4, rng=np.random.default_rng(0)
     )
     assert found.classes.tolist() == [3]

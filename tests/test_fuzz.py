@@ -43,7 +43,7 @@ from wsstools.formats.score_files import read_scores
 from wsstools.formats.study_files import read_study
 from wsstools.formats.study_json import decode_study
 from wsstools.formats.training_log import TrainingLog
-from wsstools.running.sources import read_ids
+from wsstools.running.settings import read_ids
 
 hypothesis = pytest.importorskip("hypothesis")
 from hypothesis import HealthCheck, Phase, example, given, settings  # noqa: E402

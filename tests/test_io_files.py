@@ -20,7 +20,8 @@ from wsstools.formats import label_files, map_files
 from wsstools.formats.image_files import decode_image, encode_image
 from wsstools.formats.score_files import read_scores
 from wsstools.formats.training_log import TrainingLog
-from wsstools.running.sources import Source, parse_shard
+from wsstools.running.settings import parse_shard
+from wsstools.running.sources import Source
 
 META = {
     "kind": "prob", "stem": "x", "step": "test", "version": "1", "options": {"x": 1}, "inputs": []

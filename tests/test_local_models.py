@@ -6,6 +6,7 @@ import inspect
 import itertools
 import json
 import shutil
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -13,17 +14,17 @@ from conftest import N_CLASSES, STEMS, draw_image, folder_bytes
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from wsstools.cli.local_predict import MODELS
 from wsstools.core.local import bands
 from wsstools.core.local import random_walker as walker_module
-from wsstools.core.local.boosting import BoostingSettings, gradient_boosting
+from wsstools.core.local.boosting import gradient_boosting
 from wsstools.core.local.gabor import gabor_bank
 from wsstools.core.local.random_walker import random_walker
 from wsstools.core.local.responses import Responses
+from wsstools.core.local.settings import BoostingSettings, WalkerSettings
 from wsstools.errors import SkippedImage
 from wsstools.formats import label_files, map_files
 
-SHORT = BoostingSettings(n_rounds=8, l2=1.0)
+SHORT = BoostingSettings(rounds=8, l2=1.0)
 
 
 def walk(image, scribbles, n_classes=N_CLASSES, **options):
@@ -201,7 +202,7 @@ def test_bad_scribbles_are_refused(predict):
 
 def test_boosting_is_that_of_scikit_learn():
     image, _, scribbles = draw_image(4)
-    settings = BoostingSettings(n_rounds=5, learning_rate=0.3, n_leaves=6, l2=2.0)
+    settings = BoostingSettings(rounds=5, learning_rate=0.3, leaves=6, l2=2.0)
     found = boost(image, scribbles, seed=7, settings=settings)
     responses = Responses(image, gabor_bank())
     rows, columns = np.nonzero(scribbles != 255)
@@ -238,9 +239,9 @@ def test_with_more_rounds_boosting_fits_the_scribbles_closer():
     def certainty(settings: BoostingSettings) -> float:
         return boost(image, scribbles, settings=settings).probs.max(axis=0)[known].mean()
 
-    few, many = certainty(BoostingSettings(n_rounds=3)), certainty(BoostingSettings(n_rounds=20))
+    few, many = certainty(BoostingSettings(rounds=3)), certainty(BoostingSettings(rounds=20))
     assert few + 0.1 < many
-    assert certainty(BoostingSettings(n_rounds=20, l2=3000)) < many - 0.05
+    assert certainty(BoostingSettings(rounds=20, l2=3000)) < many - 0.05
 
 
 OPTIONS = {"walker": [], "boosting": ["--rounds", "10", "--l2", "1"]}
@@ -259,17 +260,9 @@ def local(wss, dataset, tmp_path):
     return run
 
 
-def test_the_commands_defaults_are_those_of_the_models():
-    settings = BoostingSettings()
-    walk_defaults = inspect.signature(random_walker).parameters
-    assert MODELS["walker"] == {"beta": walk_defaults["beta"].default}
-    assert MODELS["boosting"] == {
-        "rounds": settings.n_rounds,
-        "learning_rate": settings.learning_rate,
-        "leaves": settings.n_leaves,
-        "l2": settings.l2,
-        "seed": 0,
-    }
+def test_the_walkers_default_is_that_of_its_settings():
+    defaults = inspect.signature(random_walker).parameters
+    assert defaults["beta"].default == WalkerSettings().beta
 
 
 @EACH
@@ -306,11 +299,11 @@ def test_the_record_holds_the_options_of_this_model_only(local, model, tmp_path)
     assert options.pop("model") == model
     assert options.pop("n_classes") == N_CLASSES
     if model == "walker":
-        assert options == {"beta": MODELS["walker"]["beta"]}
+        assert options == {"beta": WalkerSettings.beta}
         assert meta["result"] == {"reduced_by": 1}
     else:
         assert options.pop("filters") == "gabor"
-        assert options.keys() >= MODELS["boosting"].keys()
+        assert options.keys() >= asdict(BoostingSettings()).keys()
         assert options["rounds"] == 10
         assert "beta" not in options
 

@@ -20,8 +20,9 @@ from wsstools.nn.models.initial import imagenet_state, load_initial, read_state
 from wsstools.nn.models.model_files import dump_checkpoint, dump_model, load_checkpoint, load_model
 from wsstools.nn.models.networks import SegmentationNetwork, build
 from wsstools.nn.predict import predict_probs
+from wsstools.nn.training import loop
 from wsstools.nn.training.distributed import ProcessGroup
-from wsstools.nn.training.loop import Progress, TrainingStopped, loop, poly_learning_rate, train
+from wsstools.nn.training.loop import Progress, TrainingStopped, poly_learning_rate, train
 from wsstools.nn.training.schedules import SCHEDULES
 from wsstools.nn.training.validation import mean_iou
 

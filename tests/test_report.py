@@ -12,8 +12,7 @@ from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError
 from wsstools.formats.image_files import decode_image, encode_jpeg
 from wsstools.formats.label_files import encode_labels
-from wsstools.formats.study_json import decode_study
-from wsstools.view.gap_values import study_json
+from wsstools.formats.study_json import decode_study, encode_study
 from wsstools.view.report.figures import MOST_BARS, image_accuracies
 from wsstools.view.report.page import report_page
 from wsstools.view.report.sheets import Pictures, sheet_plans, sheets_section, thumbnail
@@ -389,10 +388,10 @@ def test_what_is_changed_is_refused_or_shown(study_file):
 
 def test_study_is_read_as_it_was_written(study_file, wss, tmp_path):
     data = study_file.read_bytes()
-    assert json.loads(study_json(decode_study(data, "gap.json"))) == json.loads(data)
+    assert json.loads(encode_study(decode_study(data, "gap.json"))) == json.loads(data)
     (tmp_path / "t.csv").write_text(SCORES)
     printed = wss("eval-gap", "--scores", tmp_path / "t.csv", "--published", "--json").out
-    assert json.loads(study_json(decode_study(printed.encode(), "t"))) == json.loads(printed)
+    assert json.loads(encode_study(decode_study(printed.encode(), "t"))) == json.loads(printed)
 
 
 def test_summary_says_what_the_numbers_say(study_file, tmp_path):

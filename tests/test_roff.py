@@ -15,7 +15,7 @@ from conftest import draw_image
 
 from wsstools import manual
 from wsstools.core.maps import SUM_TOLERANCE, ProbabilityMap
-from wsstools.files.provenance import output_record
+from wsstools.files.provenance import Origin
 from wsstools.formats import image_files, label_files, map_files
 from wsstools.formats.annotations import detection
 from wsstools.formats.label_files import encode_labels
@@ -115,7 +115,7 @@ def test_the_page_on_files_says_what_the_code_says():
         assert f"`{suffix}`" in section(MAPS, "Labels and scribbles")
     for suffix in image_files.SUFFIXES:
         assert f"`{suffix}`" in section(MAPS, "Images")
-    record = output_record(kind="", stem="", step="", options={}, inputs=[], result={"a": 1})
+    record = Origin("", {}).record(kind="", stem="", inputs=[], result={"a": 1})
     for key in record:
         assert f"| `{key}` |" in section(MAPS, "The record")
     assert detection.CLASSES_FILE in MAPS

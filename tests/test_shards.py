@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wsstools.running.sources import Selection
+from wsstools.running.settings import Selection
 
 STEMS = [f"{k:03}" for k in range(23)]
 SOME = ("017", "004", "020", "001", "009")

@@ -13,12 +13,14 @@ import tifffile
 from damaging import png_that_claims
 
 from wsstools.errors import DataError
-from wsstools.formats.annotations.detection import decode_annotation, open_source
+from wsstools.formats.annotations.detection import decode_annotation
 from wsstools.formats.filter_weights.network_files import read_first_convolution
 from wsstools.formats.filter_weights.safe_pickle import pickled_arrays
 from wsstools.formats.image_files import decode_image
 from wsstools.formats.label_files import decode_labels
 from wsstools.formats.map_files import decode_map
+from wsstools.running.settings import Selection
+from wsstools.steps.scribbles import _open_source
 
 DOCTYPE = '<!DOCTYPE annotation [<!ENTITY x SYSTEM "file:///etc/hostname">]>'
 TOO_MANY = 30_000  # pixels in a row and in a column
@@ -93,7 +95,7 @@ def test_the_name_of_an_image_leads_to_no_folder(name, tmp_path):
     shape = '<polyline label="a" points="1,1;5,5"/>'
     text = f'<annotations><image name="{name}" width="9" height="9">{shape}</image></annotations>'
     (tmp_path / "a.xml").write_text(text)
-    assert open_source(str(tmp_path / "a.xml"), None, null=False).stems == ["up"]
+    assert _open_source(str(tmp_path / "a.xml"), None, Selection()).stems == ["up"]
 
 
 @pytest.mark.parametrize("decode", [decode_image, decode_labels])

@@ -12,8 +12,9 @@ import pytest
 from torture.desk import assert_clear
 from torture.runs import finished, program
 from torture.scenes import NAMES, STEPS, some
+from wsstools.running.settings import JobSettings
 from wsstools.running.signals import INTERRUPTIONS
-from wsstools.running.workers import Pool
+from wsstools.running.workers import map_in_workers
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 INTERRUPTED = "interrupted; the same command goes on from here"
@@ -73,7 +74,12 @@ def ending(task: int) -> int:
 
 def test_an_image_that_no_worker_survives_is_told_of_and_the_others_are_done(tries):
     for _ in tries("kill -9 of every worker of an image", "the pool", most=1):
-        found = Pool(2).map(ending, [range(6), range(6, 8)], on_worker_death=lambda task: -task)
+        found = map_in_workers(
+            ending,
+            [range(6), range(6, 8)],
+            JobSettings(jobs=2),
+            on_worker_death=lambda task: -task,
+        )
         assert list(found) == [0, 10, 20, -3, 40, 50, 60, 70]
 
 

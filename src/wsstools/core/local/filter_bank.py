@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-_SMOOTH_STRIDE = 4
 """Smoothed responses vary slowly: every fourth pixel holds all of them."""
 
 
@@ -34,9 +33,6 @@ class FilterLayer:
         Planes as combinations of RGB (rows); None keeps RGB.
     scale : int
         The filters act on the image reduced by this factor (means of squares of pixels).
-    smoothing : float
-        Standard deviation, in pixels of the image, of the Gaussian that the responses are
-        averaged with; 0 leaves them as they are.
     """
 
     weights: NDArray[np.float32]
@@ -46,7 +42,6 @@ class FilterLayer:
     is_energy: bool = False
     colours: NDArray[np.float32] | None = None
     scale: int = 1
-    smoothing: float = 0.0
 
     def __len__(self) -> int:
         """Number of responses."""
@@ -143,7 +138,6 @@ def extended(
     bank: FilterBank,
     *,
     scales: Sequence[int] = (1,),
-    smoothing: float = 0.0,
     position: bool = False,
 ) -> FilterBank:
     """The bank with further responses behind its own.
@@ -151,22 +145,15 @@ def extended(
     Parameters
     ----------
     bank : FilterBank
-        Filters at scale 1, not smoothed.
+        Filters at scale 1.
     scales : sequence of int
         Every filter at each of these reductions of the image; 1 is the image itself.
-    smoothing : float
-        Standard deviation in pixels: a smoothed copy of every response at scale 1; 0: none.
     position : bool
         Row and column as two more responses.
     """
     layers: list[FilterLayer | PositionLayer] = [
         replace(layer, scale=scale) for scale in scales for layer in bank.filters
     ]
-    if smoothing:
-        layers += [
-            replace(layer, smoothing=smoothing, stride=max(layer.stride, _SMOOTH_STRIDE))
-            for layer in bank.filters
-        ]
     if position:
         layers.append(PositionLayer(np.arange(2)))
     return FilterBank(bank.name, tuple(layers))

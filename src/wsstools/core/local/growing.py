@@ -70,37 +70,10 @@ class Growth:
     importances : (F,) float64
         Share of the decrease in Gini impurity that splits on each feature brought, in the mean
         over the trees; they sum to 1 unless no tree has a split.
-    in_bag : (T, n) bool
-        Which samples each tree has seen.
     """
 
     forest: Forest
     importances: NDArray[np.float64]
-    in_bag: NDArray[np.bool_]
-
-    def out_of_bag(self, samples: BinnedSamples) -> NDArray[np.float32]:
-        """(K, n) probabilities of the training samples, each from the trees without it.
-
-        A sample that every tree has seen takes the mean of all.
-
-        References
-        ----------
-        L. Breiman, Out-of-bag estimation, technical report, 1996.
-        """
-        forest = self.forest
-        probs = np.empty((forest.n_classes, samples.values.shape[1]), np.float32)
-        _predict_out_of_bag(
-            samples.values,
-            self.in_bag,
-            forest.roots,
-            forest.features,
-            forest.thresholds,
-            forest.children,
-            forest.leaves,
-            forest.shares,
-            probs,
-        )
-        return probs
 
 
 def binned(
@@ -162,8 +135,7 @@ def grow(samples: BinnedSamples, *, n_trees: int, rng: np.random.Generator) -> G
     )
     joined = _Joined(samples.n_classes)
     importances = np.zeros(n_features)
-    in_bag = np.empty((n_trees, n_samples), np.bool_)
-    for tree, seed in enumerate(rng.integers(1, 2**63, size=n_trees, dtype=np.uint64)):
+    for seed in rng.integers(1, 2**63, size=n_trees, dtype=np.uint64):
         gained = np.zeros(n_features)
         weights = np.zeros(n_samples, np.int32)
         size, n_mixed, depth = _grow_tree(
@@ -177,12 +149,11 @@ def grow(samples: BinnedSamples, *, n_trees: int, rng: np.random.Generator) -> G
             *nodes,
             gained,
         )
-        in_bag[tree] = weights > 0
         joined.add(nodes, size, n_mixed, depth)
         if gained.any():
             importances += gained / gained.sum()
     total = importances.sum()
-    return Growth(joined.forest(), importances / total if total else importances, in_bag)
+    return Growth(joined.forest(), importances / total if total else importances)
 
 
 def grow_with_scikit_learn(
@@ -194,11 +165,8 @@ def grow_with_scikit_learn(
     seed = int(rng.integers(2**31))
     fitted = RandomForestClassifier(n_trees, random_state=seed, n_jobs=1)
     fitted.fit(np.ascontiguousarray(samples.values.T), samples.labels)
-    in_bag = np.zeros((n_trees, len(samples.labels)), np.bool_)
-    for tree, seen in enumerate(fitted.estimators_samples_):
-        in_bag[tree, seen] = True
     forest = from_scikit_learn(fitted, samples.n_classes)
-    return Growth(forest, fitted.feature_importances_, in_bag)
+    return Growth(forest, fitted.feature_importances_)
 
 
 class _Nodes(NamedTuple):
@@ -496,28 +464,3 @@ def _grow_tree(
             n_waiting += 1
         n_nodes += 2
     return n_nodes, n_mixed, depth
-
-
-@compiled
-def _predict_out_of_bag(
-    values, in_bag, roots, features, thresholds, children, leaves, shares, probs
-):
-    """probs[k, i]: mean share of class k in sample i's leaves, over the trees without it."""
-    n_classes, n_samples = probs.shape
-    n_trees = len(roots)
-    for i in range(n_samples):
-        n_without = 0
-        for t in range(n_trees):
-            n_without += not in_bag[t, i]
-        for k in range(n_classes):
-            probs[k, i] = 0
-        for t in range(n_trees):
-            if in_bag[t, i] and n_without:
-                continue
-            node = roots[t]
-            while children[node] != node:
-                node = children[node] + (values[features[node], i] > thresholds[node])
-            for k in range(n_classes):
-                probs[k, i] += shares[leaves[node], k]
-        for k in range(n_classes):
-            probs[k, i] /= n_without if n_without else n_trees

@@ -10,8 +10,6 @@ from wsstools.core.local.filter_bank import FilterBank, FilterLayer, PositionLay
 
 _SAMPLES_AT_ONCE = 1 << 15
 """Bounds the memory of a layer's samples while they are made for single pixels."""
-_TRUNCATE = 3.0
-"""A Gaussian ends at this many standard deviations."""
 
 
 class Responses:
@@ -109,37 +107,27 @@ class Responses:
         self, layer: FilterLayer, first: int, n_rows: int, n_columns: int
     ) -> NDArray[np.float32]:
         """Responses at samples, (len(layer), n_rows, n_columns), of sample rows from `first`."""
-        margin = 0
-        if layer.smoothing and not layer.is_linear:
-            margin = int(np.ceil(_TRUNCATE * layer.smoothing / layer.step))
-        values = np.empty((len(layer.weights), n_rows + 2 * margin, n_columns), np.float32)
-        _fill_values(layer, self._planes, int(first) - margin, values)
-        values = layer.finish(values)
-        if margin:
-            sigma = layer.smoothing / layer.step
-            values = _smoothed(values, sigma)[:, margin : margin + n_rows]
-        return np.ascontiguousarray(values)
+        values = np.empty((len(layer.weights), n_rows, n_columns), np.float32)
+        _fill_values(layer, self._planes, int(first), values)
+        return np.ascontiguousarray(layer.finish(values))
 
 
 class Planes:
-    """The planes that filters act on: colours mixed, reduced and smoothed, made when needed."""
+    """The planes that filters act on: colours mixed and reduced, made when needed."""
 
     def __init__(self, image: NDArray) -> None:
         self._image = image
         self.size = image.shape[:2]
-        self._made: dict[tuple, NDArray[np.float32]] = {}
+        self._made: dict[tuple[bytes | None, int], NDArray[np.float32]] = {}
 
     def of(self, layer: FilterLayer) -> NDArray[np.float32]:
         """(3, h, w) float32 for a layer."""
-        smoothing = layer.smoothing if layer.is_linear else 0.0
         colours = None if layer.colours is None else layer.colours.tobytes()
-        key = (colours, layer.scale, smoothing)
+        key = (colours, layer.scale)
         if key not in self._made:
             planes = _mixed(self._image, layer.colours)
             if layer.scale > 1:
                 planes = _reduced(planes, layer.scale)
-            if smoothing:
-                planes = _smoothed(planes, smoothing / layer.scale)
             self._made[key] = planes
         return self._made[key]
 
@@ -163,14 +151,6 @@ def _reduced(planes: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
     padded = np.pad(planes, margins, mode="edge")
     n, h, w = padded.shape
     return padded.reshape(n, h // scale, scale, w // scale, scale).mean(axis=(2, 4))
-
-
-def _smoothed(planes: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    from scipy.ndimage import gaussian_filter1d
-
-    for axis in (1, 2):
-        planes = gaussian_filter1d(planes, sigma, axis=axis, mode="nearest", truncate=_TRUNCATE)
-    return planes
 
 
 def _fill_values(layer: FilterLayer, planes: Planes, first: int, out: NDArray[np.float32]) -> None:
