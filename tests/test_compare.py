@@ -14,9 +14,12 @@ import pytest
 from conftest import STEMS, draw_image, folder_bytes
 
 from wsstools.core.evaluation.bootstrap import resampled_means
-from wsstools.core.evaluation.comparison import compared
-from wsstools.core.evaluation.metrics import class_counts, confusion_matrix, scores
+from wsstools.core.evaluation.comparison import compared, pair_counts
+from wsstools.core.evaluation.metrics import confusion_matrix, scores
+from wsstools.core.evaluation.settings import ComparisonSettings
 from wsstools.formats import label_files, parameter_files
+from wsstools.running.settings import RunSettings
+from wsstools.steps.compare import compare as compare_folders
 from wsstools.view.comparison import comparison_scatter
 from wsstools.view.differences import MARK_COLOURS, SECOND_RIGHT
 
@@ -113,14 +116,11 @@ def test_the_plot_has_a_dot_for_each_image_on_its_side_of_the_diagonal(compare, 
 
 def test_dots_above_the_diagonal_are_gains():
     gt = np.zeros((1, 10), np.uint8)
-    counts = np.zeros((2, 2, 3, 255), np.int64)
-    for side, wrongs in enumerate([(5, 1), (2, 4)]):
-        for image, wrong in enumerate(wrongs):
-            labels = gt.copy()
-            labels[0, :wrong] = 1
-            counts[side, image] = class_counts(labels, gt)[:, :255]
-    rng = np.random.default_rng(0)
-    found = compared(("x", "y"), ["p", "q"], counts, rng=rng, n_resamples=0)
+    images = {}
+    for stem, wrongs in (("p", (5, 2)), ("q", (1, 4))):
+        pair = [(np.arange(10)[None] < wrong).astype(np.uint8) for wrong in wrongs]
+        images[stem] = pair_counts(*pair, gt)
+    found = compared(("x", "y"), images, rng=np.random.default_rng(0), n_resamples=0)
     assert found.ranking.values.tolist() == [[0.5, 0.9], [0.8, 0.6]]
     assert found.ranking.interval is None
     drawing = comparison_scatter(found, 1)
@@ -146,6 +146,25 @@ def test_the_sheet_shows_gains_and_then_losses(compare, two, dataset):
     assert blue[:, : blue.shape[1] // 2].sum() < 400  # the swatch
     in_cell = blue[: blue.shape[0] // 2].sum() / (240 / 56) ** 2
     assert in_cell == pytest.approx(wrong.sum(), rel=0.05)  # in the row of the gain only
+
+
+def test_python_compares_and_every_label_file_is_decoded_once(two, dataset, monkeypatch):
+    decoded = []
+    decode = label_files.decode_labels
+    monkeypatch.setattr(
+        label_files, "decode_labels", lambda data, name: decoded.append(name) or decode(data, name)
+    )
+    folders = [str(two / "first"), str(two / "second"), str(dataset / "gt")]
+    settings = ComparisonSettings(top=1, bootstrap=0)
+    arguments = {"images": str(dataset / "images"), "settings": settings}
+    found = compare_folders(*folders, two / "out", **arguments, run=RunSettings(jobs=1))
+    assert sorted(decoded) == sorted(f"{f}/{stem}.png" for f in folders for stem in STEMS)
+    assert found.is_new and sorted(folder_bytes(two / "out")) == FILES
+    assert found.comparison.ranking.counts == (2, 1, 1)
+    assert json.loads(found.as_json())["largest_gains"] == ["a"]
+    assert "first" in found.as_text()
+    again = compare_folders(*folders, two / "out", **arguments, run=RunSettings(jobs=1))
+    assert not again.is_new
 
 
 def test_equal_labels_have_a_sheet_and_no_winner(compare, two):

@@ -8,7 +8,7 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _HOST = hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
@@ -47,6 +47,17 @@ def write_atomic(path: Path, data: bytes) -> None:
         if isinstance(error, OSError):
             raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise
+
+
+def write_all(folder: Path, contents: Mapping[str, bytes]) -> bool:
+    """Write files into a folder, in that order, unless it holds all of them; whether it did not."""
+    remove_leftovers(folder)
+    paths = {folder / name: data for name, data in contents.items()}
+    if all(path.is_file() and path.read_bytes() == data for path, data in paths.items()):
+        return False
+    for path, data in paths.items():
+        write_atomic(path, data)
+    return True
 
 
 @contextlib.contextmanager

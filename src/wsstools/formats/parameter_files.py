@@ -10,6 +10,8 @@ from wsstools.errors import DataError
 from wsstools.files.provenance import Meta, parse_record
 
 SUFFIX = ".json"
+COMPARISON = "comparison"
+"""The kind of a file that says how two sets of labels compare."""
 _RECORD_KEY = "made_by"
 
 

@@ -15,9 +15,6 @@ from wsstools.formats import label_files, map_files, parameter_files, picture_fi
 from wsstools.nn.models.model_files import read_model_header
 from wsstools.view.chain import chain_text
 
-COMPARISON = "comparison"
-"""The kind of a file that says how two sets of labels compare."""
-
 
 def info(file: str) -> Description:
     """What a map, a label file, a picture, a JSON file or a model of ours is, with its record.
@@ -31,7 +28,7 @@ def info(file: str) -> Description:
     suffix = path.suffix.lower()
     if suffix == parameter_files.SUFFIX:
         meta = parameter_files.read_meta(path)
-        is_comparison = meta is not None and meta["kind"] == COMPARISON
+        is_comparison = meta is not None and meta["kind"] == parameter_files.COMPARISON
         return _comparison(path, meta) if meta and is_comparison else _params(path, meta)
     if suffix in map_files.SUFFIXES:
         return _map(path)

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Generic, TypeVar
+
+from wsstools.files.provenance import Decoded, digest
 from wsstools.formats import image_files, label_files, map_files
 from wsstools.running.join import Input
 from wsstools.running.settings import Selection
 from wsstools.running.sources import Source
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Digested(Generic[T]):
+    """What a file holds, and the digest of its bytes."""
+
+    value: T
+    digest: str
 
 
 def map_input(place: str, run: Selection) -> Input:
@@ -27,3 +43,15 @@ def label_input(
     what = "ground truth" if role == "gt" else role
     source = Source(place, label_files.SUFFIXES, what, null=run.null)
     return Input(role, source, label_files.decode_labels, is_optional)
+
+
+def digested(entry: Input) -> Input:
+    """The same input, whose contents come with the digests of their files, as `Digested`."""
+    return replace(entry, decode=partial(_decode_digested, decode=entry.decode))
+
+
+def _decode_digested(
+    data: bytes, name: str, *, decode: Callable[[bytes, str], Decoded[T]]
+) -> Decoded[Digested[T]]:
+    decoded = decode(data, name)
+    return Decoded(Digested(decoded.value, digest(data)), decoded.meta, decoded.note)

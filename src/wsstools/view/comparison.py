@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Any
 
 import numpy as np
 
-from wsstools.core.evaluation.comparison import ACCURACY, MEAN_IOU, METRICS, Comparison, Paired
+from wsstools.core.evaluation.comparison import Comparison, Paired
+from wsstools.core.evaluation.settings import ACCURACY, MEAN_IOU, METRICS
+from wsstools.files.provenance import Json
 from wsstools.view.figures.drawing import Drawing
 from wsstools.view.figures.scatter import Dot, scatter
 from wsstools.view.tables import text_table
@@ -79,7 +80,7 @@ def comparison_csv(found: Comparison) -> str:
     return buffer.getvalue()
 
 
-def comparison_values(found: Comparison, count: int) -> dict[str, Any]:
+def comparison_values(found: Comparison, count: int) -> dict[str, Json]:
     """The same as JSON values; fractions."""
     gains, losses = found.largest(count)
     return {
@@ -161,7 +162,7 @@ def _largest_table(found: Comparison, positions: list[int], told: str) -> list[s
     return text_table((title, first, second, "difference"), cells)
 
 
-def _values(paired: Paired) -> dict[str, Any]:
+def _values(paired: Paired) -> dict[str, Json]:
     better, worse, equal = paired.counts
     return {
         "first": float(paired.values[0].mean()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,58 @@ from wsstools.core.evaluation.bootstrap import (
     resampled_means,
 )
 from wsstools.core.evaluation.measuring import hits_and_unions, image_scores
-from wsstools.core.evaluation.metrics import mean_iou
+from wsstools.core.evaluation.metrics import class_counts, mean_iou
+from wsstools.core.evaluation.settings import ACCURACY, MEAN_IOU, METRICS
+from wsstools.core.labels import IGNORE_LABEL
 
-ACCURACY, MEAN_IOU = "accuracy", "miou"
-METRICS = (ACCURACY, MEAN_IOU)
 _IN_GT = 1
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """The pixels of one image in both sets.
+
+    Attributes
+    ----------
+    classes : (U,) int64
+        The ids that occur, ascending, without 255.
+    pixels : (2, 3, U) int64
+        Of each class in the first and the second set, see
+        `wsstools.core.evaluation.metrics.class_counts`.
+    """
+
+    classes: NDArray[np.int64]
+    pixels: NDArray[np.int64]
+
+    @property
+    def has_ground_truth(self) -> bool:
+        """Whether any pixel of the ground truth carries a class."""
+        return bool(self.pixels[0, _IN_GT].any())
+
+    def scores(self) -> dict[str, NDArray[np.float64]]:
+        """Both sets' score, (2,), for each of `METRICS`."""
+        miou, accuracy = image_scores(self.pixels)
+        return {ACCURACY: accuracy, MEAN_IOU: miou}
+
+
+def pair_counts(
+    first: NDArray[np.uint8], second: NDArray[np.uint8], gt: NDArray[np.uint8]
+) -> PairCounts:
+    """The pixels of one image in two sets of labels.
+
+    Parameters
+    ----------
+    first, second, gt : (H, W) uint8
+        Class ids; 255 = ignore.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    counts = np.stack([class_counts(one, gt) for one in (first, second)])[..., :IGNORE_LABEL]
+    present = np.flatnonzero(counts.any(axis=(0, 1)))
+    return PairCounts(present, counts[..., present])
 
 
 @dataclass(frozen=True)
@@ -43,7 +90,8 @@ class Paired:
     @property
     def differences(self) -> NDArray[np.float64]:
         """Second minus first, (N,)."""
-        return self.values[1] - self.values[0]
+        differences: NDArray[np.float64] = self.values[1] - self.values[0]
+        return differences
 
     @property
     def mean_difference(self) -> float:
@@ -105,8 +153,7 @@ class Comparison:
 
 def compared(
     names: tuple[str, str],
-    stems: Sequence[str],
-    counts: NDArray[np.int64],
+    images: Mapping[str, PairCounts],
     *,
     rng: np.random.Generator,
     n_resamples: int,
@@ -118,10 +165,8 @@ def compared(
     ----------
     names : (str, str)
         Of the two sets.
-    stems : sequence of str
-        The N images.
-    counts : (2, N, 3, C) int64
-        Pixels of each class, see `wsstools.core.evaluation.metrics.class_counts`.
+    images : mapping of str to PairCounts
+        The images by stem.
     rng : Generator
         Draws the resamples of the images; both sets are seen on the same ones.
     n_resamples : int
@@ -134,20 +179,19 @@ def compared(
     ValueError
         If no image has ground truth.
     """
-    kept = np.flatnonzero(counts[0, :, _IN_GT].any(axis=-1)).tolist()
+    kept = {stem: counts for stem, counts in images.items() if counts.has_ground_truth}
     if not kept:
         raise ValueError("no pixel of the ground truth carries a class")
-    counts = counts[:, kept]
-    by_image = [image_scores(of_set) for of_set in counts]
-    whole = counts.sum(axis=1)  # (2, 3, C)
+    by_image = [counts.scores() for counts in kept.values()]
+    values = {name: np.stack([one[name] for one in by_image], axis=1) for name in METRICS}
+    whole = np.zeros((2, 3, IGNORE_LABEL), np.int64)
+    for counts in kept.values():
+        whole[..., counts.classes] += counts.pixels
     hits, unions = hits_and_unions(whole)
-    accuracies = hits.sum(axis=-1) / whole[:, _IN_GT].sum(axis=-1)
-    mious = mean_iou(hits, unions)
-    values = {
-        ACCURACY: np.stack([accuracy for _, accuracy in by_image]),
-        MEAN_IOU: np.stack([miou for miou, _ in by_image]),
+    totals = {
+        ACCURACY: hits.sum(axis=-1) / whole[:, _IN_GT].sum(axis=-1),
+        MEAN_IOU: mean_iou(hits, unions),
     }
-    totals = {ACCURACY: accuracies, MEAN_IOU: mious}
     differences = np.stack([values[name][1] - values[name][0] for name in METRICS])
     has_intervals = n_resamples > 0 and len(kept) >= MIN_IMAGES
     means = resampled_means(differences, rng, n_resamples) if has_intervals else None
@@ -159,4 +203,4 @@ def compared(
         )
         for k, name in enumerate(METRICS)
     }
-    return Comparison(names, tuple(stems[k] for k in kept), scores, metric)
+    return Comparison(names, tuple(kept), scores, metric)

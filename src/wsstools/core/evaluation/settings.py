@@ -1,4 +1,4 @@
-"""Parameters of the gap table. Standard library only, so that help is instant."""
+"""Parameters of evaluations. Standard library only, so that help is instant."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import List, Optional
 
 from wsstools.core.parameter import parameter
+
+ACCURACY, MEAN_IOU = "accuracy", "miou"
+METRICS = (ACCURACY, MEAN_IOU)
 
 
 @dataclass(frozen=True)
@@ -101,3 +104,39 @@ class GapSettings:
         "With --band: within N pixels of what the ground truth leaves out (255), too; in PASCAL "
         "VOC that covers the borders.",
     )
+
+
+@dataclass(frozen=True)
+class ComparisonSettings:
+    """How two sets of labels are compared.
+
+    Attributes
+    ----------
+    metric : str
+        One of METRICS: what ranks the images.
+    top : int
+        Images of which the pixels are shown, either way.
+    bootstrap : int
+        Resamples of the images for the interval of the mean difference; 0: none.
+    seed : int
+        Of the resamples.
+    """
+
+    metric: str = parameter(
+        ACCURACY,
+        "What the images are ranked and drawn by: accuracy (of the pixels) or miou.",
+        metavar="NAME",
+    )
+    top: int = parameter(
+        4,
+        "Images in the sheet, either way: the largest gains and the largest losses.",
+        metavar="N",
+        min=1,
+    )
+    bootstrap: int = parameter(
+        2000,
+        "Resamples of the images for the 95 % interval of the mean difference; 0: none.",
+        metavar="N",
+        min=0,
+    )
+    seed: int = parameter(0, "Seed of everything left to chance.", metavar="N", min=0)

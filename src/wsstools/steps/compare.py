@@ -1,0 +1,374 @@
+"""Two sets of labels against each other, image by image."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.evaluation.comparison import Comparison, PairCounts, compared, pair_counts
+from wsstools.core.evaluation.settings import METRICS, ComparisonSettings
+from wsstools.errors import DataError, UsageError
+from wsstools.files.atomic import write_all
+from wsstools.files.provenance import InputRecord, Origin, set_record
+from wsstools.formats import parameter_files
+from wsstools.formats.image_files import encode_image
+from wsstools.formats.label_files import find_class_names, read_meta
+from wsstools.running.join import Input
+from wsstools.running.messages import Messages
+from wsstools.running.settings import RunSettings
+from wsstools.running.tasks import map_images
+from wsstools.steps.columns import DIFF, PLAIN, Column
+from wsstools.steps.inputs import Digested, digested, image_input, label_input
+from wsstools.steps.pictures import Look, Picture, draw_pictures, swatches
+from wsstools.view.comparison import (
+    METRIC_NAMES,
+    comparison_csv,
+    comparison_scatter,
+    comparison_text,
+    comparison_values,
+)
+from wsstools.view.settings import SheetSettings
+from wsstools.view.sheet import contact_sheet
+
+RECORD_FILE, TABLE_FILE = "compare.json", "compare.csv"
+PLOT_FILE, PICTURE_FILE = "scatter.svg", "sheet.png"
+_FILES = (RECORD_FILE, TABLE_FILE, PLOT_FILE, PICTURE_FILE)
+_CELL_WIDTH = 240
+Labels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ComparedFolders:
+    """What a comparison of two folders gave.
+
+    Attributes
+    ----------
+    comparison : Comparison
+    top : int
+        Images that are named, either way.
+    is_new : bool
+        Whether files were written; they were up to date if not.
+    """
+
+    comparison: Comparison
+    top: int
+    is_new: bool
+
+    def as_text(self) -> str:
+        """Tables for the terminal."""
+        return comparison_text(self.comparison, self.top)
+
+    def as_json(self) -> str:
+        """All of it as JSON, fractions."""
+        return json.dumps(comparison_values(self.comparison, self.top), indent=2)
+
+
+def compare(
+    first: str,
+    second: str,
+    gt: str,
+    out: str | Path,
+    *,
+    images: str | None = None,
+    settings: ComparisonSettings = ComparisonSettings(),
+    run: RunSettings = RunSettings(),
+) -> ComparedFolders:
+    """Compare two folders of labels, and write a table, a scatter plot, a sheet and a record.
+
+    Parameters
+    ----------
+    first, second : str
+        Folders of labels, `NAME=DIR` or DIR; both hold the same images, unless `run` chooses.
+    gt : str
+        Ground truth.
+    out : str or Path
+        Folder to write to.
+    images : str or None
+        The images, for the sheet.
+    settings : ComparisonSettings
+    run : RunSettings
+
+    Raises
+    ------
+    UsageError
+        If `out` is of another run or holds inputs, or a setting is not known.
+    DataError
+        If the folders hold different images, or none has ground truth.
+    SomeFailed
+        If an image failed.
+    """
+    if settings.metric not in METRICS:
+        raise UsageError(f"--metric {settings.metric}: expected one of {', '.join(METRICS)}")
+    names, places = _named_folders(first, second)
+    origin = _origin(names, images, settings)
+    folder = Path(out)
+    if not run.overwrite:
+        _refuse_other_outputs(folder, origin)
+    inputs = [
+        label_input(places[0], run, role="first"),
+        label_input(places[1], run, role="second"),
+        label_input(gt, run, role="gt"),
+    ]
+    image_files = None if images is None else image_input(images, run)
+    stems = _stems(inputs, run, [*inputs, *([image_files] if image_files else [])], folder)
+    counted = _counted(inputs, settings, run.of(stems))
+    try:
+        comparison = compared(
+            names,
+            counted.images,
+            rng=np.random.default_rng(settings.seed),
+            n_resamples=settings.bootstrap,
+            metric=settings.metric,
+        )
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    shown = _shown(comparison, settings.top)
+    pictures = _read_images(image_files, [comparison.stems[k] for k in shown], run)
+    sheet = _sheet(comparison, counted.labels, pictures, settings, find_class_names(gt, *places))
+    records = [
+        _record(entry, list(counted.images), [digests[k] for digests in counted.digests.values()])
+        for k, entry in enumerate(inputs)
+    ]
+    if image_files is not None:
+        records.append(_record(image_files, list(pictures), [p.digest for p in pictures.values()]))
+    differences = {
+        f"{name}_difference": paired.mean_difference for name, paired in comparison.scores.items()
+    }
+    meta = origin.record(
+        kind=parameter_files.COMPARISON,
+        stem=Path(RECORD_FILE).stem,
+        inputs=records,
+        result={"images": len(comparison.stems), **differences},
+    )
+    values = {**comparison_values(comparison, settings.top), "made_by": meta}
+    contents = {  # the record comes first: it says whose folder it is
+        RECORD_FILE: (json.dumps(values, indent=2) + "\n").encode(),
+        TABLE_FILE: comparison_csv(comparison).encode(),
+        PLOT_FILE: comparison_scatter(comparison, settings.top).encoded(Path(PLOT_FILE).suffix),
+        PICTURE_FILE: encode_image(sheet),
+    }
+    return ComparedFolders(comparison, settings.top, write_all(folder, contents))
+
+
+def print_comparison(
+    first: str,
+    second: str,
+    gt: str,
+    out: str | Path,
+    *,
+    images: str | None = None,
+    as_json: bool = False,
+    settings: ComparisonSettings = ComparisonSettings(),
+    run: RunSettings = RunSettings(),
+) -> None:
+    """Compare two folders as `compare` does, and print what it gave."""
+    found = compare(first, second, gt, out, images=images, settings=settings, run=run)
+    with Messages("compare", None, run) as messages:
+        messages.say(f"{'written to' if found.is_new else 'up to date in'} {out}")
+        if as_json:
+            print(found.as_json())
+        elif sys.stdout.isatty():
+            print(found.as_text())
+        else:
+            messages.print(found.as_text())
+            messages.finished(Path(out) / RECORD_FILE, is_up_to_date=not found.is_new)
+
+
+def _named_folders(first: str, second: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """The names and the folders of two arguments, DIR or NAME=DIR."""
+    (first_name, first_folder), (second_name, second_folder) = map(_named, (first, second))
+    names = (first_name, second_name)
+    if first_name == second_name:
+        names = (first, second)
+    if first == second:
+        raise UsageError(f"{first} and {second}: expected two sets of labels (NAME=DIR names them)")
+    return names, (first_folder, second_folder)
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, equals, folder = text.partition("=")
+    if not equals or Path(text).exists():
+        return Path(text).name or Path(text).resolve().name or text, text
+    if not (name and folder):
+        raise UsageError(f"{text}: expected DIR or NAME=DIR")
+    return name, folder
+
+
+def _origin(names: tuple[str, str], images: str | None, settings: ComparisonSettings) -> Origin:
+    return Origin(
+        "compare",
+        {
+            "first": names[0],
+            "second": names[1],
+            "metric": settings.metric,
+            "top": settings.top,
+            "bootstrap": settings.bootstrap,
+            "seed": settings.seed,
+            "images": images is not None,
+        },
+    )
+
+
+def _refuse_other_outputs(folder: Path, origin: Origin) -> None:
+    """Raise UsageError if the folder holds what another run made."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file, expected a folder to write to")
+    existing = [name for name in _FILES if (folder / name).exists()]
+    if existing:
+        meta = parameter_files.read_meta(folder / RECORD_FILE)
+        origin.refuse_other_run(folder / existing[0], meta)
+
+
+def _stems(
+    labels: Sequence[Input], run: RunSettings, inputs: Sequence[Input], folder: Path
+) -> tuple[str, ...]:
+    """The images to compare.
+
+    Paths on standard input choose the images; otherwise both folders hold the same.
+    """
+    streams = [entry.source for entry in inputs if entry.source.is_stream]
+    if len(streams) > 1:
+        raise UsageError("only one input can be - (standard input)")
+    if any(entry.source.is_same_folder(folder) for entry in inputs):
+        raise UsageError(f"{folder} holds the inputs; write to another folder")
+    for source in streams:
+        source.read_whole()
+    first, second = labels[0].source, labels[1].source
+    if run.ids is None and not streams and first.stems != second.stems:
+        odd = sorted(set(first.stems) ^ set(second.stems))
+        raise DataError(
+            f"{first.argument} and {second.argument} hold different images: {len(odd)} are "
+            f"in one only, such as {odd[0]!r} (--ids chooses the images)"
+        )
+    chooser = streams[0] if streams else first
+    return tuple(run.choose(chooser.stems))
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """All images, each read once.
+
+    Attributes
+    ----------
+    images : dict of PairCounts by stem
+    digests : dict of (str, str, str) by stem
+        Of the files of both sets and the ground truth.
+    labels : dict of (first, second, ground truth) by stem
+        Of the images that can be in the sheet.
+    """
+
+    images: dict[str, PairCounts]
+    digests: dict[str, tuple[str, ...]]
+    labels: dict[str, tuple[Labels, ...]]
+
+
+def _counted(inputs: Sequence[Input], settings: ComparisonSettings, run: RunSettings) -> _Counted:
+    """The pixels of all images, and the labels of those with the largest differences so far."""
+    found = _Counted({}, {}, {})
+    differences: dict[str, float] = {}
+    read = [digested(entry) for entry in inputs]
+    for stem, (counts, digests, labels) in map_images("compare", _count, read, run):
+        found.images[stem], found.digests[stem] = counts, digests
+        if not counts.has_ground_truth:
+            continue
+        first, second = counts.scores()[settings.metric].tolist()
+        differences[stem], found.labels[stem] = second - first, labels
+        order = sorted(found.labels, key=lambda stem: (-differences[stem], stem))
+        for passed in order[settings.top : -settings.top]:
+            del found.labels[passed]
+    if not found.images:
+        raise DataError("no image to compare")
+    return found
+
+
+def _count(*files: Digested[Labels]) -> tuple[PairCounts, tuple[str, ...], tuple[Labels, ...]]:
+    first, second, gt = (file.value for file in files)
+    digests = tuple(file.digest for file in files)
+    return pair_counts(first, second, gt), digests, (first, second, gt)
+
+
+def _read_images(
+    entry: Input | None, stems: Sequence[str], run: RunSettings
+) -> dict[str, Digested[Labels]]:
+    """The images of the sheet by stem; none where they are not given."""
+    if entry is None:
+        return {}
+    return dict(map_images("compare", _same, [digested(entry)], run.of(stems)))
+
+
+def _same(file: Digested[Labels]) -> Digested[Labels]:
+    return file
+
+
+def _record(entry: Input, stems: Sequence[str], digests: Sequence[str]) -> InputRecord:
+    paths = [entry.source.find(stem) for stem in stems]
+    meta = None if entry.role == "image" else read_meta(paths[0])
+    return set_record(entry.role, [path.name for path in paths], digests, meta)
+
+
+def _shown(comparison: Comparison, top: int) -> list[int]:
+    """Positions of the images in the sheet; the first ones where no two labels differ."""
+    gains, losses = comparison.largest(top)
+    return gains + losses or comparison.ranked()[:top]
+
+
+def _sheet(
+    comparison: Comparison,
+    labels: Mapping[str, tuple[Labels, ...]],
+    images: Mapping[str, Digested[Labels]],
+    settings: ComparisonSettings,
+    class_names: Sequence[str] | None,
+) -> NDArray[np.uint8]:
+    """The images with the largest differences either way."""
+    first, second = comparison.names
+    columns = (
+        Column(first, PLAIN, (first,)),
+        Column(second, PLAIN, (second,)),
+        Column("ground truth", PLAIN, ("",)),
+        Column("difference", DIFF, (first, second)),
+    )
+    opacity = SheetSettings().opacity if images else 1.0
+    look = Look(columns, bool(images), True, opacity, _CELL_WIDTH)
+    shown = _shown(comparison, settings.top)
+    stems = [comparison.stems[k] for k in shown]
+    rows: list[list[Picture]] = []
+    for stem in stems:
+        image = [images[stem].value] if images else []
+        a, b, gt = labels[stem]
+        rows.append(draw_pictures(*image, a, b, gt, a, b, gt, look=look))
+    offset = [""] if images else []
+    return contact_sheet(
+        [[one.pixels for one in row] for row in rows],
+        titles=[*(["image"] if images else []), *(column.name for column in columns)],
+        captions=stems,
+        notes=[[*offset, *_notes(comparison, k)] for k in shown],
+        headings=_headings(comparison, shown, settings.top),
+        legend=list(swatches((one for row in rows for one in row), columns, class_names)),
+        cell_width=_CELL_WIDTH,
+    )
+
+
+def _headings(comparison: Comparison, shown: Sequence[int], top: int) -> list[str]:
+    """What is above the first gain, and above the first loss."""
+    first, second = comparison.names
+    metric = METRIC_NAMES[comparison.metric]
+    gains, losses = comparison.largest(top)
+    texts = {
+        **dict.fromkeys(gains[:1], f"{metric}: {second} is better than {first}"),
+        **dict.fromkeys(losses[:1], f"{metric}: {first} is better than {second}"),
+    }
+    if not texts:
+        texts = {shown[0]: f"{metric}: {first} and {second} are equal on all images"}
+    return [texts.get(k, "") for k in shown]
+
+
+def _notes(comparison: Comparison, position: int) -> list[str]:
+    """What is above the pictures of an image: both scores and their difference."""
+    first, second = 100 * comparison.ranking.values[:, position]
+    return [f"{first:.1f} %", f"{second:.1f} %", "", f"{second - first:+.1f}"]
