@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from conftest import draw_image, folder_bytes, noisy_map
 from matplotlib.colors import to_hex
-from wsstools.core.evaluation.race import Standing
 
+from wsstools.core.evaluation.tuning import Standing
 from wsstools.formats.image_files import decode_image, encode_image
 from wsstools.formats.label_files import encode_labels
 from wsstools.formats.map_files import as_stored, decode_map, encode_map
@@ -70,6 +70,12 @@ def tree(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+def n_lines(folder):
+    """Whole lines in the file of the results."""
+    path = folder / "results.jsonl"
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
 def computed(outcome):
     found = re.search(r"(\d+) trials computed, skipped (\d+) \(up to date\)", outcome.err)
     return int(found[1]), int(found[2])
@@ -89,7 +95,7 @@ def test_every_setting_scores_as_the_steps_themselves_do(wss, dataset, tmp_path,
         for text in ("--" + name.replace("_", "-"), ",".join(map(str, values)))
     ]
     outcome = wss(
-        *_command(dataset, tmp_path / "tuned"), f"--{method}", *lists, "--keep-all", "--json",
+        *_command(dataset, tmp_path / "tuned"), f"--{method}", *lists, "--json",
         "--jobs", 1,
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
@@ -143,13 +149,13 @@ def test_a_killed_run_goes_on(tune, many, tmp_path):
         [sys.executable, "-m", "wsstools", *map(str, command)], stderr=subprocess.DEVNULL
     )
     for _ in range(600):
-        n_kept = len(list((tmp_path / "out").glob("trials/*/*.json")))
+        n_kept = n_lines(tmp_path / "out")
         if n_kept > 3 or process.poll() is not None:
             break
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     assert process.wait(timeout=30) == -signal.SIGKILL
-    kept = len(list((tmp_path / "out").glob("trials/*/*.json")))
+    kept = n_lines(tmp_path / "out")
     assert kept > 3
     assert not (tmp_path / "out" / "params.json").exists()
     outcome = tune("out", *grid)
@@ -160,49 +166,43 @@ def test_a_killed_run_goes_on(tune, many, tmp_path):
 
 
 def test_more_values_and_more_images_compute_only_what_is_new(tune, tmp_path):
-    lists = ["--eta", "0.01", "--keep-all"]
+    lists = ["--eta", "0.01"]
     assert computed(tune("out", *lists, "--lambda", "1,10", "--sample", 3)) == (6, 0)
     assert computed(tune("out", *lists, "--lambda", "1,10,5", "--sample", 3)) == (3, 6)
     assert computed(tune("out", *lists, "--lambda", "10,5,1", "--sample", 5)) == (6, 9)
     assert computed(tune("fresh", *lists, "--lambda", "10,5,1", "--sample", 5)) == (15, 0)
-    assert folder_bytes(tmp_path / "out") == folder_bytes(tmp_path / "fresh")
+    kept = folder_bytes(tmp_path / "out"), folder_bytes(tmp_path / "fresh")
+    assert kept[0] == kept[1]
 
 
 def test_a_changed_input_or_a_damaged_trial_is_computed_again(tune, many, tmp_path):
     data = tmp_path / "data"
     shutil.copytree(many, data)
-    grid = ["--lambda", "1,10", "--eta", "0.01", "--keep-all"]
+    grid = ["--lambda", "1,10", "--eta", "0.01"]
     tune("out", *grid, data=data)
     shutil.copy(data / "gt" / "s0.png", data / "gt" / "s1.png")
     shutil.copy(data / "images" / "s0.png", data / "images" / "s1.png")
     assert computed(tune("out", *grid, data=data)) == (2, 14)
     tune("fresh", *grid, data=data)
-    first, second, *_ = sorted((tmp_path / "out" / "trials").glob("*/*.json"))
-    first.write_bytes(first.read_bytes()[:40])
-    second.write_text(second.read_text().replace('"counts":[', '"counts":["a",'))
+    results = tmp_path / "out" / "results.jsonl"
+    first, second, *others = results.read_text().splitlines()
+    damaged = [first[:40], second.replace('"counts":[', '"counts":["a",'), *others]
+    results.write_text("\n".join(damaged) + "\n")
     assert computed(tune("out", *grid, data=data)) == (2, 14)
     assert tree(tmp_path / "out") == tree(tmp_path / "fresh")
 
 
-def test_the_hopeless_leave_and_the_paper_stays(tune, tmp_path):
+def test_every_setting_is_tried_on_every_image_and_the_best_comes_first(tune, tmp_path):
     grid = ["--lambda", "0.5,1,10,2000", "--eta", "0,0.01,0.02"]
-    raced, whole = tune("raced", *grid), tune("whole", *grid, "--keep-all")
-    assert computed(raced)[0] < computed(whole)[0] == 12 * 8
-    table = rows(tmp_path / "raced")
-    assert {row["eliminated_after"] for row in table if row["lambda"] == "2000.0"} == {"6"}
-    assert all(row["images"] == (row["eliminated_after"] or "8") for row in table)
+    assert computed(tune("out", *grid)) == (12 * 8, 0)
+    table = rows(tmp_path / "out")
+    assert len(table) == 12
+    mious = [float(row["miou"]) for row in table]
+    assert mious == sorted(mious, reverse=True)
     (paper,) = [row for row in table if row["note"] == "paper"]
     assert (paper["lambda"], paper["eta"], paper["images"]) == ("10.0", "0.01", "8")
-    assert all(row["images"] == "8" for row in rows(tmp_path / "whole"))
-    best = [row["note"] for row in table].index("best")
-    assert best == 0
-    names = ("lambda", "eta")
-    assert [params(tmp_path / "raced")[n] for n in names] == [
-        params(tmp_path / "whole")[n] for n in names
-    ]
-    assert "6 images: " in raced.err
-    assert " of 12 settings left" in raced.err
-    assert "images: " not in whole.err.split("12 settings on")[0]
+    assert [row["note"] for row in table].index("best") == 0
+    assert params(tmp_path / "out")["lambda"] == float(table[0]["lambda"])
 
 
 def test_the_papers_setting_is_compared_even_where_the_grid_leaves_it_out(tune, tmp_path):
@@ -222,7 +222,9 @@ def test_the_papers_setting_is_compared_even_where_the_grid_leaves_it_out(tune, 
 
 def test_what_it_writes_knows_where_it_comes_from(tune, wss, many, tmp_path):
     tune("out", "--lambda", "1,10", "--eta", "0.01", "--sample", 3, "--seed", 4)
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [*OUTPUTS, "trials"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(
+        [*OUTPUTS, "results.jsonl"]
+    )
     described = json.loads(wss("info", tmp_path / "out" / "params.json", "--json").out)
     assert described["facts"]["method"] == "potts"
     meta = described["meta"]
@@ -291,7 +293,7 @@ def test_nothing_is_written_where_nothing_can_be_compared(tune, many, tmp_path):
     outcome = tune("out", "--lambda", "1", "--eta", "0", data=data)
     assert outcome.code == 1
     assert "8 images failed" in outcome.err
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["trials"]
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["results.jsonl"]
     for path in (data / "gt").iterdir():
         path.rename(path.with_name(f"other-{path.name}"))
     outcome = tune("out", data=data)
@@ -430,11 +432,11 @@ def test_a_map_as_stored_is_what_comes_back_from_its_file():
     assert stored.n_classes == back.n_classes
 
 
-def _standings(mious, *, out=()):
+def _standings(mious):
     """Settings on a grid lambda x eta x tol."""
     grid = {"lambda": [1, 2, 5], "eta": [0, 0.1], "tol": [1]}
     return grid, [
-        Standing(dict(zip(grid, values, strict=True)), miou, 6 if k in out else 9, k in out, k == 0)
+        Standing(dict(zip(grid, values, strict=True)), miou, is_paper=k == 0)
         for k, (values, miou) in enumerate(
             zip(itertools.product(*grid.values()), mious, strict=True)
         )
@@ -456,15 +458,11 @@ def _frames(drawing, colour):
     ]
 
 
-def _hatched(drawing):
-    return [one.get_xy() for one in drawing.figure.axes[0].patches if one.get_hatch()]
-
-
 def _notes(drawing):
     return [text.get_text() for text in drawing.figure.legends[0].get_texts()]
 
 
-def test_the_heat_map_shows_the_winner_and_who_left():
+def test_the_heat_map_shows_the_winner_and_the_paper():
     grid, standings = _standings([0.5, 0.6, 0.7, 0.8, 0.9, 0.4])
     whole = heat_map(standings, grid, title="all")
     (axes, scale) = whole.figure.axes
@@ -479,24 +477,18 @@ def test_the_heat_map_shows_the_winner_and_who_left():
     assert _frames(whole, PAPER_SETTING) == [(0, 0)]
     assert _notes(whole) == ["best: lambda 5, eta 0: 90.00%", "paper: lambda 1, eta 0: 50.00%"]
     assert scale.get_ylim() == (40, 90)
-    assert not _hatched(whole)
-    raced = heat_map(_standings([0.5, 0.6, 0.7, 0.8, 0.9, 0.4], out=(5,))[1], grid, title="raced")
-    assert _hatched(raced) == [(1.5, 0.5)]
-    assert _cells(raced)[2, 1] == "40.0% (6)"
-    assert raced.figure.axes[1].get_ylim() == (50, 90)
-    assert _notes(raced)[2] == "left the race after the images in brackets"
-    assert raced.encoded(".png") == raced.encoded(".png")
+    assert whole.encoded(".png") == whole.encoded(".png")
 
 
 def test_a_cell_shows_the_best_over_the_other_parameters():
     grid = {"w1": [1, 2], "w2": [1, 2], "sigma_gamma": [2]}
     standings = [
-        Standing({"w1": a, "w2": b, "sigma_gamma": 2}, 0.1 * a + 0.2 * b, 9, is_paper=a == b == 1)
+        Standing({"w1": a, "w2": b, "sigma_gamma": 2}, 0.1 * a + 0.2 * b, is_paper=a == b == 1)
         for a, b in itertools.product((1, 2), (1, 2))
     ]
     wider = {"w1": [1, 2], "w2": [1, 2], "sigma_gamma": [2, 3]}
     worse = [
-        Standing({**one.parameters, "sigma_gamma": 3}, one.mean_iou - 0.05, 9) for one in standings
+        Standing({**one.parameters, "sigma_gamma": 3}, one.mean_iou - 0.05) for one in standings
     ]
     alone = heat_map(standings, grid, title="t")
     both = heat_map([*worse, *standings], wider, title="t")
@@ -508,7 +500,7 @@ def test_a_cell_shows_the_best_over_the_other_parameters():
 
 
 def test_one_value_and_one_setting_have_a_heat_map():
-    one = [Standing({"lambda": 1, "eta": 0}, 0.5, 9, is_paper=True)]
+    one = [Standing({"lambda": 1, "eta": 0}, 0.5, is_paper=True)]
     drawing = heat_map(one, {"lambda": [1], "eta": [0]}, title="t")
     assert _cells(drawing) == {(0, 0): "50.00%"}
     assert drawing.encoded(".png").startswith(b"\x89PNG")

@@ -123,7 +123,7 @@ def _is_of_training(name: str, data: bytes, whole: dict[str, bytes]) -> bool:
 
 
 _REPORT = "report gap.json --images images --gt gt -o out/report.html"
-_TUNE = "tune maps --images images --gt gt --potts --lambda 1,4 --eta 0.01 --keep-all -o out"
+_TUNE = "tune maps --images images --gt gt --potts --lambda 1,4 --eta 0.01 -o out"
 _TRAIN = (
     "train --images images --labels scribbles --arch deeplabv2-mobilenetv2 --init random "
     "--iterations 6 --batch 2 --crop 33 --checkpoint-every 2 --precision float32 -o out/net.pt"

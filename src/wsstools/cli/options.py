@@ -80,9 +80,11 @@ def expanded(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def gathered(**values: object) -> None:
-        for name, (kind, names, fixed) in groups.items():
-            values[name] = kind(**{field: values.pop(field) for field in names}, **fixed)
-        function(**values)
+        gathered_groups = {
+            name: kind(**{field: values.pop(field) for field in names}, **fixed)
+            for name, (kind, names, fixed) in groups.items()
+        }
+        function(**values, **gathered_groups)
 
     ordered = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own + spread]
     gathered.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]

@@ -198,7 +198,9 @@ class Trials:
             for one in self._settings
             if one in self._results.get(task.stem, {})
         ]
-        write_atomic(self._path, "".join(sorted({*self._others, *ours})).encode())
+        content = "".join(sorted({*self._others, *ours})).encode()
+        if self._path.read_bytes() != content:
+            write_atomic(self._path, content)
 
 
 def _line(stem: str, digests: Sequence[str], setting: Settings, result: Result) -> str:
