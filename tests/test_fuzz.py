@@ -184,10 +184,10 @@ def model(path: Path) -> None:
 
 def checkpoint(path: Path) -> None:
     from wsstools.errors import naming
-    from wsstools.nn.models.model_files import load_checkpoint
+    from wsstools.nn.models.model_files import decode_checkpoint
 
     with naming(path):
-        found = load_checkpoint(path.read_bytes())
+        found = decode_checkpoint(path.read_bytes())
     assert isinstance(found["run"], dict) and isinstance(found["iteration"], int)
 
 
@@ -340,21 +340,21 @@ def hdf5() -> list[bytes]:
 def model_files() -> list[bytes]:
     import torch
 
-    from wsstools.nn.models.model_files import dump_model
+    from wsstools.nn.models.model_files import encode_model
 
     state = {"a": torch.zeros(2, 3)}
-    return [dump_model("deeplabv2-mobilenetv2", 2, ["sky", "b"], state, json.dumps(RECORD))]
+    return [encode_model("deeplabv2-mobilenetv2", 2, ["sky", "b"], state, json.dumps(RECORD))]
 
 
 def checkpoints() -> list[bytes]:
     import torch
 
-    from wsstools.nn.models.model_files import dump_checkpoint
+    from wsstools.nn.models.model_files import encode_checkpoint
 
     state = {"a": torch.zeros(2, 3)}
     run = {"record": "0123", "seed": 3}
     return [
-        dump_checkpoint(
+        encode_checkpoint(
             {"run": run, "iteration": 3, "network": state, "momentum": {"0": state["a"]}}
         )
     ]

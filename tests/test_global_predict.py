@@ -12,7 +12,7 @@ from conftest import N_CLASSES, STEMS, draw_image, folder_bytes
 from wsstools.formats import map_files
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels
-from wsstools.nn.models.model_files import dump_model, load_model
+from wsstools.nn.models.model_files import decode_model, encode_model
 from wsstools.nn.models.networks import build
 from wsstools.nn.predict import predict_probs
 from wsstools.running.settings import RunSettings
@@ -35,7 +35,7 @@ def model(tmp_path_factory):
     names = ["sky", "grass", "unused", "water"]
     meta = '{"kind": "model", "stem": "net", "step": "train", "version": "0", "options": {}, "inputs": []}'
     path.write_bytes(
-        dump_model("deeplabv2-mobilenetv2", N_CLASSES, names, network.state_dict(), meta)
+        encode_model("deeplabv2-mobilenetv2", N_CLASSES, names, network.state_dict(), meta)
     )
     return path
 
@@ -142,11 +142,11 @@ def test_images_together_give_the_maps_of_each(wss, dataset, model, tmp_path):
 
 def changed(model, folder, change):
     """The model file with the bias of its head changed."""
-    loaded = load_model(model.read_bytes())
+    loaded = decode_model(model.read_bytes())
     state = loaded.network.state_dict()
     change(state["head.branches.0.bias"])
     path = folder / "changed.pt"
-    path.write_bytes(dump_model(loaded.arch, N_CLASSES, loaded.class_names, state, loaded.meta))
+    path.write_bytes(encode_model(loaded.arch, N_CLASSES, loaded.class_names, state, loaded.meta))
     return path
 
 

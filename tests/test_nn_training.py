@@ -17,7 +17,12 @@ from wsstools.nn.models import model_files
 from wsstools.nn.models.backbones import MobileNetV2
 from wsstools.nn.models.heads import AuxiliaryHead, PyramidHead
 from wsstools.nn.models.initial import imagenet_state, load_initial, read_state
-from wsstools.nn.models.model_files import dump_checkpoint, dump_model, load_checkpoint, load_model
+from wsstools.nn.models.model_files import (
+    decode_checkpoint,
+    decode_model,
+    encode_checkpoint,
+    encode_model,
+)
 from wsstools.nn.models.networks import SegmentationNetwork, build
 from wsstools.nn.predict import predict_probs
 from wsstools.nn.training import loop
@@ -74,7 +79,7 @@ def whole_run():
     files, progress = [], []
     state = small_run(
         on_iteration=progress.append,
-        on_checkpoint=lambda checkpoint: files.append(dump_checkpoint(checkpoint)),
+        on_checkpoint=lambda checkpoint: files.append(encode_checkpoint(checkpoint)),
         checkpoint_every=3,
     )
     return state, files, progress
@@ -84,11 +89,11 @@ def test_two_runs_and_a_resumed_one_give_the_same_bits(whole_run):
     state, files, progress = whole_run
     assert_same(small_run(), state)
     seen = []
-    resumed = small_run(resume=load_checkpoint(files[0]), on_iteration=seen.append)
+    resumed = small_run(resume=decode_checkpoint(files[0]), on_iteration=seen.append)
     assert_same(resumed, state)
     assert seen == progress[3:]
     assert len(files) == 2
-    assert_same(small_run(resume=load_checkpoint(files[1])), state)  # nothing left to do
+    assert_same(small_run(resume=decode_checkpoint(files[1])), state)  # nothing left to do
     assert [name for name, tensor in small_run(seed=2).items() if not tensor.equal(state[name])]
 
 
@@ -124,7 +129,7 @@ def test_progress_follows_the_poly_schedule(whole_run):
 
 def test_checkpoints_of_other_runs_are_refused(whole_run):
     _, files, _ = whole_run
-    checkpoint = load_checkpoint(files[0])
+    checkpoint = decode_checkpoint(files[0])
     with pytest.raises(DataError, match="of a run with seed 1, not 4"):
         small_run(resume=checkpoint, seed=4)
     with pytest.raises(DataError, match="of a run with batch 2, not 3"):
@@ -310,53 +315,53 @@ def network():
 
 def test_model_file_keeps_everything_and_its_bytes(network):
     meta = json.dumps({"step": "train"})
-    data = dump_model(ARCH, 3, ["sky", "sky", "tree"], network.state_dict(), meta)
-    assert data == dump_model(ARCH, 3, ["sky", "sky", "tree"], network.state_dict(), meta)
-    model = load_model(data)
+    data = encode_model(ARCH, 3, ["sky", "sky", "tree"], network.state_dict(), meta)
+    assert data == encode_model(ARCH, 3, ["sky", "sky", "tree"], network.state_dict(), meta)
+    model = decode_model(data)
     assert (model.arch, model.n_classes, model.meta) == (ARCH, 3, meta)
     assert model.class_names == ("sky", "sky", "tree")
     assert not model.network.training
     assert_same(model.network.state_dict(), network.state_dict())
     assert_same(read_state(data), network.state_dict())
-    again = dump_model(
+    again = encode_model(
         model.arch, model.n_classes, model.class_names, model.network.state_dict(), model.meta
     )
     assert again == data
     strided = copy.deepcopy(network).to(memory_format=torch.channels_last).state_dict()
     assert strided["backbone.features.1.conv.1.weight"].stride()[1] == 1
-    assert dump_model(ARCH, 3, ["sky", "sky", "tree"], strided, meta) == data
+    assert encode_model(ARCH, 3, ["sky", "sky", "tree"], strided, meta) == data
     with pytest.raises(ValueError, match="2 class names, expected 3"):
-        dump_model(ARCH, 3, ["sky", "tree"], network.state_dict(), meta)
+        encode_model(ARCH, 3, ["sky", "tree"], network.state_dict(), meta)
 
 
 def test_checkpoint_file_keeps_its_bytes(whole_run):
     _, files, _ = whole_run
-    assert dump_checkpoint(load_checkpoint(files[0])) == files[0]
+    assert encode_checkpoint(decode_checkpoint(files[0])) == files[0]
     with pytest.raises(DataError, match="this is a wsstools checkpoint, expected a wsstools model"):
-        load_model(files[0])
+        decode_model(files[0])
     assert_same(read_state(files[1]), whole_run[0])
 
 
 def test_other_bytes_are_no_model(network):
-    data = dump_model(ARCH, 3, ["a", "b", "c"], network.state_dict(), "{}")
+    data = encode_model(ARCH, 3, ["a", "b", "c"], network.state_dict(), "{}")
     spoiled = bytearray(data)
     spoiled[len(data) // 2] ^= 255
     for bad in (b"", b"\x89PNG\r\n", data[: len(data) // 2], data[:-100], bytes(spoiled)):
         with pytest.raises(DataError, match=r"^not a wsstools model, or a damaged one$"):
-            load_model(bad)
+            decode_model(bad)
     with pytest.raises(DataError, match="not a wsstools checkpoint"):
-        load_checkpoint(b"zip")
+        decode_checkpoint(b"zip")
     state = {name: tensor for name, tensor in network.state_dict().items() if "head" not in name}
     with pytest.raises(DataError, match="not a complete wsstools model"):
-        load_model(dump_model(ARCH, 3, ["a", "b", "c"], state, "{}"))
+        decode_model(encode_model(ARCH, 3, ["a", "b", "c"], state, "{}"))
 
 
 def test_other_versions_are_named(network, monkeypatch):
     monkeypatch.setattr(model_files, "VERSION", 7)
-    newer = dump_model(ARCH, 3, ["a", "b", "c"], network.state_dict(), "{}")
+    newer = encode_model(ARCH, 3, ["a", "b", "c"], network.state_dict(), "{}")
     monkeypatch.undo()
     with pytest.raises(DataError, match="of version 7, expected version 1"):
-        load_model(newer)
+        decode_model(newer)
 
 
 @pytest.mark.skipif(

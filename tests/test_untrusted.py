@@ -69,12 +69,12 @@ def test_no_pickle_in_an_array_is_run(tmp_path):
 
 def test_no_pickle_in_a_network_is_run(tmp_path):
     torch = pytest.importorskip("torch")
-    from wsstools.nn.models.model_files import load_checkpoint, load_model
+    from wsstools.nn.models.model_files import decode_checkpoint, decode_model
 
     trace = tmp_path / "trace"
     path = tmp_path / "w.pth"
     torch.save({"header": Command(trace), "state": {}}, path)
-    for load in (load_model, load_checkpoint):
+    for load in (decode_model, decode_checkpoint):
         with pytest.raises(DataError):
             load(path.read_bytes())
     with pytest.raises(DataError, match=r"w\.pth"):

@@ -54,14 +54,14 @@ def _network() -> bytes:
     """A model file of random weights."""
     import torch
 
-    from wsstools.nn.models.model_files import dump_model
+    from wsstools.nn.models.model_files import encode_model
     from wsstools.nn.models.networks import build
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         state = build("deeplabv2-mobilenetv2", N_CLASSES).state_dict()
     names = [str(c) for c in range(N_CLASSES)]
-    return dump_model("deeplabv2-mobilenetv2", N_CLASSES, names, state, json.dumps({}))
+    return encode_model("deeplabv2-mobilenetv2", N_CLASSES, names, state, json.dumps({}))
 
 
 @dataclass(frozen=True)

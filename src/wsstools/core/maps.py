@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,20 +27,25 @@ class ProbabilityMap:
         Ids of those classes, ascending. Every other class has probability 0.
     n_classes : int
         Number of classes of the label space; the ids are below it.
+    info : mapping
+        Numbers of the function that made it, such as a duality gap; its record holds them too.
     """
 
     probs: NDArray[np.float32]
     classes: NDArray[np.int64]
     n_classes: int
+    info: Mapping[str, object] = field(default_factory=dict, compare=False)
 
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W) of the image."""
         return self.probs.shape[1], self.probs.shape[2]
 
-    def with_probs(self, probs: NDArray[np.float32]) -> ProbabilityMap:
+    def with_probs(
+        self, probs: NDArray[np.float32], info: Mapping[str, object] | None = None
+    ) -> ProbabilityMap:
         """The same classes with other probabilities, (K, H, W)."""
-        return replace(self, probs=probs)
+        return replace(self, probs=probs, info=info or {})
 
     def of_class(self, class_id: int) -> NDArray[np.float32]:
         """The probability of one class, (H, W) float32; 0 if the map does not hold it."""
@@ -109,3 +115,17 @@ def checked_map(probs: NDArray, classes: NDArray, n_classes: int) -> Probability
     if worst > max(SUM_TOLERANCE, len(probs) * ROUNDING):
         raise ValueError(f"probabilities do not sum to 1 over the classes (off by {worst:.3g})")
     return ProbabilityMap(probs / total, classes, int(n_classes))
+
+
+def as_map(probs: ProbabilityMap | NDArray) -> ProbabilityMap:
+    """A map, from a map or from the probabilities of all classes, (C, H, W) of any float dtype.
+
+    Raises
+    ------
+    ValueError
+        As of `checked_map`.
+    """
+    if isinstance(probs, ProbabilityMap):
+        return probs
+    probs = np.asarray(probs)
+    return checked_map(probs, np.arange(len(probs)), len(probs))

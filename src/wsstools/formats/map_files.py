@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.maps import ProbabilityMap, checked_map
+from wsstools.core.maps import ProbabilityMap, as_map, checked_map
 from wsstools.errors import DataError
 from wsstools.files import npy
+from wsstools.files.atomic import write_atomic
 from wsstools.files.limits import LARGEST_RECORD, check_map, check_pixels
-from wsstools.files.provenance import Decoded, Meta, parse_record
+from wsstools.files.provenance import Decoded, Meta, Origin, parse_record
 
 SUFFIX = ".npz"
 SUFFIXES = (".npz", ".npy")
@@ -92,6 +93,51 @@ def decode_map(data: bytes, name: str) -> Decoded:
         raise  # no fault of the file's
     except Exception as error:  # damaged bytes raise whatever zipfile and zlib stumble over
         raise DataError(f"{name}: not a map: {error}") from error
+
+
+def read_map(path: str | Path) -> ProbabilityMap:
+    """The map in a file, of ours or a dense one; see `decode_map`.
+
+    Raises
+    ------
+    DataError
+        If it is no map.
+    """
+    return decode_map(Path(path).read_bytes(), str(path)).value
+
+
+def write_map(
+    path: str | Path, probs: ProbabilityMap | NDArray, *, made_by: str = "python"
+) -> None:
+    """Write a map of any model as the steps read it; the file is whole or absent.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, which ends in `.npz`; its stem joins the map to its image.
+    probs : ProbabilityMap or (C, H, W) array
+        Class probabilities; they sum to 1 over the classes.
+    made_by : str
+        What made it, for its record.
+
+    Raises
+    ------
+    ValueError
+        If they are no probabilities, or the name does not end in `.npz`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> place = Path(tempfile.mkdtemp()) / "a.npz"
+    >>> write_map(place, np.full((2, 4, 6), 0.5))
+    >>> read_map(place).shape
+    (4, 6)
+    """
+    path, probability_map = Path(path), as_map(probs)
+    if path.suffix != SUFFIX:
+        raise ValueError(f"{path}: a map file ends in {SUFFIX}")
+    meta = Origin(made_by, {}).record(kind="prob", stem=path.stem, inputs=[])
+    write_atomic(path, encode_map(probability_map, meta))
 
 
 def read_meta(path: Path) -> Meta | None:

@@ -21,7 +21,7 @@ from wsstools.errors import DataError, UsageError, naming
 from wsstools.files.provenance import digest, input_record, parse_record
 from wsstools.nn import predict
 from wsstools.nn.device import chosen_device
-from wsstools.nn.models.model_files import load_model, read_model_header
+from wsstools.nn.models.model_files import decode_model, read_model_header
 from wsstools.nn.models.networks import SegmentationNetwork
 from wsstools.nn.settings import GPU_BATCH, PredictionSettings
 from wsstools.nn.training.schedules import msc_scales
@@ -180,7 +180,7 @@ def _network(model: str, model_digest: str, device: str) -> SegmentationNetwork:
     if digest(data) != model_digest:
         raise DataError(f"{model} changed during the run")
     with naming(model):
-        network = predict.fuse_batch_norm(load_model(data).network)
+        network = predict.fuse_batch_norm(decode_model(data).network)
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

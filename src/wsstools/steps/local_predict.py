@@ -127,7 +127,8 @@ def _walk(
     n_classes: int,
     settings: WalkerSettings,
 ) -> Computed:
-    return Computed(*random_walker(image, scribbles, n_classes=n_classes, beta=settings.beta))
+    found = random_walker(image, scribbles, n_classes=n_classes, beta=settings.beta)
+    return Computed(found, found.info)
 
 
 def _boost(

@@ -7,16 +7,17 @@ import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.crf.mean_field import Kernels, dense_crf
+from wsstools.core import api
+from wsstools.core.crf.mean_field import Kernels
 from wsstools.core.crf.settings import CrfSettings
 from wsstools.core.maps import ProbabilityMap
 from wsstools.core.potts.settings import PottsSettings
-from wsstools.core.potts.solver import PottsSolution, edge_weights, solve_potts, unary
+from wsstools.core.potts.solver import edge_weights, unary
 from wsstools.errors import DataError, UsageError
 from wsstools.files.provenance import Json
 from wsstools.formats.parameter_files import read_params
@@ -236,58 +237,39 @@ def regularized(
     ValueError
         If their sizes differ.
     """
-    if probability_map.shape != image.shape[:2]:
-        raise ValueError(f"map has shape {probability_map.shape}, image {image.shape[:2]} (H, W)")
+    api.check_size(probability_map, image)
     if common is None:
         common = prepared(image, settings)
-    if isinstance(settings, PottsSettings):
-        return _potts(probability_map, common, settings)
-    return _crf(probability_map, image, common, settings)
-
-
-def _potts(probability_map: ProbabilityMap, edges: Prepared, settings: PottsSettings) -> Computed:
-    costs = unary(probability_map.probs, floor=settings.floor)
-    weights = (settings.lambda_ * edges).astype("float32")
-    limits = {"tol": settings.tol, "max_iterations": settings.max_iterations}
-    solution: PottsSolution
-    if settings.device == "cpu":
-        solution = solve_potts(costs, weights, **limits)
-    else:
-        from wsstools.nn.potts import solve_potts_on_device
-
-        solution = solve_potts_on_device(costs, weights, device=settings.device, **limits)
+    if isinstance(settings, CrfSettings):
+        values = dataclasses.asdict(settings)
+        found = api.dense_crf(probability_map, image, kernels=cast(Kernels, common), **values)
+        return Computed(found, found.info)
+    found = _potts(probability_map, cast(NDArray[np.float32], common), settings)
     warning = None
-    if not solution.converged:
+    if not found.info["converged"]:
         warning = (
-            f"stopped at a relative duality gap of {solution.gap:.2g} "
+            f"stopped at a relative duality gap of {found.info['gap']:.2g} "
             f"(--tol {settings.tol:g}) after {settings.max_iterations} iterations"
         )
-    result: dict[str, Json] = {
-        "primal": solution.primal,
-        "dual": solution.dual,
-        "gap": solution.gap,
-        "iterations": solution.iterations,
-        "label_energy": solution.label_energy,
-        "converged": solution.converged,
-        "needless": probability_map.classes[list(solution.needless)].tolist(),
-    }
-    return Computed(probability_map.with_probs(solution.soft), result, warning)
+    return Computed(found, found.info, warning)
 
 
-def _crf(
-    probability_map: ProbabilityMap,
-    image: NDArray[np.uint8],
-    kernels: Prepared,
-    settings: CrfSettings,
-) -> Computed:
-    solution = dense_crf(
-        probability_map.probs, image, kernels=kernels, **dataclasses.asdict(settings)
+def _potts(
+    probability_map: ProbabilityMap, edges: NDArray[np.float32], settings: PottsSettings
+) -> ProbabilityMap:
+    if settings.device == "cpu":
+        values = {k: v for k, v in dataclasses.asdict(settings).items() if k != "device"}
+        return api.potts(probability_map, None, edges=edges, **values)
+    from wsstools.nn.potts import solve_potts_on_device
+
+    solution = solve_potts_on_device(
+        unary(probability_map.probs, floor=settings.floor),
+        (settings.lambda_ * edges).astype(np.float32),
+        tol=settings.tol,
+        max_iterations=settings.max_iterations,
+        device=settings.device,
     )
-    result: dict[str, Json] = {
-        "pruned": probability_map.classes[list(solution.pruned)].tolist(),
-        "pruned_mass": solution.pruned_mass,
-    }
-    return Computed(probability_map.with_probs(solution.marginals), result)
+    return api.soft_map(probability_map, solution)
 
 
 def _option(name: str) -> str:

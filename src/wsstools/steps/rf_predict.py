@@ -74,7 +74,7 @@ def rf_predict(
             "seed": seed,
         },
         removed=REMOVED,
-        compute=partial(_compute, bank=bank, n_classes=count, settings=forest),
+        compute=partial(_compute, bank=bank, n_classes=count, **dataclasses.asdict(forest)),
         seed=seed,
         shared=shared,
     )
@@ -91,9 +91,20 @@ def _compute(
     *,
     bank: FilterBank,
     n_classes: int,
-    settings: ForestSettings,
+    trees: int,
+    features: int,
+    engine: str,
     rng: np.random.Generator,
 ) -> Computed:
     return Computed(
-        random_forest(image, scribbles, bank=bank, n_classes=n_classes, settings=settings, rng=rng)
+        random_forest(
+            image,
+            scribbles,
+            bank=bank,
+            n_classes=n_classes,
+            trees=trees,
+            features=features,
+            engine=engine,
+            rng=rng,
+        )
     )

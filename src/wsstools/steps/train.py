@@ -34,9 +34,9 @@ from wsstools.nn.device import chosen_device
 from wsstools.nn.models.initial import imagenet_state, read_state
 from wsstools.nn.models.model_files import (
     Checkpoint,
-    dump_checkpoint,
-    dump_model,
-    load_checkpoint,
+    decode_checkpoint,
+    encode_checkpoint,
+    encode_model,
     read_model_header,
 )
 from wsstools.nn.models.networks import SegmentationNetwork
@@ -229,21 +229,21 @@ class _Job:
         """Delete the checkpoint of the run that made the model, if it was killed before that."""
         # A damaged one, or one of another run, is not ours; another process may be the first.
         with contextlib.suppress(DataError, FileNotFoundError):
-            state = load_checkpoint(self.checkpoint.read_bytes())
+            state = decode_checkpoint(self.checkpoint.read_bytes())
             if state["run"].get("record") == self.run_id:
                 self.checkpoint.unlink()
 
     def write_checkpoint(self, state: Checkpoint) -> None:
         """Write what an interrupted run goes on from."""
         marked: Checkpoint = {**state, "run": {**state["run"], "record": self.run_id}}
-        write_atomic(self.checkpoint, dump_checkpoint(marked))
+        write_atomic(self.checkpoint, encode_checkpoint(marked))
 
     def resumed(self) -> Checkpoint | None:
         """The state of an interrupted run of the same options and inputs, or None."""
         if not self.checkpoint.exists() or not self.settings.resume:
             return None
         with naming(self.checkpoint):
-            state = load_checkpoint(self.checkpoint.read_bytes())
+            state = decode_checkpoint(self.checkpoint.read_bytes())
         made_of = dict(state["run"])
         if made_of.pop("record", None) != self.run_id:
             if self.settings.overwrite:
@@ -276,7 +276,7 @@ def _train(job: _Job, pairs: LabelledImages) -> bool:
             raise KeyboardInterrupt from None  # another process heard the signal
         if group.is_first:
             meta = json.dumps(job.record(result), sort_keys=True)
-            model = dump_model(job.arch, job.n_classes, job.class_names, weights, meta)
+            model = encode_model(job.arch, job.n_classes, job.class_names, weights, meta)
             write_atomic(job.out, model)
             job.checkpoint.unlink(missing_ok=True)
             say(f"{len(pairs)} images, written to {job.out}", "train")

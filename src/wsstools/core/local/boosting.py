@@ -24,7 +24,7 @@ def gradient_boosting(
     scribbles: NDArray[np.uint8],
     *,
     bank: FilterBank,
-    n_classes: int,
+    n_classes: int | None = None,
     settings: BoostingSettings = BoostingSettings(),
     rng: np.random.Generator,
 ) -> ProbabilityMap:
@@ -38,8 +38,8 @@ def gradient_boosting(
         Class ids; 255 = unlabelled.
     bank : FilterBank
         The filters whose responses are the features.
-    n_classes : int
-        Number of classes of the label space.
+    n_classes : int or None
+        Number of classes of the label space; None: the largest class scribbled is the last one.
     settings : BoostingSettings
         How the model is trained.
     rng : numpy.random.Generator
@@ -73,7 +73,9 @@ def gradient_boosting(
 
     pixels = scribbled_pixels(image, scribbles, n_classes)
     if len(pixels.classes) == 1:
-        return ProbabilityMap(np.ones((1, *pixels.shape), np.float32), pixels.classes, n_classes)
+        return ProbabilityMap(
+            np.ones((1, *pixels.shape), np.float32), pixels.classes, pixels.n_classes
+        )
     model = HistGradientBoostingClassifier(
         max_iter=settings.rounds,
         learning_rate=settings.learning_rate,
@@ -90,4 +92,4 @@ def gradient_boosting(
         probs = predicted_in_bands(
             lambda features: model.predict_proba(features.T).T, responses, len(pixels.classes)
         )
-    return ProbabilityMap(probs, pixels.classes, n_classes)
+    return ProbabilityMap(probs, pixels.classes, pixels.n_classes)

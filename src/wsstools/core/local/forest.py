@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.local.bands import predicted_in_bands
-from wsstools.core.local.filter_bank import FilterBank
+from wsstools.core.local.filter_bank import FilterBank, extended
+from wsstools.core.local.gabor import gabor_bank
 from wsstools.core.local.growing import binned, grow, grow_with_scikit_learn
 from wsstools.core.local.responses import Responses
 from wsstools.core.local.scribbled import scribbled_pixels
@@ -20,10 +23,14 @@ def random_forest(
     image: NDArray,
     scribbles: NDArray[np.uint8],
     *,
-    bank: FilterBank,
-    n_classes: int,
-    settings: ForestSettings = ForestSettings(),
-    rng: np.random.Generator,
+    n_classes: int | None = None,
+    bank: FilterBank | None = None,
+    position: bool = False,
+    scales: Sequence[int] = (1,),
+    trees: int = ForestSettings.trees,
+    features: int = ForestSettings.features,
+    engine: str = ForestSettings.engine,
+    rng: np.random.Generator | int = 0,
 ) -> ProbabilityMap:
     """Class probabilities of all pixels from a random forest on the scribbled ones.
 
@@ -35,14 +42,22 @@ def random_forest(
         RGB in 0..255.
     scribbles : (H, W) uint8
         Class ids; 255 = unlabelled.
-    bank : FilterBank
-        The filters whose responses are the features.
-    n_classes : int
-        Number of classes of the label space.
-    settings : ForestSettings
-        How the forest is trained.
-    rng : numpy.random.Generator
-        Draws the seeds of the forests.
+    n_classes : int or None
+        Number of classes of the label space; None: the largest class scribbled is the last one.
+    bank : FilterBank or None
+        The filters whose responses are the features; None: the built-in Gabor filters.
+    position : bool
+        Row and column of a pixel are features too.
+    scales : sequence of int
+        The filters act on the image reduced by each of these factors.
+    trees : int
+        Trees of each forest; more is smoother and slower.
+    features : int
+        Responses that are kept, at most.
+    engine : str
+        `compiled`, or `sklearn`, the reference.
+    rng : numpy.random.Generator or int
+        Draws the seeds of the forests; an int is a seed.
 
     Returns
     -------
@@ -54,29 +69,44 @@ def random_forest(
     SkippedImage
         If nothing is scribbled.
     ValueError
-        If the sizes differ or a scribble has a class outside 0..n_classes-1.
+        If the sizes differ, a scribble has a class outside 0..n_classes-1, or the engine is
+        unknown.
 
     References
     ----------
     L. Breiman, Random Forests, Machine Learning 45(1), 2001. C. Mayer, R. Timofte, G. Paul,
     arXiv:1808.01625 (local annotator model: 160 first-layer features, the best 100, 50 trees).
+
+    Examples
+    --------
+    >>> image = np.random.default_rng(0).integers(0, 50, (32, 32, 3), np.uint8)
+    >>> image[:, 16:] += 150
+    >>> scribbles = np.full((32, 32), 255, np.uint8)
+    >>> scribbles[2:30, 6], scribbles[2:30, 26] = 0, 1
+    >>> random_forest(image, scribbles).dense().argmax(axis=0)[16, ::6].tolist()
+    [0, 0, 0, 1, 1, 1]
     """
+    if engine not in _GROWERS:
+        raise ValueError(f"engine is {engine!r}, expected {' or '.join(_GROWERS)}")
     pixels = scribbled_pixels(image, scribbles, n_classes)
     if len(pixels.classes) == 1:
         probs = np.ones((1, *pixels.shape), np.float32)
-        return ProbabilityMap(probs, pixels.classes, n_classes)
-    train = _GROWERS[settings.engine]
-    ranking_rng, rng = rng.spawn(2)
+        return ProbabilityMap(probs, pixels.classes, pixels.n_classes)
+    train = _GROWERS[engine]
+    ranking_rng, rng = np.random.default_rng(rng).spawn(2)
+    bank = gabor_bank() if bank is None else bank
+    if position or tuple(scales) != (1,):
+        bank = extended(bank, scales=scales, position=position)
     responses = Responses(image, bank)
     samples = binned(
         responses.at(pixels.rows, pixels.columns).T, pixels.labels, len(pixels.classes)
     )
-    if settings.features < len(bank):
-        importances = train(samples, n_trees=settings.trees, rng=ranking_rng).importances
+    if features < len(bank):
+        importances = train(samples, n_trees=trees, rng=ranking_rng).importances
         order = np.argsort(-importances, kind="stable")
-        chosen = np.sort(order[: settings.features])
+        chosen = np.sort(order[:features])
         responses, samples = responses.subset(chosen), samples.subset(chosen)
-    growth = train(samples, n_trees=settings.trees, rng=rng)
+    growth = train(samples, n_trees=trees, rng=rng)
     forest, used = growth.forest.on_used_features()  # the others need not be computed
     probs = predicted_in_bands(forest.predict, responses.subset(used), len(pixels.classes))
-    return ProbabilityMap(probs, pixels.classes, n_classes)
+    return ProbabilityMap(probs, pixels.classes, pixels.n_classes)

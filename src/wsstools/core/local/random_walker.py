@@ -7,8 +7,11 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage import segmentation
+from skimage.transform import resize
 
 from wsstools.core.local.scribbled import ScribbledPixels, scribbled_pixels
+from wsstools.core.local.settings import WalkerSettings
 from wsstools.core.maps import SUM_TOLERANCE, ProbabilityMap
 
 _MOST_PIXELS = 1 << 20
@@ -16,8 +19,12 @@ _MOST_PIXELS = 1 << 20
 
 
 def random_walker(
-    image: NDArray, scribbles: NDArray[np.uint8], *, n_classes: int, beta: float = 1000.0
-) -> tuple[ProbabilityMap, dict[str, int]]:
+    image: NDArray,
+    scribbles: NDArray[np.uint8],
+    *,
+    n_classes: int | None = None,
+    beta: float = WalkerSettings.beta,
+) -> ProbabilityMap:
     """Class probabilities of all pixels: whose scribbles a random walk from there meets first.
 
     Parameters
@@ -26,8 +33,8 @@ def random_walker(
         RGB in 0..255.
     scribbles : (H, W) uint8
         Class ids; 255 = unlabelled.
-    n_classes : int
-        Number of classes of the label space.
+    n_classes : int or None
+        Number of classes of the label space; None: the largest class scribbled is the last one.
     beta : float
         0 or more; larger: the walk crosses edges of the image less.
 
@@ -35,10 +42,9 @@ def random_walker(
     -------
     ProbabilityMap
         Over the classes scribbled in this image only. At scribbled pixels the probability of
-        their class is 1; with a single class it is 1 everywhere.
-    dict
-        Numbers for the record: `reduced_by`, the side of the squares of pixels that were taken
-        as one; 1 for images of up to 2**20 pixels.
+        their class is 1; with a single class it is 1 everywhere. Its info holds `reduced_by`,
+        the side of the squares of pixels that were taken as one; 1 for images of up to 2**20
+        pixels.
 
     Raises
     ------
@@ -61,6 +67,15 @@ def random_walker(
     ----------
     L. Grady, Random Walks for Image Segmentation, IEEE TPAMI 28(11), 2006. The weights are those
     of scikit-image, whose `random_walker` this is.
+
+    Examples
+    --------
+    >>> image = np.zeros((8, 8, 3), np.uint8)
+    >>> image[:, 4:] = 200
+    >>> scribbles = np.full((8, 8), 255, np.uint8)
+    >>> scribbles[2, 1], scribbles[5, 6] = 0, 1
+    >>> random_walker(image, scribbles).dense().argmax(axis=0)[0].tolist()
+    [0, 0, 0, 0, 1, 1, 1, 1]
     """
     pixels = scribbled_pixels(image, scribbles, n_classes)
     side = 1
@@ -72,7 +87,7 @@ def random_walker(
         probs = _enlarged(_walked(colours, _seeds(pixels, side), pixels, beta), side, pixels)
         probs[:, pixels.rows, pixels.columns] = 0
         probs[pixels.labels, pixels.rows, pixels.columns] = 1
-    return ProbabilityMap(probs, pixels.classes, n_classes), {"reduced_by": side}
+    return ProbabilityMap(probs, pixels.classes, pixels.n_classes, {"reduced_by": side})
 
 
 def _means(colours: NDArray[np.float64], side: int) -> NDArray[np.float64]:
@@ -95,8 +110,6 @@ def _walked(
     colours: NDArray[np.float64], seeds: NDArray[np.int64], pixels: ScribbledPixels, beta: float
 ) -> NDArray[np.float32]:
     """(K, h, w) probabilities."""
-    from skimage import segmentation
-
     probs = np.array([seeds == k + 1 for k in range(len(pixels.classes))], np.float32)
     if seeds.all():  # scikit-image would give an array of another shape
         return probs
@@ -123,8 +136,6 @@ def _enlarged(
     probs: NDArray[np.float32], side: int, pixels: ScribbledPixels
 ) -> NDArray[np.float32]:
     """(K, H, W): bilinear interpolation between the centres of the squares."""
-    from skimage.transform import resize
-
     if side == 1:
         return probs
     height, width = pixels.shape

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import label
 
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.errors import SkippedImage
@@ -25,6 +26,8 @@ class ScribbledPixels:
         Ids of the classes that occur, ascending.
     shape : tuple of int
         (H, W) of the image.
+    n_classes : int
+        Number of classes of the label space.
     """
 
     rows: NDArray[np.int64]
@@ -32,12 +35,15 @@ class ScribbledPixels:
     labels: NDArray[np.int64]
     classes: NDArray[np.int64]
     shape: tuple[int, int]
+    n_classes: int
 
 
 def scribbled_pixels(
-    image: NDArray, scribbles: NDArray[np.uint8], n_classes: int
+    image: NDArray, scribbles: NDArray[np.uint8], n_classes: int | None
 ) -> ScribbledPixels:
     """The pixels of (H, W) `scribbles` that are not 255, checked against the image.
+
+    Where `n_classes` is None, the largest class that is scribbled is the last one.
 
     Raises
     ------
@@ -52,11 +58,15 @@ def scribbled_pixels(
     if not len(rows):
         raise SkippedImage("no scribble in it")
     classes, labels = np.unique(scribbles[rows, columns], return_inverse=True)
+    if n_classes is None:
+        n_classes = int(classes[-1]) + 1
     if classes[-1] >= n_classes:
         raise ValueError(
             f"scribbles hold class {classes[-1]}, expected 0..{n_classes - 1} or 255 (unlabelled)"
         )
-    return ScribbledPixels(rows, columns, labels, classes.astype(np.int64), scribbles.shape)
+    return ScribbledPixels(
+        rows, columns, labels, classes.astype(np.int64), scribbles.shape, n_classes
+    )
 
 
 def stroke_folds(pixels: ScribbledPixels, n_folds: int) -> NDArray[np.int64]:
@@ -66,8 +76,6 @@ def stroke_folds(pixels: ScribbledPixels, n_folds: int) -> NDArray[np.int64]:
     runs of equal length: neighbours, which are alike, are seldom in two folds, and every fold
     has every class that has at least `n_folds` pixels.
     """
-    from scipy.ndimage import label
-
     folds = np.empty(len(pixels.rows), np.int64)
     for k in range(len(pixels.classes)):
         here = np.nonzero(pixels.labels == k)[0]

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from wsstools.errors import DataError
 from wsstools.nn.models.model_files import (
+    decode_checkpoint,
+    decode_model,
     is_checkpoint,
     is_model,
-    load_checkpoint,
-    load_model,
     read_tensors,
 )
 from wsstools.nn.models.networks import SegmentationNetwork
@@ -48,9 +48,9 @@ def read_state(data: bytes) -> dict[str, Tensor]:
         The bytes are neither.
     """
     if is_model(data):
-        return load_model(data).network.state_dict()
+        return decode_model(data).network.state_dict()
     if is_checkpoint(data):
-        return dict(load_checkpoint(data)["network"])
+        return dict(decode_checkpoint(data)["network"])
     try:
         state = read_tensors(data)
     except Exception as error:  # damaged bytes raise whatever the unpickler stumbles over

@@ -66,7 +66,7 @@ class LoadedModel:
     network: SegmentationNetwork
 
 
-def dump_model(
+def encode_model(
     arch: str,
     n_classes: int,
     class_names: Sequence[str],
@@ -90,7 +90,7 @@ def dump_model(
     Returns
     -------
     bytes
-        For ``load_model``; ``torch.load`` reads them too: a dict with a JSON ``header`` and the
+        For ``decode_model``; ``torch.load`` reads them too: a dict with a JSON ``header`` and the
         tensors under ``state``.
     """
     if len(class_names) != n_classes:
@@ -104,7 +104,7 @@ def dump_model(
     return _dump(_MODEL, header, {"state": dict(state)})
 
 
-def load_model(data: bytes) -> LoadedModel:
+def decode_model(data: bytes) -> LoadedModel:
     """The model in a model file.
 
     Raises
@@ -147,13 +147,13 @@ def is_checkpoint(data: bytes) -> bool:
     return _CHECKPOINT.encode() in data[: 1 << 20]
 
 
-def dump_checkpoint(checkpoint: Checkpoint) -> bytes:
+def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """A checkpoint file of what ``train`` gives to its ``on_checkpoint``."""
     tensors = {key: value for key, value in checkpoint.items() if key != "run"}
     return _dump(_CHECKPOINT, {"run": checkpoint["run"]}, tensors)
 
 
-def load_checkpoint(data: bytes) -> Checkpoint:
+def decode_checkpoint(data: bytes) -> Checkpoint:
     """What ``train`` resumes from, out of a checkpoint file.
 
     Raises
