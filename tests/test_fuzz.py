@@ -158,11 +158,10 @@ def study_folders(path: Path) -> None:
 
 def study(path: Path) -> None:
     from wsstools.view.report.page import report_page
-    from wsstools.view.report.sheets import Pictures, sheet_plans, sheets_section
+    from wsstools.view.report.sheets import Sheets, sheet_plans
 
     found = decode_study(path.read_bytes(), str(path))
-    sheets = sheets_section(sheet_plans(found, 1), Pictures(), "none")
-    assert report_page(found, sheets, title="x").encode()
+    assert report_page(found, Sheets(sheet_plans(found, 1)), title="x").encode()
 
 
 def train_log(path: Path) -> None:

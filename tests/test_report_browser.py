@@ -12,7 +12,7 @@ import pytest
 from wsstools.formats.image_files import encode_jpeg
 from wsstools.formats.study_json import decode_study
 from wsstools.view.report.page import report_page
-from wsstools.view.report.sheets import Pictures, sheet_plans, sheets_section
+from wsstools.view.report.sheets import Pictures, Sheets, sheet_plans
 
 webdriver = pytest.importorskip("selenium.webdriver")
 WebDriverException = pytest.importorskip("selenium.common").WebDriverException
@@ -60,15 +60,16 @@ def page(tmp_path_factory):
     study = decode_study(json.dumps(study_values()).encode(), "made up")
     plans = sheet_plans(study, 2)
     rng = np.random.default_rng(0)
-    pictures = Pictures(columns=["image", "ground truth"], legend=[("sky", (128, 0, 0))])
+    columns, found = ["image", "ground truth"], {}
     for plan in plans:
         for stem in plan.stems:
-            for column in (*pictures.columns, *plan.folders):
+            for column in (*columns, *plan.folders):
                 picture = rng.integers(0, 255, (60, 80, 3)).astype(np.uint8)
-                pictures.found[plan.key.group, stem, column] = encode_jpeg(picture)
-    pictures.found.pop(next(iter(pictures.found)))
+                found[plan.key.group, stem, column] = encode_jpeg(picture)
+    found.pop(next(iter(found)))
+    pictures = Pictures(found, columns, [("sky", (128, 0, 0))])
     place = tmp_path_factory.mktemp("page") / "report.html"
-    place.write_text(report_page(study, sheets_section(plans, pictures, ""), title="A report"))
+    place.write_text(report_page(study, Sheets(plans, pictures), title="A report"))
     return place
 
 

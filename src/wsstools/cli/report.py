@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Optional
 
 import typer
+
+from wsstools.running.settings import Selection
+from wsstools.view.settings import ReportSettings
 
 
 def report(
@@ -17,6 +18,7 @@ def report(
         ),
     ],
     out: Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="HTML file to write.")],
+    settings: ReportSettings,
     images: Annotated[
         Optional[str],
         typer.Option("--images", metavar="DIR", help="The validation images, for the sheets."),
@@ -25,18 +27,6 @@ def report(
         Optional[str],
         typer.Option("--gt", metavar="DIR", help="Their ground truth, for the sheets."),
     ] = None,
-    sheet_images: Annotated[
-        int,
-        typer.Option(
-            "--sheet-images",
-            metavar="N",
-            min=0,
-            help="Images in a contact sheet, either way; 0: no sheets.",
-        ),
-    ] = 3,
-    title: Annotated[
-        str, typer.Option("--title", metavar="TEXT", help="Heading of the page.")
-    ] = "The gap to full supervision",
 ) -> None:
     """Write a study as one HTML page that needs no network and nothing beside it.
 
@@ -47,45 +37,14 @@ def report(
 
     The contact sheets show the images on which the best strategy of each group and the baseline
     differ most. They are drawn from the folders of labels that the file names, relative to the
-    working folder; the page tells what is not there any more.
+    working folder; the page says which of them are missing.
 
     \b
     Example:
       wss eval-gap --gt gt/ --full full/ --baseline base/ combined=combined/ --json > gap.json
       wss report gap.json --images images/ --gt gt/ -o report.html
     """
-    from wsstools.files.atomic import remove_leftovers, write_atomic
-    from wsstools.files.provenance import digest
-    from wsstools.formats.study_json import decode_study
-    from wsstools.running.sources import STANDARD_INPUT
-    from wsstools.view.report.page import report_page
+    from wsstools.steps.report import report
 
-    is_stream = study == STANDARD_INPUT
-    name = "standard input" if is_stream else Path(study).name
-    data = sys.stdin.buffer.read() if is_stream else Path(study).read_bytes()
-    found = decode_study(data, name if is_stream else study)
-    sheets = _sheets(found, sheet_images, images, gt)
-    told = {"numbers": f"{name}, blake2b {digest(data)}"}
-    page = report_page(found, sheets, title=title, sources=told).encode()
-    remove_leftovers(Path(out).parent)
-    write_atomic(Path(out), page)
-    for one in sheets.missing:
-        print(f"wss report: left out: {one}", file=sys.stderr)
-    print(f"wss report: {len(page) / 1e6:.1f} MB, written to {out}", file=sys.stderr)
-    if not sys.stdout.isatty():
-        print(out)
-
-
-def _sheets(study: Any, count: int, images: str | None, gt: str | None) -> Any:
-    from wsstools.steps.report_sheets import read_pictures
-    from wsstools.view.report.sheets import Pictures, sheet_plans, sheets_section
-
-    plans = sheet_plans(study, count)
-    pictures = read_pictures(plans, study.class_names, images, gt) if plans else Pictures()
-    if count == 0:
-        why = "no sheets were asked for (--sheet-images 0)."
-    elif not study.facts.get("labels"):
-        why = "the study holds no images; it was made from given scores."
-    else:
-        why = "no strategy differs from its baseline on any image."
-    return sheets_section(plans, pictures, why)
+    run = Selection(prints_paths=True)
+    report(study, out, images=images, gt=gt, settings=settings, run=run)

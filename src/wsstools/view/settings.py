@@ -1,4 +1,4 @@
-"""How sheets of pictures look. Standard library only, so that help is instant."""
+"""How sheets and reports look. Standard library only, so that help is instant."""
 
 from __future__ import annotations
 
@@ -58,3 +58,21 @@ class SheetSettings:
         min=32,
         shows_default=False,
     )
+
+
+@dataclass(frozen=True)
+class ReportSettings:
+    """What a report shows.
+
+    Attributes
+    ----------
+    sheet_images : int
+        Images in a contact sheet, either way; 0: no sheets.
+    title : str
+        Heading of the page.
+    """
+
+    sheet_images: int = parameter(
+        3, "Images in a contact sheet, either way; 0: no sheets.", metavar="N", min=0
+    )
+    title: str = parameter("The gap to full supervision", "Heading of the page.", metavar="TEXT")

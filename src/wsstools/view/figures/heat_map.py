@@ -48,7 +48,8 @@ def heat_map(
     hidden = [name for name in others if len(grid[name]) > 1]
     if hidden:
         title += f", the best over {', '.join(hidden)}"
-    x_values, y_values = sorted(grid[across]), sorted(grid[up])
+    x_values: list[float | str] = [*sorted(grid[across])]
+    y_values: list[float | str] = [*sorted(grid[up])]
     best: dict[tuple[int, int], Standing] = {}  # of each cell, by (row, column)
     for one in ranked(standings):
         if one.is_contender:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from wsstools.core.evaluation.gap import BASELINE, FULL
-from wsstools.core.evaluation.study import Key, Study, StudyRow, groups
+from wsstools.core.evaluation.study import Key, Part, Study, StudyRow, groups
 from wsstools.core.labels import class_name
 from wsstools.view.figures.rows import bars
 from wsstools.view.figures.scatter import Dot, scatter
-from wsstools.view.gap_tables import class_tables
-from wsstools.view.markup import Markup
-from wsstools.view.report.parts import (
-    Section,
-    beside_html,
-    figure_html,
-    figures_html,
-    table_html,
-)
+from wsstools.view.gap_tables import Table, class_tables
+from wsstools.view.report.sections import Figure, Section
 from wsstools.view.report.summary import best_row, blocks, is_known, is_scored
 
 MOST_BARS = 6
@@ -53,7 +47,7 @@ def pfa_section(study: Study) -> Section:
         "annotations) against what it reaches on the validation images"
         + (", with the line of least squares." if len(rows) > 2 else ".")
     )
-    return Section(anchor, heading, [figures_html([figure_html(plot, caption)])])
+    return Section(anchor, heading, [Figure(plot, caption)])
 
 
 def images_section(study: Study) -> Section:
@@ -66,30 +60,27 @@ def images_section(study: Study) -> Section:
     if not figures:
         why = "the study holds no images; it was made from given scores."
         return Section(anchor, heading, missing=[why])
-    return Section(anchor, heading, [figures_html(figures)])
+    return Section(anchor, heading, figures)
 
 
 def image_accuracies(study: Study) -> dict[Key, dict[str, float]]:
     """The pixel accuracy of each validation image by strategy; the mean over the seeds."""
     found = {}
-    for entry in study.facts.get("labels", []):
-        folders = [folder["images"] for folder in entry["val"]]
-        if folders:
-            stems = [stem for stem in folders[0] if all(stem in images for images in folders)]
-            means = {stem: _mean([images[stem] for images in folders]) for stem in stems}
-            kept = {stem: value for stem, value in means.items() if value is not None}
-            found[Key(entry["group"], entry["name"])] = kept
+    for one in study.measurement.labels if study.measurement else ():
+        if one.val:
+            first, *others = (folder.images for folder in one.val)
+            shared = [stem for stem in first if all(stem in images for images in others)]
+            means = {
+                stem: sum(folder.images[stem].pixel_accuracy for folder in one.val) / len(one.val)
+                for stem in shared
+            }
+            found[one.key] = {stem: mean for stem, mean in means.items() if not math.isnan(mean)}
     return found
-
-
-def _mean(scores: Sequence[Mapping[str, Any]]) -> float | None:
-    values = [one["pixel_accuracy"] for one in scores]
-    return None if None in values else sum(values) / len(values)
 
 
 def _image_figures(
     group: str, rows: Sequence[StudyRow], scored: Mapping[Key, Mapping[str, float]]
-) -> Iterator[Markup]:
+) -> Iterator[Figure]:
     base = scored.get(Key(group, BASELINE), {})
     ordered = [row.key for row in rows if not row.key.is_frame] + [Key(group, FULL)]
     for key in ordered:
@@ -116,7 +107,15 @@ def _image_figures(
         caption = (
             f"Fig. 3. {key} against the baseline on each image: better on {better} of {len(both)}."
         )
-        yield figure_html(plot, caption)
+        yield Figure(plot, caption)
+
+
+@dataclass(frozen=True)
+class ClassBlock:
+    """The classes of one group: as a figure, and as tables."""
+
+    figure: Figure
+    tables: Sequence[Table]
 
 
 def classes_section(study: Study) -> Section:
@@ -128,8 +127,7 @@ def classes_section(study: Study) -> Section:
         if not shown:
             continue
         block = Study(rows, class_names=study.class_names)
-        tables = [table_html(one, one.title) for one in class_tables(block)]
-        content.append(beside_html(_class_figure(study, group, shown), *tables))
+        content.append(ClassBlock(_class_figure(study, group, shown), class_tables(block)))
         if left_out:
             told = ", ".join(str(row.key) for row in left_out)
             missing.append(f"bars of {told}, which the table has.")
@@ -152,7 +150,7 @@ def _bar_rows(rows: Sequence[StudyRow]) -> tuple[list[StudyRow], list[StudyRow]]
     )
 
 
-def _class_figure(study: Study, group: str, rows: Sequence[StudyRow]) -> Markup:
+def _class_figure(study: Study, group: str, rows: Sequence[StudyRow]) -> Figure:
     iou = {row.key.name: dict(row.val.iou) if row.val else {} for row in rows}
     classes = sorted({c for of_row in iou.values() for c in of_row})
     plot = bars(
@@ -170,8 +168,8 @@ def _class_figure(study: Study, group: str, rows: Sequence[StudyRow]) -> Markup:
     caption = f"Fig. 4. {about} of each class" + (
         f"; the best strategy is {best.key.name}." if best else "."
     )
-    return figure_html(plot, caption)
+    return Figure(plot, caption)
 
 
-def _percent(part: Any) -> float:
-    return 100 * part.mean_iou
+def _percent(part: Part | None) -> float:
+    return math.nan if part is None else 100 * part.mean_iou

@@ -3,45 +3,69 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from wsstools.core.evaluation.gap import BASELINE, FULL
 from wsstools.core.evaluation.study import Study, StudyRow
 from wsstools.view.figures.rows import DotRow, dot_rows
-from wsstools.view.gap_tables import band_tables, difference_table, main_table, table_notes
-from wsstools.view.markup import Markup, element
-from wsstools.view.report.parts import Section, beside_html, figure_html, figures_html, table_html
+from wsstools.view.gap_tables import Table, band_tables, difference_table, main_table, table_notes
+from wsstools.view.report.sections import Figure, Section
 from wsstools.view.report.summary import best_row, blocks, is_scored
 
 _FRAME_SERIES = 7
-_HOW = (
-    "full gap = mIoU(full) - mIoU(baseline); remaining gap = mIoU(full) - mIoU(strategy); gap "
-    "reduction = (full gap - remaining gap) / full gap. All in percent."
-)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The gap table and the positions of its best rows, the numbers as figures, and notes."""
+
+    table: Table
+    best: Collection[int]
+    figures: Sequence[Figure]
+    notes: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Borders:
+    """The tables of the bands around borders, and whether unlabelled pixels are borders too."""
+
+    tables: Sequence[Table]
+    void_is_border: bool
 
 
 def gap_section(study: Study) -> Section:
-    """The gap table, its notes, and the numbers as a picture."""
+    """The gap table, its notes, and the numbers as a figure for each group."""
     best = {row.key for _, rows in blocks(study) if (row := best_row(rows)) and not row.source}
-    table = table_html(
+    content = Gap(
         main_table(study.rows),
-        "The gap table; the best strategy stands out",
-        strong=[k for k, row in enumerate(study.rows) if row.key in best],
+        [k for k, row in enumerate(study.rows) if row.key in best],
+        list(_dot_figures(study)),
+        table_notes(study.rows),
     )
-    content = [table]
-    figures = list(_dot_figures(study))
-    if len(figures) == 1:
-        content = [beside_html(table, *figures)]
-    elif figures:
-        content.append(figures_html(figures))
-    content.append(element("p", _HOW, class_="note"))
-    notes = table_notes(study.rows)
-    if notes:
-        content.append(element("ul", *(element("li", note) for note in notes), class_="notes"))
     return Section("gap", "The gap", content)
 
 
-def _dot_figures(study: Study) -> Iterator[Markup]:
+def borders_section(study: Study) -> Section:
+    """The mIoU near borders."""
+    anchor, heading = "borders", "Near borders"
+    tables = [replace(table, title=_capital(table.title)) for table in band_tables(study.rows)]
+    if not tables:
+        return Section(anchor, heading, missing=["no bands were measured (--band)."])
+    is_border = study.measurement is not None and study.measurement.void_is_border
+    return Section(anchor, heading, Borders(tables, is_border))
+
+
+def differences_section(study: Study) -> Section:
+    """Paired differences with their intervals."""
+    anchor, heading = "differences", "Differences"
+    if not study.differences:
+        why = "there are no resamples of the images (--bootstrap)."
+        return Section(anchor, heading, missing=[why])
+    return Section(anchor, heading, difference_table(study.differences))
+
+
+def _dot_figures(study: Study) -> Iterator[Figure]:
     """Per group the mIoU of each row with its interval."""
     for group, rows in blocks(study):
         shown = [row for row in rows if is_scored(row)]
@@ -62,52 +86,13 @@ def _dot_figures(study: Study) -> Iterator[Markup]:
         )
         has_intervals = any(row.val and row.val.interval for row in shown)
         told = f"Fig. 1. {about}mIoU of each strategy between baseline and full supervision"
-        yield figure_html(plot, told + (", with 95 % intervals." if has_intervals else "."))
+        yield Figure(plot, told + (", with 95 % intervals." if has_intervals else "."))
 
 
 def _dot_row(row: StudyRow) -> DotRow:
     mean, interval = (row.val.mean_iou, row.val.interval) if row.val else (math.nan, None)
     ends = None if interval is None else (100 * interval.low, 100 * interval.high)
     return DotRow(row.key.name, 100 * mean, ends, _FRAME_SERIES if row.key.is_frame else 0)
-
-
-def bands_section(study: Study) -> Section:
-    """The mIoU near borders."""
-    tables = band_tables(study.rows)
-    if not tables:
-        return _left_out("borders", "Near borders", "no bands were measured (--band).")
-    facts = study.facts.get("bands") or {}
-    void = " or of what the ground truth leaves out" if facts.get("void_is_border") else ""
-    note = (
-        "Pixels within so many pixels, on either side, of the nearest pixel of another class"
-        f"{void}."
-    )
-    content = [
-        element("p", note, class_="note"),
-        beside_html(*(table_html(one, _capital(one.title)) for one in tables)),
-    ]
-    return Section("borders", "Near borders", content)
-
-
-def differences_section(study: Study) -> Section:
-    """Paired differences with their intervals."""
-    heading = "Differences"
-    if not study.differences:
-        return _left_out(
-            "differences", heading, "there are no resamples of the images (--bootstrap)."
-        )
-    table = difference_table(study.differences)
-    note = (
-        "Both strategies see the same resamples of the images, so that two whose intervals overlap "
-        "can still differ for sure. “Better in” is the share of the resamples in which the "
-        "strategy is better. Another training run moves the numbers too; only seeds show how far."
-    )
-    content = [table_html(table, _capital(table.title)), element("p", note, class_="note")]
-    return Section("differences", heading, content)
-
-
-def _left_out(anchor: str, heading: str, why: str) -> Section:
-    return Section(anchor, heading, missing=[why])
 
 
 def _capital(text: str) -> str:

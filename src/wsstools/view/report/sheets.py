@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image
 
 from wsstools.core.evaluation.gap import BASELINE, FULL
 from wsstools.core.evaluation.study import Key, Study
-from wsstools.view.markup import Markup, element
 from wsstools.view.report.figures import image_accuracies
-from wsstools.view.report.parts import Section
+from wsstools.view.report.sections import Section
 from wsstools.view.report.summary import best_row, blocks
 
 THUMBNAIL = 256
@@ -47,26 +45,39 @@ class SheetPlan:
         return list(dict.fromkeys(stem for stem, *_ in (*self.gains, *self.losses)))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Pictures:
     """What could be read for the sheets.
 
     Attributes
     ----------
-    found : dict of (group, stem, column) to bytes
+    found : mapping of (group, stem, column) to bytes
         JPEG files.
-    columns : list of str
+    columns : sequence of str
         Columns that stand before the labels: the image and the ground truth, where they are given.
-    legend : list of (name, colour)
+    legend : sequence of (name, (red, green, blue))
         Of the classes that occur.
-    missing : list of str
+    missing : sequence of str
         What is left out, and why.
     """
 
-    found: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
-    columns: list[str] = field(default_factory=list)
-    legend: list[tuple[str, ArrayLike]] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
+    found: Mapping[tuple[str, str, str], bytes] = field(default_factory=dict)
+    columns: Sequence[str] = ()
+    legend: Sequence[tuple[str, Sequence[int]]] = ()
+    missing: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """The contact sheets: what was to be shown, what could be read, and why there is no sheet."""
+
+    plans: Sequence[SheetPlan] = ()
+    pictures: Pictures = Pictures()
+    why_none: str = ""
+
+    def columns(self, plan: SheetPlan) -> list[str]:
+        """The titles of the pictures of an image."""
+        return [*self.pictures.columns, *plan.folders]
 
 
 def sheet_plans(study: Study, count: int) -> list[SheetPlan]:
@@ -76,9 +87,9 @@ def sheet_plans(study: Study, count: int) -> list[SheetPlan]:
     """
     scored = image_accuracies(study)
     folders = {
-        Key(entry["group"], entry["name"]): entry["val"][0]["folder"]
-        for entry in study.facts.get("labels", [])
-        if entry["val"]
+        one.key: one.val[0].folder
+        for one in (study.measurement.labels if study.measurement else ())
+        if one.val
     }
     plans = []
     for group, rows in blocks(study):
@@ -107,76 +118,13 @@ def thumbnail(picture: NDArray[np.uint8], width: int = THUMBNAIL) -> NDArray[np.
         return picture
     height = max(round(picture.shape[0] * width / picture.shape[1]), 1)
     small = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
-    return np.asarray(small).copy()
+    return np.array(small, np.uint8)
 
 
-def sheets_section(plans: Sequence[SheetPlan], pictures: Pictures, why_none: str) -> Section:
-    """Fig. 5: the sheets, with a legend.
-
-    Parameters
-    ----------
-    plans : sequence of SheetPlan
-        What was to be shown.
-    pictures : Pictures
-        What could be read.
-    why_none : str
-        Why there is no sheet, if there is none.
-    """
+def sheets_section(sheets: Sheets) -> Section:
+    """Fig. 5: the sheets, with a legend."""
     anchor, heading = "sheets", "Where they differ"
-    if not plans or not pictures.found:
-        return Section(anchor, heading, missing=[*pictures.missing] or [why_none])
-    content = [part for plan in plans for part in _sheet(plan, pictures)]
-    content.append(_legend(pictures.legend))
-    return Section(anchor, heading, content, pictures.missing)
-
-
-def _sheet(plan: SheetPlan, pictures: Pictures) -> Iterator[Markup]:
-    about = str(plan.key)
-    note = (
-        f"Fig. 5. Images on which {about} and the baseline differ most in pixel accuracy. Labels "
-        "are colours over the image."
-    )
-    yield element("p", note, class_="note")
-    for told, rows in (("better", plan.gains), ("worse", plan.losses)):
-        if rows:
-            yield element("h3", f"{about} is {told} than the baseline")
-            for row in rows:
-                yield _strip(plan, row, pictures)
-        else:
-            yield element("p", f"There is no image on which {about} is {told}.", class_="note")
-
-
-def _strip(plan: SheetPlan, row: tuple[str, float, float], pictures: Pictures) -> Markup:
-    stem, base, value = row
-    cells = []
-    for column in (*pictures.columns, *plan.folders):
-        data = pictures.found.get((plan.key.group, stem, column))
-        cells.append(
-            element(
-                "figure",
-                _picture(data, f"{stem}: {column}")
-                if data
-                else element("div", "not found", class_="absent"),
-                element("figcaption", column),
-            )
-        )
-    heading = element(
-        "h4",
-        stem,
-        element("span", f"{100 * base:.1f} % → {100 * value:.1f} % "),
-        element("b", f"{100 * (value - base):+.1f}"),
-    )
-    return element("div", heading, element("div", *cells, class_="cells"), class_="strip")
-
-
-def _picture(data: bytes, alt: str) -> Markup:
-    coded = base64.b64encode(data).decode("ascii")
-    return element("img", src=f"data:image/jpeg;base64,{coded}", alt=alt)
-
-
-def _legend(entries: Sequence[tuple[str, ArrayLike]]) -> Markup:
-    items = []
-    for name, colour in entries:
-        told = ", ".join(str(int(value)) for value in np.asarray(colour))
-        items.append(element("li", element("i", style=f"background: rgb({told})"), name))
-    return element("ul", *items, class_="legend", aria_label="colours of the classes")
+    pictures = sheets.pictures
+    if not sheets.plans or not pictures.found:
+        return Section(anchor, heading, missing=pictures.missing or [sheets.why_none])
+    return Section(anchor, heading, sheets, pictures.missing)

@@ -1,0 +1,185 @@
+"""What a study found, as one HTML page."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.evaluation.study import Study
+from wsstools.core.labels import IGNORE_LABEL, class_name
+from wsstools.core.palette import voc_palette
+from wsstools.errors import WssError
+from wsstools.files.atomic import remove_leftovers, write_atomic
+from wsstools.files.provenance import digest
+from wsstools.formats import image_files, label_files
+from wsstools.formats.study_json import decode_study
+from wsstools.running.messages import print_path, say
+from wsstools.running.settings import Selection
+from wsstools.running.sources import STANDARD_INPUT, Source
+from wsstools.view.overlay import colour_labels, overlay_labels
+from wsstools.view.report.page import report_page
+from wsstools.view.report.sheets import (
+    IMAGE,
+    TRUTH,
+    Pictures,
+    SheetPlan,
+    Sheets,
+    sheet_plans,
+    thumbnail,
+)
+from wsstools.view.settings import ReportSettings
+
+T = TypeVar("T")
+
+
+def report(
+    study: str,
+    out: str | Path,
+    *,
+    images: str | None = None,
+    gt: str | None = None,
+    settings: ReportSettings = ReportSettings(),
+    run: Selection = Selection(),
+) -> None:
+    """Write a study as one HTML page.
+
+    Parameters
+    ----------
+    study : str
+        The file that `wss eval-gap --json` printed, or `-`.
+    out : str or Path
+        The HTML file.
+    images, gt : str or None
+        The validation images and their ground truth, for the contact sheets.
+    settings : ReportSettings
+    run : Selection
+        Whether the path is printed.
+
+    Raises
+    ------
+    DataError
+        If the file holds no study.
+    """
+    is_stream = study == STANDARD_INPUT
+    name = "standard input" if is_stream else Path(study).name
+    data = sys.stdin.buffer.read() if is_stream else Path(study).read_bytes()
+    found = decode_study(data, name if is_stream else study)
+    sheets = _sheets(found, settings.sheet_images, images, gt)
+    sources = {"numbers": f"{name}, blake2b {digest(data)}"}
+    page = report_page(found, sheets, title=settings.title, sources=sources).encode()
+    remove_leftovers(Path(out).parent)
+    write_atomic(Path(out), page)
+    for one in sheets.pictures.missing:
+        say(f"left out: {one}", "report")
+    say(f"{len(page) / 1e6:.1f} MB, written to {out}", "report")
+    print_path(out, run)
+
+
+def _sheets(study: Study, count: int, images: str | None, gt: str | None) -> Sheets:
+    plans = sheet_plans(study, count)
+    if plans:
+        pictures = read_pictures(plans, study.class_names, images, gt)
+        return Sheets(plans, pictures, "none of their files could be read.")
+    if count == 0:
+        return Sheets(why_none="no sheets were asked for (--sheet-images 0).")
+    if study.measurement is None or not study.measurement.labels:
+        return Sheets(why_none="the study holds no images; it was made from given scores.")
+    return Sheets(why_none="no strategy differs from its baseline on any image.")
+
+
+def read_pictures(
+    plans: Sequence[SheetPlan], names: Sequence[str] | None, images: str | None, gt: str | None
+) -> Pictures:
+    """Small pictures of all images and labels of the sheets, and what could not be read.
+
+    Parameters
+    ----------
+    plans : sequence of SheetPlan
+        Which images of which folders.
+    names : sequence of str or None
+        Names of the classes.
+    images, gt : str or None
+        Folders of the images and the ground truth.
+    """
+    palette = voc_palette()
+    found: dict[tuple[str, str, str], bytes] = {}
+    classes: set[int] = set()
+    folders = _Folders()
+    image_source = folders.opened(images, image_files.SUFFIXES, "image", "--images")
+    truth_source = folders.opened(gt, label_files.SUFFIXES, "ground truth", "--gt")
+    for plan in plans:
+        sources = {
+            column: folders.opened(folder, label_files.SUFFIXES, "labels", str(plan.key))
+            for column, folder in plan.folders.items()
+        }
+        sources[TRUTH] = truth_source
+        for stem in plan.stems:
+            image = folders.read(image_source, stem, _image)
+            if image is not None:
+                found[plan.key.group, stem, IMAGE] = image_files.encode_jpeg(thumbnail(image))
+            for column, source in sources.items():
+                labels = folders.read(source, stem, _labels)
+                if labels is None:
+                    continue
+                classes |= set(labels.ravel().tolist()) - {IGNORE_LABEL}
+                if image is not None and labels.shape == image.shape[:2]:
+                    drawn = overlay_labels(image, labels, palette)
+                else:
+                    drawn = colour_labels(labels, palette)
+                found[plan.key.group, stem, column] = image_files.encode_jpeg(thumbnail(drawn))
+    columns = [IMAGE] * (image_source is not None) + [TRUTH] * (truth_source is not None)
+    legend = [(class_name(names, c), palette[c].tolist()) for c in sorted(classes)]
+    return Pictures(found, columns, legend, folders.missing)
+
+
+class _Folders:
+    """Opens folders and reads files; what fails is listed once in `missing`."""
+
+    def __init__(self) -> None:
+        self.missing: list[str] = []
+
+    def opened(
+        self, place: str | None, suffixes: tuple[str, ...], what: str, role: str
+    ) -> Source | None:
+        """The files of a folder, or None if it is not given or missing."""
+        if place is None:
+            self._add(f"{what}, which {role} would give")
+            return None
+        if place == STANDARD_INPUT:
+            self._add(f"{what} of {role}, which came from standard input")
+            return None
+        try:
+            return Source(place, suffixes, what)
+        except (WssError, OSError) as error:
+            self._add(f"{what} of {role}: {error}")
+            return None
+
+    def read(self, source: Source | None, stem: str, decode: Callable[[Path], T]) -> T | None:
+        """The content of a file, or None if it cannot be read."""
+        if source is None:
+            return None
+        try:
+            return decode(source.find(stem))
+        except (WssError, OSError) as error:
+            self._add(f"{stem}: {error}")
+            return None
+
+    def _add(self, why: str) -> None:
+        if why not in self.missing:
+            self.missing.append(why)
+
+
+def _image(path: Path) -> NDArray[np.uint8]:
+    image = image_files.decode_image(path.read_bytes(), str(path)).value
+    rounded: NDArray[np.uint8] = image.round().astype(np.uint8)
+    return rounded
+
+
+def _labels(path: Path) -> NDArray[np.uint8]:
+    labels: NDArray[np.uint8] = label_files.decode_labels(path.read_bytes(), str(path)).value
+    return labels
