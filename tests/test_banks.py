@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import pickle
+import os
 import struct
-import sys
 import zlib
 from dataclasses import replace
 
@@ -29,16 +28,6 @@ from wsstools.nn.models.pretrained import PRETRAINED
 from wsstools.steps.filter_banks import chosen_banks, feature_bank
 from wsstools.view.filters import filter_pictures, filter_sheet
 
-# What numpy 1.16 on Python 2.7 saved: {'conv1': [weights (3, 3, 3, 2), (1, -2)], 'fc8': [...]},
-# the weights counting up in eighths.
-FROM_PYTHON_2 = """
-eNql0D1PwkAYB/BrAcXiC6Njt5aEEE0ciDHCZIyNQEya6ECglJKaIHDXg0iEhEFUEgcSHRwcGBwcHBgcHBwYHBwcGBwc/Qh+
-A/3zkhBcHHya3yW95+7f3l3F9N3EgUAq5ETJWo7JlHVZqcWVoKzkiowzo5Aqsqw1mN4y8o6Fecc2Shbe1UBQrsv/K6khmoXy
-UakaMovMCh2V8/zQYMyoSilmmcWCw1nZ5BIVRqukQnbUpaJGmrqQOd+jLlUTAuN2lldLlkTduhgPa0QT0PaomksXarFYbOcb
-NRy0CM+0knSmTmdV3ZUzw9SbpHOqLdiTWAmxmlsTz2yk5dbGab5h2sZ0GkGaLpM/imem8ucH+WLT9rV072SJpXtw6soqXUjS
-xekfWsIGfH34iHyw72O8bZOQBvSARAiRIQppaEAbOtCFHvThE76ARAnxgh+WQQYVViAMUdiGBOxDGmwowTE04BQu4BLacA03
-cAsduIN7eIAuPMITPEMPXuAV3qAP79FfV+WfuqrBkUgPV1U2eCb0A8xWqdc=
-"""
 # What onnx 1.23 saved: one Conv of stride 2, the same weights as (2, 3, 3, 3).
 FROM_ONNX = (
     "c-ke<p-uxq6ouir(@i=ZL52w-Bt<j?K~^CN0w%>YRmcX_Y#@Ny5=!XStw10U6$k`k1p<MnKp+q+5C{?~5J)7FN8sP|"
@@ -163,75 +152,18 @@ def caffemodel(weights, biases, *, is_old):
     return field(1, b"AlexNet") + b"".join(field(number, entry) for entry in layers)
 
 
-def test_a_pickle_of_python_2_is_read(tmp_path):
-    (tmp_path / "bvlc.npy").write_bytes(zlib.decompress(base64.b64decode(FROM_PYTHON_2)))
-    found = read_layer(tmp_path / "bvlc.npy")
-    np.testing.assert_array_equal(found.weights, COUNTING.reshape(3, 3, 3, 2).transpose(3, 2, 0, 1))
-    assert found.biases.tolist() == [1, -2]
-
-
-def test_arrays_in_other_orders_and_types_are_read(tmp_path):
-    weights = np.asfortranarray(COUNTING.reshape(3, 3, 3, 2).astype(">f8"))
-    for protocol in (2, 4):
-        with (tmp_path / "net.npy").open("wb") as file:
-            np.lib.format.write_array_header_1_0(
-                file, {"descr": "|O", "fortran_order": False, "shape": ()}
-            )
-            content = np.empty((), object)
-            content[()] = {b"conv1": {"weights": weights, "biases": np.arange(2.0)}}
-            pickle.dump(content, file, protocol=protocol)
-        found = read_layer(tmp_path / "net.npy")
-        np.testing.assert_array_equal(
-            found.weights, COUNTING.reshape(3, 3, 3, 2).transpose(3, 2, 0, 1)
-        )
-        assert found.biases.tolist() == [0, 1]
-
-
-class _Malicious:
-    def __init__(self, function, *arguments):
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
-
-
-def test_a_malicious_pickle_is_refused_and_not_run(tmp_path):
-    import os
-
+def test_a_pickle_in_an_array_file_is_refused_and_not_run(tmp_path):
     victim = tmp_path / "victim"
     victim.mkdir()
-    for function, arguments in [
-        (os.rmdir, (str(victim),)),
-        (eval, (f"__import__('os').rmdir({str(victim)!r})",)),
-        (getattr, ("x", "upper")),
-        (np.frombuffer, (b"1234",)),
-    ]:
-        np.save(tmp_path / "evil.npy", {"conv1": _Malicious(function, *arguments)})
-        with pytest.raises(DataError, match=r"evil\.npy: the pickle asks for .*only arrays"):
-            read_first_convolution(tmp_path / "evil.npy")
-    assert victim.is_dir()
-    np.save(tmp_path / "evil.npy", {"conv1": _Malicious(__import__("codecs").encode, "x", "rot13")})
-    with pytest.raises(DataError, match="rot13"):
+
+    class Malicious:
+        def __reduce__(self):
+            return os.rmdir, (str(victim),)
+
+    np.save(tmp_path / "evil.npy", {"conv1": Malicious()})
+    with pytest.raises(DataError, match=r"evil\.npy"):
         read_first_convolution(tmp_path / "evil.npy")
-
-
-def test_a_pickle_that_holds_itself_or_ends_early_is_no_trap(tmp_path):
-    loop: dict = {}
-    loop["conv1"] = loop
-    np.save(tmp_path / "loop.npy", loop)
-    with pytest.raises(DataError, match="no convolution at all"):
-        read_first_convolution(tmp_path / "loop.npy")
-    header = (tmp_path / "loop.npy").read_bytes()[:128]
-    number_4_294_967_295 = b"r" + b"\xff" * 4  # of a remembered object; a table of all is 64 GB
-    (tmp_path / "loop.npy").write_bytes(header + b"\x80\x02}" + number_4_294_967_295 + b".")
-    with pytest.raises(DataError, match="no convolution at all"):
-        read_first_convolution(tmp_path / "loop.npy")
-    np.save(tmp_path / "cut.npy", {"conv1": np.zeros((3, 3, 3, 4), np.float32)})
-    whole = (tmp_path / "cut.npy").read_bytes()
-    for end in (5, 60, len(whole) - 100, len(whole) - 1):
-        (tmp_path / "cut.npy").write_bytes(whole[:end])
-        with pytest.raises(DataError, match=r"cut\.npy"):
-            read_first_convolution(tmp_path / "cut.npy")
+    assert victim.is_dir()
 
 
 def test_a_model_of_onnx_is_read(tmp_path):
@@ -245,34 +177,6 @@ def test_a_model_of_onnx_is_read(tmp_path):
         (tmp_path / "net.onnx").write_bytes(whole[:end])
         with pytest.raises(DataError, match=r"net\.onnx"):
             read_first_convolution(tmp_path / "net.onnx")
-
-
-@pytest.mark.parametrize("form", ["keras 2", "keras 3"])
-def test_files_of_keras_are_read(layer, tmp_path, form):
-    h5py = pytest.importorskip("h5py")
-    weights, biases = layer
-    kernel, bias = {
-        "keras 2": ("block1_conv1/block1_conv1/kernel:0", "block1_conv1/block1_conv1/bias:0"),
-        "keras 3": ("layers/conv2d/vars/0", "layers/conv2d/vars/1"),
-    }[form]
-    path = tmp_path / "net.weights.h5"
-    with h5py.File(path, "w") as file:
-        file["another/kernel:0"] = np.zeros((3, 3, 64, 64))
-        file[kernel] = weights.transpose(2, 3, 1, 0)
-        file[bias] = biases
-    found = read_layer(path)
-    np.testing.assert_array_equal(found.weights, weights)
-    np.testing.assert_array_equal(found.biases, biases)
-    path.write_bytes(b"none")
-    with pytest.raises(DataError, match="not a readable HDF5"):
-        read_first_convolution(path)
-
-
-def test_a_missing_h5py_is_told_with_the_remedy(tmp_path, monkeypatch):
-    (tmp_path / "net.h5").write_bytes(b"")
-    monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(DataError, match=r"net\.h5.*pip install 'wsstools\[weights\]'"):
-        read_first_convolution(tmp_path / "net.h5")
 
 
 def test_what_is_no_first_layer_is_refused_with_what_it_is(layer):

@@ -10,7 +10,6 @@ import base64
 import io
 import json
 import os
-import pickle
 import resource
 import struct
 import time
@@ -276,37 +275,6 @@ WEIGHTS = np.random.default_rng(0).normal(size=(4, 3, 3, 3)).astype(np.float32)
 BIAS = np.arange(4, dtype=np.float32)
 
 
-def pickled_weights() -> list[bytes]:
-    content = {"conv1": [WEIGHTS.transpose(2, 3, 1, 0), BIAS], "n": 3, b"more": (1.5, None)}
-    held = np.empty((), object)
-    held[()] = content
-    file = io.BytesIO()
-    np.save(file, held, allow_pickle=True)
-    return [
-        file.getvalue(),
-        pickle_npy(pickle.dumps(content, 0)),
-        pickle_npy(pickle.dumps(content)),
-    ]
-
-
-def pickle_npy(content: bytes) -> bytes:
-    file = io.BytesIO()
-    header = {"descr": "|O", "fortran_order": False, "shape": ()}
-    np.lib.format.write_array_header_1_0(file, header)
-    return file.getvalue() + content
-
-
-def pickle_traps() -> list[bytes]:
-    """Small pickles that take for ever to look through, or to look something up in."""
-    ten_of_ten = b"\x80\x02]q\x00" + b"(" + b"h\x00" * 200 + b"e."  # a list that holds itself
-    tuples = b"\x80\x02)q\x00" + b"".join(
-        b"h" + bytes([k]) + b"h" + bytes([k]) + b"\x86q" + bytes([k + 1]) for k in range(100)
-    )
-    as_key = b"\x80\x02}" + tuples[2:] + b"K\x01s."
-    in_set = b"\x80\x04\x8f(" + tuples[2:] + b"\x90."
-    return [pickle_npy(trap) for trap in (ten_of_ten, as_key, in_set)]
-
-
 def torch_files(**contents: object) -> list[bytes]:
     import torch
 
@@ -325,15 +293,6 @@ def state_dicts() -> list[bytes]:
     return torch_files(
         state={"conv1.weight": torch.tensor(WEIGHTS), "conv1.bias": torch.tensor(BIAS)}
     )
-
-
-def hdf5() -> list[bytes]:
-    h5py = pytest.importorskip("h5py")
-    file = io.BytesIO()
-    with h5py.File(file, "w") as held:
-        held["conv/kernel:0"] = WEIGHTS.transpose(2, 3, 1, 0)
-        held["conv/bias:0"] = BIAS
-    return [file.getvalue()]
 
 
 def model_files() -> list[bytes]:
@@ -553,7 +512,6 @@ READERS = {
         convolution, lambda: [npz(conv1_W=WEIGHTS, conv1_b=BIAS, stride=np.array(2))], ".npz"
     ),
     "weights npy": Reader(convolution, lambda: [npy(WEIGHTS)], ".npy"),
-    "weights pickled": Reader(convolution, pickled_weights, ".npy", pickle_traps),
     "weights pth": Reader(convolution, state_dicts, ".pth", model_traps),
     "weights onnx": Reader(
         convolution, lambda: [zlib.decompress(base64.b85decode(FROM_ONNX))], ".onnx"
@@ -563,7 +521,6 @@ READERS = {
         lambda: [caffemodel(WEIGHTS, BIAS, is_old=is_old) for is_old in (True, False)],
         ".caffemodel",
     ),
-    "weights h5": Reader(convolution, hdf5, ".h5"),
     "model": Reader(model, model_files, ".pt", model_traps),
     "checkpoint": Reader(checkpoint, checkpoints, ".checkpoint"),
     "initial state": Reader(

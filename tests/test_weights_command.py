@@ -17,12 +17,11 @@ import pytest
 import torch
 
 from wsstools.errors import DataError
-from wsstools.nn.models.initial import imagenet_state
+from wsstools.nn.models.initial import imagenet_state, load_pretrained
 from wsstools.nn.models.pretrained import (
     PRETRAINED,
     check_pretrained,
     find_pretrained,
-    load_pretrained,
     torch_cache,
 )
 from wsstools.nn.models.torchvision_compat import import_torchvision

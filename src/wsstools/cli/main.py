@@ -9,7 +9,8 @@ import pkgutil
 import signal
 import sys
 import traceback
-from typing import Annotated, Any
+from types import FrameType
+from typing import Annotated
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -63,19 +64,21 @@ def load_command(name: str) -> TyperCommand:
 class _Commands(TyperGroup):
     """The commands, each imported only when it is asked for."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: typer.Context) -> list[str]:
         return command_names()
 
-    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | None:
         return load_command(cmd_name) if cmd_name in command_names() else None
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: typer.Context) -> object:
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:  # typer would exit with 1
             raise ClosedPipe("standard output was closed") from error
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+    def resolve_command(
+        self, ctx: typer.Context, args: list[str]
+    ) -> tuple[str | None, TyperCommand | None, list[str]]:
         if args and args[0] not in command_names() and not args[0].startswith("-"):
             import difflib
 
@@ -177,7 +180,7 @@ def hear_signals() -> None:
             signal.signal(number, _interrupt)
 
 
-def _interrupt(number: int, _: Any) -> None:
+def _interrupt(number: int, _: FrameType | None) -> None:
     unhear_signals()
     raise SystemExit(_BY_SIGNAL + number)
 

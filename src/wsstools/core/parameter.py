@@ -38,7 +38,7 @@ class OptionText:
     min: float | None = None
     max: float | None = None
     envvar: str | None = None
-    kind: Any = None
+    kind: object = None
     shows_default: bool = True
 
 
@@ -48,7 +48,17 @@ ON_COMMAND_LINE = "on_command_line"
 """Key of a field's metadata: the value it has in a command, where it is no option."""
 
 
-def parameter(default: Any, help: str, *flags: str, **texts: Any) -> Any:
+def parameter(  # the type of a field is that of its default
+    default: Any,  # noqa: ANN401
+    help: str,
+    *flags: str,
+    metavar: str | None = None,
+    min: float | None = None,
+    max: float | None = None,
+    envvar: str | None = None,
+    kind: object = None,
+    shows_default: bool = True,
+) -> Any:  # noqa: ANN401
     """A dataclass field that is an option of the commands that take the dataclass.
 
     Parameters
@@ -59,10 +69,11 @@ def parameter(default: Any, help: str, *flags: str, **texts: Any) -> Any:
         What it means; for a weight, which way a larger one pushes.
     *flags : str
         Names of the option; by default the field's.
-    **texts
+    metavar, min, max, envvar, kind, shows_default
         Further attributes of OptionText.
     """
-    return dataclasses.field(default=default, metadata={OPTION: OptionText(help, flags, **texts)})
+    text = OptionText(help, flags, metavar, min, max, envvar, kind, shows_default)
+    return dataclasses.field(default=default, metadata={OPTION: text})
 
 
 class Given:

@@ -7,6 +7,7 @@ import skimage.color
 import skimage.data
 from numpy.typing import NDArray
 from scipy import ndimage
+from sklearn.datasets import load_sample_image
 
 FUR_BOX = np.s_[5:95, 130:290]  # the forehead of the cat, without its eyes
 EVEN_SIGMA = 30  # pixels
@@ -32,8 +33,6 @@ def load_textures() -> dict[str, NDArray]:
 
 def load_photos() -> dict[str, NDArray[np.uint8]]:
     """Six photographs, (H, W, 3) uint8 each, by name; strokes for them are in examples/photos."""
-    from sklearn.datasets import load_sample_image
-
     return {
         "astronaut": skimage.data.astronaut(),
         "chelsea": skimage.data.chelsea(),

@@ -8,7 +8,7 @@ import stat
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -38,7 +38,7 @@ class Bar:
     def __init__(
         self, description: str, total: int | None, *, completed: int = 0, with_loss: bool = False
     ) -> None:
-        self._fields: dict[str, Any] = {"total": total, "completed": completed}
+        self._fields: dict[str, int | str | None] = {"total": total, "completed": completed}
         if with_loss:
             self._fields["loss"] = "-"
         self._description = description
@@ -127,8 +127,9 @@ def _feeds_a_pipe() -> bool:
 
 
 def _progress(*, with_loss: bool) -> Progress:
-    from rich.console import Console
-    from rich.progress import (
+    # On a terminal only; a run in a pipe need not wait for it.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
         BarColumn,
         MofNCompleteColumn,
         Progress,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.metadata
+import json
 import logging
 import os
 import pickle
@@ -22,7 +23,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
+
+import cloudpickle
+from distributed import Client, Future, KilledWorker, LocalCluster, wait
+from distributed.comm import connect
+from distributed.comm.core import CommClosedError
+from distributed.security import Security
 
 from wsstools import __version__
 from wsstools.errors import UsageError, WssError
@@ -38,9 +45,6 @@ _TOLD = 3
 _DECIDING = ("numpy", "scipy", "numba", "scikit-learn", "torch", "pillow", "pydensecrf2")
 """Packages whose version may show in the last bits of a result."""
 _MISSING_WORKER = "start workers with: dask worker ADDRESS --nthreads 1 --nworkers N"
-
-if TYPE_CHECKING:
-    from distributed import Client, Future
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -82,10 +86,6 @@ class Cluster(AbstractContextManager):
     def __init__(
         self, jobs: int, scheduler: str | None, *, required_files: Sequence[Path] = (), say: Say
     ) -> None:
-        try:
-            from distributed import Client, LocalCluster
-        except ImportError as error:
-            raise UsageError("--backend dask needs dask: pip install 'wsstools[dask]'") from error
         _silence()
         # Of versions that differ dask warns in a page of text, _look_at_workers in a line.
         warnings.filterwarnings("ignore", message="Mismatched versions found")
@@ -181,8 +181,6 @@ class Cluster(AbstractContextManager):
 
         Dask blames all tasks that were at a worker for its end.
         """
-        from distributed import KilledWorker, wait
-
         try:
             return future.result()
         except KilledWorker:
@@ -198,15 +196,11 @@ class Cluster(AbstractContextManager):
         It is the result of a task of its own, which the others depend on: so the workers hand it
         on among themselves, and it is made again if all that have it are lost.
         """
-        import cloudpickle
-
         return self._client.submit(pickle.loads, cloudpickle.dumps(function), pure=False)
 
     @contextlib.contextmanager
     def plain_errors(self) -> Iterator[None]:
         """What goes wrong between client, scheduler and workers becomes one line."""
-        from distributed.comm.core import CommClosedError
-
         try:
             yield
         except (CancelledError, CommClosedError) as error:
@@ -354,8 +348,6 @@ class _Watch(threading.Thread):
 
 def _address(scheduler: str) -> str:
     """The address of a scheduler, given as such or by the file that it wrote."""
-    import json
-
     if not os.path.isfile(scheduler):
         return scheduler
     try:
@@ -370,8 +362,6 @@ def _address(scheduler: str) -> str:
 
 def _reach(address: str) -> None:
     """Raise an error unless a scheduler answers; dask's client would take longer to give up."""
-    from distributed.comm import connect
-    from distributed.security import Security
 
     async def greet() -> None:
         arguments = Security().get_connection_args("client")

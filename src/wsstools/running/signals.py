@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import FrameType
-from typing import Any
+from typing import TypeAlias
 
+Handler: TypeAlias = "Callable[[int, FrameType | None], object] | int | None"
 INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that ask a run to stop."""
 
@@ -19,7 +21,7 @@ class Interruption(AbstractContextManager):
 
     def __init__(self) -> None:
         self._heard: int | None = None
-        self._before: dict[int, Any] = {}
+        self._before: dict[int, Handler] = {}
 
     def __enter__(self) -> Interruption:
         heard = [one for one in INTERRUPTIONS if signal.getsignal(one) is not signal.SIG_IGN]

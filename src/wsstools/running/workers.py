@@ -13,16 +13,18 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import joblib
 
 from wsstools.errors import UsageError
 from wsstools.files.atomic import is_alive
 from wsstools.running import messages
-from wsstools.running.dask import Cluster
 from wsstools.running.settings import JobSettings
 from wsstools.running.signals import INTERRUPTIONS
+
+if TYPE_CHECKING:
+    from wsstools.running.dask import Cluster
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -75,7 +77,9 @@ def map_in_workers(
     _check(settings)
     jobs = settings.jobs or joblib.cpu_count()
     if settings.backend == "dask":
-        with Cluster(jobs, settings.scheduler, required_files=required_files, say=say) as cluster:
+        with _cluster_class()(
+            jobs, settings.scheduler, required_files=required_files, say=say
+        ) as cluster:
             yield from cluster.map(
                 function, batches, jobs=settings.jobs, on_worker_death=on_worker_death
             )
@@ -91,6 +95,14 @@ def map_in_workers(
             stack.enter_context(parallel)
         for batch in batches:
             yield from _outlasting(parallel, joblib.delayed(function), batch, on_worker_death)
+
+
+def _cluster_class() -> type[Cluster]:
+    try:
+        from wsstools.running.dask import Cluster  # noqa: PLC0415 - an extra, slow to import
+    except ModuleNotFoundError as error:
+        raise UsageError("--backend dask needs dask: pip install 'wsstools[dask]'") from error
+    return Cluster
 
 
 def _check(settings: JobSettings) -> None:

@@ -142,7 +142,7 @@ def checked_settings(settings: Settings) -> Settings:
     """
     values = dataclasses.asdict(settings)
     if values.get("device", "cpu") != "cpu":
-        from wsstools.nn.device import chosen_device
+        from wsstools.nn.device import chosen_device  # noqa: PLC0415 - torch, for a GPU only
 
         values["device"] = chosen_device(values["device"]).partition(":")[0]
     try:
@@ -260,7 +260,7 @@ def _potts(
     if settings.device == "cpu":
         values = {k: v for k, v in dataclasses.asdict(settings).items() if k != "device"}
         return api.potts(probability_map, None, edges=edges, **values)
-    from wsstools.nn.potts import solve_potts_on_device
+    from wsstools.nn.potts import solve_potts_on_device  # noqa: PLC0415 - torch, as above
 
     solution = solve_potts_on_device(
         unary(probability_map.probs, floor=settings.floor),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from wsstools.core.evaluation.label_statistics import ClassCount, LabelStats
 from wsstools.core.labels import class_name
+from wsstools.files.provenance import Json
 from wsstools.view.tables import text_table
 
 Names: TypeAlias = "Sequence[str] | None"
@@ -77,7 +78,7 @@ def images_csv(images: Mapping[str, LabelStats], names: Names) -> str:
 
 def stats_answer(
     total: LabelStats, images: Mapping[str, LabelStats], names: Names
-) -> dict[str, Any]:
+) -> dict[str, Json]:
     """The set, its classes and its images for JSON; shares are fractions."""
     return {
         "images": len(images),

@@ -7,19 +7,20 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import llvmlite.binding
 import numba
 
-_config: Any = numba.config
+F = TypeVar("F", bound=Callable[..., object])
+_config = numba.config
 
 # Sums may be reordered and fused, which vectorising needs. The flags `nnan` and `ninf` stay out:
 # they let the compiler drop checks for NaN and infinity.
 _FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
-def compiled(function: Callable[..., Any]) -> Any:
+def compiled(function: F) -> F:
     """The function compiled by numba, without the GIL; what is compiled is kept on disk.
 
     Parameters
@@ -44,7 +45,7 @@ def compiled(function: Callable[..., Any]) -> Any:
     return _compile(function, fastmath=_FAST)
 
 
-def compiled_exactly(function: Callable[..., Any]) -> Any:
+def compiled_exactly(function: F) -> F:
     """As `compiled`, but each operation on floats is done and rounded as it is written.
 
     For results that a last bit can turn into another integer, as where a float is rounded or two
@@ -53,8 +54,8 @@ def compiled_exactly(function: Callable[..., Any]) -> Any:
     return _compile(function, fastmath=False)
 
 
-def _compile(function: Callable[..., Any], **options: Any) -> Any:
-    options |= {"nogil": True, "error_model": "numpy"}
+def _compile(function: F, fastmath: bool | set[str]) -> F:
+    options = {"fastmath": fastmath, "nogil": True, "error_model": "numpy"}
     folder = _cache_folder()
     if folder is not None:
         # numba looks at this setting once, while it decorates; other users of numba keep theirs.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numba.extending import register_jitable
@@ -11,8 +10,6 @@ from numpy.typing import NDArray
 
 from wsstools.core.compiled.jit import compiled_exactly
 from wsstools.core.labels import IGNORE_LABEL
-
-_jitable: Any = register_jitable
 
 
 def warp_image(
@@ -71,7 +68,7 @@ def warp_probs(
     return view
 
 
-@_jitable
+@register_jitable
 def _corner(matrix, row, column):
     """The pixel at the upper left of a point of the image, and how far the point is from it."""
     y = matrix[0, 0] * row + matrix[0, 1] * column + matrix[0, 2]
@@ -80,7 +77,7 @@ def _corner(matrix, row, column):
     return int(top), int(left), np.float32(y - top), np.float32(x - left)
 
 
-@_jitable
+@register_jitable
 def _warp(image, matrix, fill, view):
     height, width = image.shape[:2]
     for row in range(view.shape[0]):

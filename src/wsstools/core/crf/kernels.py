@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from llvmlite import ir
@@ -15,7 +15,9 @@ from numba.extending import intrinsic
 from wsstools.core.compiled.jit import compiled
 from wsstools.core.compiled.llvm import everywhere, prefetch, row_pointer
 
-_intrinsic: Any = intrinsic(prefer_literal=True)
+F = TypeVar("F", bound=Callable[..., object])
+
+_intrinsic = intrinsic(prefer_literal=True)
 _FLOAT = ir.FloatType()
 _INT = ir.IntType(32)
 _LANES = 8
@@ -244,11 +246,11 @@ def from_rows(rows, planes):
                 planes[k, i] = rows[i, k]
 
 
-def _kernel(make: Callable[[int], Callable[..., Any]]) -> Callable[[int], Any]:
+def _kernel(make: Callable[[int], F]) -> Callable[[int], F]:
     """The function that `make` gives for a size of row, compiled once for each."""
 
     @functools.cache
-    def kernel(size: int) -> Any:
+    def kernel(size: int) -> F:
         function = make(size)
         # The name is part of the name of its file on disk: each size gets its own.
         function.__qualname__ = f"{make.__name__}_{size}"
@@ -258,7 +260,7 @@ def _kernel(make: Callable[[int], Callable[..., Any]]) -> Callable[[int], Any]:
 
 
 @_kernel
-def blur(size: int) -> Callable[..., Any]:
+def blur(size: int) -> Callable[..., None]:
     """The kernel that blurs values (M, size) along each axis of a lattice, in place.
 
     It takes `values` and the `chains` of `wsstools.core.crf.lattice.Lattice`.
@@ -294,7 +296,7 @@ def blur(size: int) -> Callable[..., Any]:
 
 
 @_kernel
-def update(size: int) -> Callable[..., Any]:
+def update(size: int) -> Callable[..., None]:
     """The kernel of a mean-field step at all pixels: slice, softmax, splat.
 
     It takes `logits` (n, size), -infinity beyond the classes; of a far and a near lattice the

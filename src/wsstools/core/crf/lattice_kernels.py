@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
@@ -11,13 +9,12 @@ from numba.extending import intrinsic
 from wsstools.core.compiled.jit import compiled_exactly
 from wsstools.core.compiled.llvm import prefetch, row_pointer
 
-_intrinsic: Any = intrinsic
 _BLOCK = 64
 """Points that are worked on together: the compiler makes vectors of them."""
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio
 
 
-@_intrinsic
+@intrinsic
 def _prefetch(typing, array, row):
     """Fetch array[row] into the cache, to be read soon."""
 

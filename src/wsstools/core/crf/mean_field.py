@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wsstools.core.crf.kernels import blur, from_rows, to_rows, update
 from wsstools.core.crf.lattice import Lattice
+from wsstools.core.crf.pydensecrf_engine import pydensecrf_marginals
 from wsstools.core.crf.settings import CrfSettings
 from wsstools.core.potts.solver import unary
 
@@ -188,8 +189,6 @@ def dense_crf(
         solve = functools.partial(mean_field, kernels=kernels, w1=w1, w2=w2, iterations=iterations)
         marginals = _as_one(costs, pruned, solve) if pruned else solve(costs)
         return CrfSolution(marginals, tuple(pruned), mass)
-    from wsstools.core.crf.pydensecrf_engine import pydensecrf_marginals
-
     marginals = pydensecrf_marginals(costs, rgb, w1=w1, w2=w2, iterations=iterations, **reaches)
     return CrfSolution(marginals, (), 0.0)
 

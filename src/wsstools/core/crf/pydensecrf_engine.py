@@ -44,7 +44,7 @@ def pydensecrf_marginals(
 
 def _pydensecrf() -> ModuleType:
     try:
-        import pydensecrf.densecrf
+        import pydensecrf.densecrf  # noqa: PLC0415 - an extra, the reference only
     except ImportError as error:
         raise WssError(
             f"pydensecrf cannot be imported ({error}): "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits
 
 from wsstools.core.local.bands import predicted_in_bands
 from wsstools.core.local.filter_bank import FilterBank
@@ -68,9 +70,6 @@ def gradient_boosting(
     Statistics 29(5), 2001. G. Ke et al., LightGBM, NeurIPS 2017, whose histograms
     scikit-learn's HistGradientBoostingClassifier uses.
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from threadpoolctl import threadpool_limits
-
     pixels = scribbled_pixels(image, scribbles, n_classes)
     if len(pixels.classes) == 1:
         return ProbabilityMap(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
 
 _LOG_BOUNDS = (np.log(0.1), np.log(10.0))
 
@@ -42,8 +43,6 @@ def best_temperature(
     floor : float
         As `tempered` takes it.
     """
-    from scipy.optimize import minimize_scalar
-
     logs = np.log(np.maximum(probs, floor).astype(np.float64))
 
     def loss(log_temperature: float) -> float:

@@ -7,8 +7,6 @@ gratings, most of them grey, the rest along the red-green and blue-yellow axes.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,9 +67,12 @@ def gabor_bank() -> FilterBank:
     )
 
 
-def _layer(weights: NDArray[np.float32], **options: Any) -> FilterLayer:
+def _layer(
+    weights: NDArray[np.float32], *, stride: int = 1, is_energy: bool = False
+) -> FilterLayer:
     biases = np.zeros(len(weights), np.float32)
-    return FilterLayer(weights, biases, colours=OPPONENT.astype(np.float32), **options)
+    colours = OPPONENT.astype(np.float32)
+    return FilterLayer(weights, biases, stride, is_energy=is_energy, colours=colours)
 
 
 def _patterns() -> NDArray[np.float32]:

@@ -160,7 +160,8 @@ def grow_with_scikit_learn(
     samples: BinnedSamples, *, n_trees: int, rng: np.random.Generator
 ) -> Growth:
     """The same by scikit-learn's RandomForestClassifier, on the values themselves."""
-    from sklearn.ensemble import RandomForestClassifier
+    # The reference engine only; it takes a second to import.
+    from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415
 
     seed = int(rng.integers(2**31))
     fitted = RandomForestClassifier(n_trees, random_state=seed, n_jobs=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from llvmlite import ir
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from wsstools.core.compiled.jit import compiled
 from wsstools.core.compiled.llvm import everywhere, row_pointer
 
-_intrinsic: Any = intrinsic
+if TYPE_CHECKING:
+    from sklearn.ensemble import RandomForestClassifier
+
 _BLOCK = 64
 """Pixels that go down a tree together: the bits of a word."""
 
@@ -80,7 +82,7 @@ class Forest:
         return probs
 
 
-def from_scikit_learn(fitted: Any, n_classes: int) -> Forest:
+def from_scikit_learn(fitted: RandomForestClassifier, n_classes: int) -> Forest:
     """The Forest of a fitted sklearn.ensemble.RandomForestClassifier with one output.
 
     Its classes are numbers in 0..n_classes-1; those that it has not seen get probability 0.
@@ -143,7 +145,7 @@ def _floor32(values: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.where(rounded.astype(np.float64) > values, below, rounded)
 
 
-@_intrinsic
+@intrinsic
 def _above(typing, block, row, threshold):
     """Bits of the pixels of block[row] that are above a threshold: one comparison for all 64."""
 
@@ -159,7 +161,7 @@ def _above(typing, block, row, threshold):
     return types.uint64(block, types.intp, types.float32), generate
 
 
-@_intrinsic
+@intrinsic
 def _add_one(typing, votes, row, bits):
     """Add 1 to the pixels of votes[row] whose bit is set."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from wsstools.core.scribbles.annotation import Annotation, Area, Line
 from wsstools.errors import DataError
 from wsstools.files.limits import check_pixels, within_memory
 from wsstools.files.pillow import opened
-from wsstools.files.provenance import Decoded
+from wsstools.files.provenance import Decoded, Json
 from wsstools.files.text import decode_text
 from wsstools.formats.annotations.shapes import centred, filled, rectangle
 
@@ -45,7 +44,7 @@ def decode_labelme(data: bytes, name: str) -> Decoded:
     return Decoded(Annotation(marks, size))
 
 
-def _size(content: dict[str, Any]) -> tuple[int, int] | None:
+def _size(content: dict[str, Json]) -> tuple[int, int] | None:
     height, width = content.get("imageHeight"), content.get("imageWidth")
     if isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0:
         check_pixels(height, width)
@@ -53,7 +52,7 @@ def _size(content: dict[str, Any]) -> tuple[int, int] | None:
     return None
 
 
-def _marks(shape: dict[str, Any], size: tuple[int, int] | None) -> list[Line | Area]:
+def _marks(shape: dict[str, Json], size: tuple[int, int] | None) -> list[Line | Area]:
     label, kind = shape.get("label"), shape.get("shape_type") or "polygon"
     if not isinstance(label, str) or not label.strip():
         raise ValueError("a shape has no label")
@@ -76,7 +75,7 @@ def _marks(shape: dict[str, Any], size: tuple[int, int] | None) -> list[Line | A
     return [filled(label, points, size)]
 
 
-def _mask(label: str, shape: dict[str, Any]) -> Area:
+def _mask(label: str, shape: dict[str, Json]) -> Area:
     """A mask: a PNG in base64, and in `points` the first and the last of its pixels, inclusive."""
     try:
         with opened(base64.b64decode(shape.get("mask") or "", validate=True)) as png:

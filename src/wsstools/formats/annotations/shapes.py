@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from skimage.draw import polygon
 
 from wsstools.core.scribbles.annotation import Area
 from wsstools.core.scribbles.strokes import FARTHEST
@@ -14,7 +13,7 @@ HALF_PIXEL = 0.5
 """From coordinates whose (0, 0) is the corner of the upper left pixel to those of its centre."""
 
 
-def centred(points: Any, what: str) -> NDArray[np.float64]:
+def centred(points: ArrayLike, what: str) -> NDArray[np.float64]:
     """Points, (N, 2) x y, in coordinates whose (0, 0) is the centre of the upper left pixel.
 
     Raises
@@ -37,8 +36,6 @@ def centred(points: Any, what: str) -> NDArray[np.float64]:
 
 def filled(class_name: str, points: NDArray[np.float64], shape: tuple[int, int]) -> Area:
     """The pixels of an (H, W) image whose centres lie in a polygon."""
-    from skimage.draw import polygon
-
     limits = np.array(shape[::-1])  # x, y
     low = np.clip(np.floor(points.min(axis=0)), 0, limits).astype(int)
     high = np.clip(np.floor(points.max(axis=0)) + 1, low, limits).astype(int)

@@ -6,9 +6,10 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 N_PLANES = 3
 _FIRST = re.compile(r"(?:^|[/._])(?:conv1_1|conv1|block1_conv1|features[._]0)(?=[/._:]|$)")
@@ -23,6 +24,16 @@ _BIAS_NAMES = (
 _SHOWN = 5
 _MOST_WEIGHTS = 1 << 22
 """Of one layer; AlexNet's has 34,848. A file of a few bytes can claim any number."""
+
+
+class StoredArray(Protocol):
+    """An array that may still be in its file, from which it is read when it is used."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape, known before it is read."""
+
+    def __array__(self) -> NDArray: ...
 
 
 @dataclass(frozen=True)
@@ -44,13 +55,13 @@ class Convolution:
     """
 
     name: str
-    weights: Any
-    bias: Any = None
+    weights: StoredArray
+    bias: StoredArray | None = None
     stride: int | None = None
     groups: int = 1
 
 
-def convolutions_in(arrays: Mapping[str, Any]) -> list[Convolution]:
+def convolutions_in(arrays: Mapping[str, StoredArray]) -> list[Convolution]:
     """The convolutions among named arrays, in their order, each with the bias named after it."""
     found = []
     for name, array in arrays.items():

@@ -9,9 +9,10 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from numpy.typing import NDArray
+import torch
+from numpy.typing import DTypeLike, NDArray
+from torch import Tensor
 
 from wsstools.errors import DataError
 from wsstools.files import npy
@@ -22,7 +23,6 @@ from wsstools.formats.filter_weights.convolution import (
     first_convolution,
 )
 from wsstools.formats.filter_weights.protobuf import Field, integers, numbers, parse_message, text
-from wsstools.formats.filter_weights.safe_pickle import pickled_arrays
 
 _NUMBER_BYTES = 16
 
@@ -33,9 +33,8 @@ def read_first_convolution(path: Path) -> Convolution:
     Parameters
     ----------
     path : Path
-        `.npz` or `.npy` (numpy; a `.npy` may hold a pickled dictionary, which is read without
-        running it), `.pth` or `.pt` (a PyTorch state dict), `.onnx`, `.caffemodel`, `.h5` or
-        `.hdf5` (Keras; needs h5py).
+        `.npz` or `.npy` (numpy), `.pth` or `.pt` (a PyTorch state dict), `.onnx` or
+        `.caffemodel`.
 
     Returns
     -------
@@ -45,8 +44,7 @@ def read_first_convolution(path: Path) -> Convolution:
     Raises
     ------
     DataError
-        The file is of no such form or damaged, or holds no convolution that a bank can use, or
-        h5py is missing.
+        The file is of no such form or damaged, or holds no convolution that a bank can use.
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
@@ -89,22 +87,16 @@ class _Member:
     def shape(self) -> tuple[int, ...]:
         return self.header.shape
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> NDArray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
         array = npy.read_member(self.archive, self.key)
         return array if dtype is None else array.astype(dtype)
 
 
 def _npy(path: Path) -> Convolution:
-    data = path.read_bytes()
-    file = io.BytesIO(data)
-    if npy.read_header(file).dtype.hasobject:
-        return first_convolution(convolutions_in(pickled_arrays(file)))
-    return first_convolution(convolutions_in({path.stem: npy.read_array(data)}))
+    return first_convolution(convolutions_in({path.stem: npy.read_array(path.read_bytes())}))
 
 
 def _pth(path: Path) -> Convolution:
-    import torch
-
     try:
         with warnings.catch_warnings():  # of what else is odd about bytes that are then refused
             warnings.simplefilter("ignore")
@@ -116,37 +108,14 @@ def _pth(path: Path) -> Convolution:
     return first_convolution(convolutions_in(dict(_tensors(state, ""))))
 
 
-def _tensors(state: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _tensors(state: object, path: str) -> Iterator[tuple[str, Tensor]]:
     if not isinstance(state, Mapping):
         raise ValueError("not a state dict")
     for key, value in state.items():
         if isinstance(value, Mapping):
             yield from _tensors(value, f"{path}{key}/")
-        elif hasattr(value, "detach"):
+        elif isinstance(value, Tensor):
             yield f"{path}{key}", value.detach()
-
-
-def _hdf5(path: Path) -> Convolution:
-    try:
-        import h5py
-    except ImportError:
-        raise DataError(
-            f"{path}: reading HDF5 needs h5py; pip install 'wsstools[weights]' brings it"
-        ) from None
-    arrays: dict[str, Any] = {}
-
-    def collect(name: str, entry: Any) -> None:
-        if isinstance(entry, h5py.Dataset):
-            arrays[name] = entry
-
-    try:
-        with h5py.File(path) as file:  # an array is read where it is chosen
-            file.visititems(collect)
-            return first_convolution(convolutions_in(arrays))
-    except ValueError:
-        raise
-    except Exception as error:  # damage shows wherever h5py looks
-        raise ValueError(f"not a readable HDF5 file: {error}") from error
 
 
 def _onnx(path: Path) -> Convolution:
@@ -211,7 +180,7 @@ def _onnx_array(tensor: dict[int, list[Field]]) -> NDArray:
     if kind is None:
         raise ValueError(f"{name} holds no floating-point weights; quantised models are not read")
     if _single(integers(tensor[_TENSOR_LOCATION]), 0):
-        raise ValueError(f"the weights {name} lie in another file")
+        raise ValueError(f"the weights {name} are in another file")
     values = numbers(tensor[_TENSOR_RAW], kind)
     if not len(values):
         stored = _TENSOR_DOUBLES if kind == "<f8" else _TENSOR_FLOATS
@@ -281,6 +250,4 @@ _READERS: dict[str, Callable[[Path], Convolution]] = {
     ".pt": _pth,
     ".onnx": _onnx,
     ".caffemodel": _caffemodel,
-    ".h5": _hdf5,
-    ".hdf5": _hdf5,
 }

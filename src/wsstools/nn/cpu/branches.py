@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 
 def summed_branches(
@@ -37,7 +37,11 @@ class _Summed(torch.autograd.Function):
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
     def forward(
-        context: Any, features: Tensor, weights: Tensor, biases: Tensor, rates: Sequence[int]
+        context: FunctionCtx,
+        features: Tensor,
+        weights: Tensor,
+        biases: Tensor,
+        rates: Sequence[int],
     ) -> Tensor:
         weights = weights.to(features.dtype)
         context.save_for_backward(features, weights)
@@ -50,7 +54,7 @@ class _Summed(torch.autograd.Function):
 
     @staticmethod
     @torch.amp.custom_bwd(device_type="cpu")
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(context: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         features, weights = context.saved_tensors
         gradient, rates = gradients[0].float(), context.rates
         n_branches, n_classes, channels = weights.shape[:3]

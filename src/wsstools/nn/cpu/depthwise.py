@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 
 from wsstools.core.compiled.depthwise import weight_gradient
 
@@ -48,7 +48,9 @@ class Depthwise(nn.Conv2d):
 class _Convolved(torch.autograd.Function):
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
-    def forward(context: Any, x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
+    def forward(
+        context: FunctionCtx, x: Tensor, weight: Tensor, stride: int, dilation: int
+    ) -> Tensor:
         weight = weight.to(x.dtype)
         context.save_for_backward(x, weight)
         context.stride, context.dilation = stride, dilation
@@ -56,7 +58,7 @@ class _Convolved(torch.autograd.Function):
 
     @staticmethod
     @torch.amp.custom_bwd(device_type="cpu")
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(context: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = context.saved_tensors
         stride, dilation = context.stride, context.dilation
         gradient = gradients[0].to(x.dtype)

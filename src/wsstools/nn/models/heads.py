@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -34,7 +34,7 @@ class AtrousHead(nn.Module):
         """Logits (N, C, h, w) of features (N, channels, h, w)."""
         if not self.training or features.device.type != "cpu":
             return torch.stack([branch(features) for branch in self.branches]).sum(0)
-        branches: Sequence[Any] = list(self.branches)
+        branches = [cast(nn.Conv2d, branch) for branch in self.branches]
         weights = torch.stack([branch.weight for branch in branches])
         biases = torch.stack([branch.bias for branch in branches])
         rates = [branch.dilation[0] for branch in branches]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from wsstools.errors import DataError
@@ -15,7 +16,7 @@ from wsstools.nn.models.model_files import (
     read_tensors,
 )
 from wsstools.nn.models.networks import SegmentationNetwork
-from wsstools.nn.models.pretrained import PRETRAINED, load_pretrained
+from wsstools.nn.models.pretrained import PRETRAINED, find_weights
 
 _MISFIT = "the initial weights do not fit the network"
 
@@ -37,6 +38,12 @@ def imagenet_state(arch: str, folder: str | None = None) -> dict[str, Tensor]:
     """
     (name,) = (weights.name for weights in PRETRAINED.values() if arch in weights.archs)
     return load_pretrained(name, folder)
+
+
+def load_pretrained(name: str, folder: str | None = None) -> dict[str, Tensor]:
+    """State dict of a network of torchvision's; parameters and errors as of `find_weights`."""
+    path = find_weights(name, folder)
+    return dict(torch.load(path, map_location="cpu", weights_only=True))
 
 
 def read_state(data: bytes) -> dict[str, Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -118,7 +117,7 @@ def build(arch: str, n_classes: int) -> SegmentationNetwork:
 
 def parameter_groups(
     network: SegmentationNetwork, schedule: Schedule, *, l2sp: bool
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Parameters that share a learning rate and a decay, for a torch optimizer.
 
     Parameters

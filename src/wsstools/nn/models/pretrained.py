@@ -8,16 +8,12 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from wsstools.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch import Tensor
+from wsstools.nn.models.download import copy_checked, download
 
 _TORCHVISION = "https://download.pytorch.org/models/"
 _ONNX_ZOO = "https://huggingface.co/onnxmodelzoo/"
@@ -211,8 +207,6 @@ def fetch_pretrained(
     DataError
         It cannot be downloaded, or what comes is wrong; nothing is left behind.
     """
-    from wsstools.nn.models.download import copy_checked, download
-
     weights = PRETRAINED[name]
     target = (torch_cache() if folder is None else Path(folder)) / weights.file
     cached = torch_cache() / weights.file
@@ -264,11 +258,3 @@ def find_weights(name: str, folder: str | None = None) -> Path:
         return fetch_pretrained(name, began=lambda text: print(f"wss: {text}", file=sys.stderr))
     check_pretrained(name, path)
     return path
-
-
-def load_pretrained(name: str, folder: str | None = None) -> dict[str, Tensor]:
-    """State dict of a network of torchvision's; parameters and errors as of `find_weights`."""
-    import torch
-
-    path = find_weights(name, folder)
-    return dict(torch.load(path, map_location="cpu", weights_only=True))

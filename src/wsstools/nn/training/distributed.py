@@ -6,11 +6,11 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 
 from wsstools.errors import UsageError, WssError
 
@@ -174,13 +174,13 @@ class _Total(torch.autograd.Function):
     """The sum over the processes; each gets the gradients of all."""
 
     @staticmethod
-    def forward(_: Any, value: Tensor) -> Tensor:
+    def forward(_: FunctionCtx, value: Tensor) -> Tensor:
         total = value.clone()
         dist.all_reduce(total)
         return total
 
     @staticmethod
-    def backward(_: Any, *gradients: Tensor) -> Tensor:
+    def backward(_: FunctionCtx, *gradients: Tensor) -> Tensor:
         total = gradients[0].clone()
         dist.all_reduce(total)
         return total

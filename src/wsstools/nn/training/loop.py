@@ -6,7 +6,6 @@ import contextlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import torch
 from numpy.typing import NDArray
@@ -14,9 +13,11 @@ from torch import Tensor
 
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.errors import DataError, UsageError
+from wsstools.files.provenance import Json
 from wsstools.nn.data.crops import Pairs, Samples, batches
 from wsstools.nn.device import reproducible
 from wsstools.nn.models.initial import load_initial
+from wsstools.nn.models.model_files import Checkpoint
 from wsstools.nn.models.networks import (
     SegmentationNetwork,
     build,
@@ -66,11 +67,11 @@ def train(
     precision: str = "auto",
     class_weights: NDArray | None = None,
     workers: int = 0,
-    resume: Mapping[str, Any] | None = None,
+    resume: Checkpoint | None = None,
     validate: Callable[[SegmentationNetwork], float] | None = None,
     validate_every: int | None = None,
     on_iteration: Callable[[Progress], None] | None = None,
-    on_checkpoint: Callable[[dict[str, Any]], None] | None = None,
+    on_checkpoint: Callable[[Checkpoint], None] | None = None,
     checkpoint_every: int | None = None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Tensor]:
@@ -166,7 +167,7 @@ def train(
         def checkpoint() -> None:
             run.check_finite()
             if on_checkpoint is not None and world.is_first:
-                on_checkpoint(run.state() | {"run": made_of})
+                on_checkpoint(run.state(made_of))
 
         last: _Step | None = None  # told of while a GPU works on the next one
         for images, targets in batches(
@@ -340,8 +341,8 @@ class _Run:
                 "too large; the last checkpoint is kept"
             )
 
-    def state(self) -> dict[str, Any]:
-        """All that changes during a run, on the CPU."""
+    def state(self, made_of: Mapping[str, Json]) -> Checkpoint:
+        """All that changes during a run, on the CPU, and what the run is made of."""
         momentum = {
             str(number): entry["momentum_buffer"]
             for number, entry in self.optimizer.state_dict()["state"].items()
@@ -350,9 +351,10 @@ class _Run:
             "iteration": self.iteration,
             "network": _on_cpu(self.network.state_dict()),
             "momentum": _on_cpu(momentum),
+            "run": dict(made_of),
         }
 
-    def load(self, state: Mapping[str, Any]) -> None:
+    def load(self, state: Checkpoint) -> None:
         """Go on from what `state` returned."""
         self.iteration = state["iteration"]
         self.network.load_state_dict(state["network"])
@@ -413,7 +415,7 @@ def check_target(target: Tensor, n_classes: int) -> None:
         )
 
 
-def _check_resumable(checkpoint: Mapping[str, Any], made_of: Mapping[str, Any]) -> None:
+def _check_resumable(checkpoint: Checkpoint, made_of: Mapping[str, Json]) -> None:
     for name, value in made_of.items():
         found = checkpoint["run"].get(name)
         if found != value:

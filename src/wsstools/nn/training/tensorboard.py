@@ -24,7 +24,8 @@ class Board:
 
     def __init__(self, folder: str, iteration: int) -> None:
         try:
-            from torch.utils.tensorboard.writer import SummaryWriter
+            # An extra, which torch's module needs.
+            from torch.utils.tensorboard.writer import SummaryWriter  # noqa: PLC0415
         except ImportError as error:
             raise UsageError(
                 "--tensorboard needs TensorBoard: pip install 'wsstools[tensorboard]'"
