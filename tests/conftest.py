@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import PATIENCE
 
 from wsstools.core.maps import ProbabilityMap
 from wsstools.formats.image_files import encode_image
@@ -93,7 +94,7 @@ def shell(tmp_path: Path) -> Callable[..., Outcome]:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=PATIENCE,
             **options,  # type: ignore[call-overload]
         )
         return Outcome(done.returncode, done.stdout, done.stderr)

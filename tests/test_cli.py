@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from patience import PATIENCE
 
 from wsstools import __version__, cli
 from wsstools.cli.main import command_names
@@ -103,7 +104,7 @@ def waiting(dataset, tmp_path):
 def test_signals_end_a_waiting_run(waiting, number, code):
     process = waiting()
     process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == code
     assert errors == b"wss argmax: interrupted; the same command goes on from here\n"
 
@@ -111,7 +112,7 @@ def test_signals_end_a_waiting_run(waiting, number, code):
 def test_a_run_under_nohup_outlives_its_terminal(waiting):
     process = waiting("nohup")
     process.send_signal(signal.SIGHUP)
-    _, errors = process.communicate(timeout=60)  # its input ends here
+    _, errors = process.communicate(timeout=PATIENCE)  # its input ends here
     assert process.returncode == 0, errors
 
 

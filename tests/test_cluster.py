@@ -9,12 +9,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cloudpickle
 import pytest
 from conftest import folder_bytes
+from patience import PATIENCE, wait_until
 
 from wsstools import __version__
 from wsstools.formats import image_files, label_files
@@ -27,7 +28,6 @@ from wsstools.running.workers import map_in_workers
 
 pytest.importorskip("distributed")
 
-PATIENCE = 120  # seconds; a busy machine starts processes slowly
 MANY = 12
 
 
@@ -69,13 +69,6 @@ class Processes:
     def _count(self) -> int:
         text = (self._folder / "worker.log").read_text()
         return text.count("Registered to:")
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @contextlib.contextmanager

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
-_SECONDS = 120  # a busy machine takes some to start Python
 _LINE_START = b"\x15"  # Ctrl-U: forget what was typed
 CASES = [
     ("wss reg", "wss regularize "),
@@ -54,7 +54,7 @@ class Terminal:
         """Press keys and wait until the text is shown after them."""
         begin = len(self._shown)
         os.write(self._descriptor, keys)
-        end = time.monotonic() + _SECONDS
+        end = time.monotonic() + PATIENCE
         while expected not in self._shown[begin:]:
             assert time.monotonic() < end, f"no {expected!r} in {self._shown[begin:]!r}"
             if select.select([self._descriptor], [], [], 0.2)[0]:
@@ -105,7 +105,7 @@ def test_fish_completes(place):
         env=environment(place),
         capture_output=True,
         text=True,
-        timeout=2 * _SECONDS,
+        timeout=PATIENCE,
         check=True,
     )
     found = [line.partition("\t")[0] for line in done.stdout.splitlines()]

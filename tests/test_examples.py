@@ -309,7 +309,7 @@ def test_the_whole_study_runs(scenes, tmp_path):
         f"WSS={sys.executable} -m wsstools", "SMOKE_OPTIONS=--iterations 1 --batch 2 --crop 33",
         "ROWS=combined extended-crf", "SCRIBBLES=curated", "TESTS=plain +msc+crf",
     )  # fmt: skip
-    done = make("camvid", *arguments, timeout=1800)
+    done = make("camvid", *arguments)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     out = tmp_path / "smoke"
     found = json.loads((out / "gap.json").read_text())
@@ -325,7 +325,7 @@ def test_the_whole_study_runs(scenes, tmp_path):
     assert (out / "report.html").read_text().lower().startswith("<!doctype html>")
     assert (out / "figures" / "curated" / "combined" / "compare.csv").is_file()
     assert (out / "figures" / "curated" / "labels.png").is_file()
-    again = make("camvid", *arguments, timeout=600)
+    again = make("camvid", *arguments)
     assert again.returncode == 0, again.stderr
     assert not {"train", "argmax", "eval-gap"} & {
         words[3] for words in simple_commands(again.stdout) if words[1:3] == ["-m", "wsstools"]
@@ -454,7 +454,7 @@ def labels_of(path: Path) -> np.ndarray:
 def test_the_data_of_voc_are_fetched_and_converted(published, tmp_path):
     data = tmp_path / "data"
     arguments = voc_arguments(published, data)
-    done = make("voc", "data", *arguments, timeout=200)
+    done = make("voc", "data", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     train = (data / "train.txt").read_text().split()
     assert train == ["2007_000001", "2007_000002", "2008_000004", "2008_000005"]
@@ -471,7 +471,7 @@ def test_the_data_of_voc_are_fetched_and_converted(published, tmp_path):
     assert {path.stem for path in (data / "scribbles").glob("*.png")} == set(train)
     drawn = labels_of(data / "scribbles" / "2007_000002.png")
     assert drawn.shape == SIZE and drawn[26, 10] == 0 and drawn[14, 22] == 1 and drawn[0, 0] == 255
-    again = make("voc", "data", *arguments, timeout=60)
+    again = make("voc", "data", *arguments)
     assert again.returncode == 0
     assert "wss" not in again.stdout and "curl" not in again.stdout
     shutil.rmtree(data / "archives")  # what was unpacked does not need them
@@ -484,7 +484,7 @@ def test_an_archive_with_another_checksum_is_refused(published, tmp_path):
     arguments = voc_arguments(published, data)
     (data / "archives").mkdir(parents=True)
     (data / "archives" / "benchmark.tgz").write_bytes(b"no archive")
-    done = make("voc", "data", *arguments, timeout=100)
+    done = make("voc", "data", *arguments)
     assert done.returncode != 0
     assert "benchmark.tgz and fetch it anew" in done.stdout
     assert not (data / "source" / "benchmark_RELEASE").exists()

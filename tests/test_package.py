@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from wsstools import __version__
 from wsstools.cli.main import command_names
@@ -152,7 +153,7 @@ def test_the_installed_program_runs_anywhere_and_writes_nowhere_else(installed, 
             env=environment(installed, home),
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=PATIENCE,
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -8,11 +8,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from conftest import STEMS, folder_bytes
+from patience import PATIENCE, wait_until
 from test_steps import STEPS, _command
 
 WSS = [sys.executable, "-m", "wsstools"]
@@ -51,7 +51,7 @@ def test_a_path_is_printed_before_the_next_one_comes(dataset, tmp_path):
         process.stdin.flush()
         assert process.stdout.readline() == f"{tmp_path}/out/{stem}.png\n".encode()
     process.stdin.close()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=PATIENCE) == 0
 
 
 def test_a_failed_image_is_missing_downstream_and_the_rest_arrives(shell, dataset, tmp_path):
@@ -115,7 +115,7 @@ def test_a_killed_step_run_again_gives_the_bytes_of_an_undisturbed_one(
     process.stdout.readline()  # one image is done, the next is under way
     process.send_signal(signal.SIGKILL)
     process.wait()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     undisturbed = tmp_path / "undisturbed"
     subprocess.run(
@@ -148,10 +148,7 @@ def test_the_workers_of_a_killed_run_end(dataset, tmp_path):
     assert len(marked_processes(mark)) > 1
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 15
-    while marked_processes(mark):
-        assert time.monotonic() < deadline, "workers live on"
-        time.sleep(0.2)
+    wait_until(lambda: not marked_processes(mark), message="workers live on")
 
 
 def marked_processes(mark: str) -> list[str]:

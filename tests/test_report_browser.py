@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
+from patience import PATIENCE
 
 from wsstools.formats.image_files import encode_jpeg
 from wsstools.formats.study_json import decode_study
@@ -49,7 +50,7 @@ def browser(tmp_path_factory):
         driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
     except WebDriverException as error:
         pytest.skip(f"chromium does not start here: {error.msg}")
-    driver.set_page_load_timeout(120)
+    driver.set_page_load_timeout(PATIENCE)
     yield driver
     driver.quit()
 
@@ -132,7 +133,7 @@ def show(browser, page, width, scheme="light", media=""):
     browser.get(page.as_uri())
     # On a busy machine a script may still meet the page before, or one that is half there.
     is_there = "return document.readyState === 'complete' && !document.hasBeenShown"
-    WebDriverWait(browser, 60).until(lambda b: b.execute_script(is_there))
+    WebDriverWait(browser, PATIENCE).until(lambda b: b.execute_script(is_there))
     browser.execute_script("document.hasBeenShown = true")
 
 

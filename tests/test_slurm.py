@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import STEMS, folder_bytes
+from patience import PATIENCE
 
 from wsstools.cli.main import load_command
 
@@ -74,7 +75,7 @@ def run_script(
 ) -> subprocess.CompletedProcess:
     return subprocess.run(
         ["bash", str(SCRIPTS / name), *map(str, arguments)],
-        cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False,
+        cwd=folder, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
 
 

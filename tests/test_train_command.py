@@ -6,12 +6,12 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import SHARED, STEMS, folder_bytes
+from patience import PATIENCE, wait_until
 
 from wsstools.formats import map_files
 from wsstools.formats.label_files import decode_labels, encode_labels
@@ -67,12 +67,9 @@ def test_a_killed_training_goes_on_to_the_same_bytes(dataset, model, tmp_path):
     command = [sys.executable, "-m", "wsstools", *train_command(dataset, path)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     checkpoint = path.with_name("net.pt.checkpoint")
-    deadline = time.monotonic() + 120
-    while not checkpoint.exists() and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until(lambda: checkpoint.exists() or process.poll() is not None)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.wait(timeout=PATIENCE)
     assert checkpoint.exists()
     assert not path.exists()
     marked = checkpoint.read_bytes()
@@ -186,12 +183,11 @@ def test_a_signal_leaves_a_checkpoint_and_the_run_goes_on(dataset, model, tmp_pa
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     log = tmp_path / "net.pt.csv"
-    deadline = time.monotonic() + 120
-    while not (log.exists() and log.read_text().count("\n") > 1) and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    wait_until(
+        lambda: (log.exists() and log.read_text().count("\n") > 1) or process.poll() is not None
+    )
     process.send_signal(number)
-    _, told = process.communicate()
+    _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == code, told
     assert told.splitlines()[-1] == "wss train: interrupted; the same command goes on from here"
     assert path.with_name("net.pt.checkpoint").exists()

@@ -6,13 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE, wait_until
 
 pytestmark = pytest.mark.slow
-PATIENCE = 300  # seconds; a busy machine loads torch slowly
 
 
 def command(data: Path, model: Path) -> list[str]:
@@ -42,11 +41,8 @@ def process_of_rank(rank: int, model: Path) -> int:
 def test_a_killed_process_ends_the_run_and_a_rerun_gives_the_same_bytes(dataset, tmp_path):
     model, checkpoint = tmp_path / "net.pt", tmp_path / "net.pt.checkpoint"
     run = subprocess.Popen(command(dataset, model), stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + PATIENCE
-    while not checkpoint.exists():
-        assert time.monotonic() < deadline
-        assert run.poll() is None
-        time.sleep(0.005)
+    wait_until(lambda: checkpoint.exists() or run.poll() is not None)
+    assert run.poll() is None
     os.kill(process_of_rank(1, model), signal.SIGKILL)
     _, told = run.communicate(timeout=PATIENCE)
     assert run.returncode == 1, told

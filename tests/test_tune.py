@@ -10,13 +10,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import draw_image, folder_bytes, noisy_map
 from matplotlib.colors import to_hex
+from patience import PATIENCE, wait_until
 
 from wsstools.core.evaluation.tuning import Standing
 from wsstools.formats.image_files import decode_image, encode_image
@@ -148,13 +148,9 @@ def test_a_killed_run_goes_on(tune, many, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "wsstools", *map(str, command)], stderr=subprocess.DEVNULL
     )
-    for _ in range(600):
-        n_kept = n_lines(tmp_path / "out")
-        if n_kept > 3 or process.poll() is not None:
-            break
-        time.sleep(0.05)
+    wait_until(lambda: n_lines(tmp_path / "out") > 3 or process.poll() is not None)
     process.send_signal(signal.SIGKILL)
-    assert process.wait(timeout=30) == -signal.SIGKILL
+    assert process.wait(timeout=PATIENCE) == -signal.SIGKILL
     kept = n_lines(tmp_path / "out")
     assert kept > 3
     assert not (tmp_path / "out" / "params.json").exists()

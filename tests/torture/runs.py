@@ -22,12 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from conftest import Outcome
+from patience import PATIENCE
 
 import wsstools
 
 WSS = (sys.executable, "-m", "wsstools")
-PATIENCE = 600.0
-"""Seconds after which a run counts as hanging; machines may be slow."""
 _POLL = 0.0005
 
 _forks = multiprocessing.get_context("forkserver")

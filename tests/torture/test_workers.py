@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import wait_until
 
 from torture.desk import assert_clear
 from torture.runs import finished, program
@@ -94,8 +95,7 @@ def test_a_signal_to_run_and_workers_ends_all_tidily(name, tries, note, undistur
         desk = new_desk()
         began = time.monotonic()
         process = program(step.arguments(jobs=2), desk.folder)
-        while not workers_of(process.pid) and process.poll() is None:
-            time.sleep(0.01)
+        wait_until(lambda: bool(workers_of(process.pid)) or process.poll() is not None)  # noqa: B023
         time.sleep(rng.random() * 0.5 * (time.monotonic() - began))
         workers = workers_of(process.pid)
         os.killpg(process.pid, number)
@@ -105,10 +105,10 @@ def test_a_signal_to_run_and_workers_ends_all_tidily(name, tries, note, undistur
             n_hit += 1
             assert outcome.err.splitlines()[-1].endswith(INTERRUPTED)
         assert_clear(outcome)
-        until = time.monotonic() + 60
-        while any(Path(f"/proc/{worker}").exists() for worker in workers):
-            assert time.monotonic() < until, "workers live on"
-            time.sleep(0.1)
+        wait_until(
+            lambda: not any(Path(f"/proc/{worker}").exists() for worker in workers),  # noqa: B023
+            message="workers live on",
+        )
         desk.check_whole_or_absent(step, whole)
         desk.check_rerun(step, whole)
     note(f"{n_hit} before its end")
