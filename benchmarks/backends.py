@@ -2,6 +2,7 @@
 
     python benchmarks/backends.py
     python benchmarks/backends.py --number 4 --repeats 1          # short
+    python benchmarks/backends.py --smallest                      # half a minute
     python benchmarks/backends.py --images images/ --scribbles scribbles/ --number 48
 
 Two `dask worker` processes of a thread each, which talk TCP with a scheduler, against `--jobs 2`:
@@ -27,16 +28,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psutil
+from reporting import WSS, draw_data, installed, parsed, run, summary
+
+if TYPE_CHECKING:
+    import psutil
 
 WORKERS = 2
-WSS = [sys.executable, "-m", "wsstools"]
+FOREST, CRF = "rf-predict", "regularize --crf"
 
 
 @contextmanager
 def cluster(folder: Path) -> Iterator[tuple[Path, list[psutil.Process]]]:
     """The scheduler's file, and the processes."""
+    import psutil  # comes with dask
+
     file = folder / "scheduler.json"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # as loky's workers have it
 
@@ -71,7 +78,7 @@ def cpu_seconds(processes: list[psutil.Process]) -> float:
     return ended.ru_utime + ended.ru_stime + sum(t.user + t.system for t in times)
 
 
-def run(command: list[str], processes: list[psutil.Process]) -> tuple[float, float]:
+def run_step(command: list[str], processes: list[psutil.Process]) -> tuple[float, float]:
     """Wall and CPU seconds of a command."""
     cpu, wall = cpu_seconds(processes), time.perf_counter()
     subprocess.run(
@@ -84,12 +91,6 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def drawn_data(folder: Path, number: int) -> tuple[Path, Path]:
-    """Images and scribbles of drawn scenes."""
-    run(["demo-data", "-o", str(folder), "--train", str(number), "--val", "1"], [])
-    return folder / "images", folder / "scribbles"
-
-
 def compare(
     name: str,
     step: list[str],
@@ -99,7 +100,7 @@ def compare(
     file: Path,
     processes: list[psutil.Process],
 ) -> None:
-    """Print one line of the table."""
+    """Measure one step, and print its line of the table."""
     sides = {
         "loky": ["--jobs", str(WORKERS)],
         "dask": ["--backend", "dask", "--scheduler", str(file)],
@@ -108,7 +109,7 @@ def compare(
 
     def timed(side: str) -> tuple[float, float]:
         out = folder / f"{name.replace(' ', '')}-{side}-{next(numbers)}"
-        found = run([*step, *sides[side], "-o", str(out)], processes)
+        found = run_step([*step, *sides[side], "-o", str(out)], processes)
         made.setdefault(side, contents(out))
         return found
 
@@ -116,10 +117,18 @@ def compare(
     for side in sides:
         timed(side)
     assert made["loky"] == made["dask"], f"{name}: other bytes"
-    order = ["loky", "dask", "dask", "loky"] * repeats
-    times = [(side, *timed(side)) for side in order]
-    wall = {s: statistics.median(t[1] for t in times if t[0] == s) for s in sides}
-    cpu = {s: statistics.median(t[2] for t in times if t[0] == s) for s in sides}
+    times: list[tuple[str, float, float]] = []
+    with summary(lambda: print_line(name, number, times)):
+        for side in ["loky", "dask", "dask", "loky"] * repeats:
+            times.append((side, *timed(side)))
+
+
+def print_line(name: str, number: int, times: list[tuple[str, float, float]]) -> None:
+    """The medians of the runs of both sides: (side, wall seconds, CPU seconds)."""
+    if {time[0] for time in times} != {"loky", "dask"}:
+        return
+    wall = {s: statistics.median(t[1] for t in times if t[0] == s) for s in ("loky", "dask")}
+    cpu = {s: statistics.median(t[2] for t in times if t[0] == s) for s in ("loky", "dask")}
     print(
         f"{name:16} {number:6} | {number / wall['loky']:9.2f} {number / wall['dask']:9.2f}"
         f" {wall['loky'] / wall['dask']:6.2f} | {cpu['loky']:9.1f} {cpu['dask']:9.1f}"
@@ -136,14 +145,18 @@ def main() -> None:
     parser.add_argument("--scribbles", type=Path)
     parser.add_argument("--number", type=int, default=24, help="images")
     parser.add_argument("--repeats", type=int, default=2, help="of four runs each")
-    args = parser.parse_args()
+    parser.add_argument("--steps", nargs="+", default=[FOREST, CRF], choices=[FOREST, CRF])
+    args = parsed(parser, number=2, repeats=1, steps=[FOREST])
     if (args.images is None) != (args.scribbles is None):
         parser.error("--images and --scribbles go together")
+    if installed("distributed", "dask[distributed]") is None:
+        return
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         images, scribbles = args.images, args.scribbles
         if images is None:
-            images, scribbles = drawn_data(folder / "data", args.number)
+            data = draw_data(folder / "data", args.number)
+            images, scribbles = data / "images", data / "scribbles"
         stems = sorted({p.stem for p in images.iterdir()} & {p.stem for p in scribbles.iterdir()})
         stems = stems[: args.number]
         (folder / "ids.txt").write_text("".join(f"{stem}\n" for stem in stems))
@@ -154,11 +167,13 @@ def main() -> None:
             "step             images | loky: /s  dask: /s  ratio | loky: CPU s  dask: CPU s  ratio"
         )
         with cluster(folder) as (file, processes):
-            run([*forest, "--jobs", str(WORKERS), "-o", str(maps)], processes)
+            if CRF in args.steps:
+                run_step([*forest, "--jobs", str(WORKERS), "-o", str(maps)], processes)
             crf = ["regularize", "--crf", str(maps), "--images", str(images.resolve())]
-            for name, step in (("rf-predict", forest), ("regularize --crf", crf)):
-                compare(name, step, len(stems), args.repeats, folder, file, processes)
+            for name, step in ((FOREST, forest), (CRF, crf)):
+                if name in args.steps:
+                    compare(name, step, len(stems), args.repeats, folder, file, processes)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -2,9 +2,10 @@
 
     python benchmarks/crf.py
     python benchmarks/crf.py --photos coffee --classes 4 --repeats 1          # short
+    python benchmarks/crf.py --smallest                                       # seconds
     python benchmarks/crf.py --photos --maps maps/ --images images/ --every 4
 
-Needs pydensecrf and, for its own photos, scikit-image. Seconds are medians from probabilities to
+Without pydensecrf only ours is measured. Seconds are medians from probabilities to
 marginals, compilation left out. All classes are told apart (prune 0) but in the rows "6 of 21", of
 maps in which 15 classes are nowhere above 0.0005, and "pruned", of maps from files, where ours
 solves improbable classes as one, by default. |dQ| is the largest difference at a pixel.
@@ -18,13 +19,23 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
-import pydensecrf.densecrf as densecrf
 from numpy.typing import NDArray
-from problems import PHOTOS, colour_probs, few_of_many, maps_of, median_seconds, photo
+from problems import (
+    PHOTOS,
+    SHAPE,
+    SMALLEST_SHAPE,
+    colour_probs,
+    few_of_many,
+    maps_of,
+    median_seconds,
+    photo,
+)
+from reporting import installed, parsed, run, summary
 
-from wsstools.core.crf.mean_field import mean_field
+from wsstools.core.crf import mean_field
 from wsstools.core.crf.settings import CrfSettings
 from wsstools.core.potts.settings import FLOOR
 
@@ -36,7 +47,9 @@ COLUMNS = (
 )
 
 
-def reference(probs: NDArray, image: NDArray, iterations: int) -> NDArray[np.float32]:
+def reference(
+    densecrf: ModuleType, probs: NDArray, image: NDArray, iterations: int
+) -> NDArray[np.float32]:
     """Marginals of pydensecrf, called as its users do."""
     n_classes, height, width = probs.shape
     model = densecrf.DenseCRF2D(width, height, n_classes)
@@ -58,52 +71,67 @@ def ours(probs: NDArray, image: NDArray, iterations: int, prune: float) -> NDArr
     ).marginals
 
 
-def row(name: str, probs: NDArray, image: NDArray, prune: float, args: argparse.Namespace) -> float:
-    """Print one line of the table; its ratio."""
-    ours(probs, image, 1, prune)  # compiles
-    found = ours(probs, image, args.iterations, prune)
-    expected = reference(probs, image, args.iterations)
-    seconds = [
-        median_seconds(action, args.repeats)
-        for action in (
-            lambda: reference(probs, image, args.iterations),
-            lambda: ours(probs, image, args.iterations, prune),
+class Table:
+    """The lines that were printed, and their ratios."""
+
+    def __init__(self, args: argparse.Namespace, peer: ModuleType | None) -> None:
+        self.args, self.peer = args, peer
+        self.ratios: dict[str, list[float]] = {}
+
+    def row(self, kind: str, name: str, probs: NDArray, image: NDArray, prune: float) -> None:
+        """Measure one image, and print its line."""
+        n, repeats = self.args.iterations, self.args.repeats
+        ours(probs, image, 1, prune)  # compiles
+        if self.peer is None:
+            seconds = median_seconds(lambda: ours(probs, image, n, prune), repeats)
+            print(f"{name:20} {len(probs):2} | {'-':>13} {seconds:8.3f}", flush=True)
+            return
+        peer = self.peer
+        found, expected = ours(probs, image, n, prune), reference(peer, probs, image, n)
+        peer_seconds = median_seconds(lambda: reference(peer, probs, image, n), repeats)
+        seconds = median_seconds(lambda: ours(probs, image, n, prune), repeats)
+        off = np.abs(found - expected).max(axis=0)
+        equal = (found.argmax(axis=0) == expected.argmax(axis=0)).mean()
+        ratio = peer_seconds / seconds
+        print(
+            f"{name:20} {len(probs):2} | {peer_seconds:13.3f} {seconds:8.3f} {ratio:6.2f} |"
+            f" {100 * equal:11.4f} % {100 * (off <= 1e-4).mean():11.4f} % {off.max():9.1e}",
+            flush=True,
         )
-    ]
-    off = np.abs(found - expected).max(axis=0)
-    equal = (found.argmax(axis=0) == expected.argmax(axis=0)).mean()
-    ratio = seconds[0] / seconds[1]
-    print(
-        f"{name:20} {len(probs):2} | {seconds[0]:13.3f} {seconds[1]:8.3f} {ratio:6.2f} |"
-        f" {100 * equal:11.4f} % {100 * (off <= 1e-4).mean():11.4f} % {off.max():9.1e}",
-        flush=True,
-    )
-    return ratio
+        self.ratios.setdefault(kind, []).append(ratio)
 
+    def photo_rows(self) -> None:
+        for name in self.args.photos:
+            image = photo(name, self.args.shape)
+            for n_classes in self.args.classes:
+                self.row(f"K = {n_classes}", name, colour_probs(image, n_classes), image, 0.0)
+            self.row("6 of 21", f"{name} 6 of 21", few_of_many(image, 6, 21), image, CrfSettings.prune)
 
-def map_rows(args: argparse.Namespace) -> dict[str, list[float]]:
-    """The lines of maps from files; their ratios."""
-    ratios: dict[str, list[float]] = {"exact": [], "pruned": []}
-    for stem, probs, image in maps_of(args.maps, args.images, args.every):
-        for kind, prune in (("exact", 0.0), ("pruned", CrfSettings.prune)):
-            if len(probs) > 1:
-                ratios[kind].append(row(f"{stem[:12]} {kind}", probs, image, prune, args))
-    return ratios
+    def map_rows(self) -> None:
+        for stem, probs, image in maps_of(self.args.maps, self.args.images, self.args.every):
+            for kind, prune in (("exact", 0.0), ("pruned", CrfSettings.prune)):
+                if len(probs) > 1:
+                    self.row(kind, f"{stem[:12]} {kind}", probs, image, prune)
+
+    def print_medians(self) -> None:
+        for kind, found in self.ratios.items():
+            print(f"{kind}: pydensecrf takes {statistics.median(found):.2f} times as long (median)")
 
 
 def forget_lattices(action: Callable[[], object]) -> Callable[[], object]:
     """The action without the lattice of positions that is kept from the image before."""
 
-    def run() -> object:
+    def act() -> object:
         mean_field._spatial.cache_clear()
         return action()
 
-    return run
+    return act
 
 
 def batch(args: argparse.Namespace) -> None:
     """Print how much faster two threads are than one, and the share of the kept lattice."""
-    work = [(colour_probs(photo(name), 6), photo(name)) for name in PHOTOS[:2]] * (BATCH // 2)
+    images = [photo(name, args.shape) for name in PHOTOS[:2]]
+    work = [(colour_probs(image, 6), image) for image in images] * (BATCH // 2)
 
     def seconds(n_threads: int) -> float:
         started = time.perf_counter()
@@ -135,23 +163,19 @@ def main() -> None:
     parser.add_argument("--images", type=Path, help="folder of their images")
     parser.add_argument("--every", type=int, default=1, help="take each so many-th map")
     parser.add_argument("--no-batch", action="store_true")
-    args = parser.parse_args()
+    parser.add_argument(
+        "--shape", nargs=2, type=int, default=SHAPE, help="rows, columns of a photo"
+    )
+    args = parsed(parser, photos=PHOTOS[:1], classes=[2], repeats=1, shape=SMALLEST_SHAPE)
+    table = Table(args, installed("pydensecrf.densecrf", "pydensecrf2"))
     print(f"{args.iterations} iterations, one thread, median of {args.repeats}\n{COLUMNS}")
-    ratios: dict[str, list[float]] = {}
-    for name in args.photos:
-        image = photo(name)
-        for n_classes in args.classes:
-            ratio = row(name, colour_probs(image, n_classes), image, 0.0, args)
-            ratios.setdefault(f"K = {n_classes}", []).append(ratio)
-        ratio = row(f"{name} 6 of 21", few_of_many(image, 6, 21), image, CrfSettings.prune, args)
-        ratios.setdefault("6 of 21", []).append(ratio)
-    if args.maps is not None:
-        ratios |= map_rows(args)
-    for kind, found in ratios.items():
-        print(f"{kind}: pydensecrf takes {statistics.median(found):.2f} times as long (median)")
+    with summary(table.print_medians):
+        table.photo_rows()
+        if args.maps is not None:
+            table.map_rows()
     if not args.no_batch:
         batch(args)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -3,11 +3,13 @@
     python benchmarks/local_model.py --data DATA
     python benchmarks/local_model.py --data DATA --images 2 --peers ours,skimage       # short
     python benchmarks/local_model.py --data DATA --weights WEIGHTS --repeats 3
+    python benchmarks/local_model.py --smallest                                        # seconds
 
 DATA holds `camvid/` and `acdc/` (or those of --sets), each with `images/`, `scribbles/`, `gt/`,
-`classes.txt` and `train.txt`; evenly spaced images of `train.txt` are taken. The peers take turns
-on each image, in one process. Timed is the whole stage: read both files, predict, encode, write.
-Imports, compilation and loading of networks are not: each peer first does one image untimed.
+`classes.txt` and `train.txt`; without it scenes are drawn. Evenly spaced images of `train.txt` are
+taken. The peers take turns on each image, in one process. Timed is the whole stage: read both
+files, predict, encode, write. Imports, compilation and loading of networks are not: each peer first
+does one image untimed.
 
 Peers are optional: `pip install "wsstools[bench]"` brings scikit-learn-intelex, CatBoost and
 napari-convpaint; those that are missing are skipped with a line. Convpaint downloads torchvision's
@@ -24,6 +26,7 @@ import statistics
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -31,6 +34,7 @@ import numba
 import numpy as np
 import torch
 from local_model_peers import PEERS, SLOW, NotAvailableError, Peer, check_features
+from reporting import data_folder, parsed, run, summary
 from threadpoolctl import threadpool_limits
 
 from wsstools.core.evaluation.metrics import N_VALUES, confusion_matrix, scores
@@ -47,6 +51,8 @@ PACKAGES = (
     "numpy", "numba", "torch", "scikit-learn", "scikit-image", "scikit-learn-intelex", "catboost",
     "napari-convpaint",
 )  # fmt: skip
+SMALLEST = ("ours", "ours-sklearn", "sklearn-1", "intelex-1", "skimage")
+"""Peers of the smallest run; none of them downloads anything."""
 COLUMNS = "peer                              threads |   s/image   CPU s   x ours |  mIoU   pixels"
 
 
@@ -108,11 +114,11 @@ def measure(
             stage(peer, case, n_classes, args.seed, out)
             walls.append(time.perf_counter() - wall)
             cpus.append(time.process_time() - cpu)
-    record.wall.append(statistics.median(walls))
-    record.cpu.append(statistics.median(cpus))
     labels = argmax_labels(decode_map(out.read_bytes(), str(out)).value)
     gt = decode_labels(case.gt.read_bytes(), str(case.gt)).value
     record.confusion += confusion_matrix(labels, gt)
+    record.wall.append(statistics.median(walls))
+    record.cpu.append(statistics.median(cpus))
 
 
 def compare(folder: Path, peers: dict[str, Peer], args: argparse.Namespace) -> None:
@@ -126,7 +132,8 @@ def compare(folder: Path, peers: dict[str, Peer], args: argparse.Namespace) -> N
         f"{n_classes} classes (features of the script and ours differ by at most {off:.1g})"
     )
     records = {name: Record() for name in peers}
-    with tempfile.TemporaryDirectory() as scratch:
+    table = partial(print_table, peers, records, n_classes)
+    with tempfile.TemporaryDirectory() as scratch, summary(table):
         out = Path(scratch) / "map.npz"
         for peer in peers.values():
             stage(peer, todo[0], n_classes, args.seed, out)
@@ -135,13 +142,19 @@ def compare(folder: Path, peers: dict[str, Peer], args: argparse.Namespace) -> N
             for name in turns:
                 measure(peers[name], case, n_classes, args, out, records[name])
             turns.append(turns.pop(0))
+
+
+def print_table(peers: dict[str, Peer], records: dict[str, Record], n_classes: int) -> None:
+    """A line for each peer that has done an image; ratios are of the images that both have done."""
     print(COLUMNS)
     reference = records.get("ours")
     for name, record in records.items():
+        if not record.wall:
+            continue
         found = scores(record.confusion, n_classes)
         ratio = "-"
-        if reference:
-            pairs = zip(record.wall, reference.wall, strict=True)
+        if reference and reference.wall:
+            pairs = zip(record.wall, reference.wall, strict=False)  # a turn may be cut short
             ratio = f"{statistics.median(wall / our_wall for wall, our_wall in pairs):.2f}x"
         print(
             f"{peers[name].what:33} {peers[name].threads:7} |"
@@ -184,7 +197,7 @@ def available(names: list[str], weights: Path | None) -> dict[str, Peer]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--data", type=Path, help="folder of the data sets")
     parser.add_argument("--sets", nargs="+", default=["camvid", "acdc"], help="its folders")
     parser.add_argument("--weights", type=Path, help="folder of filter files")
     parser.add_argument("--images", type=int, default=20, help="of each data set")
@@ -196,7 +209,7 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=1, help="of each peer on each image")
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    args = parsed(parser, images=2, peers=",".join(SMALLEST))
     names = args.peers.split(",")
     unknown = [name for name in names if name not in PEERS]
     if unknown:
@@ -208,12 +221,13 @@ def main() -> None:
         "mIoU, pixels: per cent, of the argmax of the map files, over the set."
     )
     peers = available(names, args.weights)
-    for name in args.sets:
-        compare(args.data / name, peers, args)
+    with data_folder(args.data, args.images) as data:
+        for folder in [data] if args.data is None else [data / name for name in args.sets]:
+            compare(folder, peers, args)
     for name, peer in peers.items():
         for remark in peer.remarks():
             print(f"{name}: {remark}")
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -2,6 +2,7 @@
 
     python benchmarks/potts.py
     python benchmarks/potts.py --images coffee --classes 4 --repeats 1     # short
+    python benchmarks/potts.py --smallest                                  # seconds
 
 Needs scikit-image for its own photos. NumPy would take about a minute an image, so it runs a few
 iterations only; its seconds are scaled by the number of iterations to the tolerance, which is
@@ -18,7 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from problems import PHOTOS, SHAPE, colour_probs, median_seconds, photo
+from problems import PHOTOS, SHAPE, SMALLEST_SHAPE, colour_probs, median_seconds, photo
+from reporting import parsed, run, summary
 
 from wsstools.core.potts.iteration import Energies
 from wsstools.core.potts.kernels import iterate, sorting_networks
@@ -131,7 +133,7 @@ def numpy_iterations(
 
 def row(name: str, n_classes: int, args: argparse.Namespace) -> tuple[str, list[float]]:
     """One line of the table and the ratios in it."""
-    image = photo(name)
+    image = photo(name, args.shape)
     costs = unary(colour_probs(image, n_classes))
     weights = np.float32(SMOOTHNESS) * edge_weights(image, eta=ETA)
     solution = solve_potts(costs, weights, tol=args.tol)
@@ -155,26 +157,26 @@ def row(name: str, n_classes: int, args: argparse.Namespace) -> tuple[str, list[
     return line, ratios
 
 
-def against_memory(n_classes: int, scale: int, repeats: int) -> None:
+def against_memory(n_classes: int, scale: int, args: argparse.Namespace) -> None:
     """Print the time of an iteration beside that of moving the bytes that it reads and writes.
 
     At scale 1 all of them fit into a large last-level cache.
     """
-    image = photo(PHOTOS[0])
+    image = photo(PHOTOS[0], args.shape)
     costs = unary(colour_probs(image, n_classes)).repeat(scale, axis=1).repeat(scale, axis=2)
     weights = np.float32(SMOOTHNESS) * edge_weights(image, eta=ETA)
     weights = weights.repeat(scale, axis=0).repeat(scale, axis=1)
     iteration = CompiledIteration(costs, weights, Steps.balanced(weights))
     iteration.run(8)
     n = 8 * max(1, 10 // scale**2)
-    each = median_seconds(lambda: iteration.run(n), 2 * repeats) / n
+    each = median_seconds(lambda: iteration.run(n), 2 * args.repeats) / n
     # M, its extrapolation, px and py are read and written, U and w only read. A copy of so many
     # bytes reads half of them and writes half.
     n_bytes = costs.nbytes * 9 + weights.nbytes
     source = np.ones(n_bytes // 8, np.float32)
     target = np.empty_like(source)
     np.copyto(target, source)
-    moved = median_seconds(lambda: np.copyto(target, source), 20 * repeats)
+    moved = median_seconds(lambda: np.copyto(target, source), 20 * args.repeats)
     print(
         f"C = {n_classes}, {weights.size / 1e6:.2g} megapixels, an iteration on all: "
         f"{1e3 * each:.2f} ms; moving its {n_bytes / 1e6:.0f} MB: "
@@ -182,11 +184,11 @@ def against_memory(n_classes: int, scale: int, repeats: int) -> None:
     )
 
 
-def batch(n_classes: int, repeats: int) -> None:
+def batch(n_classes: int, args: argparse.Namespace) -> None:
     """Print how much faster two threads are than one, an image each."""
     problems = []
     for name in PHOTOS:
-        image = photo(name)
+        image = photo(name, args.shape)
         weights = np.float32(SMOOTHNESS) * edge_weights(image, eta=ETA)
         problems += [(unary(colour_probs(image, n_classes)), weights)] * 3
 
@@ -196,7 +198,7 @@ def batch(n_classes: int, repeats: int) -> None:
             list(pool.map(lambda problem: solve_potts(*problem), problems))
         return time.perf_counter() - started
 
-    both = [(seconds(1), seconds(2)) for _ in range(repeats)]
+    both = [(seconds(1), seconds(2)) for _ in range(args.repeats)]
     one, two = (statistics.median(times) for times in zip(*both, strict=True))
     print(
         f"{len(problems)} images, C = {n_classes}: 1 thread {one:.2f} s, 2 threads {two:.2f} s: "
@@ -212,26 +214,33 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="of the project's solver")
     parser.add_argument("--numpy-iterations", type=int, default=10, help="timed, then scaled")
     parser.add_argument("--no-default", action="store_true", help="leave out the default steps")
-    args = parser.parse_args()
-    print(
-        f"{SHAPE[1]}x{SHAPE[0]} pixels, isotropic, lambda {SMOOTHNESS:g}, gap {args.tol:g}. "
-        f"Ours: measured, median of {args.repeats}. NumPy: {args.numpy_iterations} iterations "
-        "measured,\nscaled by the iterations needed on one level (counted with the compiled "
-        "kernels).\n" + COLUMNS
+    parser.add_argument(
+        "--shape", nargs=2, type=int, default=SHAPE, help="rows, columns of a photo"
     )
-    ratios = []
-    for name in args.images:
-        for n_classes in args.classes:
-            line, found = row(name, n_classes, args)
-            print(line, flush=True)
-            ratios.append(found)
-    for i, kind in enumerate(("same", "default")[: len(ratios[0])]):
-        times = statistics.median(found[i] for found in ratios)
+    args = parsed(parser, images=PHOTOS[:1], classes=[2], repeats=1, shape=SMALLEST_SHAPE)
+    print(
+        f"{args.shape[1]}x{args.shape[0]} pixels, isotropic, lambda {SMOOTHNESS:g}, "
+        f"gap {args.tol:g}. Ours: measured, median of {args.repeats}.\n"
+        f"NumPy: {args.numpy_iterations} iterations measured, scaled by the iterations needed on "
+        "one level (counted with the compiled kernels).\n" + COLUMNS
+    )
+    ratios: list[list[float]] = []
+    with summary(lambda: print_medians(ratios)):
+        for name in args.images:
+            for n_classes in args.classes:
+                line, found = row(name, n_classes, args)
+                print(line, flush=True)
+                ratios.append(found)
+    against_memory(4, 1, args)
+    against_memory(4, 4, args)
+    batch(4, args)
+
+
+def print_medians(ratios: list[list[float]]) -> None:
+    for kind, found in zip(("same", "default"), zip(*ratios, strict=True), strict=False):
+        times = statistics.median(found)
         print(f"NumPy with {kind} steps takes {times:.0f} times as long (median)")
-    against_memory(4, 1, args.repeats)
-    against_memory(4, 4, args.repeats)
-    batch(4, args.repeats)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,19 @@ from wsstools.formats.image_files import decode_image
 from wsstools.formats.map_files import decode_map
 
 SHAPE = (375, 500)
+SMALLEST_SHAPE = (60, 80)
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket")
 """Photos that scikit-image brings along."""
 
 
-def photo(name: str) -> NDArray[np.uint8]:
-    image = transform.resize(getattr(data, name)()[:, :, :3], SHAPE, anti_aliasing=True)
+def photo(name: str, shape: tuple[int, int] = SHAPE) -> NDArray[np.uint8]:
+    image = transform.resize(_loaded(name)[:, :, :3], shape, anti_aliasing=True)
     return np.rint(image * 255).astype(np.uint8)
+
+
+@cache
+def _loaded(name: str) -> NDArray[np.uint8]:
+    return getattr(data, name)()
 
 
 def colour_probs(image: NDArray[np.uint8], n_classes: int) -> NDArray[np.float32]:
@@ -30,7 +37,7 @@ def colour_probs(image: NDArray[np.uint8], n_classes: int) -> NDArray[np.float32
     rng = np.random.default_rng(0)
     pixels = image.reshape(-1, 3) / 255.0
     means, _ = kmeans2(pixels[::37], n_classes, minit="++", rng=rng)
-    squared = ((pixels[:, None] - means) ** 2).sum(axis=2).T.reshape(n_classes, *SHAPE)
+    squared = ((pixels[:, None] - means) ** 2).sum(axis=2).T.reshape(n_classes, *image.shape[:2])
     logits = -8 * squared + rng.normal(0, 0.5, squared.shape)
     probs = np.exp(logits - logits.max(axis=0))
     return np.ascontiguousarray(probs / probs.sum(axis=0), np.float32)

@@ -3,14 +3,15 @@
     python benchmarks/training.py --data camvid/ --weights weights/               # CPU
     python benchmarks/training.py --data camvid/ --weights weights/ --device cuda \
         --arch deeplabv2-resnet101 --init random --crop 321 --batch 10 --iterations 200
+    python benchmarks/training.py --smallest                                      # seconds
 
-`camvid/` holds images/, gt/, scribbles/, train.txt and classes.txt. The peer (MobileNetV2 only) is
-torchvision's references/segmentation/train.py: its transforms on PIL images, a DataLoader, its
-network in float32 as torch lays it out, its criterion and optimizer; with as many loading processes
-as are fastest. It trains the same network, made of torchvision's layers, at the same batch, crop
-and scales. "+" is that loop with bfloat16 and channels last, which the reference does not do on a
-CPU. All runs take turns; the figures are medians over turns of iterations per second, from batch to
-batch, the first ones of a turn left out.
+`camvid/` holds images/, gt/, scribbles/, train.txt and classes.txt; without it scenes are drawn.
+The peer (MobileNetV2 only) is torchvision's references/segmentation/train.py: its transforms on PIL
+images, a DataLoader, its network in float32 as torch lays it out, its criterion and optimizer; with
+as many loading processes as are fastest. It trains the same network, made of torchvision's layers,
+at the same batch, crop and scales. "+" is that loop with bfloat16 and channels last, which the
+reference does not do on a CPU. All runs take turns; the figures are medians over turns of
+iterations per second, from batch to batch, the first ones of a turn left out.
 
 On any device: the same steps on one batch that lies there already (no data loading), and the
 arithmetic limit: floating-point operations of a step (three times those that torch counts forward)
@@ -23,6 +24,7 @@ import argparse
 import dataclasses
 import itertools
 import random
+import signal
 import statistics
 import sys
 import time
@@ -33,6 +35,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from reporting import data_folder, parsed, run, summary
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
@@ -49,6 +52,9 @@ from wsstools.running.sources import Source, read_ids
 
 WARM_UP = 4  # iterations
 N_MATRIX = 8192
+N_DRAWN = 8
+PRECISIONS = ("float32", "bfloat16")
+SMALLEST = {"init": "random", "batch": 2, "crop": 33, "iterations": WARM_UP + 4, "repeats": 1}
 
 
 class Peer(nn.Module):
@@ -121,12 +127,11 @@ def rate_of(moments: list[float]) -> float:
 class Bench:
     """One data set, one network and all ways to train it."""
 
-    def __init__(self, args: argparse.Namespace) -> None:
+    def __init__(self, args: argparse.Namespace, folder: Path) -> None:
         self.args = args
         self.schedule = dataclasses.replace(
             SCHEDULES[args.arch], iterations=args.iterations, batch=args.batch, crop=args.crop
         )
-        folder = args.data
         self.n_classes = len((folder / "classes.txt").read_text().split())
         self.state = None
         if args.init == "imagenet":
@@ -163,8 +168,9 @@ class Bench:
         pairs = self.pairs["gt"][0]
         data = PeerData(list(pairs.images), list(pairs.labels), self.schedule)
         loader = DataLoader(
-            data, batch_size=self.schedule.batch, shuffle=True, drop_last=True, num_workers=workers
-        )
+            data, batch_size=self.schedule.batch, shuffle=True, drop_last=True, num_workers=workers,
+            worker_init_fn=lambda _: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        )  # fmt: skip
         model = Peer(self.n_classes).to(self.device).train()
         if self.state is not None:
             own = model.features.state_dict()
@@ -219,7 +225,7 @@ class Bench:
 
     def _run(self) -> _Run:
         world = ProcessGroup(device=self.args.device)
-        return _Run(self.args.arch, self.n_classes, self.schedule, 0, self.state, world)
+        return _Run(self.args.arch, self.n_classes, self.schedule, 0, self.state, world, None)
 
     def matrix_rate(self, precision: str) -> float:
         """Operations per second of a product of large matrices."""
@@ -238,11 +244,51 @@ def _endless(loader: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
         yield from loader
 
 
-def main() -> None:
+def ways_to_train(bench: Bench) -> dict[str, Callable[[], float]]:
+    """What gives the iterations per second of each way, by the name in the table."""
+    ways: dict[str, Callable[[], float]] = {}
+    if bench.args.arch == "deeplabv2-mobilenetv2":
+        for workers in (0, 1, 2):
+            ways[f"reference, {workers} loading"] = lambda n=workers: bench.peer(n, tuned=False)
+        ways["reference+, 1 loading"] = lambda: bench.peer(1, tuned=True)
+    for precision in PRECISIONS:
+        for labels in ("gt", "scribbles"):
+            ways[f"ours, {precision}, {labels}"] = lambda p=precision, x=labels: bench.ours(p, x)
+        ways[f"no loading, {precision}, gt"] = lambda p=precision: bench.fixed_batch(p, "gt")
+    return ways
+
+
+def print_rates(rates: dict[str, list[float]]) -> None:
+    """The table of the ways that have been measured."""
+    medians = {name: statistics.median(values) for name, values in rates.items() if values}
+    best = max((rate for name, rate in medians.items() if name.startswith("reference,")), default=0)
+    print("way                            iterations/s   least    most   / best reference")
+    for name, rate in medians.items():
+        ratio = f"{rate / best:10.2f}" if best else ""
+        print(f"{name:30s} {rate:12.3f} {min(rates[name]):7.3f} {max(rates[name]):7.3f} {ratio}")
+
+
+def print_limits(bench: Bench, rates: dict[str, list[float]]) -> None:
+    """What the arithmetic of a step allows, and how much of it is reached."""
+    work = bench.operations()
+    for precision in PRECISIONS:
+        rate = bench.matrix_rate(precision)
+        limit = rate / work
+        reached = statistics.median(rates[f"no loading, {precision}, gt"]) / limit
+        print(
+            f"{precision}: {work / 1e9:.0f} GFLOP a step over {rate / 1e9:.0f} GFLOP/s allow "
+            f"{limit:.3f} iterations/s; reached {reached:.0%}"
+        )
+    if bench.device.type == "cuda":
+        print(f"memory: {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
+
+
+def options(description: str) -> argparse.ArgumentParser:
+    """The options of a run that is measured."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        description=description, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--init", default="imagenet", choices=["imagenet", "random"])
     parser.add_argument("--arch", default="deeplabv2-mobilenetv2", choices=SCHEDULES)
@@ -252,43 +298,25 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=24)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
-    args = parser.parse_args()
-    bench = Bench(args)
-    precisions = ("float32", "bfloat16")
-    ways: dict[str, Callable[[], float]] = {}
-    if args.arch == "deeplabv2-mobilenetv2":
-        for workers in (0, 1, 2):
-            ways[f"reference, {workers} loading"] = lambda n=workers: bench.peer(n, tuned=False)
-        ways["reference+, 1 loading"] = lambda: bench.peer(1, tuned=True)
-    for precision in precisions:
-        for labels in ("gt", "scribbles"):
-            ways[f"ours, {precision}, {labels}"] = lambda p=precision, x=labels: bench.ours(p, x)
-        ways[f"no loading, {precision}, gt"] = lambda p=precision: bench.fixed_batch(p, "gt")
-    rates: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(args.repeats):
-        for name, way in ways.items():
-            rates[name].append(way())
-            print(f"turn {turn + 1}: {name}: {rates[name][-1]:.3f}", file=sys.stderr, flush=True)
-    medians = {name: statistics.median(values) for name, values in rates.items()}
-    best = max((rate for name, rate in medians.items() if name.startswith("reference,")), default=0)
-    threads = f", {torch.get_num_threads()} threads" if bench.device.type == "cpu" else ""
-    print(f"{args.arch}, batch {args.batch}, {args.crop}x{args.crop}, {args.device}{threads}")
-    print("way                            iterations/s   least    most   / best reference")
-    for name, rate in medians.items():
-        ratio = f"{rate / best:10.2f}" if best else ""
-        print(f"{name:30s} {rate:12.3f} {min(rates[name]):7.3f} {max(rates[name]):7.3f} {ratio}")
-    work = bench.operations()
-    for precision in precisions:
-        rate = bench.matrix_rate(precision)
-        limit = rate / work
-        reached = medians[f"no loading, {precision}, gt"] / limit
-        print(
-            f"{precision}: {work / 1e9:.0f} GFLOP a step over {rate / 1e9:.0f} GFLOP/s allow "
-            f"{limit:.3f} iterations/s; reached {reached:.0%}"
-        )
-    if bench.device.type == "cuda":
-        print(f"memory: {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
+    return parser
+
+
+def main() -> None:
+    args = parsed(options(__doc__), **SMALLEST)
+    with data_folder(args.data, N_DRAWN) as folder:
+        bench = Bench(args, folder)
+        ways = ways_to_train(bench)
+        rates: dict[str, list[float]] = {name: [] for name in ways}
+        threads = f", {torch.get_num_threads()} threads" if bench.device.type == "cpu" else ""
+        print(f"{args.arch}, batch {args.batch}, {args.crop}x{args.crop}, {args.device}{threads}")
+        with summary(lambda: print_rates(rates)):
+            for turn in range(args.repeats):
+                for name, way in ways.items():
+                    rates[name].append(way())
+                    said = f"turn {turn + 1}: {name}: {rates[name][-1]:.3f}"
+                    print(said, file=sys.stderr, flush=True)
+        print_limits(bench, rates)
 
 
 if __name__ == "__main__":
-    main()
+    run(main)
