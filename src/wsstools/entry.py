@@ -6,6 +6,7 @@ import sys
 
 HELP_OPTIONS = ("--help", "-h")
 _INSTALLED_WITHIN = 60  # seconds
+_PASSIVE = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
 _HERE = os.path.dirname(__file__)
 
 
@@ -14,6 +15,7 @@ def main() -> None:
     _open_closed_streams()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback while modules are loaded
+    _wait_passively()
     arguments = sys.argv[1:]
     text = stored_help(arguments)
     if text is not None and "_WSS_COMPLETE" not in os.environ:
@@ -25,6 +27,16 @@ def main() -> None:
     code = run(arguments)
     unhear_signals()
     sys.exit(code)
+
+
+def _wait_passively() -> None:
+    """Let threads of OpenMP that wait for each other sleep, unless the user has chosen.
+
+    Threads that spin take the cores from other processes, and from those of their own run. The
+    variables are read when torch's library is loaded; worker processes inherit them.
+    """
+    if not any(name in os.environ for name in _PASSIVE):
+        os.environ.update(_PASSIVE)
 
 
 def _print(text: str) -> None:
