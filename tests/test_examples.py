@@ -306,7 +306,8 @@ def test_the_whole_study_runs(scenes, tmp_path):
     """Both tables, figures and the report; then everything stands."""
     arguments = (
         "smoke", f"DATA={scenes}", f"OUT={tmp_path}", "JOBS=1", "SMOKE_TRAIN=3", "SMOKE_VAL=2",
-        f"WSS={sys.executable} -m wsstools", "SMOKE_OPTIONS=--iterations 1 --batch 2 --crop 33",
+        f"WSS={sys.executable} -m wsstools",
+        "SMOKE_OPTIONS=--iterations 1 --batch 2 --crop 33 --precision float32",
         "ROWS=combined extended-crf", "SCRIBBLES=curated", "TESTS=plain +msc+crf",
     )  # fmt: skip
     done = make("camvid", *arguments)

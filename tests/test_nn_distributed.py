@@ -13,6 +13,7 @@ ARCHS = ("deeplabv2-mobilenetv2", "pspnet-resnet50")
 
 
 @pytest.mark.slow
+@pytest.mark.trains
 def test_two_processes_have_the_gradient_of_one():
     script = Path(__file__).with_name("distributed_gradients.py")
     done = subprocess.run(

@@ -31,6 +31,7 @@ from wsstools.nn.training.loop import Progress, TrainingStopped, poly_learning_r
 from wsstools.nn.training.schedules import SCHEDULES
 from wsstools.nn.training.validation import mean_iou
 
+pytestmark = pytest.mark.trains
 ARCH = "deeplabv2-mobilenetv2"
 SHARED = Path(os.environ.get("WSS_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 SMALL = replace(SCHEDULES[ARCH], iterations=6, batch=2, crop=33)
@@ -64,7 +65,8 @@ class Halves:
 
 
 def small_run(pairs=None, **changes):
-    options = {"arch": ARCH, "n_classes": 2, "schedule": SMALL, "seed": 1} | changes
+    options = {"arch": ARCH, "n_classes": 2, "schedule": SMALL, "seed": 1, "precision": "float32"}
+    options |= changes
     return train(Halves() if pairs is None else pairs, **options)
 
 
@@ -291,18 +293,31 @@ def test_a_class_of_weight_0_trains_as_if_it_were_not_labelled():
         assert one.loss == pytest.approx(other.loss, rel=1e-3)
 
 
-def test_training_learns_what_two_classes_look_like():
+needs_bfloat16 = pytest.mark.skipif(
+    not training.uses_bfloat16("auto", torch.device("cpu")), reason="bfloat16 is emulated: minutes"
+)
+
+
+@pytest.mark.parametrize(
+    "precision",
+    ["float32", pytest.param("bfloat16", marks=[pytest.mark.slow, needs_bfloat16])],
+)
+def test_training_learns_what_two_classes_look_like(precision):
     schedule = replace(
-        SMALL, iterations=40, batch=4, crop=48, learning_rate=0.02, min_scale=0.9, max_scale=1.1
+        SMALL, iterations=80, batch=4, crop=48, learning_rate=0.01, min_scale=0.9, max_scale=1.1
     )
     losses = []
-    state = small_run(schedule=schedule, on_iteration=lambda step: losses.append(step.loss))
+    state = small_run(
+        schedule=schedule,
+        precision=precision,
+        on_iteration=lambda step: losses.append(step.loss),
+    )
     network = build(ARCH, 2).eval()
     load_initial(network, state)
     for image, labels in (Halves()[index] for index in range(3)):
         found = predict_probs(network, image).argmax(0)
         assert (found == labels)[labels != 255].mean() > 0.85  # the larger class alone: 0.58
-    assert np.mean(losses[-5:]) < 0.3 * np.mean(losses[:5])
+    assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from wsstools.formats import map_files
 from wsstools.formats.label_files import decode_labels, encode_labels
 from wsstools.nn.data.pairs import CachedPairs, LabelledImages
 
+pytestmark = pytest.mark.trains
 ITERATIONS = 6
 
 

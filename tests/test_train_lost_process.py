@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from patience import PATIENCE, wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.trains]
 
 
 def command(data: Path, model: Path) -> list[str]:
