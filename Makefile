@@ -36,7 +36,7 @@ format: $(VENV)/.ready-test
 	$(BIN)/ruff format .
 
 man: $(VENV)/.ready
-	$(BIN)/python -m wsstools.manual
+	$(BIN)/python tools/manual.py
 
 # Wheel and source distribution in dist/, tried out.
 package: $(VENV)/.ready-test

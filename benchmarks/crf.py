@@ -105,7 +105,9 @@ class Table:
             image = photo(name, self.args.shape)
             for n_classes in self.args.classes:
                 self.row(f"K = {n_classes}", name, colour_probs(image, n_classes), image, 0.0)
-            self.row("6 of 21", f"{name} 6 of 21", few_of_many(image, 6, 21), image, CrfSettings.prune)
+            self.row(
+                "6 of 21", f"{name} 6 of 21", few_of_many(image, 6, 21), image, CrfSettings.prune
+            )
 
     def map_rows(self) -> None:
         for stem, probs, image in maps_of(self.args.maps, self.args.images, self.args.every):

@@ -41,14 +41,13 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from wsstools.nn.data.crops import Samples
-from wsstools.nn.data.pairs import CachedPairs, labelled_images
+from wsstools.nn.data.pairs import CachedPairs, LabelledImages
 from wsstools.nn.models.initial import imagenet_state
 from wsstools.nn.models.networks import IMAGENET_MEAN, IMAGENET_STD
 from wsstools.nn.models.torchvision_compat import import_torchvision
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.loop import _Run, train
 from wsstools.nn.training.schedules import SCHEDULES, Schedule
-from wsstools.running.sources import Source, read_ids
 
 WARM_UP = 4  # iterations
 N_MATRIX = 8192
@@ -137,11 +136,11 @@ class Bench:
         if args.init == "imagenet":
             self.state = imagenet_state(args.arch, args.weights and str(args.weights))
         self.pairs = {}
+        stems = (folder / "train.txt").read_text().split()
         for labels in ("gt", "scribbles"):
-            pairs = labelled_images(
-                Source(str(folder / "images"), (".png", ".jpg"), "image"),
-                Source(str(folder / labels), (".png",), "labels"),
-                read_ids(str(folder / "train.txt")),
+            pairs = LabelledImages(
+                tuple(next((folder / "images").glob(f"{stem}.*")) for stem in stems),
+                tuple(folder / labels / f"{stem}.png" for stem in stems),
             )
             cached = CachedPairs(pairs, 2**31)
             cached.check(self.n_classes, threads=2, advance=lambda: None)

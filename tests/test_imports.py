@@ -51,7 +51,7 @@ def test_errors_need_the_standard_library_only():
 def test_help_imports_nothing_heavy(name):
     arguments = ["--help"] if name is None else [name, "--help"]
     code = (
-        "import sys; from wsstools.entry import main\n"
+        "import sys; from wsstools.cli.entry import main\n"
         f"sys.argv = ['wss', *{arguments}]\n"
         "try: main()\n"
         "except SystemExit: pass\n"

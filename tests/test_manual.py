@@ -7,9 +7,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import manual
 import pytest
 
-from wsstools import manual
 from wsstools.cli.main import command_names, load_command
 
 REPOSITORY = Path(__file__).parents[1]

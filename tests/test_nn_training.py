@@ -294,7 +294,7 @@ def test_a_class_of_weight_0_trains_as_if_it_were_not_labelled():
 
 
 needs_bfloat16 = pytest.mark.skipif(
-    not training.uses_bfloat16("auto", torch.device("cpu")), reason="bfloat16 is emulated: minutes"
+    not loop.uses_bfloat16("auto", torch.device("cpu")), reason="bfloat16 is emulated: minutes"
 )
 
 

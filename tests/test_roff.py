@@ -9,17 +9,17 @@ import shutil
 import subprocess
 import zlib
 
+import manual
 import numpy as np
 import pytest
 from conftest import draw_image
+from roff import escaped, from_markdown
 
-from wsstools import manual
 from wsstools.core.maps import SUM_TOLERANCE, ProbabilityMap
 from wsstools.files.provenance import Origin
 from wsstools.formats import image_files, label_files, map_files
 from wsstools.formats.annotations import detection
 from wsstools.formats.label_files import encode_labels
-from wsstools.roff import escaped, from_markdown
 
 MAPS = (manual.DOCS_FOLDER / "maps.md").read_text()
 PIPELINE = (manual.DOCS_FOLDER / "pipeline.md").read_text()

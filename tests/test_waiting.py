@@ -27,7 +27,7 @@ seen["end"] = [os.environ.get(key) for key in {NAMES}]
 print(json.dumps(seen))
 """
 MAIN = """
-from wsstools.entry import main
+from wsstools.cli.entry import main
 sys.argv = ["wss", *sys.argv[1:]]
 try:
     main()
@@ -67,7 +67,7 @@ def test_what_the_user_chose_stays(chosen):
 
 
 def test_the_library_sets_nothing():
-    code = "import wsstools, wsstools.entry, wsstools.cli, wsstools.nn.training\n"
+    code = "import wsstools, wsstools.cli.entry, wsstools.cli, wsstools.nn.training\n"
     seen = variables(code)
     assert "torch" in seen
     assert set(map(tuple, seen.values())) == {(None, None)}

@@ -1,5 +1,5 @@
 """`python -m wsstools` is `wss`."""
 
-from wsstools.entry import main
+from wsstools.cli.entry import main
 
 main()

@@ -180,7 +180,7 @@ def _child(arguments: list[str], surroundings: Surroundings) -> None:
         resource.setrlimit(number, (limit, limit))
     if not surroundings.has_rights_of_root:
         obey_modes()
-    from wsstools.entry import main
+    from wsstools.cli.entry import main
 
     sys.argv = ["wss", *arguments]
     try:

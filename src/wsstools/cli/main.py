@@ -33,7 +33,7 @@ PIPELINE = (
     "eval-gap",
 )
 """Commands that help lists first, in the order in which they work; the others follow by name."""
-NO_COMMANDS = ("main", "options")
+NO_COMMANDS = ("entry", "main", "options")
 """Modules of `wsstools.cli` that are no command."""
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _BY_SIGNAL = 128

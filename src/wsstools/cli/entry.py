@@ -21,6 +21,7 @@ def main() -> None:
     if text is not None and "_WSS_COMPLETE" not in os.environ:
         _print(text)
         return
+    # Typer takes its time, which help need not wait for.
     from wsstools.cli.main import hear_signals, run, unhear_signals
 
     hear_signals()
@@ -66,10 +67,10 @@ def stored_help(arguments: "list[str]") -> "str | None":
     Where the command was edited since, it does not count; installers write both within a minute.
     """
     if not arguments or arguments in ([option] for option in HELP_OPTIONS):
-        name, source = "wss", "cli"
+        name, source = "wss", "."
     elif len(arguments) == 2 and arguments[1] in HELP_OPTIONS and arguments[0].isprintable():
         name = arguments[0]
-        source = os.path.join("cli", name.replace("-", "_") + ".py")
+        source = name.replace("-", "_") + ".py"
     else:
         return None
     path = os.path.join(_HERE, "help", os.path.basename(name) + ".txt")

@@ -1,6 +1,6 @@
 """The manual pages and the stored help, made from the commands and from pages in docs/.
 
-`python -m wsstools.manual` (or `make man`) writes them; a test fails where they are out of date.
+`make man` writes them; a test fails where they are out of date.
 A page of docs/ whose title is `NAME(SECTION): summary` becomes a manual page.
 """
 
@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from roff import as_it_is, bold, escaped, from_markdown
 
 from wsstools import __version__
 from wsstools.cli.main import app, command_names, load_command
-from wsstools.roff import as_it_is, bold, escaped, from_markdown
 
-HELP_FOLDER = Path(__file__).parent / "help"
-MAN_FOLDER = Path(__file__).parents[2] / "man"
-DOCS_FOLDER = Path(__file__).parents[2] / "docs"
+_ROOT = Path(__file__).parents[1]
+HELP_FOLDER = _ROOT / "src" / "wsstools" / "cli" / "help"
+MAN_FOLDER = _ROOT / "man"
+DOCS_FOLDER = _ROOT / "docs"
 _WIDTH = 80
 _NO_BREAK = "\b"  # click's mark of a paragraph whose lines stay as they are
 _DATE = "2026-11-23"  # of the version: a page made on another day has the same bytes
