@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from conftest import STEMS, draw_image
 
+from wsstools.core.evaluation.study import Key, Part, Study, StudyRow
 from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError
 from wsstools.formats.image_files import decode_image, encode_jpeg
 from wsstools.formats.label_files import encode_labels
 from wsstools.formats.study_json import decode_study, encode_study
+from wsstools.view.figures.drawing import SERIES
 from wsstools.view.report.figures import MOST_BARS, image_accuracies
 from wsstools.view.report.page import report_page
 from wsstools.view.report.sheets import Sheets, sheet_plans, sheets_section, thumbnail
@@ -196,6 +198,21 @@ def test_page_is_whole_and_accessible(wss, dataset, study_file, tmp_path):
     assert len(page.all("h1")) == 1
 
 
+def test_the_colours_of_the_figures_are_those_of_the_page():
+    page = report_page(Study([]), Sheets(), title="t")
+    for k, colour in enumerate(SERIES):
+        assert f"--plot-{k}: {colour};" in page
+    for text in ("{{", "{%", "{#"):
+        assert text not in page
+
+
+def test_what_html_cannot_hold_is_replaced():
+    rows = [StudyRow(Key("", name), Part(0.5)) for name in ("full", "a\x00\udc80", "baseline")]
+    page = report_page(Study(rows), Sheets(), title="\x01")
+    page.encode()
+    assert "<title>\ufffd</title>" in page and "a\ufffd\ufffd" in page
+
+
 def test_same_input_same_bytes(wss, dataset, study_file, tmp_path, monkeypatch):
     places = ("--images", dataset / "images", "--gt", dataset / "gt")
     for name in ("a.html", "b.html"):
@@ -303,19 +320,19 @@ def test_sheets_can_be_left_out(wss, study_file, tmp_path):
     ("text", "told"),
     [
         ("no json", "not JSON"),
-        ("[1]", "the whole is [1], expected an object"),
-        ('{"miou": 0.5}', "rows is missing, expected a list"),
-        ('{"rows": [{"group": "", "name": 3}]}', "rows[0].name is 3, expected a text"),
-        ('{"rows": [{"group": "", "name": "a", "val": {"miou": 57.5}}]}', "expected a share in 0..1"),
-        ('{"rows": [{"group": "", "name": "a", "gap": true}]}', "gap is true, expected a number"),
-        ('{"rows": [{"group": "", "name": "a", "gap": 1e999}]}', "expected a number"),
-        ('{"rows": [{"group":"","name":"a"},{"group":"","name":"a"}]}', "the row a stands twice"),
-        ('{"rows": [], "labels": [{"group": "", "name": "a", "val": [3]}]}', "labels[0].val[0] is 3"),
+        ("[1]", "Expected `object`, got `array`"),
+        ('{"miou": 0.5}', "missing required field `rows`"),
+        ('{"rows": [{"group": "", "name": 3}]}', "Expected `str`, got `int` - at `$.rows[0].name`"),
+        ('{"rows": [{"group": "", "name": "a", "val": {"miou": 57.5}}]}', "Expected `float` <= 1.0 - at `$.rows[0].val.miou`"),
+        ('{"rows": [{"group": "", "name": "a", "gap": true}]}', "got `bool` - at `$.rows[0].gap`"),
+        ('{"rows": [{"group": "", "name": "a", "gap": 1e999}]}', "out of range - at `$.rows[0].gap`"),
+        ('{"rows": [{"group":"","name":"a"},{"group":"","name":"a"}]}', "the row a occurs twice"),
+        ('{"rows": [], "labels": [{"group": "", "name": "a", "val": [3]}]}', "got `int` - at `$.labels[0].val[0]`"),
         (
             '{"rows": [{"group": "", "name": "a", "bands": {"2": {"miou": 0.5}}}]}',
             "a has bands, full or baseline has none",
         ),
-        ("[" * 100_000, "not JSON"),
+        ("[" * 100_000, "Expected `object`"),
         ("\udcff", "not JSON"),
     ],
 )  # fmt: skip
@@ -341,7 +358,7 @@ def test_record_in_another_form_is_refused(study_file, tmp_path):
         values["labels"][0]["val"][0]["first"]["meta"]["inputs"] = {}
 
     spoiled = changed(study_file, tmp_path, spoil)
-    with pytest.raises(DataError, match="no record of how a file was made"):
+    with pytest.raises(DataError, match="does not say how it was made"):
         decode_study(spoiled.read_bytes(), "x.json")
 
 
