@@ -10,7 +10,8 @@ import sys
 import pytest
 from patience import PATIENCE
 
-from wsstools import __version__, cli
+from wsstools import __version__
+from wsstools.cli import main
 from wsstools.cli.main import command_names
 from wsstools.errors import WssError
 
@@ -52,7 +53,7 @@ def test_an_unexpected_error_is_one_line_and_a_traceback_only_with_debug(
     def broken(*_):
         raise RuntimeError("the\nroof fell in")
 
-    monkeypatch.setattr(cli, "app", lambda *_, **__: broken())
+    monkeypatch.setattr(main, "app", lambda *_, **__: broken())
     outcome = wss("fuse")
     assert outcome.code == 1
     assert outcome.err.count("\n") == 1
@@ -68,7 +69,7 @@ def test_interruption_exits_with_130(wss, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "app", interrupted)
+    monkeypatch.setattr(main, "app", interrupted)
     assert wss("fuse").code == 130
 
 

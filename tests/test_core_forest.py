@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from conftest import N_CLASSES, draw_image
@@ -181,7 +183,7 @@ def test_the_forest_labels_what_it_is_shown():
             scribbles,
             bank=gabor_bank(),
             n_classes=N_CLASSES,
-            settings=settings,
+            **asdict(settings),
             rng=np.random.default_rng(0),
         )
         assert found.classes.tolist() == [0, 1, 3]

@@ -164,7 +164,7 @@ def test_a_study_file_is_the_same_as_its_options(gap, wss, study):
     assert answer == same
     for text, message in {
         "name\nfull\n": "name,val",
-        "name,val\nfull,full\nfull,full\n": "full stands twice",
+        "name,val\nfull,full\nfull,full\n": "full occurs twice",
         "name,val\n,full\n": "no name",
     }.items():
         (study / "study.csv").write_text(text)

@@ -13,34 +13,77 @@ import wsstools
 from wsstools.cli.main import command_names
 
 ROOT = Path(wsstools.__file__).parent
-ALLOWED = {
-    "core": {"core"},
-    "io": {"io", "core"},
-    "nn": {"nn", "core"},
-    "view": {"view", "core"},
-    "commands": {"commands", "core", "io", "nn", "view"},
+GROUND = {"core", "errors", "__version__"}
+ARROWS = {
+    "cli": {"cli", "steps", "running", "nn", "view"},
+    "steps": {"steps", "running", "nn", "view", "formats", "files", "demo"},
+    "running": {"running", "formats", "files"},
+    "nn": {"nn", "formats", "files"},
+    "view": {"view", "files"},
+    "formats": {"formats", "files"},
+    "files": {"files"},
+    "core": set(),
+    "demo": {"demo"},
 }
-HEAVY = ("torch", "sklearn", "skimage", "numba", "scipy", "numpy")
+"""What each folder may import, besides GROUND."""
+LIGHT = {"running.settings", "nn.settings", "nn.training.schedules", "view.settings"}
+"""What the options of commands are made from; the rest of these folders is for steps."""
+HEAVY = ("torch", "sklearn", "skimage", "numba", "scipy", "numpy", "matplotlib")
 
 
 def imported(path: Path) -> set[str]:
-    """The parts of wsstools that a module imports, anywhere in it."""
+    """The modules of wsstools that a module imports, anywhere in it."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    return {name.split(".")[1] for name in names if name.startswith("wsstools.")}
+        assert not (isinstance(node, ast.ImportFrom) and node.level), f"{path}: relative import"
+    return {name.removeprefix("wsstools.") for name in names if name.startswith("wsstools.")}
 
 
-@pytest.mark.parametrize("layer", ALLOWED)
+def test_every_folder_has_its_arrows():
+    folders = {path.name for path in ROOT.iterdir() if any(path.glob("*.py"))}
+    assert folders == set(ARROWS)
+
+
+@pytest.mark.parametrize("layer", ARROWS)
 def test_imports_point_downwards(layer):
-    modules = list((ROOT / layer).glob("*.py"))
+    modules = list((ROOT / layer).rglob("*.py"))
     assert modules
     for path in modules:
-        upward = imported(path) - ALLOWED[layer] - {"errors", "__version__"}
-        assert not upward, f"{path.name} imports {upward}"
+        upward = {n for n in imported(path) if n.split(".")[0] not in ARROWS[layer] | GROUND}
+        assert not upward, f"{path} imports {upward}"
+
+
+def test_commands_import_their_step_when_they_run_and_else_only_settings():
+    for path in (ROOT / "cli").glob("*.py"):
+        tree = ast.parse(path.read_text())
+        inside = [
+            node
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef)
+            for node in function.body
+            if isinstance(node, ast.ImportFrom)
+        ]
+        steps = {n for n in imported(path) if n.split(".")[0] == "steps"}
+        if path.stem in ("__init__", "entry", "main", "options"):
+            assert not steps, path
+            continue
+        assert [node.module for node in inside] == [f"wsstools.steps.{path.stem}"], path
+        assert {n.rpartition(".")[0] for n in steps} == {f"steps.{path.stem}"}, path
+        below = {
+            n.rpartition(".")[0] for n in imported(path) if n.startswith(("running", "nn", "view"))
+        }
+        assert below <= LIGHT, f"{path} imports {below - LIGHT}"
+
+
+def test_folders_can_be_seen_at_a_glance():
+    """A folder holds about a dozen modules; cli and steps have one a command."""
+    for folder in (path for path in ROOT.rglob("*") if any(path.glob("*.py"))):
+        modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert folder.name in ("cli", "steps") or len(modules) <= 14, folder
 
 
 def test_errors_need_the_standard_library_only():

@@ -28,7 +28,7 @@ SHORT = BoostingSettings(rounds=8, l2=1.0)
 
 
 def walk(image, scribbles, n_classes=N_CLASSES, **options):
-    return random_walker(image, scribbles, n_classes=n_classes, **options)[0]
+    return random_walker(image, scribbles, n_classes=n_classes, **options)
 
 
 def boost(image, scribbles, n_classes=N_CLASSES, *, seed=0, settings=SHORT):
@@ -123,8 +123,8 @@ def test_large_images_are_walked_reduced(monkeypatch):
     scribbles[20:23, 20:23] = 1
     scribbles[21, 21] = 2  # loses its square: no walk can meet it
     monkeypatch.setattr(walker_module, "_MOST_PIXELS", scribbles.size // 8)
-    found, numbers = random_walker(image, scribbles, n_classes=N_CLASSES, beta=100)
-    assert numbers == {"reduced_by": 3}
+    found = random_walker(image, scribbles, n_classes=N_CLASSES, beta=100)
+    assert found.info == {"reduced_by": 3}
     assert found.classes.tolist() == [0, 1, 2, 3]
     np.testing.assert_allclose(found.probs.sum(axis=0), 1, atol=1e-5)
     predicted = found.classes[found.probs.argmax(axis=0)]
@@ -351,7 +351,7 @@ def test_what_is_wrong_with_one_image_stops_no_other(local, model, dataset, tmp_
     [
         (["--model", "forest"], "expected boosting or walker; wss rf-predict is the random forest"),
         (["--model", "walker", "--rounds", "3"], "--rounds does not belong to --model walker"),
-        (["--model", "walker", "--seed", "0"], "--seed does not belong to --model walker"),
+        (["--model", "walker", "--seed", "1"], "--seed does not belong to --model walker"),
         (["--model", "walker", "--filters", "gabor"], "--filters does not belong to"),
         (["--model", "walker", "--scales", "1,2"], "--scales does not belong to"),
         (["--model", "boosting", "--beta", "3"], "--beta does not belong to --model boosting"),

@@ -67,7 +67,7 @@ def test_what_the_user_chose_stays(chosen):
 
 
 def test_the_library_sets_nothing():
-    code = "import wsstools, wsstools.cli.entry, wsstools.cli, wsstools.nn.training\n"
+    code = "import wsstools, wsstools.cli.entry, wsstools.cli, wsstools.nn.training.loop\n"
     seen = variables(code)
     assert "torch" in seen
     assert set(map(tuple, seen.values())) == {(None, None)}

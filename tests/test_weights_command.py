@@ -184,7 +184,7 @@ def test_fetch_brings_a_file_once(wss, site, cache):
     before = path.stat().st_mtime_ns
     second = wss("weights", "fetch", NAME)
     assert second.paths == [path]
-    assert "there already and right" in second.err
+    assert "is up to date" in second.err
     assert path.stat().st_mtime_ns == before
     assert site.requests == [f"/{PRETRAINED[NAME].file}"]
 
