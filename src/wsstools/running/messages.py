@@ -39,6 +39,19 @@ def print_path(path: str | Path, selection: Selection) -> None:
         raise OSError(error.errno, error.strerror, "standard output") from error
 
 
+def print_result(text: str, path: Path, selection: Selection) -> None:
+    """Print what was found: on a terminal alone, in a pipe the path of its file instead.
+
+    The text then goes to standard error.
+    """
+    if sys.stdout.isatty() or not selection.prints_paths:
+        print(text)
+        return
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
+    print_path(path, selection)
+
+
 class ClosedPipe(WssError):
     """The reader of standard output went away, which is no error."""
 

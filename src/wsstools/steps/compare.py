@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from wsstools.formats import parameter_files
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import find_class_names, read_meta
 from wsstools.running.join import Input
-from wsstools.running.messages import Messages
+from wsstools.running.messages import print_result, say
 from wsstools.running.settings import RunSettings
 from wsstools.running.tasks import map_images
 from wsstools.steps.columns import DIFF, PLAIN, Column
@@ -169,15 +168,11 @@ def print_comparison(
 ) -> None:
     """Compare two folders as `compare` does, and print what it gave."""
     found = compare(first, second, gt, out, images=images, settings=settings, run=run)
-    with Messages("compare", None, run) as messages:
-        messages.say(f"{'written to' if found.is_new else 'up to date in'} {out}")
-        if as_json:
-            print(found.as_json())
-        elif sys.stdout.isatty():
-            print(found.as_text())
-        else:
-            messages.print(found.as_text())
-            messages.finished(Path(out) / RECORD_FILE, is_up_to_date=not found.is_new)
+    say(f"{'written to' if found.is_new else 'up to date in'} {out}", "compare")
+    if as_json:
+        print(found.as_json())
+    else:
+        print_result(found.as_text(), Path(out) / RECORD_FILE, run)
 
 
 def _named_folders(first: str, second: str) -> tuple[tuple[str, str], tuple[str, str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from wsstools.files.atomic import remove_leftovers, write_atomic
 from wsstools.files.provenance import Json, Meta, Origin
 from wsstools.formats import parameter_files
 from wsstools.running.join import Input, Task, batches
-from wsstools.running.messages import Messages, print_path
+from wsstools.running.messages import Messages, print_result
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import image_rng
 from wsstools.steps.inputs import image_input, label_input, map_input
@@ -188,11 +187,8 @@ def search(
     )
     if as_json:
         print(found.as_json())
-    elif sys.stdout.isatty():
-        print(found.as_text())
     else:
-        print(found.as_text(), file=sys.stderr)
-        print_path(Path(out) / PARAMS_FILE, run)
+        print_result(found.as_text(), Path(out) / PARAMS_FILE, run)
 
 
 def parsed_grid(
