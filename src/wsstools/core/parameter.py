@@ -76,6 +76,18 @@ def parameter(  # the type of a field is that of its default
     return dataclasses.field(default=default, metadata={OPTION: text})
 
 
+def documented(kind: type[B]) -> type[B]:
+    """The dataclass with its parameters' help in its docstring, as numpydoc has it."""
+    lines = ["", "", "Attributes", "----------"]
+    hints = getattr(kind, "__annotations__", {})
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        if OPTION in field.metadata:
+            lines += [f"{field.name} : {hints.get(field.name)}, default {field.default!r}"]
+            lines += [f"    {field.metadata[OPTION].help}"]
+    kind.__doc__ = f"{kind.__doc__ or ''}" + "\n    ".join(lines) + "\n"
+    return kind
+
+
 class Given:
     """Parameters of which some were given: base of what `optional_copy` makes."""
 

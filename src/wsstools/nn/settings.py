@@ -5,35 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
-from wsstools.core.parameter import parameter
+from wsstools.core.parameter import documented, parameter
 
 GPU_BATCH = 8
 """Images that go through a network at once on a GPU, where nothing else is said."""
 
 
+@documented
 @dataclass(frozen=True)
 class PredictionSettings:
-    """How a network looks at images, and what is kept of its maps.
-
-    Attributes
-    ----------
-    scales : str or None
-        Sizes at which an image is shown, in units of its own, with commas between them; the
-        probabilities are averaged. None: 1.
-    flip : bool
-        The image is shown mirrored too, at each size.
-    msc : bool
-        `flip` with the sizes published for the architecture.
-    floor : float
-        Classes that are below it at every pixel and the most probable at none are left out;
-        larger leaves out more.
-    device : str
-        `cpu`, `cuda`, `cuda:1` or `auto`.
-    precision : str
-        Of the convolutions: `float32`, `bfloat16`, `float16` (GPU only) or `auto`.
-    batch : int or None
-        Most images of one size that go through the network at once; None: 1, on a GPU GPU_BATCH.
-    """
+    """How a network looks at images, and what is kept of its maps."""
 
     scales: Optional[str] = parameter(
         None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
-from wsstools.core.parameter import parameter
+from wsstools.core.parameter import documented, parameter
 
 IMAGE_WIDTH = 208
 """Pixels; a picture of an image in a sheet."""
@@ -15,23 +15,10 @@ GRID_COLUMNS = 6
 """Of a grid of images."""
 
 
+@documented
 @dataclass(frozen=True)
 class SheetSettings:
-    """How a sheet of pictures looks.
-
-    Attributes
-    ----------
-    opacity : float, 0..1
-        Of labels over the image.
-    n_columns : int or None
-        Images side by side in a grid; None: no grid where there are columns of folders, else
-        GRID_COLUMNS.
-    rows : int
-        Most rows.
-    cell_width : int or None
-        Width of a picture in pixels; None: IMAGE_WIDTH, of a filter FILTER_WIDTH, of a picture
-        that is a file of its own as the image.
-    """
+    """How a sheet of pictures looks."""
 
     opacity: float = parameter(
         0.6,
@@ -60,17 +47,10 @@ class SheetSettings:
     )
 
 
+@documented
 @dataclass(frozen=True)
 class ReportSettings:
-    """What a report shows.
-
-    Attributes
-    ----------
-    sheet_images : int
-        Images in a contact sheet, either way; 0: no sheets.
-    title : str
-        Heading of the page.
-    """
+    """What a report shows."""
 
     sheet_images: int = parameter(
         3, "Images in a contact sheet, either way; 0: no sheets.", metavar="N", min=0

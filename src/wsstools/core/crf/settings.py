@@ -4,35 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wsstools.core.parameter import parameter
+from wsstools.core.parameter import documented, parameter
 from wsstools.core.potts.settings import FLOOR
 
 
+@documented
 @dataclass(frozen=True)
 class CrfSettings:
-    """The paper's parameters; its floor and number of iterations are ours.
-
-    Attributes
-    ----------
-    w1 : float
-        Weight of the bilateral kernel; larger follows colour.
-    sigma_alpha : float
-        Its reach in pixels.
-    sigma_beta : float
-        Its reach in grey levels, 0..255.
-    w2 : float
-        Weight of the spatial kernel; larger is smoother.
-    sigma_gamma : float
-        Its reach in pixels.
-    iterations : int
-        Iterations of the mean field.
-    floor : float
-        Least probability; smaller ones count as it.
-    prune : float
-        Probability that classes solved as one may hold together at a pixel.
-    engine : str
-        `compiled` (our own) or `pydensecrf`.
-    """
+    """The paper's parameters; its floor and number of iterations are ours."""
 
     w1: float = parameter(
         3.0, "CRF: weight of the bilateral kernel; larger follows colour.", metavar="X"

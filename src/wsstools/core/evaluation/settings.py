@@ -5,32 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import List, Optional
 
-from wsstools.core.parameter import parameter
+from wsstools.core.parameter import documented, parameter
 
 ACCURACY, MEAN_IOU = "accuracy", "miou"
 METRICS = (ACCURACY, MEAN_IOU)
 
 
+@documented
 @dataclass(frozen=True)
 class StudyFolders:
-    """Folders of labels of a study, as the command line names them.
-
-    Attributes
-    ----------
-    gt : str or None
-        Ground truth of the validation images.
-    full, baseline : str or None
-        Labels predicted under full supervision and by the baseline.
-    study : str or None
-        CSV file of folders, a line per strategy.
-    pfa, train : list of str or None
-        `NAME=DIR`: labels of the training images that a strategy trains on, and those that its
-        network predicts.
-    train_ids : str or None
-        File with the names of the training images; None: all that the folders hold.
-    train_gt : str or None
-        Ground truth of the training images; None: `gt`.
-    """
+    """Folders of labels of a study, as the command line names them."""
 
     gt: Optional[str] = parameter(None, "Ground truth.", metavar="DIR")
     full: Optional[str] = parameter(None, "Labels predicted under full supervision.", metavar="DIR")
@@ -62,23 +46,10 @@ class StudyFolders:
     )
 
 
+@documented
 @dataclass(frozen=True)
 class GapSettings:
-    """How a study is measured.
-
-    Attributes
-    ----------
-    bootstrap : int
-        Resamples of the images for 95 % intervals; 0: none.
-    against : str or None
-        The strategy whose difference to all others gets an interval; None: the best of each group.
-    seed : int
-        Of the resamples.
-    band : str or None
-        Widths in pixels, with commas between: the mean IoU near borders is added.
-    void_is_border : bool
-        What the ground truth leaves out has bands around it too.
-    """
+    """How a study is measured."""
 
     bootstrap: int = parameter(
         0,
@@ -106,21 +77,10 @@ class GapSettings:
     )
 
 
+@documented
 @dataclass(frozen=True)
 class ComparisonSettings:
-    """How two sets of labels are compared.
-
-    Attributes
-    ----------
-    metric : str
-        One of METRICS: what ranks the images.
-    top : int
-        Images of which the pixels are shown, either way.
-    bootstrap : int
-        Resamples of the images for the interval of the mean difference; 0: none.
-    seed : int
-        Of the resamples.
-    """
+    """How two sets of labels are compared."""
 
     metric: str = parameter(
         ACCURACY,

@@ -5,26 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import List, Optional
 
-from wsstools.core.parameter import parameter
+from wsstools.core.parameter import documented, parameter
 
 ENGINES = ("compiled", "sklearn")
 
 
+@documented
 @dataclass(frozen=True)
 class ForestSettings:
-    """How a local random forest is trained.
+    """How a local random forest is trained."""
 
-    Attributes
-    ----------
-    trees : int
-        Trees of each forest; more is smoother and slower.
-    features : int
-        Responses that are kept, at most; with as many as the bank has, there is no ranking.
-    engine : str
-        One of ENGINES: what grows the trees. All are evaluated by the same compiled code.
-    """
-
-    trees: int = parameter(50, "Trees of the forest.", metavar="N", min=1)
+    trees: int = parameter(50, "Trees of the forest; more is smoother and slower.", metavar="N", min=1)
     features: int = parameter(100, "Filters that the ranking keeps.", metavar="N", min=1)
     engine: str = parameter(
         "compiled",
@@ -33,23 +24,10 @@ class ForestSettings:
     )
 
 
+@documented
 @dataclass(frozen=True)
 class BoostingSettings:
-    """How a local boosting model is trained.
-
-    Attributes
-    ----------
-    rounds : int
-        Trees of each class; more fits the strokes closer, is surer and slower.
-    learning_rate : float
-        Share of a tree's correction that is made, above 0; larger needs fewer rounds and errs
-        more between the strokes.
-    leaves : int
-        Most leaves of a tree, 2 or more; more follows the strokes closer.
-    l2 : float
-        0 or more; larger: leaves of few pixels say less, probabilities are less sure, and rare
-        classes lose pixels to frequent ones.
-    """
+    """How a local boosting model is trained."""
 
     rounds: int = parameter(
         30, "Boosting: trees of each class; more is surer and slower.", metavar="N", min=1
@@ -70,15 +48,10 @@ class BoostingSettings:
     )
 
 
+@documented
 @dataclass(frozen=True)
 class WalkerSettings:
-    """How the random walker walks.
-
-    Attributes
-    ----------
-    beta : float
-        0 or more; larger: the walk crosses edges of the image less.
-    """
+    """How the random walker walks."""
 
     beta: float = parameter(
         1000.0,
@@ -87,25 +60,10 @@ class WalkerSettings:
     )
 
 
+@documented
 @dataclass(frozen=True)
 class FeatureSettings:
-    """The filters whose responses are a pixel's features.
-
-    Attributes
-    ----------
-    filters : list of str or None
-        Names of banks, or files of weights; None: the built-in Gabor filters.
-    filter_input : list of str or None
-        What the networks of the files take: one for all, or one for each.
-    rectify : bool
-        Negative responses of a network's filters are set to 0.
-    position : bool
-        Row and column are features too.
-    scales : str
-        Factors by which the image is reduced before filtering, with commas between them.
-    weights_dir : str or None
-        Looked into before torch's cache.
-    """
+    """The filters whose responses are a pixel's features."""
 
     filters: Optional[List[str]] = parameter(
         None,

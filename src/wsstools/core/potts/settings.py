@@ -4,31 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from wsstools.core.parameter import parameter
+from wsstools.core.parameter import documented, parameter
 
 FLOOR = 1e-3
 """Least probability that a data term is made from, of both regularisers."""
 
 
+@documented
 @dataclass(frozen=True)
 class PottsSettings:
-    """The paper's parameters; its tolerance, floor and numbers of iterations are ours.
-
-    Attributes
-    ----------
-    lambda_ : float
-        Weight of the borders' length; larger is smoother.
-    eta : float
-        How much cheaper a border is on an edge of the image.
-    floor : float
-        Least probability; smaller ones count as it.
-    tol : float
-        Relative duality gap at which the solver stops.
-    max_iterations : int
-        Bound on the iterations of each level.
-    device : str
-        `cpu` (compiled), `cuda` or `auto`.
-    """
+    """The paper's parameters; its tolerance, floor and numbers of iterations are ours."""
 
     lambda_: float = parameter(
         10.0, "Potts: weight of the borders' length; larger is smoother.", metavar="X"

@@ -5,25 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional
 
-from wsstools.core.parameter import parameter
+from wsstools.core.parameter import documented, parameter
 
 
+@documented
 @dataclass(frozen=True)
 class SimulationSettings:
-    """What simulated strokes are like.
-
-    Attributes
-    ----------
-    share : float
-        Share of the pixels to cover, about; larger means longer strokes.
-    strokes : int
-        Most strokes in a connected region.
-    min_area : int or None
-        Smaller regions, in pixels, get no stroke; None: (4 x width) squared, but the largest
-        region of each class gets one in any case.
-    seed : int
-        The strokes of an image follow from (seed, stem).
-    """
+    """What simulated strokes are like."""
 
     share: float = parameter(
         0.02,
@@ -45,21 +33,10 @@ class SimulationSettings:
     seed: int = parameter(0, "Seed of everything left to chance.", metavar="N", min=0)
 
 
+@documented
 @dataclass(frozen=True)
 class ReadingSettings:
-    """How annotations are read.
-
-    Attributes
-    ----------
-    format : str or None
-        A format of annotations; None: what the content looks like.
-    classes : str or None
-        File of the class names, one a line; None: the classes.txt in or beside the annotations or
-        the images.
-    unlabelled, first_class : int or None
-        In pictures and labels layers: the value of unlabelled pixels and that of class 0; None:
-        the format's own.
-    """
+    """How annotations are read."""
 
     format: Optional[str] = parameter(
         None,

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING, Optional
 
-from wsstools.core.parameter import Given, optional_copy, parameter, shown
+from wsstools.core.parameter import Given, documented, optional_copy, parameter, shown
 from wsstools.errors import UsageError
 
 
@@ -145,42 +145,10 @@ SCHEDULES: dict[str, Schedule] = {
 }
 
 
+@documented
 @dataclass(frozen=True)
 class TrainSettings:
-    """How a training run starts, computes, validates and is logged.
-
-    Attributes
-    ----------
-    init : str
-        `imagenet`, `random`, or a file: a state dict of torchvision's network, a model or a
-        checkpoint of wss.
-    weights_dir : str or None
-        Looked into for published weights before torch's cache.
-    device : str
-        `cpu`, `cuda`, `cuda:1` or `auto`.
-    precision : str
-        `float32`, `bfloat16`, or `auto`: bfloat16 where the device computes with it.
-    workers : int or None
-        Threads that prepare crops; None: 1, on a GPU up to 8.
-    cache : int
-        Memory for decoded images and labels, in MB.
-    val_images, val_labels : str or None
-        Images to validate on, and their ground truth.
-    val_ids : str or None
-        Validate on the names in this file only.
-    val_every : int or None
-        Iterations between validations; None: at the end only.
-    checkpoint_every : int
-        Iterations between checkpoints.
-    log : str or None
-        CSV log; None: the model's name with `.csv` added.
-    tensorboard : str or None
-        Folder of curves for TensorBoard.
-    resume : bool
-        Go on from the checkpoint of an interrupted run.
-    overwrite : bool
-        Replace a model or checkpoint made with other options.
-    """
+    """How a training run starts, computes, validates and is logged."""
 
     init: str = parameter(
         "imagenet",
