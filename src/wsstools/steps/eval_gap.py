@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,16 @@ from wsstools.core.evaluation.measuring import (
     Counts,
     Resampled,
     differences,
-    image_scores,
     measured_rows,
     parts_of,
     resample,
 )
-from wsstools.core.evaluation.metrics import class_counts
+from wsstools.core.evaluation.metrics import (
+    class_counts,
+    hits_and_unions,
+    mean_iou,
+    pixel_accuracy,
+)
 from wsstools.core.evaluation.settings import GapSettings, StudyFolders
 from wsstools.core.evaluation.study import (
     Bootstrap,
@@ -30,6 +34,7 @@ from wsstools.core.evaluation.study import (
     Key,
     LabelFolder,
     Measurement,
+    Part,
     StrategyLabels,
     Study,
     given_rows,
@@ -222,59 +227,70 @@ def _widths(text: str | None) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class CountedFolders:
-    """Pixels of each class on one set of images, and the folders they were counted in."""
+    """What was counted in F folders of labels on the same N images.
+
+    Attributes
+    ----------
+    stems : sequence of str
+        The images.
+    folders : sequence of LabelFolder
+    classes : (C,) int64
+        The ids that occur in any.
+    pixels : (F, R, N, 3, C) int64
+        Of each folder, region and image, see `wsstools.core.evaluation.metrics.class_counts`.
+    """
+
+    stems: Sequence[str]
+    folders: Sequence[LabelFolder]
+    classes: NDArray[np.int64]
+    pixels: NDArray[np.int64]
+
+
+class _Strategies(NamedTuple):
+    """Counts and folders of strategies."""
 
     counts: Counts
     folders: Mapping[Key, Sequence[LabelFolder]]
-    stems: Sequence[str]
-
-
-@dataclass
-class _Images:
-    """What has been counted so far."""
-
-    stems: list[str] = field(default_factory=list)
-    found: list[Occurring] = field(default_factory=list)
 
 
 def _measured_study(plan: _StudyPlan, run: JobSettings) -> Study:
     settings = plan.settings
     names = find_class_names(plan.gt)
-    val = count_folders(
-        plan.parts["val"], plan.gt, run, plan.widths, void_is_border=settings.void_is_border
+    on_val = count_folders(
+        _places(plan.parts["val"]),
+        plan.gt,
+        run,
+        plan.widths,
+        void_is_border=settings.void_is_border,
     )
+    (val,) = _by_strategy(on_val, plan.parts["val"])
     _report_absent(val.counts, names)
     on_train = _train_part(plan, run)
+    pfa, train = _by_strategy(on_train, plan.parts["pfa"], plan.parts["train"])
 
-    def resampled(found: CountedFolders, stream: int) -> Resampled | None:
-        if not settings.bootstrap or not found.stems:
+    def resampled(counts: Counts, stems: Sequence[str], stream: int) -> Resampled | None:
+        if not settings.bootstrap or not counts.of:
             return None
-        _check_images(found.stems)
+        if len(stems) < MIN_IMAGES:
+            raise UsageError(f"--bootstrap resamples images, and there is only {len(stems)}")
         rng = np.random.default_rng([settings.seed, stream])
-        return resample(found.counts, rng, settings.bootstrap)
+        return resample(counts, rng, settings.bootstrap)
 
-    drawn = resampled(val, 0)
-    scored = parts_of(on_train.counts, resampled=resampled(on_train, 1))
+    def train_scores(part: _Strategies) -> Mapping[Key, Part]:
+        return parts_of(part.counts, resampled=resampled(part.counts, on_train.stems, 1))
+
+    drawn = resampled(val.counts, on_val.stems, 0)
     rows = measured_rows(
-        val.counts,
-        plan.widths,
-        drawn,
-        pfa={key: scored[_part_key("pfa", key)] for key in plan.parts["pfa"]},
-        train={key: scored[_part_key("train", key)] for key in plan.parts["train"]},
+        val.counts, plan.widths, drawn, pfa=train_scores(pfa), train=train_scores(train)
     )
     measurement = Measurement(
-        val.stems,
+        on_val.stems,
         on_train.stems,
         Bootstrap(settings.bootstrap, settings.seed) if settings.bootstrap else None,
         plan.widths,
         settings.void_is_border,
         [
-            StrategyLabels(
-                row.key,
-                val.folders.get(row.key, ()),
-                on_train.folders.get(_part_key("pfa", row.key), ()),
-                on_train.folders.get(_part_key("train", row.key), ()),
-            )
+            StrategyLabels(row.key, *(part.folders.get(row.key, ()) for part in (val, pfa, train)))
             for row in rows
         ],
     )
@@ -284,30 +300,36 @@ def _measured_study(plan: _StudyPlan, run: JobSettings) -> Study:
 
 def _train_part(plan: _StudyPlan, run: JobSettings) -> CountedFolders:
     """Counts on the training images, of all their folders in one pass."""
-    folders = {
-        _part_key(part, key): places
-        for part in ("pfa", "train")
-        for key, places in plan.parts[part].items()
-    }
-    if not folders:
-        return CountedFolders(Counts(np.zeros(0, np.int64), {}), {}, ())
-    selected = run.of_all() if plan.train_ids is None else run.of(Selection(plan.train_ids).names)
-    return count_folders(folders, plan.train_gt, selected)
+    places = [*_places(plan.parts["pfa"]), *_places(plan.parts["train"])]
+    if not places:
+        return CountedFolders((), (), np.zeros(0, np.int64), np.zeros(0, np.int64))
+    names = Selection(plan.train_ids).names
+    return count_folders(places, plan.train_gt, run.of_all() if names is None else run.of(names))
 
 
-def _part_key(part: str, key: Key) -> Key:
-    """PFA and predictions of one strategy are two strategies while they are counted."""
-    return Key(f"{part}/{key.group}", key.name)
+def _places(folders: Folders) -> list[str]:
+    return [place for several in folders.values() for place in several]
+
+
+def _by_strategy(counted: CountedFolders, *parts: Folders) -> Iterator[_Strategies]:
+    """What was counted, for each part whose folders were counted one after the other."""
+    start = 0
+    for folders in parts:
+        pixels, measured = {}, {}
+        for key, places in folders.items():
+            stop = start + len(places)
+            pixels[key], measured[key] = counted.pixels[start:stop], counted.folders[start:stop]
+            start = stop
+        yield _Strategies(Counts(counted.classes, pixels), measured)
 
 
 def count_folders(
-    folders: Folders,
+    places: Sequence[str],
     gt: str,
     run: JobSettings,
     widths: Sequence[int] = (),
     *,
     void_is_border: bool = False,
-    command: str = "eval-gap",
 ) -> CountedFolders:
     """Pixels of each class in each folder, region and image; the ground truth is read once.
 
@@ -318,27 +340,26 @@ def count_folders(
     SomeFailed
         If an image failed.
     """
-    places = [place for several in folders.values() for place in several]
     inputs = [label_input(place, run) for place in places]
     sources = [entry.source for entry in inputs]
     if run.names is None:
         _check_same_images(sources)
     inputs.append(label_input(gt, run, role="gt"))
     count = partial(_count, places=places, widths=tuple(widths), void_is_border=void_is_border)
-    images = _Images()
-    for stem, found in map_images(command, count, inputs, run):
-        images.stems.append(stem)
-        images.found.append(found)
-    if not images.stems:
+    images = dict(map_images("eval-gap", count, inputs, run))
+    if not images:
         raise DataError("no image to score")
-    counts = _joined(folders, images)
-    measured = _measured_folders(counts, images.stems, sources)
-    return CountedFolders(counts, measured, images.stems)
-
-
-def _check_images(stems: Sequence[str]) -> None:
-    if len(stems) < MIN_IMAGES:
-        raise UsageError(f"--bootstrap resamples images, and there is only {len(stems)}")
+    stems = list(images)
+    classes = np.unique(np.concatenate([occur for occur, _ in images.values()]))
+    n_folders, n_regions = images[stems[0]][1].shape[:2]
+    pixels = np.zeros((n_folders, n_regions, len(stems), 3, len(classes)), np.int64)
+    for position, (occur, found) in enumerate(images.values()):
+        pixels[:, :, position][..., np.searchsorted(classes, occur)] = found
+    folders = [
+        _label_folder(source, stems, of_folder[WHOLE])
+        for source, of_folder in zip(sources, pixels, strict=True)
+    ]
+    return CountedFolders(stems, folders, classes, pixels)
 
 
 def _check_same_images(sources: Sequence[Source]) -> None:
@@ -373,39 +394,12 @@ def _count(
     return occur, counts[..., occur]
 
 
-def _joined(folders: Folders, images: _Images) -> Counts:
-    """The pixels of all images by strategy, for the class ids that occur in any."""
-    classes = np.unique(np.concatenate([occur for occur, _ in images.found]))
-    n_folders, n_regions = images.found[0][1].shape[:2]
-    joined = np.zeros((n_folders, n_regions, len(images.stems), 3, len(classes)), np.int64)
-    for position, (occur, pixels) in enumerate(images.found):
-        joined[:, :, position][..., np.searchsorted(classes, occur)] = pixels
-    ends = np.cumsum([len(several) for several in folders.values()])
-    return Counts(classes, dict(zip(folders, np.split(joined, ends[:-1]), strict=True)))
-
-
-def _measured_folders(
-    counts: Counts, stems: Sequence[str], sources: Sequence[Source]
-) -> dict[Key, list[LabelFolder]]:
-    """Of each folder: where it is, what its first file is, and the images' scores."""
-    folders: dict[Key, list[LabelFolder]] = {}
-    remaining = iter(sources)
-    for key, pixels in counts.of.items():
-        folders[key] = []
-        for of_seed in pixels:
-            source = next(remaining)
-            mious, accuracies = image_scores(of_seed[WHOLE])
-            folders[key].append(
-                LabelFolder(
-                    source.argument,
-                    None if source.is_stream else info(str(source.find(stems[0]))),
-                    {
-                        stem: ImageScore(float(miou), float(accuracy))
-                        for stem, miou, accuracy in zip(stems, mious, accuracies, strict=True)
-                    },
-                )
-            )
-    return folders
+def _label_folder(source: Source, stems: Sequence[str], counts: NDArray[np.int64]) -> LabelFolder:
+    """Where a folder is, what its first file is, and the images' scores from counts (N, 3, C)."""
+    mious = mean_iou(*hits_and_unions(counts), empty=np.nan)
+    scored = map(ImageScore, mious.tolist(), pixel_accuracy(counts).tolist())
+    first = None if source.is_stream else info(str(source.find(stems[0])))
+    return LabelFolder(source.argument, first, dict(zip(stems, scored, strict=True)))
 
 
 def _report_absent(counts: Counts, names: Sequence[str] | None) -> None:

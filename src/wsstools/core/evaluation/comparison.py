@@ -14,12 +14,15 @@ from wsstools.core.evaluation.bootstrap import (
     percentile_interval,
     resampled_means,
 )
-from wsstools.core.evaluation.measuring import hits_and_unions, image_scores
-from wsstools.core.evaluation.metrics import class_counts, mean_iou
+from wsstools.core.evaluation.metrics import (
+    IN_GT,
+    class_counts,
+    hits_and_unions,
+    mean_iou,
+    pixel_accuracy,
+)
 from wsstools.core.evaluation.settings import ACCURACY, MEAN_IOU, METRICS
 from wsstools.core.labels import IGNORE_LABEL
-
-_IN_GT = 1
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,14 @@ class PairCounts:
     @property
     def has_ground_truth(self) -> bool:
         """Whether any pixel of the ground truth carries a class."""
-        return bool(self.pixels[0, _IN_GT].any())
+        return bool(self.pixels[0, IN_GT].any())
 
     def scores(self) -> dict[str, NDArray[np.float64]]:
-        """Both sets' score, (2,), for each of `METRICS`."""
-        miou, accuracy = image_scores(self.pixels)
-        return {ACCURACY: accuracy, MEAN_IOU: miou}
+        """Both sets' score, (2,), for each of `METRICS`; NaN without ground truth."""
+        return {
+            ACCURACY: pixel_accuracy(self.pixels),
+            MEAN_IOU: mean_iou(*hits_and_unions(self.pixels), empty=np.nan),
+        }
 
 
 def pair_counts(
@@ -184,14 +189,10 @@ def compared(
         raise ValueError("no pixel of the ground truth carries a class")
     by_image = [counts.scores() for counts in kept.values()]
     values = {name: np.stack([one[name] for one in by_image], axis=1) for name in METRICS}
-    whole = np.zeros((2, 3, IGNORE_LABEL), np.int64)
+    whole = PairCounts(np.arange(IGNORE_LABEL), np.zeros((2, 3, IGNORE_LABEL), np.int64))
     for counts in kept.values():
-        whole[..., counts.classes] += counts.pixels
-    hits, unions = hits_and_unions(whole)
-    totals = {
-        ACCURACY: hits.sum(axis=-1) / whole[:, _IN_GT].sum(axis=-1),
-        MEAN_IOU: mean_iou(hits, unions),
-    }
+        whole.pixels[..., counts.classes] += counts.pixels
+    totals = whole.scores()
     differences = np.stack([values[name][1] - values[name][0] for name in METRICS])
     has_intervals = n_resamples > 0 and len(kept) >= MIN_IMAGES
     means = resampled_means(differences, rng, n_resamples) if has_intervals else None

@@ -15,12 +15,11 @@ from wsstools.core.evaluation.bootstrap import (
     resampled_reductions,
 )
 from wsstools.core.evaluation.gap import BASELINE, FULL, gap_table
-from wsstools.core.evaluation.metrics import mean_iou
+from wsstools.core.evaluation.metrics import hits_and_unions, mean_iou
 from wsstools.core.evaluation.study import Difference, Key, Part, StudyRow, groups
 
 WHOLE = 0
 """Position of the whole image among the regions; the bands follow."""
-_HITS, _IN_GT, _IN_LABELS = range(3)
 Resampled = Mapping[Key, NDArray[np.float64]]  # (R, B) each
 
 
@@ -101,7 +100,7 @@ def parts_of(
     parts = {}
     for key, found in counts.of.items():
         hits, unions = hits_and_unions(found[:, region].sum(axis=1))  # (S, C)
-        means = _mean_or_nan(hits, unions)
+        means = mean_iou(hits, unions, empty=np.nan)
         present = unions > 0
         iou = np.where(present, hits / np.where(present, unions, 1), 0).sum(axis=0)
         in_seeds = present.sum(axis=0)
@@ -119,25 +118,6 @@ def parts_of(
             },
         )
     return parts
-
-
-def image_scores(counts: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
-    """Mean IoU and pixel accuracy of each image, both (N,), NaN where the ground truth is empty.
-
-    Parameters
-    ----------
-    counts : (N, 3, C) int64
-        Of one folder of labels, see `Counts`.
-    """
-    totals = counts[:, _IN_GT].sum(axis=1)
-    accuracy = counts[:, _HITS].sum(axis=1) / np.where(totals, totals, 1)
-    return _mean_or_nan(*hits_and_unions(counts)), np.where(totals, accuracy, np.nan)
-
-
-def hits_and_unions(counts: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
-    """Intersections and unions from counts (..., 3, C), both (..., C)."""
-    hits = counts[..., _HITS, :]
-    return hits, counts[..., _IN_GT, :] + counts[..., _IN_LABELS, :] - hits
 
 
 def resample(
@@ -204,10 +184,6 @@ def _of_group(of: Mapping[Key, NDArray[np.int64]], group: str) -> dict[Key, NDAr
 def _best(scored: Mapping[Key, float], group: str) -> Key | None:
     strategies = [key for key in scored if key.group == group and not key.is_frame]
     return max(strategies, key=lambda key: scored[key], default=None)
-
-
-def _mean_or_nan(hits: NDArray, unions: NDArray) -> NDArray[np.float64]:
-    return np.where(unions.any(axis=-1), mean_iou(hits, unions), np.nan)
 
 
 def _reduction_interval(

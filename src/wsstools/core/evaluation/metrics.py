@@ -7,9 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
 
 N_VALUES = 256
+IN_GT = 1
+"""Row of `class_counts` that holds the pixels of the ground truth."""
 
 
 def confusion_matrix(labels: NDArray[np.uint8], gt: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -59,19 +62,37 @@ def class_counts(labels: NDArray[np.uint8], gt: NDArray[np.uint8]) -> NDArray[np
     )
 
 
-def _check_shapes(labels: NDArray, gt: NDArray) -> None:
+def _check_shapes(labels: AnyArray, gt: AnyArray) -> None:
     if labels.shape != gt.shape:
         raise ValueError(f"labels have shape {labels.shape}, ground truth {gt.shape} (H, W)")
 
 
-def mean_iou(hits: NDArray, unions: NDArray) -> NDArray[np.float64]:
+def hits_and_unions(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Intersections and unions of each class, both (..., C), from `class_counts` (..., 3, C)."""
+    hits, in_gt, in_labels = np.moveaxis(counts, -2, 0)
+    return hits, in_gt + in_labels - hits
+
+
+def mean_iou(
+    hits: NDArray[np.number], unions: NDArray[np.number], *, empty: float = 0.0
+) -> NDArray[np.float64]:
     """Mean over the last axis of hits / unions, without the classes whose union is empty.
 
-    Where every union is empty it is 0.
+    Where every union is, it is `empty`.
     """
     present = unions > 0
     iou = hits / np.where(present, unions, 1)
-    return iou.sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
+    means: NDArray[np.float64] = iou.sum(axis=-1) / np.maximum(present.sum(axis=-1), 1)
+    return np.where(present.any(axis=-1), means, empty)
+
+
+def pixel_accuracy(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Share of the ground truth that is hit, (...), from `class_counts` (..., 3, C).
+
+    Where there is no ground truth it is NaN.
+    """
+    hits, totals = counts[..., 0, :].sum(axis=-1), counts[..., IN_GT, :].sum(axis=-1)
+    return np.where(totals, hits / np.where(totals, totals, 1), np.nan)
 
 
 @dataclass(frozen=True)
@@ -114,19 +135,17 @@ def scores(confusion: NDArray[np.int64], n_classes: int | None = None) -> Scores
     IoU_c = TP_c / (TP_c + FP_c + FN_c), accumulated over the set before dividing (Everingham et
     al., The PASCAL Visual Object Classes Challenge, IJCV 2010, section 4.3).
     """
-    in_gt = confusion.sum(axis=1)
-    in_labels = confusion.sum(axis=0)
-    hits = np.diag(confusion)
-    union = in_gt + in_labels - hits
-    union[IGNORE_LABEL] = 0
-    present = np.flatnonzero(union)
-    iou = {int(c): float(hits[c] / union[c]) for c in present}
+    counts = np.stack([np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)])
+    counts = counts[:, :IGNORE_LABEL]
+    hits, unions = hits_and_unions(counts)
+    present = np.flatnonzero(unions)
+    iou = {int(c): float(hits[c] / unions[c]) for c in present}
     size = n_classes if n_classes is not None else int(present.max(initial=-1)) + 1
-    total = int(in_gt.sum())
+    n_open, total = confusion[:, IGNORE_LABEL].sum(), confusion.sum()
     return Scores(
         iou=iou,
-        mean_iou=float(np.mean(list(iou.values()))) if iou else float("nan"),
-        pixel_accuracy=float(hits[:IGNORE_LABEL].sum() / total) if total else float("nan"),
-        open_share=float(in_labels[IGNORE_LABEL] / total) if total else float("nan"),
+        mean_iou=float(mean_iou(hits[present], unions[present], empty=np.nan)),
+        pixel_accuracy=float(pixel_accuracy(counts)),
+        open_share=float(n_open / total) if total else float("nan"),
         absent=tuple(c for c in range(size) if c not in iou),
     )
