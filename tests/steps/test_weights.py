@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from wsstools.errors import DataError
+from wsstools.files import atomic
 from wsstools.nn.models.initial import imagenet_state, load_pretrained
 from wsstools.nn.models.pretrained import (
     PRETRAINED,
@@ -254,15 +255,14 @@ def test_a_failed_download_leaves_nothing(wss, site, cache, fault):
     assert list(cache.parent.rglob("*.*")) == []
 
 
-def test_the_leftovers_of_a_killed_fetch_are_deleted_when_they_are_old(wss, site, cache):
-    file = PRETRAINED[NAME].file
-    cache.mkdir(parents=True)
-    for name in (f".{file}-1.part", f".{file}-2.part", ".other-1.part"):
-        (cache / name).write_bytes(b"x")
-    os.utime(cache / f".{file}-1.part", (0, 0))
-    os.utime(cache / ".other-1.part", (0, 0))
-    assert wss("weights", "fetch", NAME).code == 0
-    assert sorted(os.listdir(cache)) == sorted([f".{file}-2.part", ".other-1.part", file])
+def test_the_leftovers_of_a_killed_fetch_are_deleted(wss, site, cache):
+    with atomic.marked(cache) as mark:  # of a run that goes on
+        killed = mark.with_name(mark.name.replace(f"-{os.getpid()}.", "-4194999."))
+        for path in (killed, cache / ".other-1.part"):
+            path.write_bytes(b"x")
+        assert wss("weights", "fetch", NAME).code == 0
+        left = [mark.name, ".other-1.part", PRETRAINED[NAME].file]
+        assert sorted(os.listdir(cache)) == sorted(left)
 
 
 def test_without_a_network_one_line_says_what_to_do(wss, no_site, cache, dataset, tmp_path):

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 _HOST = hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
 _TEMPORARY = re.compile(r"\.wss-[0-9a-f]{16}-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.part")
@@ -33,18 +34,28 @@ def write_atomic(path: Path, data: bytes) -> None:
     OSError
         If it cannot be written; it names the file. Nothing is left behind.
     """
+    with writing(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes its place at the end; after an error nothing is left of it.
+
+    Parameters and errors as of `write_atomic`.
+    """
     name = os.fsencode(path.name) + b"\0%d" % threading.get_ident()  # threads share the number
     digest = hashlib.blake2b(name, digest_size=8).hexdigest()
     temporary = path.parent / f".wss-{digest}-{_HOST}-{os.getpid()}.part"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
-            file.write(data)
+            yield file
         os.replace(temporary, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and not isinstance(error, ConnectionError) and error.errno:
             raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise
 

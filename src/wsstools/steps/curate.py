@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.labels import IGNORE_LABEL, class_name
 from wsstools.core.scribbles.curation import curate_scribbles
-from wsstools.files.atomic import write_atomic
+from wsstools.files.atomic import write_all
 from wsstools.formats import label_files
 from wsstools.running.messages import say
 from wsstools.running.settings import RunSettings
@@ -80,14 +81,14 @@ def _finish(folder: Path, names: list[str] | None) -> None:
     }
     if not results:
         return
-    missing = Counter(c for result in results.values() for c in result["missing"])
+    missing = Counter(c for result in results.values() for c in cast(list[int], result["missing"]))
     complete = [stem for stem, result in results.items() if not result["missing"]]
     content = "".join(f"{stem}\n" for stem in complete).encode()
-    if not (folder / _LIST).is_file() or (folder / _LIST).read_bytes() != content:
-        write_atomic(folder / _LIST, content)
+    write_all(folder, {_LIST: content})
     shown = ", ".join(f"{class_name(names, c)} {number}" for c, number in sorted(missing.items()))
     drawn, moved, dropped = (
-        sum(result[key] for result in results.values()) for key in ("scribbled", "moved", "dropped")
+        sum(cast(int, result[key]) for result in results.values())
+        for key in ("scribbled", "moved", "dropped")
     )
     say(
         f"{len(complete)} of {len(results)} images have every class annotated: {folder / _LIST}",

@@ -19,7 +19,6 @@ from wsstools.core.maps import ProbabilityMap
 from wsstools.core.potts.settings import PottsSettings
 from wsstools.core.potts.solver import edge_weights, unary
 from wsstools.errors import DataError, UsageError
-from wsstools.files.provenance import Json
 from wsstools.formats.parameter_files import read_params
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Computed, Step, run_step
@@ -114,7 +113,7 @@ def method_of(settings: Settings) -> str:
     return "potts" if isinstance(settings, PottsSettings) else "crf"
 
 
-def parameters(settings: Settings) -> dict[str, Json]:
+def parameters(settings: Settings) -> dict[str, float | str]:
     """What the record of a map says of the settings."""
     values = {name.rstrip("_"): value for name, value in dataclasses.asdict(settings).items()}
     return {"method": method_of(settings), **values}
@@ -129,7 +128,12 @@ def with_given(settings: Settings, given: Mapping[str, float | str]) -> Settings
         if given.get("prune"):
             raise UsageError("--prune belongs to --engine compiled")
         given = {**given, "prune": 0.0}
-    return dataclasses.replace(settings, **given)  # type: ignore[arg-type]
+    return replaced(settings, given)
+
+
+def replaced(settings: Settings, values: Mapping[str, float | str]) -> Settings:
+    """The settings with other values of some fields, not checked."""
+    return dataclasses.replace(settings, **values)  # type: ignore[arg-type]
 
 
 def checked_settings(settings: Settings) -> Settings:
@@ -149,7 +153,7 @@ def checked_settings(settings: Settings) -> Settings:
         checked = {name: check_parameter(name, v, _option(name)) for name, v in values.items()}
     except ValueError as error:
         raise UsageError(str(error)) from error
-    return type(settings)(**checked)
+    return replaced(settings, checked)
 
 
 def check_parameter(name: str, value: object, label: str) -> float | int | str:

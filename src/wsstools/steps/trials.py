@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from wsstools.core.evaluation.metrics import N_VALUES, confusion_matrix
 from wsstools.core.map_operations import argmax_labels
 from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import DataError
-from wsstools.files.atomic import write_atomic
+from wsstools.files.atomic import write_all
 from wsstools.files.provenance import InputRecord, set_record
 from wsstools.formats import map_files
 from wsstools.formats.map_files import as_stored
@@ -112,9 +112,10 @@ class Trials:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         n_computed, stem = 0, None
         with self._path.open("a", encoding="utf-8") as file:
-            for outcome in map_tasks(
+            outcomes: Iterator[TaskOutcome[_Tried]] = map_tasks(
                 work, [trials], inputs, run, messages, on_worker_death=dead_outcome
-            ):
+            )
+            for outcome in outcomes:
                 if stem not in (None, outcome.stem):
                     messages.advance()
                 stem = outcome.stem
@@ -199,8 +200,7 @@ class Trials:
             if one in self._results.get(task.stem, {})
         ]
         content = "".join(sorted({*self._others, *ours})).encode()
-        if self._path.read_bytes() != content:
-            write_atomic(self._path, content)
+        write_all(self._path.parent, {self._path.name: content})
 
 
 def _line(stem: str, digests: Sequence[str], setting: Settings, result: Result) -> str:
@@ -240,7 +240,8 @@ def _try(trial: _Trial, *, readers: Sequence[Reader]) -> TaskOutcome[_Tried]:
     settings = [one for one in trial.settings if one not in known]
     results: dict[Settings, Result] = {}
     if settings:
-        found = _try_settings(*(part.value for part in files.decode()), settings)
+        compute: Callable[..., Iterator[Result]] = partial(_try_settings, settings=settings)
+        found = compute(*(part.value for part in files.decode()))
         results = dict(zip(settings, found, strict=True))
     return TaskOutcome(trial.stem, "done", value=_Tried(digests, results))
 
@@ -249,6 +250,7 @@ def _try_settings(
     probability_map: ProbabilityMap,
     image: NDArray[np.uint8],
     gt: NDArray[np.uint8],
+    *,
     settings: Sequence[Settings],
 ) -> Iterator[Result]:
     """The result of each setting on one image; they agree in the parameters of PREPARED_BY.
@@ -259,7 +261,7 @@ def _try_settings(
     common = prepared(image, settings[0])
     for one in settings:
         computed = regularized(probability_map, image, common, settings=one)
-        labels = argmax_labels(as_stored(computed.value))
+        labels = argmax_labels(as_stored(cast(ProbabilityMap, computed.value)))
         matrix = confusion_matrix(labels, gt).ravel()
         cells = matrix.nonzero()[0]
         yield {

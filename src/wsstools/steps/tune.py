@@ -14,7 +14,7 @@ import numpy as np
 from wsstools.core.evaluation.metrics import scores
 from wsstools.core.evaluation.tuning import GRIDS, Standing, winner
 from wsstools.errors import DataError, UsageError
-from wsstools.files.atomic import remove_leftovers, write_atomic
+from wsstools.files.atomic import write_all
 from wsstools.files.provenance import Json, Meta, Origin
 from wsstools.formats import parameter_files
 from wsstools.running.join import Input, Task, batches
@@ -29,6 +29,7 @@ from wsstools.steps.regularize import (
     chosen_method,
     method_of,
     parameters,
+    replaced,
     with_given,
 )
 from wsstools.steps.trials import Trials
@@ -213,7 +214,7 @@ def _numbers(fixed: Settings, name: str, text: str) -> list[float]:
     except ValueError as error:
         message = f"--{_dashed(name)} {text}: expected numbers with commas between"
         raise UsageError(message) from error
-    checked = (checked_settings(dataclasses.replace(fixed, **{name: n})) for n in numbers)
+    checked = (checked_settings(replaced(fixed, {name: n})) for n in numbers)
     return list(dict.fromkeys(getattr(one, name) for one in checked))
 
 
@@ -228,13 +229,13 @@ def _size(grid: Grid) -> int:
 def _settings(fixed: Settings, grid: Grid) -> tuple[list[Settings], Settings]:
     """Every combination of the grid's values, last the paper's if the grid leaves it out."""
     settings: list[Settings] = [
-        dataclasses.replace(fixed, **dict(zip(grid, values, strict=True)))  # type: ignore[arg-type]
+        replaced(fixed, dict(zip(grid, values, strict=True)))
         for values in itertools.product(*grid.values())
     ]
     return (settings if fixed in settings else [*settings, fixed]), fixed
 
 
-def _values(setting: Settings) -> dict[str, Json]:
+def _values(setting: Settings) -> dict[str, float | str]:
     """The parameters of a setting as the record and the table name them."""
     return {name: value for name, value in parameters(setting).items() if name != "method"}
 
@@ -325,13 +326,4 @@ def _write(
         TABLE_FILE: tuning_csv(standings, n_images).encode(),
         PICTURE_FILE: picture.encoded(Path(PICTURE_FILE).suffix),
     }
-    remove_leftovers(folder)
-    if all(_holds(folder / name, data) for name, data in contents.items()):
-        return False
-    for name, data in contents.items():
-        write_atomic(folder / name, data)
-    return True
-
-
-def _holds(path: Path, data: bytes) -> bool:
-    return path.is_file() and path.read_bytes() == data
+    return write_all(folder, contents)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import mmap
-import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 from torch import Tensor
 
+from wsstools.core.arrays import AnyArray
 from wsstools.errors import DataError
 from wsstools.files import npy
-from wsstools.files.torch_archive import check_torch_bytes
+from wsstools.files.torch_archive import read_torch
 from wsstools.formats.filter_weights.convolution import (
     Convolution,
     convolutions_in,
@@ -87,7 +85,7 @@ class _Member:
     def shape(self) -> tuple[int, ...]:
         return self.header.shape
 
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> AnyArray:
         array = npy.read_member(self.archive, self.key)
         return array if dtype is None else array.astype(dtype)
 
@@ -98,11 +96,7 @@ def _npy(path: Path) -> Convolution:
 
 def _pth(path: Path) -> Convolution:
     try:
-        with warnings.catch_warnings():  # of what else is odd about bytes that are then refused
-            warnings.simplefilter("ignore")
-            data = path.read_bytes()
-            check_torch_bytes(data)
-            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        state = read_torch(path.read_bytes())
     except Exception as error:  # damaged bytes raise whatever the unpickler stumbles over
         raise ValueError("not a readable state dict") from error
     return first_convolution(convolutions_in(dict(_tensors(state, ""))))
@@ -174,7 +168,7 @@ def _onnx_convolutions(data: memoryview) -> Iterator[Convolution]:
         )
 
 
-def _onnx_array(tensor: dict[int, list[Field]]) -> NDArray:
+def _onnx_array(tensor: dict[int, list[Field]]) -> AnyArray:
     kind = _ONNX_TYPES.get(_single(integers(tensor[_TENSOR_TYPE]), 0))
     name = text(tensor[_TENSOR_NAME])
     if kind is None:
@@ -223,7 +217,7 @@ def _caffe_convolutions(data: memoryview) -> Iterator[Convolution]:
             )
 
 
-def _caffe_array(entry: Field) -> NDArray:
+def _caffe_array(entry: Field) -> AnyArray:
     blob = parse_message(entry)
     if blob[_BLOB_SHAPE]:
         shape = integers(parse_message(blob[_BLOB_SHAPE][-1])[_SHAPE_DIM])

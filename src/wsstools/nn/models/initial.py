@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from wsstools.errors import DataError
+from wsstools.files.torch_archive import read_torch
 from wsstools.nn.models.model_files import (
     decode_checkpoint,
     decode_model,
     is_checkpoint,
     is_model,
-    read_tensors,
 )
 from wsstools.nn.models.networks import SegmentationNetwork
 from wsstools.nn.models.pretrained import PRETRAINED, find_weights
@@ -59,7 +59,7 @@ def read_state(data: bytes) -> dict[str, Tensor]:
     if is_checkpoint(data):
         return dict(decode_checkpoint(data)["network"])
     try:
-        state = read_tensors(data)
+        state = read_torch(data)
     except Exception as error:  # damaged bytes raise whatever the unpickler stumbles over
         raise DataError("neither a wsstools model nor a torch state dict") from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):

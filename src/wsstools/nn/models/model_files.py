@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict, cast
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from wsstools.errors import DataError
 from wsstools.files.provenance import Json
-from wsstools.files.torch_archive import check_torch_bytes
+from wsstools.files.torch_archive import read_torch
 from wsstools.nn.models.networks import SegmentationNetwork, build
 from wsstools.nn.training.schedules import SCHEDULES
 
@@ -95,7 +94,7 @@ def encode_model(
     """
     if len(class_names) != n_classes:
         raise ValueError(f"there are {len(class_names)} class names, expected {n_classes}")
-    header = {
+    header: dict[str, Json] = {
         "arch": arch,
         "n_classes": n_classes,
         "class_names": list(class_names),
@@ -116,7 +115,7 @@ def decode_model(data: bytes) -> LoadedModel:
     header = _checked_header(found)
     try:
         network = build(header["arch"], header["n_classes"])
-        network.load_state_dict(tensors["state"])
+        network.load_state_dict(cast("Mapping[str, Tensor]", tensors["state"]))
     except Exception as error:  # torch raises whatever it stumbles over
         raise _incomplete(error) from error
     odd = [name for name, tensor in network.state_dict().items() if not tensor.isfinite().all()]
@@ -174,8 +173,9 @@ def _dump(kind: str, header: Mapping[str, Json], tensors: Mapping[str, object]) 
     # Everything but the tensors is one JSON text: the pickler writes equal strings in two ways,
     # depending on whether they are one object.
     text = json.dumps({"format": kind, "version": VERSION, **header}, sort_keys=True)
+    plain = {key: _plain(value) for key, value in tensors.items()}
     buffer = io.BytesIO()
-    torch.save({"header": text, **_plain(tensors)}, buffer)
+    torch.save({"header": text, **plain}, buffer)
     return buffer.getvalue()
 
 
@@ -199,26 +199,10 @@ def _incomplete(reason: object) -> DataError:
     return DataError(f"not a complete {_MODEL}: {' '.join(str(reason).split())[:200]}")
 
 
-def read_tensors(data: bytes) -> object:
-    """What ``torch.load`` reads without running anything; not more than the bytes hold.
-
-    Raises
-    ------
-    Exception
-        Whatever torch stumbles over, if the bytes are damaged.
-    ValueError
-        As of `check_torch_bytes`.
-    """
-    check_torch_bytes(data)
-    with warnings.catch_warnings():  # of what else is odd about bytes that are then refused
-        warnings.simplefilter("ignore")
-        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-
-
 def _load(kind: str, data: bytes) -> tuple[dict[str, Json], dict[str, object]]:
     try:
-        content = read_tensors(data)
-        header = json.loads(content.pop("header"))
+        content = cast("dict[str, object]", read_torch(data))
+        header = json.loads(cast(str, content.pop("header")))
         found, version = header.pop("format"), header.pop("version")
     except Exception as error:  # damaged bytes raise whatever the unpickler stumbles over
         raise DataError(f"not a {kind}, or a damaged one") from error
