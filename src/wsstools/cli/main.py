@@ -10,7 +10,7 @@ import signal
 import sys
 import traceback
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -58,26 +58,26 @@ def load_command(name: str) -> TyperCommand:
     app.command(name, context_settings=CONTEXT)(expanded(getattr(module, identifier)))
     command = typer.main.get_command(app)
     command.name = name
-    return command  # type: ignore[return-value]
+    return cast(TyperCommand, command)
 
 
 class _Commands(TyperGroup):
     """The commands, each imported only when it is asked for."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:
+    def list_commands(self, ctx: object) -> list[str]:
         return command_names()
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand | None:
+    def get_command(self, ctx: object, cmd_name: str) -> TyperCommand | None:
         return load_command(cmd_name) if cmd_name in command_names() else None
 
-    def invoke(self, ctx: typer.Context) -> object:
+    def invoke(self, ctx: object) -> object:
         try:
-            return super().invoke(ctx)
+            return super().invoke(cast(typer.Context, ctx))
         except BrokenPipeError as error:  # typer would exit with 1
             raise ClosedPipe("standard output was closed") from error
 
     def resolve_command(
-        self, ctx: typer.Context, args: list[str]
+        self, ctx: object, args: list[str]
     ) -> tuple[str | None, TyperCommand | None, list[str]]:
         if args and args[0] not in command_names() and not args[0].startswith("-"):
             import difflib
@@ -85,7 +85,8 @@ class _Commands(TyperGroup):
             close = difflib.get_close_matches(args[0], command_names(), 1)
             hint = f"did you mean {close[0]!r}?" if close else "wss --help lists the commands"
             raise UsageError(f"no command {args[0]!r}; {hint}")
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(cast(typer.Context, ctx), args)
+        return cast("tuple[str | None, TyperCommand | None, list[str]]", found)
 
 
 app = typer.Typer(

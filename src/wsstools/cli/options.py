@@ -63,10 +63,10 @@ def expanded(function: Callable[..., None]) -> Callable[..., None]:
     """
     hints = get_type_hints(function, include_extras=True)
     own, spread = [], []
-    groups: dict[str, tuple[type, list[str], dict[str, object]]] = {}
+    groups: dict[str, tuple[Callable[..., object], list[str], dict[str, object]]] = {}
     for parameter in inspect.signature(function).parameters.values():
         kind = hints[parameter.name]
-        if not dataclasses.is_dataclass(kind):
+        if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
             own.append(parameter.replace(annotation=kind))
             continue
         options = list(_options(kind))
@@ -89,7 +89,7 @@ def expanded(function: Callable[..., None]) -> Callable[..., None]:
     ordered = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own + spread]
     gathered.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
     gathered.__annotations__ = {p.name: p.annotation for p in ordered}
-    del gathered.__wrapped__  # type: ignore[attr-defined]
+    del gathered.__wrapped__
     return gathered
 
 
@@ -120,7 +120,7 @@ def _annotated(name: str, hint: object, text: OptionText) -> object:
         envvar=text.envvar,
         show_default=text.shows_default,
     )
-    return Annotated[text.kind or hint, option]  # type: ignore[return-value]
+    return Annotated[text.kind or hint, option]
 
 
 def option_name(field: str) -> str:

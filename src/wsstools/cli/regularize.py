@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import Annotated, Optional
 
 import typer
 
@@ -13,14 +13,9 @@ from wsstools.core.potts.settings import PottsSettings
 from wsstools.running.settings import RunSettings
 
 
-class _Parameters(Given):
+@optional_copy(PottsSettings, CrfSettings)
+class Parameters(Given):
     """The parameters of both methods."""
-
-
-if TYPE_CHECKING:
-    Parameters = _Parameters
-else:
-    Parameters = optional_copy(_Parameters, PottsSettings, CrfSettings)
 
 
 def regularize(

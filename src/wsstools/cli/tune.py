@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import Field
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import Annotated, Optional
 
 import typer
 
@@ -18,31 +17,21 @@ _SEARCHED = {name: values for grid in GRIDS.values() for name, values in grid.it
 _EXACTNESS = ("floor", "tol", "max_iterations", "device", "prune", "engine")
 
 
-class _Lists(Given):
+@optional_copy(
+    PottsSettings,
+    CrfSettings,
+    default_text=lambda field: _SEARCHED[field.name],
+    kind=str,
+    metavar="X,...",
+    without=_EXACTNESS,
+)
+class Lists(Given):
     """Values to try for each parameter, with commas between."""
 
 
-class _Fixed(Given):
+@optional_copy(PottsSettings, CrfSettings, without=tuple(_SEARCHED))
+class Fixed(Given):
     """Parameters that are not searched."""
-
-
-def _default_list(field: Field[float]) -> str:
-    return _SEARCHED[field.name]
-
-
-if TYPE_CHECKING:
-    Lists, Fixed = _Lists, _Fixed
-else:
-    Lists = optional_copy(
-        _Lists,
-        PottsSettings,
-        CrfSettings,
-        default_text=_default_list,
-        kind=str,
-        metavar="X,...",
-        without=_EXACTNESS,
-    )
-    Fixed = optional_copy(_Fixed, PottsSettings, CrfSettings, without=tuple(_SEARCHED))
 
 
 def tune(

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.crf import mean_field
 from wsstools.core.crf.settings import CrfSettings
 from wsstools.core.evaluation.metrics import Scores, confusion_matrix, scores
@@ -20,7 +21,7 @@ from wsstools.core.potts.settings import PottsSettings
 from wsstools.core.potts.solver import PottsSolution, edge_weights, solve_potts, unary
 
 _POTTS, _CRF = PottsSettings(), CrfSettings()
-Probs: TypeAlias = "ProbabilityMap | NDArray"
+Probs: TypeAlias = "ProbabilityMap | AnyArray"
 
 
 def fuse(maps: Sequence[Probs], *, weights: Sequence[float] | None = None) -> ProbabilityMap:
@@ -72,7 +73,7 @@ def argmax(probs: Probs, *, min_prob: float = 0.0) -> NDArray[np.uint8]:
 
 def potts(
     probs: Probs,
-    image: NDArray | None,
+    image: AnyArray | None,
     *,
     lambda_: float = _POTTS.lambda_,
     eta: float = _POTTS.eta,
@@ -161,7 +162,7 @@ def soft_map(probability_map: ProbabilityMap, solution: PottsSolution) -> Probab
 
 def dense_crf(
     probs: Probs,
-    image: NDArray,
+    image: AnyArray,
     *,
     w1: float = _CRF.w1,
     sigma_alpha: float = _CRF.sigma_alpha,
@@ -258,10 +259,10 @@ def score(
     if isinstance(labels, np.ndarray) and labels.ndim == 2:
         labels, gt = [labels], [np.asarray(gt)]
     pairs = zip(labels, gt, strict=True)
-    return scores(sum(confusion_matrix(*pair) for pair in pairs), n_classes)
+    return scores(np.sum([confusion_matrix(*pair) for pair in pairs], axis=0), n_classes)
 
 
-def check_size(probability_map: ProbabilityMap, image: NDArray) -> None:
+def check_size(probability_map: ProbabilityMap, image: AnyArray) -> None:
     """Raise ValueError unless a map and its image have one size."""
     if probability_map.shape != image.shape[:2]:
         raise ValueError(f"map has shape {probability_map.shape}, image {image.shape[:2]} (H, W)")

@@ -68,8 +68,9 @@ def class_shares(pixels: NDArray[np.integer]) -> NDArray[np.float64]:
     total = pixels.sum()
     if not total:
         raise ValueError("no pixel carries a class")
-    shares = pixels / total + LEAST_SHARE
-    return shares / shares.sum()
+    shares: NDArray[np.float64] = pixels / total + LEAST_SHARE
+    shares /= shares.sum()
+    return shares
 
 
 def adjust_prior(
@@ -202,7 +203,8 @@ def argmax_labels(
             f"(ids below {ignore_label})"
         )
     probs = probability_map.probs
-    labels = probability_map.classes.astype(np.uint8)[probs.argmax(axis=0)]
+    ids = probability_map.classes.astype(np.uint8)
+    labels: NDArray[np.uint8] = ids[probs.argmax(axis=0)]
     if min_prob > 0:
         labels[probs.max(axis=0) < min_prob] = ignore_label
     return labels

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from wsstools.core.arrays import AnyArray
 
 SUM_TOLERANCE = 1e-2
 MOST_CLASSES = 2**15 - 1
 """What the 16 bits of a map file hold."""
 ROUNDING = 1 / 2048
 """What a probability in a map file may be off by; see `wsstools.formats.map_files.GRID`."""
+
+Number: TypeAlias = "float | Sequence[int]"
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class ProbabilityMap:
     probs: NDArray[np.float32]
     classes: NDArray[np.int64]
     n_classes: int
-    info: Mapping[str, object] = field(default_factory=dict, compare=False)
+    info: Mapping[str, Number] = field(default_factory=dict, compare=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -42,7 +47,7 @@ class ProbabilityMap:
         return self.probs.shape[1], self.probs.shape[2]
 
     def with_probs(
-        self, probs: NDArray[np.float32], info: Mapping[str, object] | None = None
+        self, probs: NDArray[np.float32], info: Mapping[str, Number] | None = None
     ) -> ProbabilityMap:
         """The same classes with other probabilities, (K, H, W)."""
         return replace(self, probs=probs, info=info or {})
@@ -70,10 +75,11 @@ def normalized_entropy(probability_map: ProbabilityMap) -> NDArray[np.float32]:
     probs = probability_map.probs
     logs = np.log(np.where(probs > 0, probs, 1))
     entropy = -(probs * logs).sum(axis=0)
-    return np.clip(entropy / np.log(max(probability_map.n_classes, 2)), 0, 1)
+    shares: NDArray[np.float32] = entropy / np.log(max(probability_map.n_classes, 2))
+    return np.clip(shares, 0, 1)
 
 
-def checked_map(probs: NDArray, classes: NDArray, n_classes: int) -> ProbabilityMap:
+def checked_map(probs: ArrayLike, classes: ArrayLike, n_classes: int) -> ProbabilityMap:
     """A map whose probabilities sum to 1, made from arrays that nearly do.
 
     Parameters
@@ -117,7 +123,7 @@ def checked_map(probs: NDArray, classes: NDArray, n_classes: int) -> Probability
     return ProbabilityMap(probs / total, classes, int(n_classes))
 
 
-def as_map(probs: ProbabilityMap | NDArray) -> ProbabilityMap:
+def as_map(probs: ProbabilityMap | AnyArray) -> ProbabilityMap:
     """A map, from a map or from the probabilities of all classes, (C, H, W) of any float dtype.
 
     Raises

@@ -101,19 +101,16 @@ class Given:
 
 
 def optional_copy(
-    base: type[B],
     *kinds: type,
-    default_text: Callable[[dataclasses.Field[Any]], str] | None = None,
+    default_text: Callable[[dataclasses.Field[object]], str] | None = None,
     kind: type | None = None,
     metavar: str | None = None,
     without: tuple[str, ...] = (),
-) -> type[B]:
-    """A dataclass with the parameters of others, of which any may be left out.
+) -> Callable[[type[B]], type[B]]:
+    """Make a subclass of Given a dataclass with parameters of others, any of which may be left out.
 
     Parameters
     ----------
-    base : type
-        A subclass of Given, which gives name, docstring and methods.
     *kinds : type
         Dataclasses; of parameters with one name, the first counts.
     default_text : callable or None
@@ -123,7 +120,7 @@ def optional_copy(
     without : tuple of str
         Fields that are left out.
     """
-    fields: dict[str, tuple[str, object, dataclasses.Field[Any]]] = {}
+    fields: dict[str, tuple[str, object, object]] = {}
     for one in kinds:
         hints = get_type_hints(one)
         for field in dataclasses.fields(one):
@@ -142,9 +139,15 @@ def optional_copy(
                 Optional[kind or hints[field.name]],
                 dataclasses.field(default=None, metadata={OPTION: changed}),
             )
-    made = dataclasses.make_dataclass(base.__name__, fields.values(), bases=(base,), frozen=True)
-    made.__doc__ = base.__doc__
-    return made
+
+    def copied(base: type[B]) -> type[B]:
+        made = dataclasses.make_dataclass(
+            base.__name__, fields.values(), bases=(base,), frozen=True
+        )
+        made.__doc__ = base.__doc__
+        return made
+
+    return copied
 
 
 def shown(value: object) -> str:

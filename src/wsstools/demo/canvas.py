@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from skimage.draw import polygon2mask
 
+from wsstools.core.arrays import AnyArray
+
 SCENE_CLASSES = ("sky", "mountain", "grass", "road", "house", "tree", "horse")
 SKY, MOUNTAIN, GRASS, ROAD, HOUSE, TREE, HORSE = range(len(SCENE_CLASSES))
 
@@ -60,7 +62,7 @@ class Canvas:
     """The picture while it is painted: colours in 0..1, labels, and the noise it shares."""
 
     def __init__(
-        self, rng: np.random.Generator, textures: Mapping[str, NDArray], height: int, width: int
+        self, rng: np.random.Generator, textures: Mapping[str, AnyArray], height: int, width: int
     ) -> None:
         self.rng = rng
         self.textures = textures
@@ -101,12 +103,15 @@ class Canvas:
         down = start[0] + np.cumsum(rows, axis=0)
         across = start[1] + (self.x - 0.5 * self.aspect) * self.height * rows
         at = np.broadcast_arrays(down, across)
-        return ndimage.map_coordinates(texture, at, order=1, mode="mirror")
+        grain: Array = ndimage.map_coordinates(texture, at, order=1, mode="mirror")
+        return grain
 
     def polygon(self, corners: Sequence[Point]) -> Mask:
         """The fine mask of a polygon, its corners (x, y)."""
         rows = (np.array(corners)[:, ::-1] * self.height + 0.5) * FINE - 0.5
-        return polygon2mask(np.broadcast_shapes(self.fine_x.shape, self.fine_y.shape), rows)
+        size = np.broadcast_shapes(self.fine_x.shape, self.fine_y.shape)
+        mask: Mask = polygon2mask(size, rows)
+        return mask
 
     def paint(self, label: int, mask: Mask, colour: ArrayLike, softness: float = 0.0) -> None:
         """Cover a fine mask with a colour, (3,) or (H, W, 3); `softness` blurs its edge."""
@@ -135,20 +140,23 @@ def develop(canvas: Canvas) -> NDArray[np.uint8]:
     image *= (1 - rng.uniform(0, 0.35) * centre**2)[:, :, None]
     image = np.clip(image, 0, 1) ** rng.uniform(0.85, 1.1)
     image += rng.normal(0, rng.uniform(0.004, 0.012), image.shape)
-    return np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
+    levels: Array = np.rint(255 * np.clip(image, 0, 1))
+    return levels.astype(np.uint8)
 
 
 def coverage(mask: Mask) -> Array:
     """Share of each pixel that a fine mask covers, (H, W) in 0..1."""
     height, width = mask.shape[0] // FINE, mask.shape[1] // FINE
-    return mask.reshape(height, FINE, width, FINE).mean(axis=(1, 3))
+    share: Array = mask.reshape(height, FINE, width, FINE).mean(axis=(1, 3))
+    return share
 
 
 def mix_colour(rng: np.random.Generator, *choices: tuple[float, float, float]) -> Array:
     """One of the colours, or a mixture of two of them, a little off."""
     first, second = (np.array(choices[rng.integers(len(choices))]) for _ in range(2))
-    mixed = first + rng.uniform(0, 0.4) * (second - first)
-    return np.clip(mixed * rng.uniform(0.85, 1.12) + rng.normal(0, 0.02, 3), 0.02, 1)
+    mixed: Array = first + rng.uniform(0, 0.4) * (second - first)
+    mixed = mixed * rng.uniform(0.85, 1.12) + rng.normal(0, 0.02, 3)
+    return np.clip(mixed, 0.02, 1)
 
 
 def _grid(height: int, width: int, fine: int) -> tuple[Array, Array]:
@@ -166,11 +174,13 @@ def _fractal(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
         rows, columns = (np.arange(size) * 2**octave / size for size in shape)
         at = np.broadcast_arrays(rows[:, None], columns)
         total += ndimage.map_coordinates(values, at, order=1, mode="grid-wrap")
-    return (total - total.mean()) / total.std()
+    noise: Array = (total - total.mean()) / total.std()
+    return noise
 
 
 def _shrink(texture: Array, factor: int) -> Array:
     """The texture at 1 / `factor` of its size, each pixel the mean of a block."""
     height, width = (size // factor for size in texture.shape)
     blocks = texture[: height * factor, : width * factor]
-    return blocks.reshape(height, factor, width, factor).mean(axis=(1, 3))
+    shrunk: Array = blocks.reshape(height, factor, width, factor).mean(axis=(1, 3))
+    return shrunk

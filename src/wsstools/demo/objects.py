@@ -207,7 +207,7 @@ def _blend_blobs(canvas: Canvas, blobs: Array, light: Light) -> tuple[Array, Arr
 def paint_horse(canvas: Canvas, light: Light, x: float, y: float, scale: float) -> None:
     """A horse in the silhouette of the texture `horse`, and the shadow it casts."""
     rng = canvas.rng
-    silhouette = canvas.textures["horse"] > 0
+    silhouette = canvas.textures["horse"].astype(bool)
     rows, columns = np.nonzero(silhouette)
     silhouette = silhouette[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     tall = scale * rng.uniform(1.9, 2.5)

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from sklearn.datasets import load_sample_image
 
+from wsstools.core.arrays import AnyArray
+
 FUR_BOX = np.s_[5:95, 130:290]  # the forehead of the cat, without its eyes
 EVEN_SIGMA = 30  # pixels
 
 
-def load_textures() -> dict[str, NDArray]:
+def load_textures() -> dict[str, AnyArray]:
     """The textures of the demo's scenes, by name.
 
     Returns
@@ -43,6 +45,7 @@ def load_photos() -> dict[str, NDArray[np.uint8]]:
     }
 
 
-def _even(texture: NDArray) -> NDArray:
+def _even(texture: NDArray[np.float64]) -> NDArray[np.float64]:
     """The texture without slow changes of brightness."""
-    return texture - ndimage.gaussian_filter(texture, EVEN_SIGMA)
+    even: NDArray[np.float64] = texture - ndimage.gaussian_filter(texture, EVEN_SIGMA)
+    return even

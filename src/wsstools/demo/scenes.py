@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from wsstools.core.arrays import AnyArray
 from wsstools.demo.canvas import (
     FINE,
     GRASS,
@@ -59,7 +60,7 @@ class _Road:
 
 def draw_scene(
     rng: np.random.Generator,
-    textures: Mapping[str, NDArray],
+    textures: Mapping[str, AnyArray],
     *,
     height: int = 160,
     width: int = 208,
@@ -108,7 +109,7 @@ def draw_scene(
     return develop(canvas), canvas.labels
 
 
-def _check(textures: Mapping[str, NDArray], height: int, width: int) -> None:
+def _check(textures: Mapping[str, AnyArray], height: int, width: int) -> None:
     if min(height, width) < 32:
         raise ValueError(f"scene of {height} x {width} pixels, expected at least 32 x 32")
     for name in SCENE_TEXTURES:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
+
+from wsstools.core.arrays import AnyArray
 
 MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 1 << 14
@@ -62,7 +63,7 @@ def read_header(file: BinaryIO) -> Header:
     return Header(shape, dtype)
 
 
-def read_array(data: bytes) -> NDArray:
+def read_array(data: bytes) -> AnyArray:
     """The array in the content of a `.npy`. Pickles in it are not loaded.
 
     Raises
@@ -92,7 +93,7 @@ def member_header(archive: zipfile.ZipFile, key: str) -> Header:
         return read_header(io.BytesIO(file.read(_LONGEST_HEADER)))
 
 
-def read_member(archive: zipfile.ZipFile, key: str, *, most_bytes: int | None = None) -> NDArray:
+def read_member(archive: zipfile.ZipFile, key: str, *, most_bytes: int | None = None) -> AnyArray:
     """An array of a `.npz`. No more is unpacked than it claims to be.
 
     Raises

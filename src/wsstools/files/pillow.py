@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from wsstools.core.arrays import AnyArray
 from wsstools.files.limits import check_pixels
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "PPM", "GIF")
@@ -48,7 +48,7 @@ def opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
         yield picture
 
 
-def upright(values: NDArray, orientation: int) -> NDArray:
+def upright(values: AnyArray, orientation: int) -> AnyArray:
     """The picture, (H, W) or (H, W, C), turned as EXIF's orientation, 1..8, says."""
     if orientation >= 5:
         values = np.swapaxes(values, 0, 1)

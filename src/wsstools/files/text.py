@@ -11,7 +11,7 @@ from wsstools.errors import DataError
 from wsstools.files.provenance import Decoded
 
 
-def decode_text(data: bytes, name: str) -> Decoded:
+def decode_text(data: bytes, name: str) -> Decoded[str]:
     """The text in a file, UTF-8 with or without a mark.
 
     Raises

@@ -10,6 +10,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.files.limits import LARGEST_PICTURE
 from wsstools.files.pillow import opened, upright
 
@@ -26,7 +27,7 @@ _MOST_PICTURES = 1000
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
-def read_values(data: bytes) -> NDArray:
+def read_values(data: bytes) -> AnyArray:
     """The values of the first picture as they are stored, turned as its orientation says.
 
     They stay what they are where a palette or an inverted scale would show them otherwise.
@@ -53,7 +54,7 @@ def read_values(data: bytes) -> NDArray:
         return upright(values, _orientation(page)) if values.ndim == 2 else values
 
 
-def read_colours(data: bytes) -> NDArray:
+def read_colours(data: bytes) -> AnyArray:
     """The first picture as it is shown: (H, W) or (H, W, C), grey or RGB, upright.
 
     Returns

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from wsstools.core.arrays import AnyArray
 from wsstools.errors import DataError
 from wsstools.files import tiff
 from wsstools.files.pillow import opened, orientation_of, upright
@@ -22,7 +23,7 @@ _WIDE_PNG = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L", "LA;16B": "RGBA"}
 """Pillow's names of how a PNG of 16 bits stores colours or alpha, and what gives lower bytes."""
 
 
-def decode_image(data: bytes, name: str) -> Decoded:
+def decode_image(data: bytes, name: str) -> Decoded[AnyArray]:
     """The RGB image in a file, turned as its EXIF record says; grey is repeated three times.
 
     Of several pictures in a file the first is taken. Alpha is dropped, CMYK converted.
@@ -63,7 +64,7 @@ def encode_jpeg(image: NDArray[np.uint8], quality: int = 82) -> bytes:
     return buffer.getvalue()
 
 
-def _by_pillow(data: bytes) -> NDArray:
+def _by_pillow(data: bytes) -> AnyArray:
     """The pixels of a picture that is no TIFF."""
     with opened(data) as picture:
         stored = str(picture.tile[0][3]) if picture.tile else ""
@@ -90,11 +91,12 @@ def _wide_png(data: bytes, stored: str, upper: NDArray[np.uint8]) -> NDArray[np.
         lower = np.asarray(picture)
     if stored == "LA;16B":
         upper, lower = lower[:, :, :1], lower[:, :, 1:2]  # of grey; those of alpha follow
-        return np.repeat(upper.astype(np.uint16) << 8 | lower, 3, axis=2)
-    return upper.astype(np.uint16) << 8 | lower
+        upper, lower = (np.repeat(part, 3, axis=2) for part in (upper, lower))
+    wide: NDArray[np.uint16] = upper.astype(np.uint16) << 8 | lower
+    return wide
 
 
-def _rgb(values: NDArray, name: str) -> NDArray:
+def _rgb(values: AnyArray, name: str) -> AnyArray:
     if values.ndim == 2:
         values = np.repeat(values[:, :, None], 3, axis=2)
     if values.ndim != 3 or values.shape[2] not in (2, 3, 4) or 0 in values.shape:
@@ -105,11 +107,13 @@ def _rgb(values: NDArray, name: str) -> NDArray:
     if values.dtype == np.uint8:
         return np.ascontiguousarray(values)
     if values.dtype == np.bool_:
-        return values.astype(np.uint8) * np.uint8(255)
+        return np.where(values, 255, 0).astype(np.uint8)
     if values.dtype.kind not in "iu":
         raise DataError(f"{name}: pixels are {values.dtype}, expected 8 or 16 bits")
     if values.min() < 0 or values.max() > _WIDE_WHITE:
         raise DataError(
             f"{name}: pixels are {values.min()} to {values.max()}, expected 0 to {_WIDE_WHITE}"
         )
-    return np.ascontiguousarray(values, np.float32) / np.float32(_WIDE_WHITE / 255)
+    scaled = np.ascontiguousarray(values, np.float32)
+    scaled /= np.float32(_WIDE_WHITE / 255)
+    return scaled

@@ -6,11 +6,13 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError, UsageError
@@ -43,7 +45,7 @@ def png_record(meta: Meta) -> PngImagePlugin.PngInfo:
     return record
 
 
-def decode_labels(data: bytes, name: str) -> Decoded:
+def decode_labels(data: bytes, name: str) -> Decoded[NDArray[np.uint8]]:
     """The class ids in a palette or grey picture, as (H, W) uint8.
 
     Raises
@@ -59,7 +61,7 @@ def decode_labels(data: bytes, name: str) -> Decoded:
     return Decoded(values.astype(np.uint8), found.meta)
 
 
-def read_indices(data: bytes, name: str) -> Decoded:
+def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
     """The stored values of a palette or grey picture, (H, W) of any integer type.
 
     It is turned as its EXIF record says, as images are.
@@ -88,7 +90,7 @@ def read_indices(data: bytes, name: str) -> Decoded:
             f"{name}: labels are stored as {mode} {_what(values)}, expected class indices "
             "(save them as a palette or grey PNG whose pixel value is the class id)"
         )
-    return Decoded(values, parse_record(record or ""))
+    return Decoded(cast("NDArray[np.integer]", values), parse_record(record or ""))
 
 
 def read_meta(path: Path) -> Meta | None:
@@ -159,5 +161,5 @@ def _grey_step(data: bytes) -> int:
     return 255 // (2**depth - 1) if colour_type == 0 and depth in (2, 4) else 1
 
 
-def _what(values: NDArray) -> str:
+def _what(values: AnyArray) -> str:
     return "colours" if values.ndim != 2 else f"{values.dtype} numbers"

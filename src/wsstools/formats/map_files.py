@@ -8,8 +8,8 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.maps import ProbabilityMap, as_map, checked_map
 from wsstools.errors import DataError
 from wsstools.files import npy
@@ -53,7 +53,7 @@ def as_stored(probability_map: ProbabilityMap) -> ProbabilityMap:
     return checked_map(**_stored_arrays(probability_map), n_classes=probability_map.n_classes)
 
 
-def decode_map(data: bytes, name: str) -> Decoded:
+def decode_map(data: bytes, name: str) -> Decoded[ProbabilityMap]:
     """The map in a file: one of ours, or a dense (C, H, W) array of somebody else's.
 
     Parameters
@@ -107,7 +107,7 @@ def read_map(path: str | Path) -> ProbabilityMap:
 
 
 def write_map(
-    path: str | Path, probs: ProbabilityMap | NDArray, *, made_by: str = "python"
+    path: str | Path, probs: ProbabilityMap | AnyArray, *, made_by: str = "python"
 ) -> None:
     """Write a map of any model as the steps read it; the file is whole or absent.
 
@@ -149,7 +149,7 @@ def read_meta(path: Path) -> Meta | None:
         return None
 
 
-def _stored_arrays(probability_map: ProbabilityMap) -> dict[str, NDArray]:
+def _stored_arrays(probability_map: ProbabilityMap) -> dict[str, AnyArray]:
     rounded = np.rint(probability_map.probs * np.float32(GRID))
     if not np.isfinite(rounded).all():
         raise ValueError("the probabilities that were computed are not finite")
@@ -160,7 +160,7 @@ def _stored_arrays(probability_map: ProbabilityMap) -> dict[str, NDArray]:
     }
 
 
-def _ours(archive: zipfile.ZipFile, has_meta: bool) -> Decoded:
+def _ours(archive: zipfile.ZipFile, has_meta: bool) -> Decoded[ProbabilityMap]:
     classes, n_classes = (
         npy.read_member(archive, key, most_bytes=_MOST_IDS) for key in ("classes", "n_classes")
     )
@@ -170,13 +170,13 @@ def _ours(archive: zipfile.ZipFile, has_meta: bool) -> Decoded:
     return Decoded(probability_map, _record(archive) if has_meta else None)
 
 
-def _foreign(probs: NDArray, what: str) -> Decoded:
+def _foreign(probs: AnyArray, what: str) -> Decoded[ProbabilityMap]:
     n_classes = len(probs)
     probability_map = checked_map(probs, np.arange(n_classes), n_classes)
     return Decoded(probability_map, note=f"took {what} as a dense map of {n_classes} classes")
 
 
-def _probs(archive: zipfile.ZipFile, key: str) -> NDArray:
+def _probs(archive: zipfile.ZipFile, key: str) -> AnyArray:
     _check(npy.member_header(archive, key), f"its array {key!r}")
     return npy.read_member(archive, key)
 

@@ -292,7 +292,7 @@ def _measurement(found: _Study) -> Measurement | None:
     return Measurement(
         found.images.val,
         found.images.train,
-        bootstrap and Bootstrap(bootstrap.resamples, bootstrap.seed, bootstrap.level),
+        None if bootstrap is None else Bootstrap(**msgspec.structs.asdict(bootstrap)),
         bands.widths,
         bands.void_is_border,
         [
@@ -326,7 +326,9 @@ def _description(file: _File) -> Description:
 
 
 def _part_values(part: Part | None, names: Names) -> dict[str, Json] | None:
-    return part and {
+    if part is None:
+        return None
+    return {
         "miou": part.mean_iou,
         "std": part.std,
         "interval": part.interval,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import naming
 from wsstools.nn.models.model_files import LoadedModel, decode_model
@@ -27,7 +27,7 @@ def load_model(path: str | Path) -> LoadedModel:
 
 def predict(
     model: LoadedModel,
-    image: NDArray,
+    image: AnyArray,
     *,
     scales: tuple[float, ...] = (1.0,),
     flip: bool = False,

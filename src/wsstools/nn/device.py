@@ -10,6 +10,8 @@ import torch
 
 from wsstools.errors import UsageError
 
+_FILL = "fill_uninitialized_memory"  # torch makes this attribute of a module at run time
+
 
 def chosen_device(name: str) -> str:
     """The device of that name; `auto` is the first GPU, or the CPU where there is none.
@@ -41,12 +43,14 @@ def reproducible(device: torch.device) -> Iterator[None]:
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
         backends.benchmark,
-        settings.fill_uninitialized_memory,
+        getattr(settings, _FILL),
     )
     torch.use_deterministic_algorithms(True, warn_only=True)
-    backends.benchmark = settings.fill_uninitialized_memory = False
+    backends.benchmark = False
+    setattr(settings, _FILL, False)
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-        backends.benchmark, settings.fill_uninitialized_memory = before[2:]
+        backends.benchmark = before[2]
+        setattr(settings, _FILL, before[3])

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.potts.levels import Problem
 from wsstools.core.potts.primal_dual import OVER_RELAXATION, PrimalDual
 from wsstools.core.potts.solver import PottsSolution, solve_potts
@@ -22,8 +23,8 @@ _ROWS = 32  # of a piece of a column; more make the bound better and slower
 
 @torch.inference_mode()
 def solve_potts_on_device(
-    unary: NDArray,
-    weights: NDArray,
+    unary: AnyArray,
+    weights: AnyArray,
     *,
     tol: float = 1e-3,
     max_iterations: int = 5000,

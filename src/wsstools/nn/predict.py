@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from wsstools.core.arrays import AnyArray
 from wsstools.errors import DataError
 from wsstools.nn.models.networks import SegmentationNetwork, upsample
 
@@ -36,7 +37,7 @@ class Views:
 @torch.inference_mode()
 def predict_probs(
     network: SegmentationNetwork,
-    images: NDArray,
+    images: AnyArray,
     device: str | torch.device = "cpu",
     *,
     views: Views = Views(),

@@ -38,10 +38,8 @@ class Bar:
     def __init__(
         self, description: str, total: int | None, *, completed: int = 0, with_loss: bool = False
     ) -> None:
-        self._fields: dict[str, int | str | None] = {"total": total, "completed": completed}
-        if with_loss:
-            self._fields["loss"] = "-"
-        self._description = description
+        self._description, self._n_steps, self._completed = description, total, completed
+        self._with_loss = with_loss
         self._progress: Progress | None = None
 
     @property
@@ -51,9 +49,11 @@ class Bar:
 
     def __enter__(self: B) -> B:
         if sys.stderr.isatty() and not _feeds_a_pipe():
-            self._progress = _progress(with_loss="loss" in self._fields)
+            self._progress = _progress(with_loss=self._with_loss)
             self._progress.start()
-            self._task = self._progress.add_task(self._description, **self._fields)
+            self._task = self._progress.add_task(
+                self._description, total=self._n_steps, completed=self._completed, loss="-"
+            )
         return self
 
     def __exit__(

@@ -18,7 +18,6 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -27,8 +26,7 @@ from typing import TypeVar
 
 import cloudpickle
 from distributed import Client, Future, KilledWorker, LocalCluster, wait
-from distributed.comm import connect
-from distributed.comm.core import CommClosedError
+from distributed.comm.core import CommClosedError, connect
 from distributed.security import Security
 
 from wsstools import __version__
@@ -67,7 +65,7 @@ class Terms:
     required_files: tuple[Path, ...] = ()
 
 
-class Cluster(AbstractContextManager):
+class Cluster:
     """Workers of a dask scheduler, or of a cluster on this machine.
 
     Parameters
@@ -145,16 +143,16 @@ class Cluster(AbstractContextManager):
     @property
     def n_workers(self) -> int:
         """How many tasks the workers compute at a time."""
-        return max(1, sum(self._client.nthreads().values()))
+        return max(1, sum(map(int, self._client.nthreads().values())))
 
     def _map_batch(
         self,
-        function: Future,
+        function: Future[Callable[[T], R]],
         tasks: Iterator[T],
         most: int,
         on_worker_death: Callable[[T], R],
     ) -> Iterator[R]:
-        waiting: deque[tuple[T, Future]] = deque()
+        waiting: deque[tuple[T, Future[R]]] = deque()
         try:
             while True:
                 for task in islice(tasks, most - len(waiting)):
@@ -166,15 +164,15 @@ class Cluster(AbstractContextManager):
         finally:
             self._client.cancel([future for _, future in waiting])
 
-    def _submit(self, function: Future, task: object) -> Future:
+    def _submit(self, function: Future[Callable[[T], R]], task: T) -> Future[R]:
         return self._client.submit(applied, function, task, self._terms, pure=False)
 
     def _result(
         self,
-        function: Future,
+        function: Future[Callable[[T], R]],
         task: T,
-        future: Future,
-        others: Iterable[tuple[T, Future]],
+        future: Future[R],
+        others: Iterable[tuple[T, Future[R]]],
         on_worker_death: Callable[[T], R],
     ) -> R:
         """The result of a task, which is tried once more, alone, if its worker was lost.
@@ -182,15 +180,16 @@ class Cluster(AbstractContextManager):
         Dask blames all tasks that were at a worker for its end.
         """
         try:
-            return future.result()
+            result: R = future.result()
         except KilledWorker:
             wait([other for _, other in others])
-        try:
-            return self._submit(function, task).result()
-        except KilledWorker:
-            return on_worker_death(task)
+            try:
+                result = self._submit(function, task).result()
+            except KilledWorker:
+                result = on_worker_death(task)
+        return result
 
-    def _sent(self, function: Callable[[T], R]) -> Future:
+    def _sent(self, function: Callable[[T], R]) -> Future[Callable[[T], R]]:
         """A function that goes to each worker once, however many tasks take it.
 
         It is the result of a task of its own, which the others depend on: so the workers hand it
@@ -322,15 +321,15 @@ class _Watch(threading.Thread):
             self._tell()
 
     def run(self) -> None:
-        self._known = set(self._workers() or ())
+        self._known = self._workers() or set()
         while not self._is_over.wait(_LOOK_SECONDS):
             self._tell()
 
-    def _workers(self) -> Mapping[str, int] | None:
+    def _workers(self) -> set[str] | None:
         if self._client.status != "running":
             return None
         try:
-            return self._client.nthreads()
+            return set(self._client.nthreads())
         except Exception:  # the scheduler is gone, which whoever waits for results hears
             return None
 
@@ -339,11 +338,11 @@ class _Watch(threading.Thread):
             workers = self._workers()
             if workers is None:
                 return
-            for worker in sorted(self._known - workers.keys()):
+            for worker in sorted(self._known - workers):
                 self._say(f"worker {worker} is gone; what it was at goes to the others")
             if self._known and not workers and not self._is_over.is_set():
                 self._say("no worker is left; waiting for one (Ctrl-C ends this)")
-            self._known = set(workers)
+            self._known = workers
 
 
 def _address(scheduler: str) -> str:

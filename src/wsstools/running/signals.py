@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from types import FrameType
 from typing import TypeAlias
 
@@ -13,7 +12,7 @@ INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that ask a run to stop."""
 
 
-class Interruption(AbstractContextManager):
+class Interruption:
     """While it lasts, the first SIGINT, SIGTERM or SIGHUP is only noted; the second acts at once.
 
     Signals that are ignored, as SIGHUP is under nohup, stay ignored.

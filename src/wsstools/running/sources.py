@@ -14,7 +14,6 @@ from typing import BinaryIO
 from wsstools.errors import DataError, UsageError
 
 STANDARD_INPUT = "-"
-_END = object()
 _WINDOW = 256
 
 
@@ -186,7 +185,7 @@ class Source:
         return paths[0]
 
 
-def _is_endless(entry: os.DirEntry) -> bool:
+def _is_endless(entry: os.DirEntry[str]) -> bool:
     """Whether it is, or leads to, a pipe, a socket or a device, which may never be read to an end.
 
     A link that leads nowhere is not: its image fails by name.
@@ -200,7 +199,7 @@ class PathStream:
     def __init__(self, *, null: bool, file: BinaryIO | None = None) -> None:
         self._file = file or sys.stdin.buffer
         self._separator = b"\0" if null else b"\n"
-        self._queue: queue.Queue = queue.Queue(maxsize=4096)
+        self._queue: queue.Queue[Path | None] = queue.Queue(maxsize=4096)
         self._is_over = False
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -211,7 +210,7 @@ class PathStream:
             for line in whole:
                 self._put(line)
         self._put(rest)
-        self._queue.put(_END)
+        self._queue.put(None)
 
     def _put(self, line: bytes) -> None:
         text = os.fsdecode(line if self._separator == b"\0" else line.rstrip(b"\r"))
@@ -227,7 +226,7 @@ class PathStream:
                 item = self._queue.get(block=position == 0)
             except queue.Empty:
                 return
-            if item is _END:
+            if item is None:
                 self._is_over = True
                 return
             yield item

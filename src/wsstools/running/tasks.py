@@ -23,10 +23,11 @@ from wsstools.running.workers import map_in_workers
 T = TypeVar("T", bound=Task)
 R = TypeVar("R")
 V = TypeVar("V")
+V_co = TypeVar("V_co", covariant=True)
 
 
 @dataclass(frozen=True)
-class TaskOutcome(Generic[V]):
+class TaskOutcome(Generic[V_co]):
     """What an image in a worker came to.
 
     Attributes
@@ -53,7 +54,7 @@ class TaskOutcome(Generic[V]):
     text: str | None = None
     host: str | None = None
     notes: tuple[str, ...] = ()
-    value: V | None = None
+    value: V_co | None = None
 
 
 @dataclass(frozen=True)
@@ -157,10 +158,11 @@ def map_images(
         readers = [entry.reader for entry in inputs]
         work = partial(guarded, make=partial(_computed, compute=compute, readers=readers))
         blocks = batches(inputs, settings)
-        for outcome in map_tasks(
+        outcomes: Iterator[TaskOutcome[V]] = map_tasks(
             work, blocks, inputs, settings, messages, on_worker_death=dead_outcome
-        ):
-            if outcome.status == "done":
+        )
+        for outcome in outcomes:
+            if outcome.value is not None:
                 messages.advance()
                 yield outcome.stem, outcome.value
             else:

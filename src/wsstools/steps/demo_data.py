@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.scribbles.strokes import simulate_scribbles
 from wsstools.demo.sample_images import load_photos, load_textures
 from wsstools.demo.scenes import SCENE_CLASSES, draw_scene
@@ -95,7 +95,7 @@ def _refuse_other_data(folder: Path, origin: Origin) -> None:
 
 
 def _write_scene(
-    folder: Path, stem: str, seeds: list[int], origin: Origin, textures: Mapping[str, NDArray]
+    folder: Path, stem: str, seeds: list[int], origin: Origin, textures: Mapping[str, AnyArray]
 ) -> bool:
     """Draw one scene, unless it is up to date; the scenes to train on (split 0) get scribbles.
 

@@ -117,4 +117,4 @@ def _inputs_of_files(files: Sequence[str], inputs: Sequence[str]) -> Iterator[st
             f"--filter-input is given {len(inputs)} times for {len(files)} files; "
             "give it once for all of them, or once for each"
         )
-    return iter(inputs if len(inputs) > 1 else (inputs or ["rgb"]) * len(files))
+    return iter(inputs if len(inputs) > 1 else [*(inputs or ["rgb"])] * len(files))

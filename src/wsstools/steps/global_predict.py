@@ -181,7 +181,8 @@ def _network(model: str, model_digest: str, device: str) -> SegmentationNetwork:
         raise DataError(f"{model} changed during the run")
     with naming(model):
         network = predict.fuse_batch_norm(decode_model(data).network)
-    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 def _compute(
@@ -190,12 +191,13 @@ def _compute(
     *,
     predictor: _Predictor,
 ) -> Computed:
-    (computed,) = _compute_together([(image, scribbles)], predictor=predictor)
+    contents = (image,) if scribbles is None else (image, scribbles)
+    (computed,) = _compute_together([contents], predictor=predictor)
     return computed
 
 
 def _compute_together(
-    many: Sequence[Sequence[NDArray[np.uint8] | None]], *, predictor: _Predictor
+    many: Sequence[Sequence[NDArray[np.uint8]]], *, predictor: _Predictor
 ) -> list[Computed]:
     """Images of one size go through the network together."""
     # Before the network, so that scribbles which do not fit cost their neighbours nothing.

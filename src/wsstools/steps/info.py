@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wsstools.core.description import Description
+from wsstools.core.labels import IGNORE_LABEL
 from wsstools.errors import DataError, naming
 from wsstools.files.pillow import opened
 from wsstools.files.provenance import Meta, parse_record
@@ -69,8 +70,8 @@ def _map(path: Path) -> Description:
         "classes": f"{len(found.classes)} of {found.n_classes}: {found.classes.tolist()}",
         "bytes": f"{path.stat().st_size}, {path.stat().st_size / dense:.1%} of dense float32",
     }
-    kind = (decoded.meta or {}).get("kind", "prob")
-    what = "a soft segmentation" if kind == "soft" else "a probability map"
+    is_soft = decoded.meta is not None and decoded.meta["kind"] == "soft"
+    what = "a soft segmentation" if is_soft else "a probability map"
     return Description(str(path), what, facts, decoded.meta)
 
 
@@ -78,8 +79,8 @@ def _labels(path: Path) -> Description:
     decoded = label_files.decode_labels(path.read_bytes(), str(path))
     labels = decoded.value
     height, width = labels.shape
-    values = sorted(set(labels.ravel().tolist()) - {label_files.IGNORE_LABEL})
-    share = (labels != label_files.IGNORE_LABEL).mean()
+    values = sorted(set(labels.ravel().tolist()) - {IGNORE_LABEL})
+    share = (labels != IGNORE_LABEL).mean()
     facts = {
         "size": f"{height} x {width} (H x W)",
         "classes": ", ".join(map(str, values)) or "none",

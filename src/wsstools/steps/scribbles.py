@@ -79,8 +79,12 @@ def scribbles(
         names = list(VOC_CLASSES)
     # Names turn into ids only where annotations have names; elsewhere they are but checked.
     has_names = form is None or form in detection.NAMED_FORMATS
-    values = {"unlabelled": reading.unlabelled, "first": reading.first_class}
-    decode = partial(detection.decode_annotation, form=reading.format, **values)
+    decode = partial(
+        detection.decode_annotation,
+        form=reading.format,
+        unlabelled=reading.unlabelled,
+        first=reading.first_class,
+    )
     inputs = [Input("annotation", annotations, decode)]
     if images is not None:
         inputs.append(image_input(images, run))
@@ -90,7 +94,8 @@ def scribbles(
             "width": width,
             "format": reading.format,
             "classes": names if has_names else None,
-            **values,
+            "unlabelled": reading.unlabelled,
+            "first": reading.first_class,
         },
         kind="scribbles",
         compute=partial(_draw, names=names, width=width),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.compiled.jit import compiled
 
 _HALF = np.uint32(16)
@@ -12,7 +13,7 @@ _HALF = np.uint32(16)
 
 
 def weight_gradient(
-    image: NDArray, gradient: NDArray, *, stride: int = 1, dilation: int = 1
+    image: AnyArray, gradient: AnyArray, *, stride: int = 1, dilation: int = 1
 ) -> NDArray[np.float32]:
     """The gradient of the weights of a 3x3 depthwise convolution of one image, (3, 3, C).
 

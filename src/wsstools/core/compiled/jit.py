@@ -7,13 +7,13 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import llvmlite.binding
 import numba
 
 F = TypeVar("F", bound=Callable[..., object])
-_config = numba.config
+_config = vars(numba.config)
 
 # Sums may be reordered and fused, which vectorising needs. The flags `nnan` and `ninf` stay out:
 # they let the compiler drop checks for NaN and infinity.
@@ -55,24 +55,25 @@ def compiled_exactly(function: F) -> F:
 
 
 def _compile(function: F, fastmath: bool | set[str]) -> F:
-    options = {"fastmath": fastmath, "nogil": True, "error_model": "numpy"}
     folder = _cache_folder()
     if folder is not None:
         # numba looks at this setting once, while it decorates; other users of numba keep theirs.
-        others, _config.CACHE_DIR = _config.CACHE_DIR, folder
+        others, _config["CACHE_DIR"] = _config["CACHE_DIR"], folder
         try:
-            kept = numba.njit(function, cache=True, **options)
+            kept = numba.njit(
+                function, cache=True, fastmath=fastmath, nogil=True, error_model="numpy"
+            )
         finally:
-            _config.CACHE_DIR = others
+            _config["CACHE_DIR"] = others
         if str(kept.stats.cache_path).startswith(folder):  # else it chose the source tree
-            return kept
-    return numba.njit(function, **options)
+            return cast(F, kept)
+    return cast(F, numba.njit(function, fastmath=fastmath, nogil=True, error_model="numpy"))
 
 
 @functools.cache
 def _cache_folder() -> str | None:
     """The folder for compiled functions, made where it is missing; None if it takes no file."""
-    chosen = _config.CACHE_DIR
+    chosen = _config["CACHE_DIR"]
     try:
         if not chosen:
             caches = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()

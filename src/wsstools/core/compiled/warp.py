@@ -8,12 +8,13 @@ import numpy as np
 from numba.extending import register_jitable
 from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.compiled.jit import compiled_exactly
 from wsstools.core.labels import IGNORE_LABEL
 
 
 def warp_image(
-    image: NDArray, matrix: NDArray[np.float64], size: int, fill: Sequence[float]
+    image: AnyArray, matrix: NDArray[np.float64], size: int, fill: Sequence[float]
 ) -> NDArray[np.float32]:
     """A square view of an image, bilinear, (size, size, 3).
 

@@ -79,12 +79,13 @@ class Lattice:
     @property
     def n_vertices(self) -> int:
         """Number of vertices M."""
-        return self.chains.shape[1] - 1
+        return int(self.chains.shape[1]) - 1
 
     def filter(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """K applied to one value per point, (n,) float32."""
         values = np.ascontiguousarray(values, np.float32)
-        return filter_values(self.offsets, self.weights, self.chains, values)
+        found: NDArray[np.float32] = filter_values(self.offsets, self.weights, self.chains, values)
+        return found
 
 
 def _scales(n_features: int) -> NDArray[np.float32]:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.crf.kernels import blur, from_rows, to_rows, update
 from wsstools.core.crf.lattice import Lattice
 from wsstools.core.crf.pydensecrf_engine import pydensecrf_marginals
@@ -63,7 +64,7 @@ class Kernels:
 
     @classmethod
     def of(
-        cls, image: NDArray, *, sigma_alpha: float, sigma_beta: float, sigma_gamma: float
+        cls, image: AnyArray, *, sigma_alpha: float, sigma_beta: float, sigma_gamma: float
     ) -> Kernels:
         """The kernels of an image, (H, W, 3) or (H, W); parameters as in `dense_crf`.
 
@@ -90,8 +91,8 @@ class Kernels:
 
 
 def dense_crf(
-    probs: NDArray,
-    image: NDArray,
+    probs: AnyArray,
+    image: AnyArray,
     *,
     w1: float = _DEFAULT.w1,
     sigma_alpha: float = _DEFAULT.sigma_alpha,
@@ -264,7 +265,7 @@ def _aligned(n_rows: int, size: int) -> NDArray[np.float32]:
     return buffer[start : start + n_bytes].view(np.float32).reshape(n_rows, size)
 
 
-def _negligible(probs: NDArray, prune: float) -> tuple[list[int], float]:
+def _negligible(probs: AnyArray, prune: float) -> tuple[list[int], float]:
     """The least probable classes that hold at most `prune` at any pixel, and what they hold."""
     pruned: list[int] = []
     mass = 0.0
@@ -300,24 +301,26 @@ def _as_one(
     return marginals
 
 
-def _rgb(image: NDArray, shape: tuple[int, ...] | None = None) -> NDArray[np.uint8]:
+def _rgb(image: ArrayLike, shape: tuple[int, ...] | None = None) -> NDArray[np.uint8]:
     """The image as (H, W, 3) uint8."""
-    image = np.asarray(image)
-    expected = shape or image.shape[:2]
-    if len(expected) != 2 or image.shape not in (expected, (*expected, 3)) or 0 in expected:
+    pixels = np.asarray(image)
+    expected = shape or pixels.shape[:2]
+    if len(expected) != 2 or pixels.shape not in (expected, (*expected, 3)) or 0 in expected:
         wanted = f"{(*shape, 3)} or {shape}" if shape else "(H, W, 3) or (H, W)"
-        raise ValueError(f"image has shape {image.shape}, expected {wanted}")
-    if image.dtype != np.uint8:
-        if not np.isfinite(image).all():
+        raise ValueError(f"image has shape {pixels.shape}, expected {wanted}")
+    if pixels.dtype != np.uint8:
+        if not np.isfinite(pixels).all():
             raise ValueError("image holds values that are not finite")
-        image = np.clip(np.rint(image), 0, 255).astype(np.uint8)
-    return np.repeat(image[:, :, np.newaxis], 3, axis=2) if image.ndim == 2 else image
+        pixels = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    return np.repeat(pixels[:, :, np.newaxis], 3, axis=2) if pixels.ndim == 2 else pixels
 
 
 def _positions(height: int, width: int, reach: float) -> NDArray[np.float32]:
     """Column and row of each pixel over a reach, (2, H, W)."""
     with np.errstate(all="ignore"):
-        return np.indices((height, width), np.float32)[::-1] / np.float32(reach)
+        positions = np.indices((height, width), np.float32)[::-1]
+        scaled: NDArray[np.float32] = positions / np.float32(reach)
+    return scaled
 
 
 @functools.lru_cache(maxsize=2)  # images of a set often have one size, upright or not

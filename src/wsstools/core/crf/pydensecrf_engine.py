@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from types import ModuleType
 
 import numpy as np
@@ -39,15 +40,15 @@ def pydensecrf_marginals(
         sxy=sigma_alpha, srgb=sigma_beta, rgbim=np.ascontiguousarray(rgb), compat=w1
     )
     marginals = np.array(crf.inference(iterations), np.float32).reshape(costs.shape)
-    return marginals / marginals.sum(axis=0)
+    marginals /= marginals.sum(axis=0)
+    return marginals
 
 
 def _pydensecrf() -> ModuleType:
     try:
-        import pydensecrf.densecrf  # noqa: PLC0415 - an extra, the reference only
+        return importlib.import_module("pydensecrf.densecrf")  # an extra, the reference only
     except ImportError as error:
         raise WssError(
             f"pydensecrf cannot be imported ({error}): "
             "pip install pydensecrf2 (needs a C++ compiler)"
         ) from error
-    return pydensecrf.densecrf

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.local.responses import Responses
 
 _PIXELS_AT_ONCE = 32768
@@ -15,7 +16,7 @@ _LEAST_ROWS = 16
 
 
 def predicted_in_bands(
-    predict: Callable[[NDArray[np.float32]], NDArray], responses: Responses, n_classes: int
+    predict: Callable[[NDArray[np.float32]], AnyArray], responses: Responses, n_classes: int
 ) -> NDArray[np.float32]:
     """Class probabilities of all pixels, (K, H, W); memory is that of a band.
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.local.bands import predicted_in_bands
 from wsstools.core.local.filter_bank import FilterBank
 from wsstools.core.local.responses import Responses
@@ -22,7 +23,7 @@ _LEAST_SAMPLES = 5
 
 
 def gradient_boosting(
-    image: NDArray,
+    image: AnyArray,
     scribbles: NDArray[np.uint8],
     *,
     bank: FilterBank,

@@ -26,7 +26,8 @@ def tempered(probs: NDArray[np.float32], temperature: float, floor: float) -> ND
     C. Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 4.2.
     """
     powers = np.maximum(probs, np.float32(floor)) ** np.float32(1 / temperature)
-    return powers / powers.sum(axis=0)
+    shares: NDArray[np.float32] = powers / powers.sum(axis=0)
+    return shares
 
 
 def best_temperature(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.local.bands import predicted_in_bands
 from wsstools.core.local.filter_bank import FilterBank, extended
 from wsstools.core.local.gabor import gabor_bank
@@ -20,7 +21,7 @@ _GROWERS = {"compiled": grow, "sklearn": grow_with_scikit_learn}
 
 
 def random_forest(
-    image: NDArray,
+    image: AnyArray,
     scribbles: NDArray[np.uint8],
     *,
     n_classes: int | None = None,

@@ -121,7 +121,7 @@ def _gratings() -> NDArray[np.float32]:
     return np.stack(filters)
 
 
-def _quadrature_pairs(wavelength: float, sigma: float) -> list[NDArray]:
+def _quadrature_pairs(wavelength: float, sigma: float) -> list[NDArray[np.float64]]:
     """Even and odd Gabor functions of every orientation, of zero mean and equal 2-norm."""
     radius = _SIZE // 2
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
@@ -137,18 +137,20 @@ def _quadrature_pairs(wavelength: float, sigma: float) -> list[NDArray]:
     return planes
 
 
-def _gaussian(sigma: float) -> NDArray:
+def _gaussian(sigma: float) -> NDArray[np.float64]:
     radius = _SIZE // 2
     y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
-    plane = np.exp(-(x**2 + y**2) / (2 * sigma**2))
-    return plane / plane.sum()
+    plane: NDArray[np.float64] = np.exp(-(x**2 + y**2) / (2 * sigma**2))
+    plane /= plane.sum()
+    return plane
 
 
-def _unit(plane: NDArray) -> NDArray:
-    return plane / np.abs(plane).sum()
+def _unit(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+    unit: NDArray[np.float64] = plane / np.abs(plane).sum()
+    return unit
 
 
-def _on_channel(channel: int, plane: NDArray) -> NDArray[np.float32]:
+def _on_channel(channel: int, plane: NDArray[np.float64]) -> NDArray[np.float32]:
     """A plane of weights on one opponent channel, as (3, k, k)."""
     weights = np.zeros((3, *plane.shape), np.float32)
     weights[channel] = plane

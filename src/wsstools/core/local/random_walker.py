@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from skimage import segmentation
 from skimage.transform import resize
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.local.scribbled import ScribbledPixels, scribbled_pixels
 from wsstools.core.local.settings import WalkerSettings
 from wsstools.core.maps import SUM_TOLERANCE, ProbabilityMap
@@ -19,7 +20,7 @@ _MOST_PIXELS = 1 << 20
 
 
 def random_walker(
-    image: NDArray,
+    image: AnyArray,
     scribbles: NDArray[np.uint8],
     *,
     n_classes: int | None = None,
@@ -95,7 +96,9 @@ def _means(colours: NDArray[np.float64], side: int) -> NDArray[np.float64]:
     margins = [(0, -size % side) for size in colours.shape[:2]]
     padded = np.pad(colours, [*margins, (0, 0)], mode="edge")
     height, width = padded.shape[:2]
-    return padded.reshape(height // side, side, width // side, side, 3).mean(axis=(1, 3))
+    blocks = padded.reshape(height // side, side, width // side, side, 3)
+    means: NDArray[np.float64] = blocks.mean(axis=(1, 3))
+    return means
 
 
 def _seeds(pixels: ScribbledPixels, side: int) -> NDArray[np.int64]:

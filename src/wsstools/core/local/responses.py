@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.compiled.jit import compiled
 from wsstools.core.local.filter_bank import FilterBank, FilterLayer, PositionLayer
+
+Places: TypeAlias = "NDArray[np.int64]"
 
 _SAMPLES_AT_ONCE = 1 << 15
 """Bounds the memory of a layer's samples while they are made for single pixels."""
@@ -25,7 +30,7 @@ class Responses:
         The filters.
     """
 
-    def __init__(self, image: NDArray, bank: FilterBank) -> None:
+    def __init__(self, image: AnyArray, bank: FilterBank) -> None:
         self._set(Planes(image), bank)
 
     def _set(self, planes: Planes, bank: FilterBank) -> None:
@@ -77,14 +82,14 @@ class Responses:
         return out
 
     def _fill_positions(
-        self, layer: PositionLayer, rows: NDArray, columns: NDArray, out: NDArray
+        self, layer: PositionLayer, rows: Places, columns: Places, out: NDArray[np.float32]
     ) -> None:
         shares = (rows + 0.5) / self.height, (columns + 0.5) / self.width
         for plane, axis in zip(out, layer.axes, strict=True):
             plane[...] = shares[axis]
 
     def _interpolate_at(
-        self, layer: FilterLayer, rows: NDArray, columns: NDArray, out: NDArray[np.float32]
+        self, layer: FilterLayer, rows: Places, columns: Places, out: NDArray[np.float32]
     ) -> None:
         y, v = self._between(layer, rows)
         x, u = self._between(layer, columns)
@@ -97,7 +102,7 @@ class Responses:
                 _interpolate_points(samples, y[here] - first, v[here], x[here], u[here], here, out)
 
     @staticmethod
-    def _between(layer: FilterLayer, pixels: NDArray) -> tuple[NDArray, NDArray[np.float32]]:
+    def _between(layer: FilterLayer, pixels: Places) -> tuple[Places, NDArray[np.float32]]:
         """The sample before each row or column, and how far on to the next one it is (0..1)."""
         places = np.maximum(pixels - layer.origin, 0) / layer.step
         before = places.astype(np.int64)
@@ -115,7 +120,7 @@ class Responses:
 class Planes:
     """The planes that filters act on: colours mixed and reduced, made when needed."""
 
-    def __init__(self, image: NDArray) -> None:
+    def __init__(self, image: AnyArray) -> None:
         self._image = image
         self.size = image.shape[:2]
         self._made: dict[tuple[bytes | None, int], NDArray[np.float32]] = {}
@@ -132,7 +137,7 @@ class Planes:
         return self._made[key]
 
 
-def _mixed(image: NDArray, colours: NDArray[np.float32] | None) -> NDArray[np.float32]:
+def _mixed(image: AnyArray, colours: NDArray[np.float32] | None) -> NDArray[np.float32]:
     planes = np.moveaxis(image, 2, 0).astype(np.float32)
     if colours is None:
         return planes
@@ -176,7 +181,7 @@ def _fill_values(layer: FilterLayer, planes: Planes, first: int, out: NDArray[np
 
 
 def _point_values(
-    layer: FilterLayer, planes: Planes, rows: NDArray, columns: NDArray
+    layer: FilterLayer, planes: Planes, rows: Places, columns: Places
 ) -> NDArray[np.float32]:
     """(F, n) values of the linear filters at n pixels, with the arithmetic of `_fill_values`."""
     source = planes.of(layer)
@@ -192,11 +197,13 @@ def _point_values(
     return out[:, 0]
 
 
-def _clipped(places: NDArray, size: int) -> NDArray:
+def _clipped(places: Places, size: int) -> Places:
     return np.clip(places, 0, size - 1)
 
 
-def _taps(weights: NDArray[np.float32], offsets: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+def _taps(
+    weights: NDArray[np.float32], offsets: Places
+) -> tuple[Places, Places, NDArray[np.float32]]:
     """Per filter the weights that are not 0: where they start, their offsets, and they."""
     flat = weights.reshape(len(weights), -1)
     filters, taps = np.nonzero(flat)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import label
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.errors import SkippedImage
 
@@ -39,7 +40,7 @@ class ScribbledPixels:
 
 
 def scribbled_pixels(
-    image: NDArray, scribbles: NDArray[np.uint8], n_classes: int | None
+    image: AnyArray, scribbles: NDArray[np.uint8], n_classes: int | None
 ) -> ScribbledPixels:
     """The pixels of (H, W) `scribbles` that are not 255, checked against the image.
 

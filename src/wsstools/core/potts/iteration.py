@@ -74,7 +74,8 @@ class Iteration(PrimalDual):
     def _column_bound(self) -> float:
         fields, problem = self._fields, self._problem
         arrays = (fields.px, fields.left, problem.unary, problem.weights)
-        return column_bound(*arrays, problem.width, problem.isotropic) + problem.offset
+        bound: float = column_bound(*arrays, problem.width, problem.isotropic)
+        return bound + problem.offset
 
 
 class Energies:

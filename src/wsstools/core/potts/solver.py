@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from wsstools.core.potts.iteration import Energies, Iteration
 from wsstools.core.potts.levels import Problem
@@ -55,7 +55,7 @@ class PottsSolution:
     needless: tuple[int, ...]
 
 
-def edge_weights(image: NDArray, *, eta: float) -> NDArray[np.float32]:
+def edge_weights(image: ArrayLike, *, eta: float) -> NDArray[np.float32]:
     """How cheap a class border is at each pixel: 1 in flat regions, towards 0 on edges, (H, W).
 
     Parameters
@@ -91,10 +91,11 @@ def edge_weights(image: NDArray, *, eta: float) -> NDArray[np.float32]:
     squared[:-1] += np.square(np.diff(channels, axis=0)).mean(axis=2)
     if not np.isfinite(squared).all():
         raise ValueError("image holds values that are not finite")
-    return np.exp(-np.float32(eta) * np.sqrt(squared))
+    weights: NDArray[np.float32] = np.exp(-np.float32(eta) * np.sqrt(squared))
+    return weights
 
 
-def unary(probs: NDArray, *, floor: float = _DEFAULT.floor) -> NDArray[np.float32]:
+def unary(probs: ArrayLike, *, floor: float = _DEFAULT.floor) -> NDArray[np.float32]:
     """The cost of each class at each pixel, U = -log max(P, floor), (K, H, W) float32.
 
     Parameters
@@ -116,13 +117,14 @@ def unary(probs: NDArray, *, floor: float = _DEFAULT.floor) -> NDArray[np.float3
         raise ValueError(f"floor is {floor:g}, expected a value in (0, 1]")
     if not np.isfinite(probs).all():
         raise ValueError("probs holds values that are not finite")
-    costs = np.maximum(probs, np.float32(floor))
+    costs: NDArray[np.float32] = np.maximum(probs, np.float32(floor))
     np.log(costs, out=costs)
-    return np.negative(costs, out=costs)
+    np.negative(costs, out=costs)
+    return costs
 
 
 def potts_energy(
-    soft: NDArray, unary: NDArray, weights: NDArray, *, isotropic: bool = True
+    soft: ArrayLike, unary: ArrayLike, weights: ArrayLike, *, isotropic: bool = True
 ) -> float:
     """The energy E(M) of a soft segmentation; parameters and energy as in `solve_potts`."""
     soft, unary, weights = (np.asarray(a, np.float32) for a in (soft, unary, weights))
@@ -134,8 +136,8 @@ def potts_energy(
 
 
 def solve_potts(
-    unary: NDArray,
-    weights: NDArray,
+    unary: ArrayLike,
+    weights: ArrayLike,
     *,
     tol: float = _DEFAULT.tol,
     max_iterations: int = _DEFAULT.max_iterations,
@@ -257,7 +259,7 @@ def _coarse_to_fine(
     return level.soft(), level.primal, level.dual, (*iterations, level.done)
 
 
-def needed_classes(unary: NDArray) -> list[int]:
+def needed_classes(unary: NDArray[np.float32]) -> list[int]:
     """The classes that a map of least energy can need, ascending.
 
     Parameters

@@ -13,6 +13,7 @@ from scipy import ndimage
 from scipy.ndimage import gaussian_filter1d
 from skimage.graph import MCP_Geometric
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
 
 MAX_STROKES_PER_REGION = 3
@@ -88,9 +89,11 @@ def grow_scribbles(
     """
     unlabelled = scribbles == ignore_label
     if unlabelled.all() or radius <= 0:
-        return scribbles.copy()
+        return np.array(scribbles)
     distance, nearest = ndimage.distance_transform_edt(unlabelled, return_indices=True)
-    return np.where(distance <= radius, scribbles[tuple(nearest)], np.uint8(ignore_label))
+    grown: NDArray[np.uint8] = scribbles[tuple(nearest)]
+    grown[distance > radius] = ignore_label
+    return grown
 
 
 def parse_strokes(text: str) -> list[Stroke]:
@@ -245,7 +248,7 @@ def _parse_stroke(line: str) -> Stroke:
 
 
 def _regions(
-    labels: NDArray, min_area: int, every_class: bool, ignore_label: int
+    labels: AnyArray, min_area: int, every_class: bool, ignore_label: int
 ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.bool_]]]:
     """Class, upper left corner (x, y) and mask, padded by 1, of each region that gets strokes."""
     for label in np.unique(labels):

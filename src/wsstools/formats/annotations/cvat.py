@@ -69,7 +69,7 @@ def split(data: bytes, name: str) -> dict[str, bytes]:
     return parts
 
 
-def decode_cvat(data: bytes, name: str) -> Decoded:
+def decode_cvat(data: bytes, name: str) -> Decoded[Annotation]:
     """The shapes of one image, as an Annotation.
 
     Polylines and points become lines of the brush; polygons, boxes and masks are filled. Shapes

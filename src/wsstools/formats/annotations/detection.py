@@ -91,16 +91,14 @@ def decode_annotation(
         If the file is damaged or of no such format.
     """
     form = form or detected_format(data, name)
-    values = {"unlabelled": unlabelled, "first": first}
-    given = {key: value for key, value in values.items() if value is not None}
     decoders: Mapping[str, Callable[[bytes, str], Decoded[Annotation]]] = {
         "labelme": decode_labelme,
         "scribblesup": decode_scribblesup,
         "cvat": cvat.decode_cvat,
         "strokes": _decode_strokes,
-        "napari": partial(label_arrays.decode_napari, **given),
+        "napari": partial(label_arrays.decode_napari, unlabelled=unlabelled, first=first),
         "sbd": decode_sbd,
-        "picture": partial(label_arrays.decode_picture, **given),
+        "picture": partial(label_arrays.decode_picture, unlabelled=unlabelled, first=first),
     }
     return decoders[form](data, name)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.scribbles.annotation import Annotation, areas_of_labels
 from wsstools.errors import DataError
@@ -15,18 +18,18 @@ from wsstools.formats.label_files import read_indices
 
 
 def decode_picture(
-    data: bytes, name: str, *, unlabelled: int = IGNORE_LABEL, first: int = 0
-) -> Decoded:
+    data: bytes, name: str, *, unlabelled: int | None = None, first: int | None = None
+) -> Decoded[Annotation]:
     """A palette or grey picture of class ids, as an Annotation. 255 is unlabelled in any case.
 
     Parameters
     ----------
     data, name
         The file.
-    unlabelled : int
-        Value of the pixels that carry no class.
-    first : int
-        Value of class 0.
+    unlabelled : int or None
+        Value of the pixels that carry no class; None: 255.
+    first : int or None
+        Value of class 0; None: 0.
 
     Raises
     ------
@@ -34,21 +37,24 @@ def decode_picture(
         If the file is no such picture, or another value is no class id.
     """
     found = read_indices(data, name)
-    ignore = (found.value == unlabelled) | (found.value == IGNORE_LABEL)
-    return Decoded(_annotation(found.value, ignore, first, name), found.meta)
+    left_out = {IGNORE_LABEL, IGNORE_LABEL if unlabelled is None else unlabelled}
+    ignore = np.isin(found.value, list(left_out))
+    return Decoded(_annotation(found.value, ignore, first or 0, name), found.meta)
 
 
-def decode_napari(data: bytes, name: str, *, unlabelled: int = 0, first: int = 1) -> Decoded:
+def decode_napari(
+    data: bytes, name: str, *, unlabelled: int | None = None, first: int | None = None
+) -> Decoded[Annotation]:
     """A labels layer of napari, saved as TIFF or NPY, as an Annotation.
 
     Parameters
     ----------
     data, name
         The file.
-    unlabelled : int
-        Label of the pixels that carry no class.
-    first : int
-        Label of class 0.
+    unlabelled : int or None
+        Label of the pixels that carry no class; None: 0.
+    first : int or None
+        Label of class 0; None: 1.
 
     Raises
     ------
@@ -56,10 +62,11 @@ def decode_napari(data: bytes, name: str, *, unlabelled: int = 0, first: int = 1
         If the file holds no single (H, W) layer of integers, or a label is no class id.
     """
     values = _one_picture(_read_layer(data, name), name)
-    return Decoded(_annotation(values, values == unlabelled, first, name))
+    ignore = np.equal(values, 0 if unlabelled is None else unlabelled)
+    return Decoded(_annotation(values, ignore, 1 if first is None else first, name))
 
 
-def _read_layer(data: bytes, name: str) -> NDArray:
+def _read_layer(data: bytes, name: str) -> AnyArray:
     try:
         if data.startswith(npy.MAGIC):
             return npy.read_array(data)
@@ -70,7 +77,7 @@ def _read_layer(data: bytes, name: str) -> NDArray:
     return read_indices(data, name).value
 
 
-def _one_picture(values: NDArray, name: str) -> NDArray:
+def _one_picture(values: AnyArray, name: str) -> NDArray[np.integer]:
     while values.ndim > 2 and values.shape[0] == 1:
         values = values[0]
     if values.ndim != 2:
@@ -80,10 +87,12 @@ def _one_picture(values: NDArray, name: str) -> NDArray:
         )
     if values.dtype.kind not in "iub":
         raise DataError(f"{name}: values are {values.dtype}, expected integers")
-    return values
+    return cast("NDArray[np.integer]", values)
 
 
-def _annotation(values: NDArray, ignore: NDArray[np.bool_], first: int, name: str) -> Annotation:
+def _annotation(
+    values: NDArray[np.integer], ignore: NDArray[np.bool_], first: int, name: str
+) -> Annotation:
     try:
         check_pixels(*values.shape)
     except ValueError as error:

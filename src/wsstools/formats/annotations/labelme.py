@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from wsstools.core.scribbles.annotation import Annotation, Area, Line
 from wsstools.errors import DataError
@@ -18,7 +20,7 @@ from wsstools.formats.annotations.shapes import centred, filled, rectangle
 SHAPE_TYPES = ("linestrip", "line", "point", "points", "polygon", "rectangle", "mask")
 
 
-def decode_labelme(data: bytes, name: str) -> Decoded:
+def decode_labelme(data: bytes, name: str) -> Decoded[Annotation]:
     """The shapes in a file, as an Annotation.
 
     Line strips, lines and points become lines of the brush; polygons, rectangles and masks are
@@ -59,7 +61,7 @@ def _marks(shape: dict[str, Json], size: tuple[int, int] | None) -> list[Line | 
     if kind not in SHAPE_TYPES:
         raise ValueError(f"shape {label!r} is a {kind}, expected {', '.join(SHAPE_TYPES)}")
     label = label.strip()
-    points = centred(shape.get("points"), f"shape {label!r}")
+    points = centred(cast(ArrayLike, shape.get("points")), f"shape {label!r}")
     if kind == "mask":
         return [_mask(label, shape)]
     if kind in ("point", "points"):
@@ -78,7 +80,7 @@ def _marks(shape: dict[str, Json], size: tuple[int, int] | None) -> list[Line | 
 def _mask(label: str, shape: dict[str, Json]) -> Area:
     """A mask: a PNG in base64, and in `points` the first and the last of its pixels, inclusive."""
     try:
-        with opened(base64.b64decode(shape.get("mask") or "", validate=True)) as png:
+        with opened(base64.b64decode(cast(str, shape.get("mask") or ""), validate=True)) as png:
             mask = np.asarray(png)
     except Exception as error:  # the decoders raise whatever they like at damaged files
         raise ValueError(f"mask {label!r} is no PNG in base64: {error}") from error

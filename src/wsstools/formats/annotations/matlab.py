@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.files.limits import LARGEST_PICTURE
 
 MAGIC = b"MATLAB 5.0 MAT-file"
@@ -30,7 +30,7 @@ _CLASSES = {
 Element = tuple[int, memoryview]
 
 
-def read_field(data: bytes, variable: str, field: str) -> NDArray | None:
+def read_field(data: bytes, variable: str, field: str) -> AnyArray | None:
     """The array in a field of a variable that is a single struct.
 
     Parameters
@@ -98,7 +98,7 @@ def _unpacked(content: memoryview) -> memoryview:
     return memoryview(found)
 
 
-def _field(parts: list[Element], field: str, order: str) -> NDArray | None:
+def _field(parts: list[Element], field: str, order: str) -> AnyArray | None:
     """The array in a field of a struct, whose parts are flags, shape, name, fields, contents."""
     if _array_class(parts, order) != _STRUCT or len(parts) < 5 or _shape(parts, order) != (1, 1):
         return None
@@ -116,7 +116,7 @@ def _field(parts: list[Element], field: str, order: str) -> NDArray | None:
     return _numbers(list(_elements(parts[place][1], order)), order)
 
 
-def _numbers(parts: list[Element], order: str) -> NDArray | None:
+def _numbers(parts: list[Element], order: str) -> AnyArray | None:
     if len(parts) < 4:
         return None
     held, stored = _CLASSES.get(_array_class(parts, order)), _NUMBERS.get(parts[3][0])

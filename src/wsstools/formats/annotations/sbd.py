@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.scribbles.annotation import VOC_CLASSES, Annotation, areas_of_labels
 from wsstools.errors import DataError
@@ -12,7 +17,7 @@ from wsstools.formats.annotations.matlab import read_field
 _VARIABLE, _FIELD = "GTcls", "Segmentation"
 
 
-def decode_sbd(data: bytes, name: str) -> Decoded:
+def decode_sbd(data: bytes, name: str) -> Decoded[Annotation]:
     """The labels in a file of the folder `cls`, as an Annotation.
 
     The variable `GTcls` is a struct whose field `Segmentation` is a label map (H, W) of the classes
@@ -44,4 +49,5 @@ def decode_sbd(data: bytes, name: str) -> Decoded:
             f"{name}: labels are {known.min()} to {known.max()}, expected classes 0 to "
             f"{len(VOC_CLASSES) - 1} of PASCAL VOC"
         )
-    return Decoded(Annotation(areas_of_labels(labels, ignore), labels.shape, VOC_CLASSES))
+    areas = areas_of_labels(cast("NDArray[np.integer]", labels), ignore)
+    return Decoded(Annotation(areas, labels.shape, VOC_CLASSES))

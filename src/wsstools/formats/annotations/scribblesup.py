@@ -15,7 +15,7 @@ from wsstools.files.provenance import Decoded
 from wsstools.files.xml import parse_xml
 
 
-def decode_scribblesup(data: bytes, name: str) -> Decoded:
+def decode_scribblesup(data: bytes, name: str) -> Decoded[Annotation]:
     """The strokes in a file, as an Annotation.
 
     The file holds the picture's `size` and any number of `polygon`, each with a `tag`, the class,

@@ -52,8 +52,9 @@ def read_bank(
 def read_layer(path: Path, *, filter_input: str = "rgb", is_rectified: bool = False) -> FilterLayer:
     """The first layer of filters in a file; parameters and errors as of `read_bank`."""
     first = read_first_convolution(path)
-    biases = np.zeros(len(first.weights)) if first.bias is None else first.bias
-    weights, biases = on_rgb(first.weights, biases, INPUTS[filter_input])
+    kernels = np.asarray(first.weights)
+    biases = np.zeros(len(kernels)) if first.bias is None else np.asarray(first.bias)
+    weights, biases = on_rgb(kernels, biases, INPUTS[filter_input])
     stride = first.stride
     if stride is None:
         stride = LARGE_STRIDE if weights.shape[2] >= LARGE_KERNEL else 1

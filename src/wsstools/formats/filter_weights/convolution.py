@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+
+from wsstools.core.arrays import AnyArray
 
 N_PLANES = 3
 _FIRST = re.compile(r"(?:^|[/._])(?:conv1_1|conv1|block1_conv1|features[._]0)(?=[/._:]|$)")
@@ -33,7 +34,7 @@ class StoredArray(Protocol):
     def shape(self) -> tuple[int, ...]:
         """Its shape, known before it is read."""
 
-    def __array__(self) -> NDArray: ...
+    def __array__(self) -> AnyArray: ...
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
+
 
 @dataclass(frozen=True)
 class NetworkInput:
@@ -43,7 +45,7 @@ INPUTS: dict[str, NetworkInput] = {
 
 
 def on_rgb(
-    weights: NDArray, biases: NDArray, planes: NetworkInput
+    weights: AnyArray, biases: AnyArray, planes: NetworkInput
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Weights and biases whose responses on RGB in 0..255 are those of the network on its input.
 

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
+
+from wsstools.core.arrays import AnyArray
 
 Field = int | memoryview
 Message = dict[int, list[Field]]
@@ -82,7 +83,7 @@ def integers(values: Iterable[Field]) -> list[int]:
     return found
 
 
-def numbers(values: Iterable[Field], kind: str) -> NDArray:
+def numbers(values: Iterable[Field], kind: str) -> AnyArray:
     """The values of a repeated field of floats (`<f4`) or doubles (`<f8`), packed or not."""
     return np.frombuffer(b"".join(v for v in values if not isinstance(v, int)), kind)
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.compiled.depthwise import weight_gradient
 
 
@@ -41,16 +42,21 @@ class Depthwise(nn.Conv2d):
         """(N, C, H, W) to (N, C, h, w)."""
         if not self.training or x.device.type != "cpu":
             return super().forward(x)
-        convolved: Tensor = _Convolved.apply(x, self.weight, self.stride[0], self.dilation[0])
-        return convolved
+        apply: Callable[..., Tensor] = _Convolved.apply
+        return apply(x, self.weight, self.stride[0], self.dilation[0])
+
+
+class _Context(FunctionCtx):
+    stride: int
+    dilation: int
+    saved_tensors: tuple[Tensor, Tensor]
+    needs_input_grad: tuple[bool, ...]
 
 
 class _Convolved(torch.autograd.Function):
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
-    def forward(
-        context: FunctionCtx, x: Tensor, weight: Tensor, stride: int, dilation: int
-    ) -> Tensor:
+    def forward(context: _Context, x: Tensor, weight: Tensor, stride: int, dilation: int) -> Tensor:
         weight = weight.to(x.dtype)
         context.save_for_backward(x, weight)
         context.stride, context.dilation = stride, dilation
@@ -58,7 +64,7 @@ class _Convolved(torch.autograd.Function):
 
     @staticmethod
     @torch.amp.custom_bwd(device_type="cpu")
-    def backward(context: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(context: _Context, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = context.saved_tensors
         stride, dilation = context.stride, context.dilation
         gradient = gradients[0].to(x.dtype)
@@ -77,7 +83,7 @@ class _Convolved(torch.autograd.Function):
         return of_image, total.unsqueeze(1), None, None
 
 
-def _pictures(x: Tensor) -> NDArray:
+def _pictures(x: Tensor) -> AnyArray:
     """The images of a batch, (N, H, W, C); bfloat16 as its bits."""
     pictures = x.detach().permute(0, 2, 3, 1).contiguous()
     if pictures.dtype == torch.bfloat16:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.compiled.warp import warp_image, warp_labels, warp_probs
 from wsstools.core.maps import ProbabilityMap
 from wsstools.nn.models.networks import IMAGENET_MEAN
@@ -84,8 +85,8 @@ def draw_view(shape: tuple[int, int], schedule: Schedule, *, rng: np.random.Gene
 
 
 def crop_view(
-    image: NDArray, target: Target, view: View, *, crop: int, min_prob: float = 0.0
-) -> tuple[NDArray[np.float32], NDArray]:
+    image: AnyArray, target: Target, view: View, *, crop: int, min_prob: float = 0.0
+) -> tuple[NDArray[np.float32], AnyArray]:
     """A square crop of an image and of what is known about its pixels.
 
     Parameters
@@ -121,8 +122,8 @@ def crop_view(
 
 
 def augment(
-    image: NDArray, target: Target, schedule: Schedule, *, rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray]:
+    image: AnyArray, target: Target, schedule: Schedule, *, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], AnyArray]:
     """A random crop of an image and of its target; see `draw_view` and `crop_view`."""
     view = draw_view((image.shape[0], image.shape[1]), schedule, rng=rng)
     return crop_view(image, target, view, crop=schedule.crop, min_prob=schedule.min_prob)

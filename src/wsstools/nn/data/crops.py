@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wsstools.core.arrays import AnyArray
 from wsstools.nn.data.augment import Target, augment
 from wsstools.nn.training.schedules import Schedule
 
@@ -23,7 +24,7 @@ class Pairs(Protocol):
     def __len__(self) -> int:
         """Number of images."""
 
-    def __getitem__(self, index: int, /) -> tuple[NDArray, Target]:
+    def __getitem__(self, index: int, /) -> tuple[AnyArray, Target]:
         """Image (H, W, 3) uint8 or float32 in 0..255, and labels or probabilities, (H, W)."""
 
 
@@ -49,7 +50,7 @@ class Samples:
     def __len__(self) -> int:
         return self.schedule.iterations * self.schedule.batch
 
-    def __getitem__(self, n: int) -> tuple[NDArray[np.float32], NDArray]:
+    def __getitem__(self, n: int) -> tuple[NDArray[np.float32], AnyArray]:
         epoch, place = divmod(n, len(self.pairs))
         order = np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.pairs))
         image, target = self.pairs[int(order[place])]

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import DataError
@@ -19,7 +20,9 @@ from wsstools.files.provenance import InputRecord, files_record
 from wsstools.formats import label_files, map_files
 from wsstools.formats.image_files import decode_image
 
-Pair: TypeAlias = "tuple[NDArray, NDArray[np.uint8] | ProbabilityMap]"
+Pair: TypeAlias = "tuple[AnyArray, NDArray[np.uint8] | ProbabilityMap]"
+
+Counted: TypeAlias = "NDArray[np.int64] | NDArray[np.float64]"
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class LabelledImages:
             files_record("labels", self.labels, form.read_meta(first)),
         ]
 
-    def count(self, position: int, pair: Pair, n_classes: int) -> NDArray:
+    def count(self, position: int, pair: Pair, n_classes: int) -> Counted:
         """Labelled pixels of each class in a pair that was read, (C,); of a map probabilities.
 
         Raises
@@ -115,7 +118,7 @@ class CachedPairs:
 
     def check(
         self, n_classes: int, *, threads: int, advance: Callable[[], None]
-    ) -> tuple[NDArray, list[str]]:
+    ) -> tuple[NDArray[np.float64], list[str]]:
         """Read all pairs once.
 
         Parameters
@@ -142,7 +145,7 @@ class CachedPairs:
             If there is no labelled pixel in all of them.
         """
 
-        def count(position: int) -> NDArray:
+        def count(position: int) -> Counted:
             return self._pairs.count(position, self[position], n_classes)
 
         pixels, empty = np.zeros(n_classes), []

@@ -36,7 +36,7 @@ class AtrousHead(nn.Module):
             return torch.stack([branch(features) for branch in self.branches]).sum(0)
         branches = [cast(nn.Conv2d, branch) for branch in self.branches]
         weights = torch.stack([branch.weight for branch in branches])
-        biases = torch.stack([branch.bias for branch in branches])
+        biases = torch.stack([cast(Tensor, branch.bias) for branch in branches])
         rates = [branch.dilation[0] for branch in branches]
         return summed_branches(features, weights, biases, rates)
 
@@ -87,7 +87,8 @@ class PyramidHead(nn.Module):
             bilinear(level(bin_means(features, n)), size).to(features.dtype)
             for n, level in zip(self.bins, self.levels, strict=True)
         ]
-        return self.classifier(torch.cat([features, *pooled], dim=1))
+        logits: Tensor = self.classifier(torch.cat([features, *pooled], dim=1))
+        return logits
 
 
 class AuxiliaryHead(nn.Sequential):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from types import ModuleType
 
 import torch
@@ -24,7 +25,7 @@ def import_torchvision() -> ModuleType:
     enough.
     """
     try:
-        import torchvision  # noqa: PLC0415 - the import is what is tried
+        return importlib.import_module("torchvision")
     except RuntimeError as error:
         if "torchvision::nms does not exist" not in str(error):
             raise
@@ -32,5 +33,4 @@ def import_torchvision() -> ModuleType:
         for operator in _OPERATORS:
             library.define(operator)
         _declared.append(library)
-        import torchvision  # noqa: PLC0415
-    return torchvision
+        return importlib.import_module("torchvision")

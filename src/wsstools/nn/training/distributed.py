@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.distributed as dist
@@ -74,7 +75,7 @@ class ProcessGroup:
         if self.size == 1:
             return network
         if self.device.startswith("cuda"):
-            return nn.SyncBatchNorm.convert_sync_batchnorm(network)
+            return cast(nn.Module, nn.SyncBatchNorm.convert_sync_batchnorm(network))
         for module in list(network.modules()):
             for name, layer in module.named_children():
                 if type(layer) is nn.BatchNorm2d:
@@ -187,5 +188,5 @@ class _Total(torch.autograd.Function):
 
 
 def _total(value: Tensor) -> Tensor:
-    total: Tensor = _Total.apply(value)
-    return total
+    apply: Callable[[Tensor], Tensor] = _Total.apply
+    return apply(value)

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.errors import DataError, UsageError
 from wsstools.files.provenance import Json
@@ -65,7 +65,7 @@ def train(
     initial_state: Mapping[str, Tensor] | None = None,
     world: ProcessGroup = ProcessGroup(),
     precision: str = "auto",
-    class_weights: NDArray | None = None,
+    class_weights: AnyArray | None = None,
     workers: int = 0,
     resume: Checkpoint | None = None,
     validate: Callable[[SegmentationNetwork], float] | None = None,
@@ -201,7 +201,8 @@ def train(
 
 def poly_learning_rate(schedule: Schedule, iteration: int) -> float:
     """Learning rate of the backbone at an iteration, counted from 0."""
-    return schedule.learning_rate * (1 - iteration / schedule.iterations) ** schedule.power
+    left = 1 - iteration / schedule.iterations
+    return schedule.learning_rate * math.pow(left, schedule.power)
 
 
 def uses_bfloat16(precision: str, device: torch.device) -> bool:
@@ -265,7 +266,7 @@ class _Run:
         seed: int,
         initial_state: Mapping[str, Tensor] | None,
         world: ProcessGroup,
-        class_weights: NDArray | None,
+        class_weights: AnyArray | None,
     ) -> None:
         self.schedule, self.seed, self.world = schedule, seed, world
         self.weights = (

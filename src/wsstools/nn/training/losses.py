@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.nn.models.networks import STRIDE, upsample
 
@@ -15,7 +16,7 @@ _SPARSE = 1 / 8
 """Share of labelled pixels below which only theirs are brought to image size."""
 
 
-def class_weights(pixels: NDArray, balance: float) -> NDArray[np.float32]:
+def class_weights(pixels: AnyArray, balance: float) -> NDArray[np.float32]:
     """How much a pixel of each class counts in the loss: ``share ** -balance``, in mean 1.
 
     Parameters
@@ -33,7 +34,8 @@ def class_weights(pixels: NDArray, balance: float) -> NDArray[np.float32]:
     share = pixels / pixels.sum()
     weights = np.zeros(len(share))
     np.power(share, -balance, out=weights, where=share > 0)
-    return (weights / (share @ weights)).astype(np.float32)
+    weights /= share @ weights
+    return weights.astype(np.float32)
 
 
 def target_mass(target: Tensor, weights: Tensor | None = None) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import MISSING, dataclass
-from typing import TYPE_CHECKING, Optional
+from typing import Optional
 
 from wsstools.core.parameter import Given, documented, optional_copy, parameter, shown
 from wsstools.errors import UsageError
@@ -216,7 +216,16 @@ _FAMILIES = {
 }
 
 
-class _Changes(Given):
+def _defaults(field: dataclasses.Field[object]) -> str:
+    """The number of each family of networks."""
+    values = {name: shown(getattr(SCHEDULES[arch], field.name)) for name, arch in _FAMILIES.items()}
+    usual = max(values.values(), key=list(values.values()).count)
+    others = (f"; {name} {value}" for name, value in values.items() if value != usual)
+    return f"{usual}{''.join(others)}"
+
+
+@optional_copy(Schedule, default_text=_defaults)
+class ScheduleChanges(Given):
     """Numbers of a schedule that are given instead of those of the architecture."""
 
     def schedule(self, arch: str) -> Schedule:
@@ -233,17 +242,3 @@ class _Changes(Given):
         if chosen.min_scale > chosen.max_scale:
             raise UsageError(f"--min-scale {chosen.min_scale:g} is above {chosen.max_scale:g}")
         return chosen
-
-
-def _defaults(field: dataclasses.Field[float]) -> str:
-    """The number of each family of networks."""
-    values = {name: shown(getattr(SCHEDULES[arch], field.name)) for name, arch in _FAMILIES.items()}
-    usual = max(values.values(), key=list(values.values()).count)
-    others = (f"; {name} {value}" for name, value in values.items() if value != usual)
-    return f"{usual}{''.join(others)}"
-
-
-if TYPE_CHECKING:
-    ScheduleChanges = _Changes
-else:
-    ScheduleChanges = optional_copy(_Changes, Schedule, default_text=_defaults)
