@@ -113,3 +113,27 @@ def test_making_help_imports_nothing_heavy_either():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+SLOW_TO_IMPORT = {
+    "torch": {"train", "global_predict"},
+    "matplotlib": {"compare", "report", "tune"},
+    "sklearn": {"local_predict", "demo_data"},
+    "typer": set(),
+    "distributed": set(),
+}
+"""Packages that take seconds, and the steps that need them from the start."""
+
+
+def test_steps_import_slow_packages_only_where_they_need_them():
+    steps = [path.stem for path in (ROOT / "steps").glob("*.py") if path.stem != "__init__"]
+    for step in steps:
+        done = subprocess.run(
+            [sys.executable, "-c", f"import sys, wsstools.steps.{step}; print(*sys.modules)"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        loaded = set(done.stdout.split())
+        for package, needed_by in SLOW_TO_IMPORT.items():
+            assert package not in loaded or step in needed_by, f"{step} imports {package}"

@@ -7,8 +7,6 @@ import pickletools
 import warnings
 import zipfile
 
-import torch
-
 _ZIP_MAGIC, _PICKLE_MAGIC = b"PK", b"\x80"
 _PICKLES = 5
 """A file of the time before torch 1.6 begins with these, one after the other."""
@@ -28,6 +26,8 @@ def read_torch(data: bytes) -> object:
     ValueError
         If they are no file of torch's, or could keep it busy for ever.
     """
+    import torch  # noqa: PLC0415 - it takes seconds, and other forms of weights do without
+
     _check_bytes(data)
     with warnings.catch_warnings():  # of what else is odd about bytes that are then refused
         warnings.simplefilter("ignore")

@@ -13,7 +13,6 @@ from wsstools.errors import DataError, naming
 from wsstools.files.pillow import opened
 from wsstools.files.provenance import Meta, parse_record
 from wsstools.formats import label_files, map_files, parameter_files, picture_files
-from wsstools.nn.models.model_files import read_model_header
 from wsstools.view.chain import chain_text
 
 
@@ -51,6 +50,9 @@ def print_info(files: Sequence[str], *, as_json: bool = False) -> None:
 
 
 def _model(path: Path) -> Description:
+    # torch takes seconds to load, and only models need it.
+    from wsstools.nn.models.model_files import read_model_header  # noqa: PLC0415
+
     with naming(path):
         header = read_model_header(path.read_bytes())
     facts = {

@@ -15,7 +15,9 @@ ENGINES = ("compiled", "sklearn")
 class ForestSettings:
     """How a local random forest is trained."""
 
-    trees: int = parameter(50, "Trees of the forest; more is smoother and slower.", metavar="N", min=1)
+    trees: int = parameter(
+        50, "Trees of the forest; more is smoother and slower.", metavar="N", min=1
+    )
     features: int = parameter(100, "Filters that the ranking keeps.", metavar="N", min=1)
     engine: str = parameter(
         "compiled",

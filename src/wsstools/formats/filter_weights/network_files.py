@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from numpy.typing import DTypeLike
-from torch import Tensor
 
 from wsstools.core.arrays import AnyArray
 from wsstools.errors import DataError
@@ -17,6 +16,7 @@ from wsstools.files import npy
 from wsstools.files.torch_archive import read_torch
 from wsstools.formats.filter_weights.convolution import (
     Convolution,
+    StoredArray,
     convolutions_in,
     first_convolution,
 )
@@ -102,13 +102,13 @@ def _pth(path: Path) -> Convolution:
     return first_convolution(convolutions_in(dict(_tensors(state, ""))))
 
 
-def _tensors(state: object, path: str) -> Iterator[tuple[str, Tensor]]:
+def _tensors(state: object, path: str) -> Iterator[tuple[str, StoredArray]]:
     if not isinstance(state, Mapping):
         raise ValueError("not a state dict")
     for key, value in state.items():
         if isinstance(value, Mapping):
             yield from _tensors(value, f"{path}{key}/")
-        elif isinstance(value, Tensor):
+        elif hasattr(value, "detach"):  # a tensor, by its looks: torch takes seconds to load
             yield f"{path}{key}", value.detach()
 
 
