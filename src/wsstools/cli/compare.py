@@ -13,7 +13,7 @@ from wsstools.running.settings import RunSettings
 
 def compare(
     first: Annotated[str, typer.Argument(metavar="A", help=f"Labels: {FOLDER_HELP}; or NAME=DIR.")],
-    second: Annotated[str, typer.Argument(metavar="B", help="Labels to hold against A, likewise.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Labels to compare with A, likewise.")],
     gt: Annotated[str, typer.Option("--gt", metavar="DIR", help="Ground truth.")],
     out: Annotated[
         str,

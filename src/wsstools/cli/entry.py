@@ -21,7 +21,7 @@ def main() -> None:
     if text is not None and "_WSS_COMPLETE" not in os.environ:
         _print(text)
         return
-    # Typer takes its time, which help need not wait for.
+    # Typer takes a while to import, which help need not wait for.
     from wsstools.cli.main import hear_signals, run, unhear_signals
 
     hear_signals()
@@ -50,7 +50,7 @@ def _print(text: str) -> None:
 
 
 def _open_closed_streams() -> None:
-    """Let standard streams that are closed lead nowhere; a file that is opened took their place."""
+    """Open closed standard streams on the null device, before a file takes their number."""
     for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
             opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free

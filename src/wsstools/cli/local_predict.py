@@ -25,11 +25,11 @@ def local_predict(
 ) -> None:
     """Predict each image from its own scribbles by boosting or random walks.
 
-    Other local models than the random forest of rf-predict, for the same steps: they err in other
-    ways. boosting (gradient boosting on the filters' responses) takes every pixel by itself, as
-    the forest does. walker (random walks on the image's colours) knows no filters: a pixel takes
+    Other local models than the random forest of rf-predict, for the same steps: their errors
+    differ. boosting (gradient boosting on the filters' responses) predicts every pixel by itself,
+    as the forest does. walker (random walks on the image's colours) uses no filters: a pixel gets
     the class whose strokes a walk from it meets first, so that regions are whole and borders
-    follow edges, but a region without a stroke is lost to its neighbours. Above a million pixels
+    follow edges, but a region without a stroke gets the classes around it. Above a million pixels
     it works on a reduced image.
 
     \b

@@ -137,7 +137,7 @@ def run(arguments: list[str]) -> int:
     0: done; 1: an image or the command failed; 2: wrong usage; 130, 143, 129: interrupted,
     terminated, the terminal went away.
     """
-    if "--debug" in arguments:  # may stand anywhere, and reaches the workers
+    if "--debug" in arguments:  # may be anywhere on the line; workers see it too
         arguments = [argument for argument in arguments if argument != "--debug"]
         os.environ["WSS_DEBUG"] = "1"
     name = next((argument for argument in arguments if not argument.startswith("-")), "")

@@ -31,7 +31,7 @@ def regularize(
         typer.Option(
             "--params",
             metavar="FILE",
-            help="Method and parameters as wss tune wrote them; options given beside it win.",
+            help="Method and parameters as wss tune wrote them; options given too count more.",
         ),
     ] = None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`wss report`: what a study found, as one HTML page."""
+"""`wss report`: a study as one HTML page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def report(
 
     The page has the gap table with its intervals, differences, numbers near borders, a plot of the
     labels trained on against what they gave, one of all images for each strategy, the classes,
-    contact sheets, and how everything was made. It is read on a screen, a phone or paper; the same
+    contact sheets, and how everything was made. It suits a screen, a phone and paper. The same
     input gives the same page.
 
     The contact sheets show the images on which the best strategy of each group and the baseline

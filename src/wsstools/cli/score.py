@@ -23,7 +23,7 @@ def score(
 
     One confusion matrix is summed over the folder. Pixels that are 255 in the ground truth do not
     count; pixels that are 255 in the labels are misses. Classes that occur in neither are left
-    out of the mean, and told. Every label file needs its ground truth.
+    out of the mean, and listed. Every label file needs its ground truth.
 
     \b
     Example:

@@ -38,13 +38,13 @@ def scribbles(
 ) -> None:
     """Draw annotations as scribbles, the index PNGs that the other steps read.
 
-    Read are: labelme (JSON); the XML of ScribbleSup; the XML of CVAT for images, one file with
+    Formats: labelme (JSON); the XML of ScribbleSup; the XML of CVAT for images, one file with
     many images; text, a stroke a line as class,x,y,x,y,... in pixels; palette and grey pictures;
     the class labels of SBD (MATLAB); and labels layers of napari as TIFF or NPY, whose label 0 is
     unlabelled and label 1 is class 0. A folder is read for files of one format.
 
     A line is drawn open, with a round brush; a single point is a dot. Polygons, boxes and masks
-    are filled. Later marks cover earlier ones, and what lies outside the image is cut off. Class
+    are filled. Later marks cover earlier ones, and parts outside the image are cut off. Class
     names are those of classes.txt; without one, ScribbleSup has the classes of PASCAL VOC, and
     plane, bike, table, plant and monitor are the VOC names of those. classes.txt is written to
     the output where names were used and there is none in or beside it.

@@ -32,7 +32,7 @@ def show(
         Optional[List[str]],
         typer.Argument(
             metavar="NAME=[VIEW:]DIR",
-            help="Further columns: folders of scribbles, labels or maps, as they are or by a view.",
+            help="Further columns: folders of scribbles, labels or maps, as they are or in a view.",
         ),
     ] = None,
     gt: Annotated[

@@ -1,4 +1,4 @@
-"""`wss weights`: where pretrained weights come from, and bringing them here."""
+"""`wss weights`: where pretrained weights come from, and fetching them."""
 
 from __future__ import annotations
 
