@@ -29,7 +29,7 @@
 #   make clean                  delete OUT, never DATA
 #
 # `make -n` shows the commands, `make -j2 JOBS=1` runs two at a time. Every target goes on where an
-# interrupted run left it. Give other parameters another OUT: what stands is not made anew for them.
+# interrupted run left it. Give other parameters another OUT: existing results are not made anew.
 SHELL       := bash
 .SHELLFLAGS := -o pipefail -ec
 
@@ -42,7 +42,7 @@ D          = $(or $(DATA),$(error give DATA=, the folder of the data set))
 TRAIN_IDS ?= $(D)/train.txt
 VAL_IDS   ?= $(D)/val.txt
 
-# Further options for all networks, after those of parameters.mk: the last one counts. LAUNCH stands
+# Further options for all networks, after those of parameters.mk: the last one counts. LAUNCH is put
 # before the command, such as "torchrun --nproc-per-node 4 --no-python" for four GPUs.
 TRAIN_OPTIONS ?=
 LAUNCH        ?=
@@ -91,7 +91,7 @@ annotated = $1/$(if $(filter local%,$4),local,$2)/$3/$4
 trained = $(if $(filter full,$4),full/$2/$3,$1/$2/$3/$4)
 # What a folder of predictions is called: (test).
 tested = val$(filter-out plain,$1)
-# What must stand of a row, over all seeds: (scribbles, network, test, row).
+# The targets of a row, over all seeds: (scribbles, network, test, row).
 stamps = $(foreach n,$(SEEDS),$(OUT)/$(call trained,$1,$2,$n,$4)/$(call tested,$3)/labels/.done)
 # The same of the training images: (scribbles, network, row).
 train_stamps = $(foreach n,$(SEEDS),$(OUT)/$(call trained,$1,$2,$n,$3)/train/labels/.done)
@@ -202,7 +202,7 @@ $(OUT)/%/net.pt: | $(DATA_READY)
 	$(TRAIN) --labels $(labels) --arch $(arch) $(TRAIN_$(arch)) --seed $(seed) \
 	  $(TRAIN_OPTIONS) -o $@
 
-# What they predict. A step of a pipe leaves out what stands, so that each of these may be the first.
+# What they predict. A step of a pipe skips what is up to date: each of these may be the first.
 $(OUT)/%/val/labels/.done: $(OUT)/%/net.pt
 	$(PREDICT) --ids $(VAL_IDS) --model $< -o $(@D:labels=maps) | \
 	  $(LABELS) - -o $(@D)

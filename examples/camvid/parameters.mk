@@ -1,7 +1,7 @@
 # Parameters of the CamVid study. Each can be given on the command line instead.
 TITLE ?= CamVid: the gap to full supervision
 
-# The network of Table 1, those of Table 2, and what is left to chance. More seeds tell how far a
+# The network of Table 1, those of Table 2, and what is left to chance. More seeds show how far a
 # second run moves a number: SEEDS="0 1 2".
 ARCH  ?= deeplabv2-mobilenetv2
 ARCHS ?= $(ARCH)

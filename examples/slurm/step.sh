@@ -8,7 +8,7 @@
 #
 #   SHARES=64 sbatch --array=7,41 step.sh rf-predict images/ scribbles/ -o local/
 #
-# What stands is kept, so that running all of them again does no harm either. The input folders must
+# Outputs that are up to date are skipped, so that all may be run again. The input folders must
 # be complete before the first task starts, because a share is every SHARES-th name in them.
 #SBATCH --job-name=wss
 #SBATCH --cpus-per-task=4

@@ -4,8 +4,8 @@
 #   DATA=/where/the/data/is OUT=out SHARES=64 ./study.sh
 #
 # DATA holds images/, scribbles/, gt/, classes.txt, train.txt and val.txt, as for examples/study.mk.
-# Run it where logs/ may be written. Where a job failed, mend the cause and run it again: what
-# stands is kept.
+# Run it where logs/ may be written. Where a job failed, remove the cause and run it again:
+# what is up to date is skipped.
 set -euo pipefail
 
 : "${DATA:?the folder of the data set}"

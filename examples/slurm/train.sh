@@ -4,7 +4,7 @@
 #   sbatch --nodes=1 --gpus-per-node=4 train.sh --images images/ --labels labels/ -o net.pt
 #   sbatch --nodes=2 --gpus-per-node=4 train.sh --images images/ --labels labels/ -o net.pt
 #
-# All nodes read the images and the checkpoint themselves: the folders must lie on a file system
+# All nodes read the images and the checkpoint themselves: the folders must be on a file system
 # that they share. The batch (--batch) must be a multiple of the number of GPUs. Two minutes before
 # the time is up Slurm sends SIGTERM; the run then makes a checkpoint, and the same command, sent
 # again, goes on from it.
