@@ -42,7 +42,7 @@ man: $(VENV)/.ready
 package: $(VENV)/.ready-test
 	rm -rf dist
 	$(BIN)/python -m hatchling build -d dist
-	$(BIN)/python -m pytest tests/test_package.py
+	$(BIN)/python -m pytest tests/project/test_package.py
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

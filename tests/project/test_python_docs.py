@@ -20,7 +20,7 @@ from wsstools.nn.training.schedules import SCHEDULES, TrainSettings
 from wsstools.steps.demo_data import demo_data
 from wsstools.steps.train import train
 
-PAGE = Path(__file__).parents[1] / "docs" / "python.md"
+PAGE = Path(__file__).parents[2] / "docs" / "python.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 STEMS = ["train-000", "train-001"]
 ARCH = "deeplabv2-mobilenetv2"
