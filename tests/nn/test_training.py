@@ -33,7 +33,7 @@ from wsstools.nn.training.validation import mean_iou
 
 pytestmark = pytest.mark.trains
 ARCH = "deeplabv2-mobilenetv2"
-SHARED = Path(os.environ.get("WSS_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+SHARED = Path(os.environ.get("WSS_SHARED", Path(__file__).resolve().parents[3] / "shared"))
 SMALL = replace(SCHEDULES[ARCH], iterations=6, batch=2, crop=33)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from patience import PATIENCE, wait_until
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SHARED = ("problems", "reporting", "local_model_peers")
 FIGURES = {
     "crf": 20, "potts": 20, "potts_cuts": 20,

@@ -33,7 +33,7 @@ from wsstools.core.scribbles.annotation import VOC_CLASSES
 from wsstools.formats import label_files
 from wsstools.nn.training.schedules import SCHEDULES
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 STUDIES = ("voc", "camvid", "acdc")
 TARGETS = ("table", "table1", "table2", "pfa", "figures", "report")
 ROWS = (

@@ -12,7 +12,7 @@ import pytest
 
 from wsstools.cli.main import command_names, load_command
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 PAGES = sorted(path for path in manual.MAN_FOLDER.rglob("*") if path.is_file())
 
 

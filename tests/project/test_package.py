@@ -22,7 +22,7 @@ from wsstools.cli.main import command_names
 
 pytest.importorskip("hatchling")
 pytestmark = pytest.mark.slow
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 SHARE = f"wsstools-{__version__}.data/data/share"
 
 

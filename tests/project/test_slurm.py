@@ -15,7 +15,7 @@ from patience import PATIENCE
 
 from wsstools.cli.main import load_command
 
-SCRIPTS = Path(__file__).parents[1] / "examples" / "slurm"
+SCRIPTS = Path(__file__).parents[2] / "examples" / "slurm"
 SHARES = 3
 
 SBATCH = r"""#!/usr/bin/env bash

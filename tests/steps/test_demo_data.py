@@ -11,7 +11,7 @@ from conftest import folder_bytes
 
 from wsstools.formats import label_files
 
-PHOTOS = Path(__file__).parents[1] / "examples" / "photos"
+PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
 
 
 def labels_of(path: Path) -> np.ndarray:

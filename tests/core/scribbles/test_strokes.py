@@ -15,7 +15,7 @@ from wsstools.core.scribbles.strokes import (
 )
 from wsstools.demo.sample_images import load_photos
 
-PHOTOS = Path(__file__).parents[1] / "examples" / "photos"
+PHOTOS = Path(__file__).parents[3] / "examples" / "photos"
 PHOTO_NAMES = ("astronaut", "chelsea", "china", "coffee", "flower", "rocket")
 
 
