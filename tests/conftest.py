@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from patience import PATIENCE
+from builders import N_CLASSES, PATIENCE, SHARED, STEMS, Outcome, draw_image, noisy_map
 
-from wsstools.core.maps import ProbabilityMap
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels
 from wsstools.formats.map_files import encode_map
-
-SHARED = Path(os.environ.get("WSS_SHARED", Path(__file__).parents[2] / "shared"))
-STEMS = ("a", "b", "c", "d")
-SHAPE = (40, 56)
-N_CLASSES = 4
 
 
 def pytest_configure() -> None:
@@ -54,19 +46,6 @@ def has_gpu() -> bool:
 def shared() -> Path:
     """The folder with the shared data sets and weights."""
     return SHARED
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run of `wss` gave."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def paths(self) -> list[Path]:
-        return [Path(line) for line in self.out.splitlines()]
 
 
 @pytest.fixture
@@ -102,22 +81,6 @@ def shell(tmp_path: Path) -> Callable[..., Outcome]:
     return call
 
 
-def draw_image(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A noisy image of three stripes, its ground truth and scribbles."""
-    rng = np.random.default_rng(seed)
-    height, width = SHAPE
-    labels = np.zeros(SHAPE, np.uint8)
-    labels[:, width // 3 :] = 1
-    labels[height // 2 :, 2 * width // 3 :] = 3
-    colours = np.array([[200, 60, 60], [60, 180, 80], [0, 0, 0], [70, 90, 200]])
-    noise = rng.normal(0, 25, (*SHAPE, 3))
-    image = np.clip(colours[labels] + noise, 0, 255).astype(np.uint8)
-    scribbles = np.full(SHAPE, 255, np.uint8)
-    for row in (8, 9, 30, 31):
-        scribbles[row, 4:-4:2] = labels[row, 4:-4:2]
-    return image, labels, scribbles
-
-
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """images/, gt/, scribbles/, strokes/, maps/, other-maps/, classes.txt, train.txt."""
@@ -138,16 +101,27 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def noisy_map(labels: np.ndarray, seed: int) -> ProbabilityMap:
-    """A map whose argmax is the labels on most pixels."""
-    rng = np.random.default_rng(seed)
-    classes = np.array([0, 1, 3])
-    logits = rng.normal(0, 1.2, (3, *labels.shape))
-    logits += 2.0 * (classes[:, None, None] == labels)
-    probs = np.exp(logits) / np.exp(logits).sum(axis=0)
-    return ProbabilityMap(probs.astype(np.float32), classes, N_CLASSES)
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network of random weights whose head tells the classes apart."""
+    import torch
 
+    from wsstools.nn.models.model_files import encode_model
+    from wsstools.nn.models.networks import build
 
-def folder_bytes(folder: Path) -> dict[str, bytes]:
-    """Names and contents of all files in a folder."""
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+    torch.manual_seed(0)
+    network = build("deeplabv2-mobilenetv2", N_CLASSES)
+    for branch in network.head.branches:
+        torch.nn.init.normal_(branch.weight, std=0.02)
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.momentum = None  # its statistics become those of the images that it sees
+    seen = np.stack([draw_image(number)[0] for number in range(4)])
+    network.train()(torch.tensor(seen).permute(0, 3, 1, 2).float())
+    path = tmp_path_factory.mktemp("model") / "net.pt"
+    names = ["sky", "grass", "unused", "water"]
+    meta = '{"kind": "model", "stem": "net", "step": "train", "version": "0", "options": {}, "inputs": []}'
+    path.write_bytes(
+        encode_model("deeplabv2-mobilenetv2", N_CLASSES, names, network.state_dict(), meta)
+    )
+    return path

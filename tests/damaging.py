@@ -1,7 +1,4 @@
-"""Valid files, damaged: by bytes, by words, and inside their containers, whose sums stay right.
-
-Below, what makes such files.
-"""
+"""Valid files, damaged: by bytes, by words, and inside their containers, whose sums stay right."""
 
 from __future__ import annotations
 
@@ -9,13 +6,10 @@ import io
 import re
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 
-import numpy as np
-import tifffile
+from builders import png_chunk, zipped
 from hypothesis import strategies as st
-from PIL import Image
 
 NUMBERS = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 2**63 - 1, 2**64 - 1)
 WORDS = (
@@ -131,12 +125,6 @@ def _in_png(draw: st.DrawFn, data: bytes) -> bytes:
     return data[:8] + b"".join(png_chunk(*piece) for piece in _in_pieces(draw, pieces))
 
 
-def png_chunk(kind: bytes, content: bytes) -> bytes:
-    """A chunk of a PNG, with its length and its sum."""
-    total = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", total)
-
-
 def _in_zip(draw: st.DrawFn, data: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -144,33 +132,3 @@ def _in_zip(draw: st.DrawFn, data: bytes) -> bytes:
     except Exception:  # it was damaged before
         return _flip(draw, data)
     return zipped(_in_pieces(draw, pieces), draw(st.sampled_from((0, 8))))
-
-
-def zipped(pieces: Pieces, method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """A zip archive of these files; a name may occur twice."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", method) as archive:
-        for name, content in pieces:
-            archive.filelist = [e for e in archive.filelist if e.filename != name.decode()]
-            archive.NameToInfo.pop(name.decode(), None)
-            archive.writestr(name.decode(), content)
-    return file.getvalue()
-
-
-def png_that_claims(height: int, width: int) -> bytes:
-    """Ten megabytes of zeros in ten kilobytes, called a picture of any size."""
-    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    body = png_chunk(b"IDAT", zlib.compress(bytes(10**7), 9))
-    return b"\x89PNG\r\n\x1a\n" + header + body + png_chunk(b"IEND", b"")
-
-
-def by_pillow(picture: Image.Image, form: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, form, **options)
-    return file.getvalue()
-
-
-def tiff(values: np.ndarray, **options: object) -> bytes:
-    file = io.BytesIO()
-    tifffile.imwrite(file, values, **options)
-    return file.getvalue()

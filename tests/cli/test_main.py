@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from patience import PATIENCE
+from builders import PATIENCE
 
 from wsstools import __version__
 from wsstools.cli import main

@@ -1,6 +1,6 @@
 """Damaged files: a reader gives what it promises, or says in one line what is wrong.
 
-`WSS_FUZZ=1000 pytest tests/test_fuzz.py -s` tries a thousand files a reader instead of a few, other
+`WSS_FUZZ=1000 pytest tests/formats/test_damaged_files.py -s` tries a thousand files a reader instead of a few, other
 ones each time, and prints a table.
 """
 
@@ -15,7 +15,6 @@ import struct
 import time
 import warnings
 import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -23,13 +22,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import draw_image, noisy_map
-from damaging import by_pillow, damaged, png_chunk, tiff, zipped
+from builders import (
+    CVAT,
+    FROM_ONNX,
+    by_pillow,
+    caffemodel,
+    draw_image,
+    labelme,
+    noisy_map,
+    npy,
+    npz,
+    png_chunk,
+    png_in_base64,
+    png_of_16_bits,
+    polygon,
+    sbd,
+    scribblesup,
+    shape,
+    tiff,
+    zipped,
+)
+from builders import SHAPE as CVAT_SHAPE
+from damaging import damaged
 from PIL import Image
-from test_annotations import CVAT, labelme, png_in_base64, polygon, sbd, scribblesup, shape
-from test_annotations import WIDTH as CVAT_WIDTH
-from test_banks import FROM_ONNX, caffemodel
-from test_image_forms import png_of_16_bits
 
 from wsstools.core.scribbles.annotation import draw_annotation
 from wsstools.errors import DataError, UsageError, one_line
@@ -250,16 +265,6 @@ def label_pictures() -> list[bytes]:
     ]
 
 
-def npy(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
-
-
-def npz(**arrays: np.ndarray) -> bytes:
-    return zipped([(f"{name}.npy".encode(), npy(array)) for name, array in arrays.items()])
-
-
 @cache
 def maps() -> list[bytes]:
     found = noisy_map(small()[1], 0)
@@ -420,7 +425,7 @@ def cvat_traps() -> list[bytes]:
     deep = "<attribute>" * 5000 + "</attribute>" * 5000
     return [
         CVAT.replace("<tag label", f"<tag>{deep}</tag><tag label").encode(),
-        CVAT.replace(f'width="{CVAT_WIDTH}"', 'width="1e300"').encode(),
+        CVAT.replace(f'width="{CVAT_SHAPE[1]}"', 'width="1e300"').encode(),
         CVAT.replace('rle="2, 3', 'rle="99999999999999, 3').encode(),
     ]
 
@@ -512,9 +517,7 @@ READERS = {
     ),
     "weights npy": Reader(convolution, lambda: [npy(WEIGHTS)], ".npy"),
     "weights pth": Reader(convolution, state_dicts, ".pth", model_traps),
-    "weights onnx": Reader(
-        convolution, lambda: [zlib.decompress(base64.b85decode(FROM_ONNX))], ".onnx"
-    ),
+    "weights onnx": Reader(convolution, lambda: [FROM_ONNX], ".onnx"),
     "weights caffemodel": Reader(
         convolution,
         lambda: [caffemodel(WEIGHTS, BIAS, is_old=is_old) for is_old in (True, False)],

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import os
-import struct
-import zlib
 from dataclasses import replace
 
 import imageio.v3 as iio
@@ -13,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from builders import FROM_ONNX, caffemodel
 
 from wsstools.core.local.filter_bank import FilterBank, FilterLayer
 from wsstools.core.local.gabor import OPPONENT, gabor_bank
@@ -28,13 +26,6 @@ from wsstools.nn.models.pretrained import PRETRAINED
 from wsstools.steps.filter_banks import chosen_banks, feature_bank
 from wsstools.view.filters import filter_pictures, filter_sheet
 
-# What onnx 1.23 saved: one Conv of stride 2, the same weights as (2, 3, 3, 3).
-FROM_ONNX = (
-    "c-ke<p-uxq6ouir(@i=ZL52w-Bt<j?K~^CN0w%>YRmcX_Y#@Ny5=!XStw10U6$k`k1p<MnKp+q+5C{?~5J)7FN8sP|"
-    "o_yxGbIpQ}25FjYe`>pKC9^WJl6V=fMSFwvGIq8;yf{BSJQ@ZabRl&w$MLTiZE97Vv}M%&7B#;erE-)|yGpeX&_|95"
-    "3QSRAh9CSv1*HreR?xx*HnD|(4))PQA163Nh8$P8#tkO8#U1WZ-~o?#!W7SV!7EC<;T<2C;VZ<8Mpqk?u9;6z<w27-"
-    "`DMFg#5=2vpoT^zX;>NisH)rAt^Na{Lp*H"
-)
 COUNTING = np.arange(54, dtype=np.float32) / 8
 
 
@@ -113,46 +104,6 @@ def test_every_form_gives_the_same_layer(layer, tmp_path, form):
     assert not found.is_rectified
 
 
-def varint(value):
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def field(number, value):
-    """A field of a protocol buffer: an int, or bytes."""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def caffemodel(weights, biases, *, is_old):
-    def blob(array):
-        shape = array.shape if array.ndim == 4 else (1, 1, 1, len(array))
-        if is_old:
-            head = b"".join(field(k + 1, n) for k, n in enumerate(shape))
-            data = b"".join(varint(5 << 3 | 5) + struct.pack("<f", v) for v in array.ravel())
-        else:
-            head = field(7, field(1, b"".join(map(varint, array.shape))))
-            data = field(5, array.tobytes())
-        return head + data
-
-    name, kind, blobs, options = (4, 5, 6, 10) if is_old else (1, 2, 7, 106)
-    convolution = field(options, field(1, len(weights)) + field(6, 3))
-    layers = [
-        field(name, b"data") + field(kind, 5 if is_old else b"Data"),
-        field(name, b"conv1")
-        + field(kind, 4 if is_old else b"Convolution")
-        + field(blobs, blob(weights))
-        + field(blobs, blob(biases))
-        + convolution,
-    ]
-    number = 2 if is_old else 100
-    return field(1, b"AlexNet") + b"".join(field(number, entry) for entry in layers)
-
-
 def test_a_pickle_in_an_array_file_is_refused_and_not_run(tmp_path):
     victim = tmp_path / "victim"
     victim.mkdir()
@@ -168,7 +119,7 @@ def test_a_pickle_in_an_array_file_is_refused_and_not_run(tmp_path):
 
 
 def test_a_model_of_onnx_is_read(tmp_path):
-    whole = zlib.decompress(base64.b85decode(FROM_ONNX))
+    whole = FROM_ONNX
     (tmp_path / "net.onnx").write_bytes(whole)
     found = read_layer(tmp_path / "net.onnx")
     np.testing.assert_array_equal(found.weights, COUNTING.reshape(2, 3, 3, 3))
@@ -251,7 +202,7 @@ def published(tmp_path, monkeypatch, rng):
         state = zip(("features.0.weight", "features.0.bias"), layers[name], strict=True)
         torch.save({k: torch.tensor(v) for k, v in state}, folder / PRETRAINED[name].file)
     name = "alexnet-original"
-    (folder / PRETRAINED[name].file).write_bytes(zlib.decompress(base64.b85decode(FROM_ONNX)))
+    (folder / PRETRAINED[name].file).write_bytes(FROM_ONNX)
     layers[name] = COUNTING.reshape(2, 3, 3, 3), np.array([1, -2], np.float32)
     for name in layers:
         digest = hashlib.sha256((folder / PRETRAINED[name].file).read_bytes()).hexdigest()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import tifffile
-from conftest import draw_image
+from builders import draw_image, png_of_16_bits
 from PIL import Image
 
 from wsstools.formats import label_files, map_files
@@ -31,22 +29,6 @@ def tiff(values: np.ndarray, **options) -> bytes:
     photometric = "rgb" if values.ndim == 3 and values.shape[2] > 2 else "minisblack"
     tifffile.imwrite(file, values, photometric=photometric, **options)
     return file.getvalue()
-
-
-def png_of_16_bits(values: np.ndarray) -> bytes:
-    """Pillow writes no 16-bit colour."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
-    height, width = values.shape[:2]
-    colour = {2: 0, 3: 2}[values.ndim]
-    rows = b"".join(b"\0" + row.tobytes() for row in values.astype(">u2"))
-    header = struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0)
-    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def wide(values: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import zipfile
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from conftest import noisy_map
+from builders import noisy_map
 from PIL import Image
 
 from wsstools.core.maps import ProbabilityMap

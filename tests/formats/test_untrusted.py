@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from damaging import png_that_claims
+from builders import png_that_claims
 
 from wsstools.errors import DataError
 from wsstools.formats.annotations.detection import decode_annotation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from test_core_potts import best_labelling, random_problem, reference_energy
+from builders import best_labelling, random_problem, reference_energy
 
 from wsstools.core.potts.bounds import column_bound
 from wsstools.core.potts.iteration import Iteration

@@ -2,13 +2,12 @@
 
 import copy
 import json
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from builders import SHARED
 
 from wsstools.core.evaluation.metrics import confusion_matrix, scores
 from wsstools.core.maps import ProbabilityMap
@@ -33,7 +32,6 @@ from wsstools.nn.training.validation import mean_iou
 
 pytestmark = pytest.mark.trains
 ARCH = "deeplabv2-mobilenetv2"
-SHARED = Path(os.environ.get("WSS_SHARED", Path(__file__).resolve().parents[3] / "shared"))
 SMALL = replace(SCHEDULES[ARCH], iterations=6, batch=2, crop=33)
 
 

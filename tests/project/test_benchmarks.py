@@ -9,12 +9,11 @@ import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from patience import PATIENCE, wait_until
+from builders import PATIENCE, REPOSITORY, wait_until
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+BENCHMARKS = REPOSITORY / "benchmarks"
 SHARED = ("problems", "reporting", "local_model_peers")
 FIGURES = {
     "crf": 20, "potts": 20, "potts_cuts": 20,

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from patience import PATIENCE
+from builders import PATIENCE
 
 _LINE_START = b"\x15"  # Ctrl-U: forget what was typed
 CASES = [

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builders import REPOSITORY
 from PIL import Image
 from scipy.io import savemat
 from scipy.sparse import csc_matrix
@@ -33,7 +34,7 @@ from wsstools.core.scribbles.annotation import VOC_CLASSES
 from wsstools.formats import label_files
 from wsstools.nn.training.schedules import SCHEDULES
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = REPOSITORY / "examples"
 STUDIES = ("voc", "camvid", "acdc")
 TARGETS = ("table", "table1", "table2", "pfa", "figures", "report")
 ROWS = (

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import manual
 import pytest
+from builders import REPOSITORY
 
 from wsstools.cli.main import command_names, load_command
 
-REPOSITORY = Path(__file__).parents[2]
 PAGES = sorted(path for path in manual.MAN_FOLDER.rglob("*") if path.is_file())
 
 

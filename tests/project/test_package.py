@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from patience import PATIENCE
+from builders import PATIENCE, REPOSITORY
 
 from wsstools import __version__
 from wsstools.cli.main import command_names
 
 pytest.importorskip("hatchling")
 pytestmark = pytest.mark.slow
-REPOSITORY = Path(__file__).parents[2]
 SHARE = f"wsstools-{__version__}.data/data/share"
 
 

@@ -12,7 +12,7 @@ import zlib
 import manual
 import numpy as np
 import pytest
-from conftest import draw_image
+from builders import draw_image
 from roff import escaped, from_markdown
 
 from wsstools.core.maps import SUM_TOLERANCE, ProbabilityMap

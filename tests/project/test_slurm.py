@@ -10,12 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import STEMS, folder_bytes
-from patience import PATIENCE
+from builders import PATIENCE, REPOSITORY, STEMS, folder_bytes
 
 from wsstools.cli.main import load_command
 
-SCRIPTS = Path(__file__).parents[2] / "examples" / "slurm"
+SCRIPTS = REPOSITORY / "examples" / "slurm"
 SHARES = 3
 
 SBATCH = r"""#!/usr/bin/env bash

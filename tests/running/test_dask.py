@@ -14,8 +14,7 @@ from pathlib import Path
 
 import cloudpickle
 import pytest
-from conftest import folder_bytes
-from patience import PATIENCE, wait_until
+from builders import PATIENCE, folder_bytes, wait_until
 
 from wsstools import __version__
 from wsstools.formats import image_files, label_files

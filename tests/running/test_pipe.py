@@ -11,9 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import STEMS, folder_bytes
-from patience import PATIENCE, wait_until
-from test_steps import STEPS, _command
+from builders import PATIENCE, PER_IMAGE, STEMS, folder_bytes, per_image_command, wait_until
 
 WSS = [sys.executable, "-m", "wsstools"]
 
@@ -104,12 +102,12 @@ def test_ids_and_shard_apply_to_a_pipe(shell, dataset):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2"])
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", PER_IMAGE)
 def test_a_killed_step_run_again_gives_the_bytes_of_an_undisturbed_one(
     name, jobs, dataset, tmp_path
 ):
     out = tmp_path / "out"
-    command = [*WSS, *map(str, _command(name, dataset, out)), "--jobs", jobs]
+    command = [*WSS, *map(str, per_image_command(name, dataset, out)), "--jobs", jobs]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout
     process.stdout.readline()  # one image is done, the next is under way
@@ -119,7 +117,9 @@ def test_a_killed_step_run_again_gives_the_bytes_of_an_undisturbed_one(
     assert done.returncode == 0, done.stderr
     undisturbed = tmp_path / "undisturbed"
     subprocess.run(
-        [*WSS, *map(str, _command(name, dataset, undisturbed))], capture_output=True, check=True
+        [*WSS, *map(str, per_image_command(name, dataset, undisturbed))],
+        capture_output=True,
+        check=True,
     )
     assert results(out) == folder_bytes(undisturbed)
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import folder_bytes
+from builders import folder_bytes
 
 from wsstools.core.map_operations import adjust_prior, class_shares
 from wsstools.core.maps import ProbabilityMap

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ElementTree
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from conftest import STEMS, draw_image, folder_bytes
+from builders import STEMS, draw_image, folder_bytes
 
 from wsstools.core.evaluation.bootstrap import resampled_means
 from wsstools.core.evaluation.comparison import compared, pair_counts

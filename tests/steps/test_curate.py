@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import STEMS, folder_bytes
+from builders import STEMS, folder_bytes
 
 from wsstools.core.evaluation.label_statistics import ClassCount, label_stats, summed_stats
 from wsstools.core.scribbles.curation import curate_scribbles

@@ -7,11 +7,11 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from conftest import folder_bytes
+from builders import REPOSITORY, folder_bytes
 
 from wsstools.formats import label_files
 
-PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
+PHOTOS = REPOSITORY / "examples" / "photos"
 
 
 def labels_of(path: Path) -> np.ndarray:

@@ -9,7 +9,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import STEMS
+from builders import STEMS
 
 from wsstools.formats import label_files
 from wsstools.formats.score_files import read_published

@@ -4,26 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import STEMS, folder_bytes
+from builders import PER_IMAGE, STEMS, folder_bytes, per_image_command
 
 from wsstools.formats import label_files, map_files
 
-Arguments = Callable[[Path], list]
-
-STEPS: dict[str, Arguments] = {
-    "rf-predict": lambda d: [d / "images", d / "scribbles", "--trees", "5"],
-    "fuse": lambda d: [d / "maps", d / "other-maps"],
-    "regularize-potts": lambda d: [d / "maps", "--potts", "--images", d / "images"],
-    "regularize-crf": lambda d: [d / "maps", "--crf", "--images", d / "images"],
-    "argmax": lambda d: [d / "maps"],
-    "adjust-prior": lambda d: [d / "maps", "--from", d / "scribbles", "--to", d / "gt"],
-    "scribbles": lambda d: [d / "strokes", "--images", d / "images"],
-}
 OTHER_OPTION = {
     "rf-predict": ["--features", "20"],
     "fuse": ["--weights", "1,2"],
@@ -33,7 +21,7 @@ OTHER_OPTION = {
     "adjust-prior": ["--power", "0.5"],
     "scribbles": ["--width", "5"],
 }
-ALL_STEPS = pytest.mark.parametrize("name", STEPS)
+ALL_STEPS = pytest.mark.parametrize("name", PER_IMAGE)
 
 
 @pytest.fixture
@@ -41,14 +29,9 @@ def step(wss, dataset, tmp_path):
     """Run a step by its key on the data set (or another) into a folder of tmp_path."""
 
     def run(name: str, out: str, *more: object, data: Path = dataset):
-        return wss(*_command(name, data, tmp_path / out), *more)
+        return wss(*per_image_command(name, data, tmp_path / out), *more)
 
     return run
-
-
-def _command(name: str, data: Path, out: Path) -> list:
-    command = name.rsplit("-", 1)[0] if name.startswith("regularize") else name
-    return [command, *STEPS[name](data), "-o", out]
 
 
 def copy_of(dataset: Path, folder: Path) -> Path:

@@ -6,38 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from conftest import N_CLASSES, STEMS, draw_image, folder_bytes
+from builders import N_CLASSES, STEMS, draw_image, folder_bytes
 
 from wsstools.formats import map_files
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels
 from wsstools.nn.models.model_files import decode_model, encode_model
-from wsstools.nn.models.networks import build
 from wsstools.nn.predict import predict_probs
 from wsstools.running.settings import RunSettings
 from wsstools.steps import global_predict
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A network of random weights whose head tells the classes apart."""
-    torch.manual_seed(0)
-    network = build("deeplabv2-mobilenetv2", N_CLASSES)
-    for branch in network.head.branches:
-        torch.nn.init.normal_(branch.weight, std=0.02)
-    for layer in network.modules():
-        if isinstance(layer, torch.nn.BatchNorm2d):
-            layer.momentum = None  # its statistics become those of the images that it sees
-    seen = np.stack([draw_image(number)[0] for number in range(4)])
-    network.train()(torch.tensor(seen).permute(0, 3, 1, 2).float())
-    path = tmp_path_factory.mktemp("model") / "net.pt"
-    names = ["sky", "grass", "unused", "water"]
-    meta = '{"kind": "model", "stem": "net", "step": "train", "version": "0", "options": {}, "inputs": []}'
-    path.write_bytes(
-        encode_model("deeplabv2-mobilenetv2", N_CLASSES, names, network.state_dict(), meta)
-    )
-    return path
 
 
 def maps_of(folder):

@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from conftest import N_CLASSES, STEMS, draw_image, folder_bytes
+from builders import N_CLASSES, STEMS, draw_image, folder_bytes
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 

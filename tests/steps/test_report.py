@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from conftest import STEMS, draw_image
+from builders import STEMS, draw_image
 
 from wsstools.core.evaluation.study import Key, Part, Study, StudyRow
 from wsstools.core.palette import voc_palette

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import base64
 import io
-import json
 import struct
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
-from conftest import SHAPE, STEMS, folder_bytes
+from builders import (
+    CVAT,
+    RLE,
+    SHAPE,
+    STEMS,
+    folder_bytes,
+    labelme,
+    npy,
+    png_in_base64,
+    polygon,
+    sbd,
+    scribblesup,
+    shape,
+    tiff,
+)
 from PIL import Image, ImageOps
 from scipy.io import savemat
-from scipy.sparse import csc_matrix
 
 from wsstools.core.scribbles.annotation import VOC_CLASSES, Area, resolve_names
 from wsstools.core.scribbles.strokes import Stroke, draw_strokes
@@ -35,20 +45,6 @@ def drawn(*strokes: tuple[int, list], width: float = 3) -> np.ndarray:
 
 
 # --- ScribbleSup
-
-
-def polygon(tag: str, *points: tuple) -> str:
-    inside = "".join(f"<point><X>{x}</X><Y>{y}</Y></point>" for x, y in points)
-    return f"<polygon>{inside}<tag>{tag}</tag></polygon>"
-
-
-def scribblesup(*polygons: str, size: tuple[int, int] | None = SHAPE) -> str:
-    told = "" if size is None else f"<height>{size[0]}</height><width>{size[1]}</width>"
-    return (
-        '<?xml version="1.0" encoding="utf-8"?>\n<annotation><folder>VOC2012</folder>'
-        f"<filename>a.jpg</filename><size>{told}<depth>3</depth></size>"
-        f"<segmented>1</segmented>{''.join(polygons)}</annotation>"
-    )
 
 
 @pytest.fixture
@@ -251,22 +247,6 @@ def test_paths_come_from_standard_input(shell, tmp_path):
 # --- labelme
 
 
-def png_in_base64(mask: np.ndarray) -> str:
-    file = io.BytesIO()
-    Image.fromarray(mask.astype(np.uint8)).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
-
-
-def shape(label: str, kind: str, points: list, **more: object) -> dict:
-    return {"label": label, "shape_type": kind, "points": points, "flags": {}, **more}
-
-
-def labelme(*shapes: dict, size: tuple[int, int] | None = SHAPE) -> str:
-    height, width = size or (None, None)
-    content = {"version": "5.5.0", "flags": {}, "shapes": shapes, "imagePath": "a.jpg"}
-    return json.dumps({**content, "imageData": None, "imageHeight": height, "imageWidth": width})
-
-
 @pytest.fixture
 def named(tmp_path):
     """classes.txt beside the annotations."""
@@ -347,26 +327,6 @@ def test_a_folder_of_labelme_holds_images_too(wss, named, tmp_path):
 
 
 # --- CVAT
-
-RLE = "2, 3, 4, 1"
-CVAT = f"""<?xml version="1.0" encoding="utf-8"?>
-<annotations>
-  <version>1.1</version>
-  <meta><task><labels><label><name>sky</name></label></labels></task></meta>
-  <image id="0" name="set/one.jpg" width="{WIDTH}" height="{HEIGHT}">
-    <polyline label="grass" occluded="0" points="5.5,5.5;30.5,5.5;30.5,30.5" z_order="1">
-      <attribute name="hand">left</attribute>
-    </polyline>
-    <mask label="water" rle="{RLE}" left="20" top="3" width="5" height="2" z_order="0"/>
-    <tag label="sky"/>
-  </image>
-  <image id="1" name="two.jpg" width="{WIDTH}" height="{HEIGHT}">
-    <box label="sky" xtl="10.0" ytl="4.0" xbr="14.0" ybr="6.0"/>
-    <points label="water" points="30.5,20.5;40.5,20.5"/>
-  </image>
-  <image id="2" name="empty.jpg" width="{WIDTH}" height="{HEIGHT}"></image>
-</annotations>
-"""
 
 
 def test_one_file_of_cvat_holds_many_images(converted, named):
@@ -514,18 +474,6 @@ def test_a_picture_of_colours_is_refused(converted):
     assert "labels are stored as RGB colours" in outcome.err
 
 
-def npy(values: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.save(file, values)
-    return file.getvalue()
-
-
-def tiff(values: np.ndarray, **options) -> bytes:
-    file = io.BytesIO()
-    tifffile.imwrite(file, values, **options)
-    return file.getvalue()
-
-
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64])
 @pytest.mark.parametrize("name", ["a.npy", "a.tif"])
 def test_label_0_of_napari_is_unlabelled_and_1_is_class_0(converted, dtype, name):
@@ -635,17 +583,6 @@ def test_labels_in_a_compressed_tiff():
 
 
 # --- SBD
-
-
-def sbd(segmentation: object, **further: object) -> bytes:
-    """A file of the folder cls, in which the boundaries of the classes stand beside."""
-    boundaries = np.empty((20, 1), object)
-    for k in range(20):
-        boundaries[k, 0] = csc_matrix(SHAPE, dtype=np.uint8)
-    held = {"Boundaries": boundaries, "Segmentation": segmentation, **further}
-    file = io.BytesIO()
-    savemat(file, {"GTcls": held}, do_compression=True)
-    return file.getvalue()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32])

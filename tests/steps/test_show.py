@@ -5,7 +5,7 @@ from __future__ import annotations
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from conftest import STEMS, draw_image, folder_bytes
+from builders import STEMS, draw_image, folder_bytes
 
 from wsstools.core.maps import ProbabilityMap, normalized_entropy
 from wsstools.core.palette import voc_palette

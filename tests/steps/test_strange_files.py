@@ -15,11 +15,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import draw_image, noisy_map
-from damaging import by_pillow, png_that_claims, tiff, zipped
+from builders import (
+    by_pillow,
+    draw_image,
+    noisy_map,
+    npy,
+    npz,
+    png_of_16_bits,
+    png_that_claims,
+    tiff,
+    zipped,
+)
 from PIL import Image
-from test_global_predict import model  # noqa: F401 - a fixture
-from test_image_forms import png_of_16_bits
 
 from wsstools.core.maps import ProbabilityMap
 from wsstools.formats import label_files, map_files
@@ -27,16 +34,6 @@ from wsstools.formats.image_files import encode_image
 
 SHAPE = (20, 30)
 N_CLASSES = 4
-
-
-def npy(array: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=True)
-    return file.getvalue()
-
-
-def npz(**arrays: np.ndarray) -> bytes:
-    return zipped([(f"{name}.npy".encode(), npy(array)) for name, array in arrays.items()])
 
 
 def scene() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -318,7 +315,7 @@ def test_strange_files_are_taken_or_fail_alone(wss, tmp_path, step, role):
         assert not [path for path in out.iterdir() if path.name.startswith(".")]
 
 
-def test_global_predict_takes_or_refuses_strange_images(wss, tmp_path, model):  # noqa: F811
+def test_global_predict_takes_or_refuses_strange_images(wss, tmp_path, model):
     stems = fill(tmp_path, "images")
     out = tmp_path / "out"
     outcome = wss(

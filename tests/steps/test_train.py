@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SHARED, STEMS, folder_bytes
-from patience import PATIENCE, wait_until
+from builders import PATIENCE, SHARED, STEMS, folder_bytes, wait_until
 
 from wsstools.formats import map_files
 from wsstools.formats.label_files import decode_labels, encode_labels

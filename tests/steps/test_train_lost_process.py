@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from patience import PATIENCE, wait_until
+from builders import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.trains]
 

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import draw_image, folder_bytes, noisy_map
+from builders import PATIENCE, draw_image, folder_bytes, noisy_map, wait_until
 from matplotlib.colors import to_hex
-from patience import PATIENCE, wait_until
 
 from wsstools.core.evaluation.tuning import Standing
 from wsstools.formats.image_files import decode_image, encode_image

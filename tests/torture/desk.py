@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conftest import Outcome
+from builders import Outcome
 
 from torture.runs import Run, Surroundings, sending, wait_until
 from torture.scenes import OUT, Step

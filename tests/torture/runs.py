@@ -21,8 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conftest import Outcome
-from patience import PATIENCE
+from builders import PATIENCE, Outcome
 
 import wsstools
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from conftest import N_CLASSES, draw_image, noisy_map
+from builders import N_CLASSES, draw_image, noisy_map
 
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Outcome
+from builders import Outcome
 
 from torture.desk import Desk, Undisturbed, assert_clear
 from torture.runs import Run, finished

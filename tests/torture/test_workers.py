@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from patience import wait_until
+from builders import wait_until
 
 from torture.desk import assert_clear
 from torture.runs import finished, program

@@ -8,7 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
-from patience import PATIENCE
+from builders import PATIENCE
 
 from wsstools.formats.image_files import encode_jpeg
 from wsstools.formats.study_json import decode_study

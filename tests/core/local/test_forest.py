@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from conftest import N_CLASSES, draw_image
+from builders import N_CLASSES, draw_image
 from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 

@@ -5,6 +5,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
+from builders import best_labelling, gradient, random_problem, reference_energy
 
 from wsstools.core.potts.bounds import column_bound, sharpen
 from wsstools.core.potts.iteration import Iteration
@@ -21,25 +22,11 @@ from wsstools.core.potts.solver import (
 from wsstools.core.potts.tiles import Tiles
 
 
-def gradient(planes):
-    dx, dy = np.zeros_like(planes), np.zeros_like(planes)
-    dx[..., :-1] = np.diff(planes, axis=-1)
-    dy[..., :-1, :] = np.diff(planes, axis=-2)
-    return dx, dy
-
-
 def divergence(px, py):
     div = px + py
     div[..., 1:] -= px[..., :-1]
     div[..., 1:, :] -= py[..., :-1, :]
     return div
-
-
-def reference_energy(soft, costs, weights, isotropic=True):
-    """E(M) in float64; axes before the last three are a batch."""
-    dx, dy = gradient(np.asarray(soft, np.float64))
-    length = np.sqrt(dx**2 + dy**2) if isotropic else np.abs(dx) + np.abs(dy)
-    return (costs * soft + weights * length).sum(axis=(-3, -2, -1))
 
 
 def onto_simplex(planes):
@@ -61,19 +48,6 @@ def reference_solution(costs, weights, n_iterations):
         new = onto_simplex(soft - step * (costs - divergence(px, py)))
         soft, ahead = new, 2 * new - soft
     return soft
-
-
-def random_problem(rng, shape, n_classes, smoothness=1.0):
-    costs = unary(rng.dirichlet(np.ones(n_classes), shape).transpose(2, 0, 1))
-    weights = smoothness * rng.uniform(0.2, 1, shape).astype(np.float32)
-    return costs, weights
-
-
-def best_labelling(costs, weights, isotropic):
-    n_classes, height, width = costs.shape
-    labels = np.array(list(product(range(n_classes), repeat=height * width)))
-    planes = labels.reshape(-1, 1, height, width) == np.arange(n_classes)[:, None, None]
-    return reference_energy(planes.astype(np.float64), costs, weights, isotropic).min()
 
 
 def test_edge_weights_of_a_step_in_colour():

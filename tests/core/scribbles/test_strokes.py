@@ -1,8 +1,8 @@
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import REPOSITORY
 from scipy import ndimage
 
 from wsstools.core.scribbles import strokes
@@ -15,7 +15,7 @@ from wsstools.core.scribbles.strokes import (
 )
 from wsstools.demo.sample_images import load_photos
 
-PHOTOS = Path(__file__).parents[3] / "examples" / "photos"
+PHOTOS = REPOSITORY / "examples" / "photos"
 PHOTO_NAMES = ("astronaut", "chelsea", "china", "coffee", "flower", "rocket")
 
 
