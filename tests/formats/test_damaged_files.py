@@ -1,4 +1,6 @@
-"""Damaged files: a reader gives what it promises, or says in one line what is wrong.
+"""Damaged and hostile files: a reader gives what it promises, or says in one line what is wrong.
+
+It runs nothing that a file holds, and takes no memory because a file claims it.
 
 `WSS_FUZZ=1000 pytest tests/formats/test_damaged_files.py -s` tries a thousand files a reader instead of a few, other
 ones each time, and prints a table.
@@ -10,6 +12,8 @@ import base64
 import io
 import json
 import os
+import pickle
+import re
 import resource
 import struct
 import time
@@ -31,10 +35,12 @@ from builders import (
     labelme,
     noisy_map,
     npy,
+    npy_that_claims,
     npz,
     png_chunk,
     png_in_base64,
     png_of_16_bits,
+    png_that_claims,
     polygon,
     sbd,
     scribblesup,
@@ -78,13 +84,14 @@ class Reader:
     """How files of a kind are read.
 
     `read` takes a path, reads the file and checks what it gives; `known` are files that it once
-    stumbled over.
+    stumbled over; `refused` are files that it must not read, and words of what it says of them.
     """
 
     read: Callable[[Path], object]
     files: Callable[[], Sequence[bytes]]
     suffix: str = ""
     known: Callable[[], Sequence[bytes]] = field(default=list)
+    refused: Callable[[], Sequence[tuple[bytes, str]]] = field(default=list)
     refuses: bool = True
     examples: int = 60
 
@@ -503,34 +510,132 @@ def sbd_uncompressed() -> bytes:
     return file.getvalue()
 
 
+# --- What must be refused
+
+DOCTYPE = (
+    '<!DOCTYPE annotation [<!ENTITY w "yyyyyyyy"><!ENTITY z "&w;&w;">'
+    '<!ENTITY x SYSTEM "file:///etc/hostname">]>'
+)
+TOO_MANY = 30_000  # pixels in a row and in a column
+NONSENSE = [(b"", ""), (b"\x93no picture, no map and no weights at all", "")]
+
+
+class Command:
+    """An object whose pickle asks for a command to be run."""
+
+    def __reduce__(self):
+        return os.system, ("touch trace",)
+
+
+def pickled_array() -> list[tuple[bytes, str]]:
+    return [(npy(np.array([Command()], object)), "")]
+
+
+def pickled_state() -> list[tuple[bytes, str]]:
+    return [(data, "") for data in torch_files(state={"header": Command(), "state": {}})]
+
+
+def refused_pictures() -> list[tuple[bytes, str]]:
+    return [(png_that_claims(TOO_MANY, TOO_MANY), " 178,956,970"), *NONSENSE]
+
+
+def refused_maps() -> list[tuple[bytes, str]]:
+    dense = noisy_map(small()[1], 0).dense()
+    whole = maps()[0]
+    claims = [
+        ((2, 1000, 1000), "claims 8000000 bytes, the file holds"),
+        ((2, TOO_MANY, TOO_MANY), "pixels, expected at most 178,956,970"),
+        ((1000, 2000, 2000), "4,000,000,000 probabilities, expected at most 2,147,483,648"),
+    ]
+    return [
+        *NONSENSE,
+        (whole[: len(whole) // 2], ""),
+        (npz(probs=np.where(dense > 0.9, np.nan, dense)), "not finite"),
+        (npz(probs=dense - 0.1), "negative"),
+        (npz(probs=dense * 1.2), "do not sum to 1"),
+        (npz(probs=dense[0]), "expected floats (C, H, W)"),
+        (npz(probs=np.ones((1, 3, 3), np.int64)), "expected floats (C, H, W)"),
+        (npz(something=dense), "expected one of probs"),
+        *pickled_array(),
+        (npz(probs=np.array([Command()], object)), "object"),
+        (npz(probs=np.array([{"a": 1}], object)), "object"),
+        *((npy_that_claims("<f4", shape, 1000), told) for shape, told in claims),
+        *(
+            (zipped([(b"probs.npy", npy_that_claims("<f4", shape, 100))], zipfile.ZIP_STORED), told)
+            for shape, told in claims
+        ),
+    ]
+
+
+def with_document_type(*roots: str) -> Callable[[], list[tuple[bytes, str]]]:
+    return lambda: [
+        (f"{DOCTYPE}<{root}>&x;&z;</{root}>".encode(encoding), "document type")
+        for root in roots
+        for encoding in ("utf-8", "utf-8-sig", "utf-16")
+    ]
+
+
 READERS = {
-    "image": Reader(image, images, ".img", examples=200),
-    "labels": Reader(labels, label_pictures, ".png", tiff_traps, examples=100),
-    "map": Reader(probability_map, maps, ".npz", map_traps, examples=100),
+    "image": Reader(image, images, ".img", refused=refused_pictures, examples=200),
+    "labels": Reader(
+        labels,
+        label_pictures,
+        ".png",
+        tiff_traps,
+        lambda: [
+            *refused_pictures(),
+            (tiff(np.zeros((8, 8), np.uint8), compression="deflate")[:-20], ""),
+        ],
+        examples=100,
+    ),
+    "map": Reader(probability_map, maps, ".npz", map_traps, refused_maps, examples=100),
     "record of a map": Reader(record, maps, ".npz", refuses=False),
     "record of labels": Reader(record, lambda: label_pictures()[:1], ".png", refuses=False),
     "record of parameters": Reader(
         record, texts(json.dumps({"method": "crf", "made_by": RECORD})), ".json", refuses=False
     ),
     "weights npz": Reader(
-        convolution, lambda: [npz(conv1_W=WEIGHTS, conv1_b=BIAS, stride=np.array(2))], ".npz"
+        convolution,
+        lambda: [npz(conv1_W=WEIGHTS, conv1_b=BIAS, stride=np.array(2))],
+        ".npz",
+        refused=lambda: [(npz(probs=np.array([Command()], object)), ""), *NONSENSE],
     ),
-    "weights npy": Reader(convolution, lambda: [npy(WEIGHTS)], ".npy"),
-    "weights pth": Reader(convolution, state_dicts, ".pth", model_traps),
-    "weights onnx": Reader(convolution, lambda: [FROM_ONNX], ".onnx"),
+    "weights npy": Reader(
+        convolution,
+        lambda: [npy(WEIGHTS)],
+        ".npy",
+        refused=lambda: [*pickled_array(), (npy(np.array({"conv1": Command()})), ""), *NONSENSE],
+    ),
+    "weights pth": Reader(
+        convolution, state_dicts, ".pth", model_traps, lambda: [*pickled_state(), *NONSENSE]
+    ),
+    "weights onnx": Reader(
+        convolution,
+        lambda: [FROM_ONNX],
+        ".onnx",
+        refused=lambda: [(FROM_ONNX[:end], "") for end in (0, 1, 30, 200, len(FROM_ONNX) - 3)],
+    ),
     "weights caffemodel": Reader(
         convolution,
         lambda: [caffemodel(WEIGHTS, BIAS, is_old=is_old) for is_old in (True, False)],
         ".caffemodel",
+        refused=lambda: NONSENSE,
     ),
-    "model": Reader(model, model_files, ".pt", model_traps),
-    "checkpoint": Reader(checkpoint, checkpoints, ".checkpoint"),
+    "model": Reader(model, model_files, ".pt", model_traps, pickled_state),
+    "checkpoint": Reader(checkpoint, checkpoints, ".checkpoint", refused=pickled_state),
     "initial state": Reader(
-        initial_state, lambda: [*checkpoints(), *state_dicts()], ".pt", model_traps
+        initial_state,
+        lambda: [*checkpoints(), *state_dicts()],
+        ".pt",
+        model_traps,
+        pickled_state,
+    ),
+    "XML": Reader(
+        annotation, xml_files, ".xml", refused=with_document_type("annotation", "annotations")
     ),
     "scribblesup": Reader(partial(annotation, form="scribblesup"), xml_files, ".xml"),
     "labelme": Reader(partial(annotation, form="labelme"), labelme_files, ".json", labelme_traps),
-    "cvat": Reader(cvat_images, cvat_files, ".xml", cvat_traps),
+    "cvat": Reader(cvat_images, cvat_files, ".xml", cvat_traps, with_document_type("annotations")),
     "strokes": Reader(
         annotation,
         texts("# two\n0,4,5,12,6\n3,50,30\n1,2.5,3\n"),
@@ -541,6 +646,7 @@ READERS = {
         partial(annotation, form="napari"),
         lambda: [npy(small()[1].astype(np.int32)), tiff(small()[1].astype(np.int32))],
         ".npy",
+        refused=pickled_array,
     ),
     "sbd": Reader(
         partial(annotation, form="sbd"),
@@ -620,6 +726,25 @@ def survives(reader: Reader, data: bytes, folder: Path, tally: Tally) -> None:
     assert taken < LONGEST
     ours = [str(one.message) for one in told if "/PIL/" not in one.filename]  # not shown to users
     assert not ours
+
+
+def test_the_command_would_run_if_it_were_loaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pickle.loads(pickle.dumps(Command()))
+    assert Path("trace").exists()
+
+
+@pytest.mark.parametrize("name", [name for name in READERS if READERS[name].refused is not list])
+def test_hostile_files_are_refused_by_name_and_run_nothing(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    reader = READERS[name]
+    path = tmp_path / f"x{reader.suffix}"
+    for data, told in reader.refused():
+        path.write_bytes(data)
+        with pytest.raises(DataError, match=re.escape(str(path))) as refusal:
+            reader.read(path)
+        assert told in str(refusal.value)
+    assert not Path("trace").exists()
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import zipfile
 
 import imageio.v3 as iio
 import numpy as np
@@ -85,51 +84,6 @@ def test_a_npy_is_taken_too():
     assert map_files.decode_map(buffer.getvalue(), "x.npy").value.n_classes == 4
 
 
-def test_broken_maps_are_refused_by_name():
-    dense = a_map().dense()
-    whole = map_files.encode_map(a_map(), META)
-    broken = {
-        "truncated": whole[: len(whole) // 2],
-        "empty": b"",
-        "text": b"no map at all",
-        "nan": npz(probs=np.where(dense > 0.9, np.nan, dense)),
-        "negative": npz(probs=dense - 0.1),
-        "sum": npz(probs=dense * 1.2),
-        "flat": npz(probs=dense[0]),
-        "integers": npz(probs=np.ones((1, 3, 3), np.int64)),
-        "other": npz(something=dense),
-    }
-    for name, data in broken.items():
-        with pytest.raises(DataError, match=f"^{name}.npz: "):
-            map_files.decode_map(data, f"{name}.npz")
-
-
-def test_a_pickle_in_a_map_is_not_loaded():
-    buffer = io.BytesIO()
-    np.savez(buffer, probs=np.array([{"a": 1}], object))
-    with pytest.raises(DataError):
-        map_files.decode_map(buffer.getvalue(), "x.npz")
-
-
-@pytest.mark.parametrize(
-    ("shape", "told"),
-    [
-        ((100, 200, 300), "its header claims 24000000 bytes, the file holds"),
-        ((10**4, 10**4, 10**4), "1,000,000,000,000 probabilities, expected at most"),
-        ((1, 10**5, 10**5), "100000 x 100000 .H x W. pixels, expected at most"),
-    ],
-)
-def test_a_header_that_claims_more_than_there_is_is_refused_at_once(shape, told):
-    header = io.BytesIO()
-    claim = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(header, claim)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("probs.npy", header.getvalue() + b"\0" * 100)
-    with pytest.raises(DataError, match=told):
-        map_files.decode_map(buffer.getvalue(), "x.npz")
-
-
 def test_labels_are_read_back_with_palette_and_record(tmp_path):
     labels = np.arange(256, dtype=np.uint8).reshape(16, 16)
     path = tmp_path / "x.png"
@@ -180,13 +134,6 @@ def test_images_are_turned_as_exif_says():
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", exif=exif)
     assert decode_image(buffer.getvalue(), "x.jpg").value.shape == (20, 10, 3)
-
-
-def test_a_truncated_image_is_refused_by_name():
-    data = encode_image(np.zeros((50, 50, 3), np.uint8))
-    for broken in (data[:50], b"", b"text"):
-        with pytest.raises(DataError, match=r"^x\.png: "):
-            decode_image(broken, "x.png")
 
 
 def test_class_names_travel_with_the_folder(tmp_path):
