@@ -23,6 +23,8 @@ from scipy.sparse import csc_matrix
 
 from wsstools.core.maps import ProbabilityMap
 from wsstools.core.potts.solver import unary
+from wsstools.formats.label_files import decode_labels
+from wsstools.formats.map_files import decode_map
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("WSS_SHARED", REPOSITORY.parent / "shared"))
@@ -115,6 +117,29 @@ def noisy_map(labels: np.ndarray, seed: int) -> ProbabilityMap:
     logits += 2.0 * (classes[:, None, None] == labels)
     probs = np.exp(logits) / np.exp(logits).sum(axis=0)
     return ProbabilityMap(probs.astype(np.float32), classes, N_CLASSES)
+
+
+def labels_of(path: Path) -> np.ndarray:
+    """The labels in a file."""
+    return decode_labels(path.read_bytes(), str(path)).value
+
+
+def map_of(path: Path) -> ProbabilityMap:
+    """The map in a file."""
+    return decode_map(path.read_bytes(), str(path)).value
+
+
+def contains(sheet: np.ndarray, picture: np.ndarray) -> bool:
+    """Whether a picture is somewhere in a sheet, pixel by pixel."""
+    height, width = picture.shape[:2]
+    corners = np.argwhere((sheet == picture[0, 0]).all(axis=2))
+    return any(np.array_equal(sheet[y : y + height, x : x + width], picture) for y, x in corners)
+
+
+META = {
+    "kind": "prob", "stem": "x", "step": "test", "version": "1", "options": {"x": 1}, "inputs": []
+}  # fmt: skip
+"""A record of an output."""
 
 
 # --- Small Potts problems and their answers

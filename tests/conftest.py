@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from builders import N_CLASSES, PATIENCE, SHARED, STEMS, Outcome, draw_image, noisy_map
 
+from wsstools.formats import label_files
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels
 from wsstools.formats.map_files import encode_map
@@ -125,3 +126,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         encode_model("deeplabv2-mobilenetv2", N_CLASSES, names, network.state_dict(), meta)
     )
     return path
+
+
+@pytest.fixture
+def predictions(dataset, tmp_path):
+    """Folders full/ (the truth), baseline/ (half of the first class lost), strategy/."""
+    for name, rows in (("full", 0), ("baseline", 20), ("strategy", 5)):
+        (tmp_path / name).mkdir()
+        for stem in STEMS:
+            labels = label_files.decode_labels(
+                (dataset / "gt" / f"{stem}.png").read_bytes(), ""
+            ).value
+            labels[:rows][labels[:rows] == 0] = 1
+            data = label_files.encode_labels(labels, {})
+            (tmp_path / name / f"{stem}.png").write_bytes(data)
+    return tmp_path

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from builders import FROM_ONNX, caffemodel
 
-from wsstools.core.local.filter_bank import FilterBank, FilterLayer
-from wsstools.core.local.gabor import OPPONENT, gabor_bank
 from wsstools.core.local.settings import FeatureSettings
 from wsstools.errors import DataError, UsageError
 from wsstools.formats import map_files
@@ -23,7 +20,6 @@ from wsstools.formats.filter_weights.network_input import INPUTS
 from wsstools.nn.models.networks import IMAGENET_MEAN, IMAGENET_STD
 from wsstools.nn.models.pretrained import PRETRAINED
 from wsstools.steps.filter_banks import chosen_banks, feature_bank
-from wsstools.view.filters import filter_pictures, filter_sheet
 
 COUNTING = np.arange(54, dtype=np.float32) / 8
 
@@ -261,63 +257,3 @@ def test_responses_of_rectified_networks_are_recorded(wss, dataset, layer, tmp_p
     assert [meta["options"]["filters"] for meta in metas] == ["net:caffe", "net:caffe rectified"]
     assert [entry["name"] for entry in metas[0]["inputs"]][-1] == "net.npz"
     assert wss(*common, "--rectify", "-o", tmp_path / "plain").code == 2
-
-
-def test_pictures_show_signed_weights_in_their_colours():
-    weights = np.zeros((3, 3, 3, 3), np.float32)
-    weights[0, :, 0, 0] = 4
-    weights[0, :, 2, 2] = -2
-    weights[1, 0, 1, 1] = -1e-3
-    pictures = filter_pictures(FilterLayer(weights, np.zeros(3, np.float32)))
-    assert pictures.shape == (3, 3, 3, 3)
-    assert pictures[0, 0, 0].tolist() == [255] * 3
-    assert pictures[0, 2, 2].tolist() == [64] * 3
-    assert pictures[1, 1, 1].tolist() == [0, 128, 128]
-    assert (pictures[2] == 128).all()
-    opponent = FilterLayer(weights, np.zeros(3, np.float32), colours=OPPONENT.astype("f4"))
-    red, green, blue = OPPONENT.sum(axis=0) / np.abs(OPPONENT.sum(axis=0)).max() * 127.5 + 127.5
-    assert filter_pictures(opponent)[0, 0, 0].tolist() == [round(red), round(green), round(blue)]
-
-
-def test_the_sheet_of_a_bank_holds_every_filter():
-    bank = gabor_bank()
-    sheet = filter_sheet([bank], cell_width=35)
-    for layer in bank.layers:
-        for picture in filter_pictures(layer)[:: len(layer) // 3]:
-            large = picture.repeat(33 // picture.shape[0], 0).repeat(33 // picture.shape[0], 1)
-            assert is_inside(large, sheet)
-    empty = FilterBank("none", ())
-    with pytest.raises(ValueError, match="at least one picture"):
-        filter_sheet([empty])
-
-
-def is_inside(picture, sheet):
-    size = picture.shape[0]
-    windows = np.lib.stride_tricks.sliding_window_view(sheet, (size, size), axis=(0, 1))
-    places = np.argwhere((windows[..., 0, 0] == picture[0, 0]).all(axis=2))
-    return any((sheet[y : y + size, x : x + size] == picture).all() for y, x in places)
-
-
-def test_show_draws_filters_instead_of_images(wss, dataset, layer, tmp_path):
-    np.savez(tmp_path / "net.npz", conv1_W=layer[0])
-    out = tmp_path / "sheet.png"
-    outcome = wss(
-        "show", "--filters", "gabor", "--filters", tmp_path / "net.npz", "--filter-input", "bgr",
-        "-o", out,
-    )  # fmt: skip
-    assert outcome.code == 0, outcome.err
-    assert outcome.paths == [out]
-    assert "164 filters" in outcome.err
-    expected = filter_pictures(FilterLayer(layer[0][:, ::-1], np.zeros(4, np.float32)))
-    assert is_inside(expected[0].repeat(13, 0).repeat(13, 1), iio.imread(out))
-    images = dataset / "images"
-    for arguments, message in [
-        ((), "IMAGES and at least one NAME=DIR, or --filters"),
-        ((images, "--filters", "gabor"), "not both"),
-        ((images, f"a={images}", "--filter-input", "bgr"), "goes with --filters"),
-        (("--filters", "lenet"), "no such file, and no bank"),
-    ]:
-        refused = wss("show", *arguments, "-o", tmp_path / "none.png")
-        assert refused.code == 2
-        assert message in refused.err
-        assert not (tmp_path / "none.png").exists()

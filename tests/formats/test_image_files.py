@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
-from builders import by_pillow, draw_image, png_of_16_bits, tiff
+from builders import (
+    by_pillow,
+    draw_image,
+    png_of_16_bits,
+    tiff,
+)
 from PIL import Image
 
-from wsstools.formats.image_files import decode_image
+from wsstools.formats.image_files import decode_image, encode_image
 
 
 def wide(values: np.ndarray) -> np.ndarray:
@@ -102,3 +109,31 @@ def test_a_turned_picture_stands_upright():
         for values in (grey, wide(grey)):
             found = decode_image(by_pillow(values, "PNG", exif=exif), "a.png").value
             np.testing.assert_array_equal(found, np.rot90(coloured(grey), quarter_turns))
+
+
+def test_images_of_all_depths_become_rgb():
+    rng = np.random.default_rng(0)
+    rgb = rng.integers(0, 256, (12, 17, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(decode_image(encode_image(rgb), "x.png").value, rgb)
+    grey = iio.imwrite("<bytes>", rgb[:, :, 0], extension=".png")
+    np.testing.assert_array_equal(
+        decode_image(grey, "x.png").value, np.repeat(rgb[:, :, :1], 3, axis=2)
+    )
+    deep = (rgb[:, :, 0].astype(np.uint16) * 257) + 100
+    for extension in (".png", ".tif"):
+        data = iio.imwrite("<bytes>", deep, extension=extension)
+        value = decode_image(data, "x" + extension).value
+        assert value.dtype == np.float32
+        np.testing.assert_allclose(value[:, :, 1], deep / 257, rtol=1e-6)
+    alpha = np.dstack([rgb, np.full((12, 17), 7, np.uint8)])
+    data = iio.imwrite("<bytes>", alpha, extension=".png")
+    np.testing.assert_array_equal(decode_image(data, "x.png").value, rgb)
+
+
+def test_images_are_turned_as_exif_says():
+    picture = Image.fromarray(np.zeros((10, 20, 3), np.uint8))
+    exif = picture.getexif()
+    exif[0x0112] = 6  # turned by a quarter
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", exif=exif)
+    assert decode_image(buffer.getvalue(), "x.jpg").value.shape == (20, 10, 3)

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import REPOSITORY
+from builders import REPOSITORY, labels_of
 from PIL import Image
 from scipy.io import savemat
 from scipy.sparse import csc_matrix
@@ -31,7 +31,6 @@ from scipy.sparse import csc_matrix
 from wsstools.cli.main import command_names, load_command
 from wsstools.core.palette import voc_palette
 from wsstools.core.scribbles.annotation import VOC_CLASSES
-from wsstools.formats import label_files
 from wsstools.nn.training.schedules import SCHEDULES
 
 EXAMPLES = REPOSITORY / "examples"
@@ -446,10 +445,6 @@ needs_fetching = pytest.mark.skipif(
     any(shutil.which(name) is None for name in ("curl", "md5sum", "tar")),
     reason="no curl, md5sum or tar",
 )
-
-
-def labels_of(path: Path) -> np.ndarray:
-    return label_files.decode_labels(path.read_bytes(), str(path)).value
 
 
 @needs_fetching

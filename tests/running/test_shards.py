@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from wsstools.running.settings import Selection
+from wsstools.errors import UsageError
+from wsstools.running.settings import Selection, parse_shard
 
 STEMS = [f"{k:03}" for k in range(23)]
 SOME = ("017", "004", "020", "001", "009")
@@ -44,3 +45,9 @@ def test_a_share_of_the_paths_of_a_pipe(shell, dataset, tmp_path):
     first, second = shell(line.format(1)), shell(line.format(2))
     assert [path.stem for path in first.paths] == ["a", "c"], first.err
     assert [path.stem for path in second.paths] == ["b", "d"], second.err
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/0", "-1/3"])
+def test_wrong_shards_are_refused(text):
+    with pytest.raises(UsageError):
+        parse_shard(text)

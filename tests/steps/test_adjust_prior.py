@@ -4,79 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from builders import folder_bytes
+from builders import folder_bytes, map_of
 
 from wsstools.core.map_operations import adjust_prior, class_shares
-from wsstools.core.maps import ProbabilityMap
 from wsstools.formats.label_files import decode_labels, encode_labels
-from wsstools.formats.map_files import as_stored, decode_map
-
-SHAPE = (40, 50)
-
-
-def a_map(probs, n_classes=None):
-    probs = np.asarray(probs, np.float32)
-    return ProbabilityMap(probs, np.arange(len(probs)), n_classes or len(probs))
-
-
-def test_a_model_of_balanced_classes_becomes_the_one_of_their_true_shares():
-    """Two Gaussian classes: the posterior under even shares, adjusted, is that under 0.9, 0.1."""
-    x = np.linspace(-4, 4, 200)
-    likelihood = np.stack([np.exp(-((x + 1) ** 2) / 2), np.exp(-((x - 1) ** 2) / 2)])
-    shares = np.array([0.9, 0.1])
-
-    def posterior(prior):
-        joint = likelihood * prior[:, None]
-        return (joint / joint.sum(0))[:, None, :]
-
-    even = np.array([0.5, 0.5])
-    adjusted = adjust_prior(a_map(posterior(even)), even, shares)
-    np.testing.assert_allclose(adjusted.probs, posterior(shares), atol=1e-6)
-    half = adjust_prior(a_map(posterior(even)), even, shares, 0.5)
-    twice = adjust_prior(half, even, shares, 0.5)
-    np.testing.assert_allclose(twice.probs, adjusted.probs, atol=1e-6)
-    same = adjust_prior(a_map(posterior(even)), even, shares, 0.0)
-    np.testing.assert_allclose(same.probs, posterior(even), atol=1e-6)
-
-
-def test_classes_keep_their_ids_and_the_sum_stays_one():
-    rng = np.random.default_rng(0)
-    probs = np.moveaxis(rng.dirichlet([1, 1, 1], SHAPE), -1, 0).astype(np.float32)
-    found = ProbabilityMap(probs, np.array([1, 4, 6]), 8)
-    learned, wanted = (
-        class_shares(np.arange(1, 9)),
-        class_shares(np.array([0, 9, 0, 1, 5, 0, 1, 0])),
-    )
-    adjusted = adjust_prior(found, learned, wanted)
-    assert adjusted.classes.tolist() == [1, 4, 6]
-    np.testing.assert_allclose(adjusted.probs.sum(0), 1, atol=1e-6)
-    ratio = (wanted[4] / learned[4]) / (wanted[1] / learned[1])
-    np.testing.assert_allclose(
-        adjusted.probs[1] * probs[0], ratio * adjusted.probs[0] * probs[1], rtol=1e-5
-    )
-
-
-def test_a_class_of_almost_no_share_is_not_lost_where_it_stands_alone():
-    probs = np.zeros((2, 1, 2), np.float32)
-    probs[1, 0, 0], probs[0, 0, 1] = 1, 1
-    adjusted = adjust_prior(a_map(probs), class_shares(np.array([1, 9])), np.array([1, 1e-44]))
-    assert adjusted.probs[:, 0, 0].tolist() == [0, 1]
-    assert adjusted.probs[:, 0, 1].tolist() == [1, 0]
-
-
-def test_shares_that_do_not_fit_are_refused():
-    found = a_map(np.full((2, 1, 1), 0.5))
-    even = np.array([0.5, 0.5])
-    with pytest.raises(ValueError, match="shares of 3 classes, the map has 2"):
-        adjust_prior(found, even, np.ones(3) / 3)
-    with pytest.raises(ValueError, match="not positive"):
-        adjust_prior(found, np.array([1.0, 0.0]), even)
-    with pytest.raises(ValueError, match="no pixel"):
-        class_shares(np.zeros(3, int))
-
-
-def read(path):
-    return decode_map(path.read_bytes(), str(path)).value
+from wsstools.formats.map_files import as_stored
 
 
 @pytest.fixture
@@ -99,8 +31,8 @@ def test_the_shares_are_those_of_the_folders(wss, dataset, lopsided, tmp_path):
     learned = class_shares(pixels)
     wanted = class_shares(np.array([90, 10, 0, 0]))
     for path in done.paths:
-        expected = adjust_prior(read(dataset / "maps" / path.name), learned, wanted)
-        np.testing.assert_array_equal(read(path).probs, as_stored(expected).probs)
+        expected = adjust_prior(map_of(dataset / "maps" / path.name), learned, wanted)
+        np.testing.assert_array_equal(map_of(path).probs, as_stored(expected).probs)
     told = json.loads(wss("info", "--json", done.paths[0]).out)
     assert told["meta"]["options"] == {"power": 1.0, "from": pixels.tolist(), "to": [90, 10]}
 

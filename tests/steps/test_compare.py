@@ -11,9 +11,8 @@ import xml.etree.ElementTree as ElementTree
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from builders import STEMS, draw_image, folder_bytes
+from builders import STEMS, draw_image, folder_bytes, labels_of
 
-from wsstools.core.evaluation.bootstrap import resampled_means
 from wsstools.core.evaluation.comparison import compared, pair_counts
 from wsstools.core.evaluation.metrics import confusion_matrix, scores
 from wsstools.core.evaluation.settings import ComparisonSettings
@@ -27,10 +26,6 @@ FILES = ["compare.csv", "compare.json", "scatter.svg", "sheet.png"]
 SVG = "{http://www.w3.org/2000/svg}"
 LOST = {"first": (20, 15, 10, 0), "second": (0, 5, 10, 20)}
 """Rows of class 0 that are given to class 1, by image: b is better on a and b, a on d."""
-
-
-def labels_of(path):
-    return label_files.decode_labels(path.read_bytes(), "").value
 
 
 @pytest.fixture
@@ -276,11 +271,3 @@ def test_a_folder_is_neither_compared_with_itself_nor_written_among_inputs(compa
     named = compare("out", second=two / "deep" / "first")
     assert named.code == 0, named.err
     assert f"{two / 'deep' / 'first'} accuracy" in rows_of(two / "out")[0]
-
-
-def test_resampled_means_spread_as_the_standard_error():
-    values = np.random.default_rng(1).normal(0.3, 0.2, (2, 50))
-    drawn = resampled_means(values, np.random.default_rng(2), 4000)
-    assert drawn.shape == (2, 4000)
-    assert drawn.mean(axis=1) == pytest.approx(values.mean(axis=1), abs=0.003)
-    assert drawn.std(axis=1) == pytest.approx(values.std(axis=1) / np.sqrt(50), rel=0.05)

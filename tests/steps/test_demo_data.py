@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import imageio.v3 as iio
-import numpy as np
-import pytest
-from builders import REPOSITORY, folder_bytes
-
-from wsstools.formats import label_files
-
-PHOTOS = REPOSITORY / "examples" / "photos"
-
-
-def labels_of(path: Path) -> np.ndarray:
-    return label_files.decode_labels(path.read_bytes(), str(path)).value
+from builders import folder_bytes, labels_of
 
 
 def test_the_demo_data_is_whole_and_the_same_each_time(wss, tmp_path):
@@ -51,47 +38,3 @@ def test_the_demo_data_never_covers_other_data(wss, dataset, tmp_path):
     assert wss("demo-data", "-o", dataset).code == 2
     assert folder_bytes(dataset / "images") == before
     assert wss(*arguments, "--seed", 1, "--overwrite").code == 0
-
-
-def test_strokes_on_the_photographs_become_scribbles(wss, tmp_path):
-    assert wss("demo-data", "--photos", "-o", tmp_path / "photos").code == 0
-    outcome = wss(
-        "scribbles", PHOTOS / "strokes", "--images", tmp_path / "photos", "-o", tmp_path / "drawn"
-    )
-    assert outcome.code == 0, outcome.err
-    assert len(outcome.paths) == 6
-    for path in outcome.paths:
-        drawn = labels_of(path)
-        assert len(np.unique(drawn)) > 2
-        assert 0.01 < (drawn != 255).mean() < 0.1
-
-
-def test_a_wrong_stroke_is_told_with_its_line(wss, dataset, tmp_path):
-    (tmp_path / "strokes").mkdir()
-    (tmp_path / "strokes" / "a.txt").write_text("# comment\n0,1,2,3,4\n1,5\n")
-    outcome = wss(
-        "scribbles", tmp_path / "strokes", "--images", dataset / "images", "-o", tmp_path / "out"
-    )
-    assert outcome.code == 1
-    assert "line 3" in outcome.err
-
-
-def test_the_contact_sheet_shows_every_folder(wss, dataset, tmp_path):
-    sheet = tmp_path / "sheet.png"
-    outcome = wss(
-        "show", dataset / "images", f"scribbles={dataset}/scribbles", f"map={dataset}/maps",
-        f"truth={dataset}/gt", "-o", sheet, "--rows", 2, "--cell-width", 100,
-    )  # fmt: skip
-    assert outcome.code == 0, outcome.err
-    assert outcome.paths == [sheet]
-    picture = iio.imread(sheet)
-    assert picture.shape[1] > 400
-    assert picture.dtype == np.uint8
-    narrow = tmp_path / "narrow.png"
-    wss("show", dataset / "images", f"truth={dataset}/gt", "-o", narrow, "--cell-width", 100)
-    assert iio.imread(narrow).shape[1] < picture.shape[1]
-
-
-@pytest.mark.parametrize("column", ["gt", "=x", "name="])
-def test_columns_need_a_name(wss, dataset, tmp_path, column):
-    assert wss("show", dataset / "images", column, "-o", tmp_path / "s.png").code == 2

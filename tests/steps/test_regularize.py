@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from builders import map_of
 
 from wsstools.core.maps import ProbabilityMap
 from wsstools.formats import map_files
@@ -50,10 +51,6 @@ def test_regularize_refuses_wrong_options(wss, dataset, tmp_path, arguments, mes
     assert message in outcome.err
 
 
-def read(path):
-    return map_files.decode_map(path.read_bytes(), path.name).value
-
-
 def test_engines_agree_and_the_record_names_them(wss, dataset, tmp_path):
     pytest.importorskip("pydensecrf.densecrf", reason="pydensecrf2 is not installed")
     crf = ["regularize", "--crf", "--images", dataset / "images", dataset / "maps"]
@@ -64,7 +61,7 @@ def test_engines_agree_and_the_record_names_them(wss, dataset, tmp_path):
         assert options["engine"] == engine
         assert options["prune"] == (0.05 if engine == "compiled" else 0)
     for path in (tmp_path / "compiled").glob("*.npz"):
-        ours, reference = read(path), read(tmp_path / "pydensecrf" / path.name)
+        ours, reference = map_of(path), map_of(tmp_path / "pydensecrf" / path.name)
         assert np.abs(ours.probs - reference.probs).max() <= 1.01 / map_files.GRID
     refused = wss(*crf, "-o", tmp_path / "compiled", "--engine", "pydensecrf")
     assert refused.code == 2 and "--overwrite" in refused.err
@@ -75,7 +72,7 @@ def with_weak_classes(dataset, tmp_path):
     """A folder with one map of the data set, and two further classes of hardly any probability."""
     folder = tmp_path / "maps"
     folder.mkdir()
-    some = read(dataset / "maps" / "a.npz")
+    some = map_of(dataset / "maps" / "a.npz")
     weak = np.full((2, *some.shape), 1e-3, np.float32)
     probs = np.concatenate([some.probs, weak])
     probs /= probs.sum(axis=0)
@@ -118,8 +115,8 @@ def test_maps_of_one_class_one_row_and_one_pixel(wss, tmp_path, options):
         (maps / f"{stem}.npz").write_bytes(map_files.encode_map(some, {}))
     outcome = wss("regularize", *options, "--images", images, maps, "-o", tmp_path / "out")
     assert outcome.code == 0, outcome.err
-    assert (read(tmp_path / "out" / "few.npz").probs == 1).all()
-    dot, before = read(tmp_path / "out" / "dot.npz"), read(maps / "dot.npz")
+    assert (map_of(tmp_path / "out" / "few.npz").probs == 1).all()
+    dot, before = map_of(tmp_path / "out" / "dot.npz"), map_of(maps / "dot.npz")
     assert dot.classes[dot.probs.argmax()] == before.classes[before.probs.argmax()]
 
 
@@ -156,5 +153,5 @@ def test_a_gpu_gives_the_same_labels(wss, dataset, tmp_path):
         assert outcome.code == 0, outcome.err
         assert map_files.read_meta(tmp_path / device / "a.npz")["options"]["device"] == device
     for path in (tmp_path / "cpu").glob("*.npz"):
-        labels = [read(tmp_path / d / path.name).probs.argmax(axis=0) for d in ("cpu", "cuda")]
+        labels = [map_of(tmp_path / d / path.name).probs.argmax(axis=0) for d in ("cpu", "cuda")]
         assert (labels[0] == labels[1]).mean() > 0.99

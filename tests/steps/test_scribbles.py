@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 from builders import (
     CVAT,
+    REPOSITORY,
     RLE,
     SHAPE,
     STEMS,
     folder_bytes,
     labelme,
+    labels_of,
     npy,
     png_in_base64,
     polygon,
@@ -24,7 +23,7 @@ from builders import (
     shape,
     tiff,
 )
-from PIL import Image, ImageOps
+from PIL import Image
 from scipy.io import savemat
 
 from wsstools.core.scribbles.annotation import VOC_CLASSES, Area, resolve_names
@@ -35,10 +34,6 @@ from wsstools.running.settings import Selection
 from wsstools.steps.scribbles import _open_source
 
 HEIGHT, WIDTH = SHAPE
-
-
-def labels_of(path: Path) -> np.ndarray:
-    return label_files.decode_labels(path.read_bytes(), str(path)).value
 
 
 def drawn(*strokes: tuple[int, list], width: float = 3) -> np.ndarray:
@@ -527,44 +522,6 @@ def test_ids_beyond_classes_txt_are_refused(converted, named):
     assert "no such class: 3 (classes: sky, grass, water)" in outcome.err
 
 
-@pytest.mark.parametrize("bits", [1, 2, 4])
-def test_grey_pictures_of_few_bits_hold_their_values(bits):
-    values = np.arange(24).reshape(4, 6) % 2**bits
-    found = label_files.decode_labels(few_bits(values, bits), "a.png").value
-    np.testing.assert_array_equal(found, values)
-
-
-def few_bits(values: np.ndarray, bits: int) -> bytes:
-    """A grey PNG of 1, 2 or 4 bits; Pillow writes none of 2 and 4."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + check
-
-    rows = b""
-    for row in values:
-        line = "".join(f"{value:0{bits}b}" for value in row)
-        line = line.ljust(-(-len(line) // 8) * 8, "0")
-        rows += b"\0" + bytes(int(line[k : k + 8], 2) for k in range(0, len(line), 8))
-    header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], bits, 0, 0, 0, 0)
-    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_labels_in_tiff_stand_upright(orientation):
-    values = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    image = Image.fromarray(values)
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    file = io.BytesIO()
-    image.save(file, "PNG", exif=exif)
-    expected = np.asarray(ImageOps.exif_transpose(Image.open(file)))
-    tags = [(0x0112, "H", 1, orientation, True)]
-    data = tiff(values, extratags=tags)
-    np.testing.assert_array_equal(label_files.decode_labels(data, "a.tif").value, expected)
-
-
 @pytest.mark.parametrize("photometric", ["minisblack", "miniswhite", "palette"])
 def test_labels_in_tiff_are_the_stored_values(photometric):
     values = some_labels(255).astype(np.uint8)
@@ -700,3 +657,29 @@ def test_simulation_takes_ground_truth_alone(wss, dataset, tmp_path):
     )
     assert outcome.code == 2
     assert "ground truth alone" in outcome.err
+
+
+PHOTOS = REPOSITORY / "examples" / "photos"
+
+
+def test_strokes_on_the_photographs_become_scribbles(wss, tmp_path):
+    assert wss("demo-data", "--photos", "-o", tmp_path / "photos").code == 0
+    outcome = wss(
+        "scribbles", PHOTOS / "strokes", "--images", tmp_path / "photos", "-o", tmp_path / "drawn"
+    )
+    assert outcome.code == 0, outcome.err
+    assert len(outcome.paths) == 6
+    for path in outcome.paths:
+        drawn = labels_of(path)
+        assert len(np.unique(drawn)) > 2
+        assert 0.01 < (drawn != 255).mean() < 0.1
+
+
+def test_a_wrong_stroke_is_told_with_its_line(wss, dataset, tmp_path):
+    (tmp_path / "strokes").mkdir()
+    (tmp_path / "strokes" / "a.txt").write_text("# comment\n0,1,2,3,4\n1,5\n")
+    outcome = wss(
+        "scribbles", tmp_path / "strokes", "--images", dataset / "images", "-o", tmp_path / "out"
+    )
+    assert outcome.code == 1
+    assert "line 3" in outcome.err

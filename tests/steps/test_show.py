@@ -5,48 +5,30 @@ from __future__ import annotations
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from builders import STEMS, draw_image, folder_bytes
+from builders import STEMS, contains, draw_image, folder_bytes, labels_of, map_of
 
-from wsstools.core.maps import ProbabilityMap, normalized_entropy
+from wsstools.core.local.filter_bank import FilterLayer
+from wsstools.core.maps import normalized_entropy
 from wsstools.core.palette import voc_palette
-from wsstools.formats import label_files, map_files, picture_files
+from wsstools.formats import label_files, picture_files
 from wsstools.view.differences import (
-    BOTH_WRONG,
-    DIFFERENT,
-    FIRST_RIGHT,
     LEFT_OUT,
     MARK_COLOURS,
-    SAME,
-    SECOND_RIGHT,
     WRONG,
     difference_marks,
     draw_marks,
     error_marks,
 )
-from wsstools.view.overlay import overlay_labels, overlay_scribbles, stroke_growth
+from wsstools.view.filters import filter_pictures
+from wsstools.view.overlay import overlay_labels, overlay_scribbles
 from wsstools.view.scales import INFERNO, scale_colours
-from wsstools.view.sheet import contact_sheet, fit, side_by_side
+from wsstools.view.sheet import fit, side_by_side
 
 PALETTE = voc_palette()
 
 
 def count(picture, colour):
     return int((picture == np.array(colour)).all(axis=2).sum())
-
-
-def contains(sheet, picture):
-    """Whether a picture is somewhere in a sheet, pixel by pixel."""
-    height, width = picture.shape[:2]
-    corners = np.argwhere((sheet == picture[0, 0]).all(axis=2))
-    return any(np.array_equal(sheet[y : y + height, x : x + width], picture) for y, x in corners)
-
-
-def map_of(folder, stem):
-    return map_files.decode_map((folder / f"{stem}.npz").read_bytes(), "").value
-
-
-def labels_of(path):
-    return label_files.decode_labels(path.read_bytes(), "").value
 
 
 @pytest.fixture
@@ -62,114 +44,6 @@ def predicted(dataset, tmp_path):
     return tmp_path
 
 
-def test_doubt_is_nothing_where_one_class_is_certain_and_one_where_all_are_equal():
-    probs = np.array([[[1.0, 0.5, 0.25]], [[0.0, 0.5, 0.25]]], np.float32)
-    probs = np.concatenate([probs, np.zeros((2, 1, 3), np.float32)])
-    probs[2:, 0, 2] = 0.25
-    found = normalized_entropy(ProbabilityMap(probs, np.arange(4), 4))
-    assert found[0].tolist() == pytest.approx([0, 0.5, 1])
-    fewer = ProbabilityMap(probs[:2, :, :2], np.array([1, 7]), 16)
-    assert normalized_entropy(fewer)[0].tolist() == pytest.approx([0, 0.25])
-
-
-def test_the_probability_of_a_class_that_a_map_does_not_hold_is_zero():
-    probs = np.array([[[0.25]], [[0.75]]], np.float32)
-    found = ProbabilityMap(probs, np.array([2, 5]), 8)
-    assert found.of_class(5).tolist() == [[0.75]]
-    assert found.of_class(3).tolist() == [[0.0]]
-
-
-def test_a_scale_goes_through_its_colours():
-    coloured = scale_colours([-1, 0, 0.125, 0.5, 1, 2])
-    assert coloured.dtype == np.uint8
-    assert coloured[[0, 1, 3, 4, 5]].tolist() == [list(INFERNO[k]) for k in (0, 0, 2, 4, 4)]
-    assert coloured[2].tolist() == [44, 8, 57]
-    assert scale_colours(0.5, INFERNO[::2]).tolist() == list(INFERNO[2])
-    assert scale_colours(np.zeros((2, 3))).shape == (2, 3, 3)
-
-
-def test_marks_of_errors_and_differences():
-    gt = np.array([[1, 1, 1, 1, 1, 255]], np.uint8)
-    first = np.array([[1, 2, 1, 2, 2, 1]], np.uint8)
-    second = np.array([[1, 1, 2, 2, 255, 2]], np.uint8)
-    assert error_marks(second, gt)[0].tolist() == [SAME, SAME, WRONG, WRONG, WRONG, LEFT_OUT]
-    assert difference_marks(first, second)[0].tolist() == [
-        SAME,
-        *[DIFFERENT] * 2,
-        SAME,
-        *[DIFFERENT] * 2,
-    ]
-    assert difference_marks(first, second, gt)[0].tolist() == [
-        SAME, SECOND_RIGHT, FIRST_RIGHT, SAME, BOTH_WRONG, LEFT_OUT,
-    ]  # fmt: skip
-    assert difference_marks(second, first, gt)[0, 1] == FIRST_RIGHT
-    for others in ((gt[:, :2],), (second, gt[:, :2])):
-        with pytest.raises(ValueError, match="shape"):
-            difference_marks(first, *others)
-    with pytest.raises(ValueError, match="shape"):
-        error_marks(first, gt[:, 1:])
-
-
-def test_marks_are_opaque_and_the_rest_is_pale_and_grey():
-    image = np.full((1, 3, 3), (200, 100, 0), np.uint8)
-    drawn = draw_marks(image, np.array([[SAME, WRONG, LEFT_OUT]], np.uint8))
-    assert drawn[0].tolist() == [[200] * 3, list(MARK_COLOURS[WRONG]), list(MARK_COLOURS[LEFT_OUT])]
-    with pytest.raises(ValueError, match="shape"):
-        draw_marks(image, np.zeros((3, 1), np.uint8))
-
-
-def test_strokes_grow_more_for_smaller_pictures():
-    assert stroke_growth((300, 400)) == 2
-    assert stroke_growth((300, 400), 104) == 4
-    assert stroke_growth((300, 400), 416) == 1
-
-
-def test_a_sheet_has_headings_notes_and_scales():
-    grey = np.full((30, 40, 3), 128, np.uint8)
-    rows = [[grey, grey], [grey, grey]]
-    bare = contact_sheet(rows, cell_width=120)
-    headed = contact_sheet(rows, headings=["", "second"], cell_width=120)
-    noted = contact_sheet(rows, notes=[["", "note"]], cell_width=120)
-    scaled = contact_sheet(rows, scales=[("probability", INFERNO)], cell_width=120)
-    for sheet in (headed, noted, scaled):
-        assert sheet.shape[0] > bare.shape[0] and sheet.shape[1] == bare.shape[1]
-        assert count(sheet, (128, 128, 128)) >= 4 * 120 * 90
-    (top_row,) = np.nonzero((noted[: noted.shape[0] // 2] < 120).all(axis=2).any(axis=0))
-    assert top_row.min() > noted.shape[1] / 2  # the note is above the second cell only
-    ends = [np.argwhere((scaled == INFERNO[k]).all(axis=2)) for k in (0, -1)]
-    assert ends[0][:, 1].max() < ends[1][:, 1].min() < scaled.shape[1] / 2
-    assert ends[1][:, 0].min() > bare.shape[0] - 20
-
-
-def test_captions_of_cells_stop_before_the_notes():
-    grey = np.full((30, 100, 3), 200, np.uint8)
-    long = "a caption that is much too long for it"
-    rows, options = [[grey, grey]], {"cell_width": 100}
-    one = contact_sheet(rows, captions=[[long, ""]], **options)
-    right = contact_sheet(rows, captions=[["", long]], **options)
-    middle = one.shape[1] // 2
-    assert (one[:, middle:] >= 200).all() and (one[:, :middle] < 120).any()
-    assert (right[:, :middle] >= 200).all() and (right[:, middle:] < 120).any()
-    both = contact_sheet(rows, captions=[[long, ""]], notes=[["99.9 %"]], **options)
-    only_note = contact_sheet(rows, notes=[["99.9 %"]], **options)
-    ink = np.nonzero((only_note < 120).all(axis=2).any(axis=0))[0].min()
-    assert ink < middle
-    assert np.array_equal(both[:, ink - 3 :], only_note[:, ink - 3 :])  # nothing overlaps
-    assert (both[:, : ink - 3] < 120).any()
-    with pytest.raises(ValueError, match="3 notes for 2 cells"):
-        contact_sheet(rows, notes=[["a", "b", "c"]])
-    with pytest.raises(ValueError, match="2 headings for 1 rows"):
-        contact_sheet(rows, headings=["a", "b"])
-
-
-def test_pictures_side_by_side_are_aligned_at_the_top():
-    low, high = np.zeros((2, 3, 3), np.uint8), np.full((5, 4, 3), 9, np.uint8)
-    joined = side_by_side([low, high])
-    assert joined.shape == (5, 3 + 8 + 4, 3)
-    assert (joined[:2, :3] == 0).all() and (joined[2:, :3] == 255).all()
-    assert (joined[:, 3:11] == 255).all() and (joined[:, 11:] == 9).all()
-
-
 def test_views_of_maps_show_probability_and_normalized_entropy(wss, dataset, tmp_path):
     maps, out = dataset / "maps", tmp_path / "sheet.png"
     outcome = wss(
@@ -178,7 +52,7 @@ def test_views_of_maps_show_probability_and_normalized_entropy(wss, dataset, tmp
         "-o", out,
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
-    sheet, found = iio.imread(out), map_of(maps, "a")
+    sheet, found = iio.imread(out), map_of(maps / "a.npz")
     water = scale_colours(found.of_class(3))
     assert contains(sheet, water)
     assert contains(sheet, scale_colours(normalized_entropy(found)))
@@ -372,3 +246,50 @@ def test_show_refuses_what_has_no_meaning(wss, dataset, tmp_path, arguments, mes
     assert outcome.code == 2
     assert message in outcome.err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_contact_sheet_shows_every_folder(wss, dataset, tmp_path):
+    sheet = tmp_path / "sheet.png"
+    outcome = wss(
+        "show", dataset / "images", f"scribbles={dataset}/scribbles", f"map={dataset}/maps",
+        f"truth={dataset}/gt", "-o", sheet, "--rows", 2, "--cell-width", 100,
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert outcome.paths == [sheet]
+    picture = iio.imread(sheet)
+    assert picture.shape[1] > 400
+    assert picture.dtype == np.uint8
+    narrow = tmp_path / "narrow.png"
+    wss("show", dataset / "images", f"truth={dataset}/gt", "-o", narrow, "--cell-width", 100)
+    assert iio.imread(narrow).shape[1] < picture.shape[1]
+
+
+@pytest.mark.parametrize("column", ["gt", "=x", "name="])
+def test_columns_need_a_name(wss, dataset, tmp_path, column):
+    assert wss("show", dataset / "images", column, "-o", tmp_path / "s.png").code == 2
+
+
+def test_show_draws_filters_instead_of_images(wss, dataset, tmp_path):
+    weights = np.random.default_rng(0).normal(size=(4, 3, 5, 5)).astype(np.float32)
+    np.savez(tmp_path / "net.npz", conv1_W=weights)
+    out = tmp_path / "sheet.png"
+    outcome = wss(
+        "show", "--filters", "gabor", "--filters", tmp_path / "net.npz", "--filter-input", "bgr",
+        "-o", out,
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert outcome.paths == [out]
+    assert "164 filters" in outcome.err
+    expected = filter_pictures(FilterLayer(weights[:, ::-1], np.zeros(4, np.float32)))
+    assert contains(iio.imread(out), expected[0].repeat(13, 0).repeat(13, 1))
+    images = dataset / "images"
+    for arguments, message in [
+        ((), "IMAGES and at least one NAME=DIR, or --filters"),
+        ((images, "--filters", "gabor"), "not both"),
+        ((images, f"a={images}", "--filter-input", "bgr"), "goes with --filters"),
+        (("--filters", "lenet"), "no such file, and no bank"),
+    ]:
+        refused = wss("show", *arguments, "-o", tmp_path / "none.png")
+        assert refused.code == 2
+        assert message in refused.err
+        assert not (tmp_path / "none.png").exists()

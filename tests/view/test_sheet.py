@@ -2,8 +2,15 @@ import numpy as np
 import pytest
 
 from wsstools.core.palette import voc_palette
-from wsstools.view.overlay import colour_labels, colour_map, overlay_labels, overlay_scribbles
-from wsstools.view.sheet import contact_sheet
+from wsstools.view.overlay import (
+    colour_labels,
+    colour_map,
+    overlay_labels,
+    overlay_scribbles,
+    stroke_growth,
+)
+from wsstools.view.scales import INFERNO
+from wsstools.view.sheet import contact_sheet, side_by_side
 
 PALETTE = voc_palette()
 RED, GREEN = (255, 0, 0), (0, 160, 0)
@@ -153,3 +160,55 @@ def test_same_input_same_bytes():
 def test_bad_sheets_are_refused(rows, options, message):
     with pytest.raises(ValueError, match=message):
         contact_sheet(rows, **options)
+
+
+def test_strokes_grow_more_for_smaller_pictures():
+    assert stroke_growth((300, 400)) == 2
+    assert stroke_growth((300, 400), 104) == 4
+    assert stroke_growth((300, 400), 416) == 1
+
+
+def test_a_sheet_has_headings_notes_and_scales():
+    grey = np.full((30, 40, 3), 128, np.uint8)
+    rows = [[grey, grey], [grey, grey]]
+    bare = contact_sheet(rows, cell_width=120)
+    headed = contact_sheet(rows, headings=["", "second"], cell_width=120)
+    noted = contact_sheet(rows, notes=[["", "note"]], cell_width=120)
+    scaled = contact_sheet(rows, scales=[("probability", INFERNO)], cell_width=120)
+    for sheet in (headed, noted, scaled):
+        assert sheet.shape[0] > bare.shape[0] and sheet.shape[1] == bare.shape[1]
+        assert count(sheet, (128, 128, 128)) >= 4 * 120 * 90
+    (top_row,) = np.nonzero((noted[: noted.shape[0] // 2] < 120).all(axis=2).any(axis=0))
+    assert top_row.min() > noted.shape[1] / 2  # the note is above the second cell only
+    ends = [np.argwhere((scaled == INFERNO[k]).all(axis=2)) for k in (0, -1)]
+    assert ends[0][:, 1].max() < ends[1][:, 1].min() < scaled.shape[1] / 2
+    assert ends[1][:, 0].min() > bare.shape[0] - 20
+
+
+def test_captions_of_cells_stop_before_the_notes():
+    grey = np.full((30, 100, 3), 200, np.uint8)
+    long = "a caption that is much too long for it"
+    rows, options = [[grey, grey]], {"cell_width": 100}
+    one = contact_sheet(rows, captions=[[long, ""]], **options)
+    right = contact_sheet(rows, captions=[["", long]], **options)
+    middle = one.shape[1] // 2
+    assert (one[:, middle:] >= 200).all() and (one[:, :middle] < 120).any()
+    assert (right[:, :middle] >= 200).all() and (right[:, middle:] < 120).any()
+    both = contact_sheet(rows, captions=[[long, ""]], notes=[["99.9 %"]], **options)
+    only_note = contact_sheet(rows, notes=[["99.9 %"]], **options)
+    ink = np.nonzero((only_note < 120).all(axis=2).any(axis=0))[0].min()
+    assert ink < middle
+    assert np.array_equal(both[:, ink - 3 :], only_note[:, ink - 3 :])  # nothing overlaps
+    assert (both[:, : ink - 3] < 120).any()
+    with pytest.raises(ValueError, match="3 notes for 2 cells"):
+        contact_sheet(rows, notes=[["a", "b", "c"]])
+    with pytest.raises(ValueError, match="2 headings for 1 rows"):
+        contact_sheet(rows, headings=["a", "b"])
+
+
+def test_pictures_side_by_side_are_aligned_at_the_top():
+    low, high = np.zeros((2, 3, 3), np.uint8), np.full((5, 4, 3), 9, np.uint8)
+    joined = side_by_side([low, high])
+    assert joined.shape == (5, 3 + 8 + 4, 3)
+    assert (joined[:2, :3] == 0).all() and (joined[2:, :3] == 255).all()
+    assert (joined[:, 3:11] == 255).all() and (joined[:, 11:] == 9).all()

@@ -3,22 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from wsstools.core.compiled.jit import compiled_exactly
 from wsstools.core.crf.lattice import Lattice
-
-
-@compiled_exactly
-def less_product(a, b, c):
-    """c - a b for each element."""
-    out = np.empty_like(c)
-    for i in range(len(c)):
-        out[i] = c[i] - a[i] * b[i]
-    return out
-
-
-def test_an_exactly_compiled_product_is_rounded_before_it_is_subtracted():
-    a, b = np.random.default_rng(0).uniform(1, 2, (2, 999)).astype(np.float32)
-    assert (less_product(a, b, a * b) == 0).all()  # fused, most would be a rounding error
 
 
 def points(rng, n_features, n):

@@ -9,6 +9,7 @@ import scipy.stats
 from wsstools.core.evaluation.bootstrap import (
     percentile_interval,
     resampled_mean_ious,
+    resampled_means,
     resampled_reductions,
 )
 from wsstools.core.evaluation.measuring import hits_and_unions
@@ -137,3 +138,11 @@ def test_a_resample_without_a_gap_bounds_no_reduction():
 def test_other_shapes_are_refused(shape):
     with pytest.raises(ValueError, match=r"expected both \(S, N, C\)"):
         resampled_mean_ious(np.ones(shape, int), np.ones(shape, int), np.random.default_rng(0), 5)
+
+
+def test_resampled_means_spread_as_the_standard_error():
+    values = np.random.default_rng(1).normal(0.3, 0.2, (2, 50))
+    drawn = resampled_means(values, np.random.default_rng(2), 4000)
+    assert drawn.shape == (2, 4000)
+    assert drawn.mean(axis=1) == pytest.approx(values.mean(axis=1), abs=0.003)
+    assert drawn.std(axis=1) == pytest.approx(values.std(axis=1) / np.sqrt(50), rel=0.05)

@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 from itertools import pairwise, product
 
 import numpy as np
@@ -367,25 +364,3 @@ def test_wrong_input_is_named():
     ):
         with pytest.raises(ValueError, match=message):
             call()
-
-
-KEEPS = """
-import numpy as np
-from wsstools.core.potts.bounds import sharpen
-sharpen(np.ones((2, 3, 3), np.float32), np.float32(0.1))
-print(sum(sharpen.stats.cache_hits.values()), sharpen.stats.cache_path)
-"""
-
-
-def test_compiled_functions_are_kept_in_the_users_cache_or_nowhere(tmp_path):
-    def run(caches):
-        environment = dict(os.environ, XDG_CACHE_HOME=str(caches))
-        environment.pop("NUMBA_CACHE_DIR", None)
-        command = [sys.executable, "-c", KEEPS]
-        return subprocess.check_output(command, env=environment, text=True).split()
-
-    (tmp_path / "a file").touch()
-    assert run(tmp_path / "a file") == ["0", "None"]
-    hits, folder = run(tmp_path)
-    assert hits == "0" and folder.startswith(str(tmp_path / "wsstools" / "numba"))
-    assert run(tmp_path) == ["1", folder]

@@ -1,0 +1,22 @@
+"""Folders, files and standard input as sources."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsstools.errors import DataError, UsageError
+from wsstools.running.sources import Source
+
+
+def test_sources_join_by_stem(tmp_path):
+    for name in ("b.JPG", "a.png", ".hidden.png", "note.txt", "c.d.png", "a.jpg"):
+        (tmp_path / name).write_bytes(b"")
+    source = Source(str(tmp_path), (".png", ".jpg"), "image")
+    assert source.stems == ["a", "b", "c.d"]
+    assert source.find("c.d").name == "c.d.png"
+    with pytest.raises(DataError, match=r"a\.jpg and a\.png"):
+        source.find("a")
+    with pytest.raises(DataError, match="no image with that name"):
+        source.find("x")
+    with pytest.raises(UsageError, match="no map in"):
+        Source(str(tmp_path), (".npz",), "map")
