@@ -8,19 +8,19 @@ from __future__ import annotations
 import dataclasses
 import re
 import sys
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from builders import REPOSITORY
 
 import wsstools as wss
 from wsstools.nn.training.schedules import SCHEDULES, TrainSettings
 from wsstools.steps.demo_data import demo_data
 from wsstools.steps.train import train
 
-PAGE = Path(__file__).parents[2] / "docs" / "python.md"
+PAGE = REPOSITORY / "docs" / "python.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 STEMS = ["train-000", "train-001"]
 ARCH = "deeplabv2-mobilenetv2"
