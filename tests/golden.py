@@ -77,8 +77,7 @@ wss rf-predict d/images d/scribbles --ids d/train.txt -o l/rf -j 1
 wss rf-predict d/images d/scribbles --ids d/train.txt -o l/rf-jobs --jobs 2
 [2] wss rf-predict d/images d/scribbles --trees 7 -o l/rf
 wss rf-predict d/images d/scribbles --trees 8 --features 20 --position --seed 2 -o l/position -j 1
-wss rf-predict d/images d/scribbles --trees 8 --scales 1,2 --smooth 2 -o l/scales --shard 1/2 -j 1
-wss rf-predict d/images d/scribbles --trees 8 --out-of-bag --calibrate -o l/bag --shard 1/2 -j 1
+wss rf-predict d/images d/scribbles --trees 8 --scales 1,2 -o l/scales --shard 1/2 -j 1
 wss rf-predict d/images d/scribbles --trees 8 --engine sklearn -o l/sklearn --shard 1/2 -j 1
 wss rf-predict d/images d/scribbles --trees 8 --filters in/bank.npy --filters gabor --rectify \
   --filter-input torchvision -o l/bank --shard 1/2 -j 1
@@ -152,7 +151,7 @@ wss regularize --crf --engine pydensecrf --images d/images f/mean -o r/pydensecr
 wss tune l/rf --images d/images --gt d/gt --potts --lambda 1,10 --eta 0,0.01 -o t/potts -j 1
 wss tune l/rf --images d/images --gt d/gt --potts --lambda 1,10,20 --eta 0,0.01 -o t/potts -j 1
 wss tune l/rf --images d/images --gt d/gt --crf --w1 1,3 --sigma-alpha 30 --sigma-beta 5 --w2 5 \
-  --iterations 3,10 --sample 2 --seed 1 --keep-all --json -o t/crf -j 2
+  --iterations 3,10 --sample 2 --seed 1 --json -o t/crf -j 2
 [2] wss tune l/rf --images d/images --gt d/gt -o t/none
 wss regularize --params t/potts/params.json --images d/images l/rf -o r/params -j 1
 wss regularize --params t/crf/params.json --w2 2 --images d/images l/rf -o r/params-crf -j 1
