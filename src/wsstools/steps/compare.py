@@ -247,16 +247,7 @@ def _stems(
 
 @dataclass(frozen=True)
 class _Counted:
-    """All images, each read once.
-
-    Attributes
-    ----------
-    images : dict of PairCounts by stem
-    digests : dict of (str, str, str) by stem
-        Of the files of both sets and the ground truth.
-    labels : dict of (first, second, ground truth) by stem
-        Of the images that can be in the sheet.
-    """
+    """All images by stem: counts, digests of the three files, labels that can be in the sheet."""
 
     images: dict[str, PairCounts]
     digests: dict[str, tuple[str, ...]]

@@ -133,23 +133,7 @@ def eval_gap(
 
 @dataclass(frozen=True)
 class _StudyPlan:
-    """What to measure: folders of labels by strategy, several for several seeds.
-
-    Attributes
-    ----------
-    parts : mapping of str to folders
-        `val` on the validation images; `pfa` and `train` on the training images, the labels
-        trained on and the network's.
-    gt, train_gt : str
-        Ground truth of both sets of images.
-    train_ids : str or None
-        File with the names of the training images.
-    widths : tuple of int
-        Of the bands around borders.
-    against : Key or None
-        The strategy that the others are compared with.
-    settings : GapSettings
-    """
+    """What to measure: of each part (PARTS) the folders of each strategy, one for each seed."""
 
     parts: Mapping[str, Folders]
     gt: str

@@ -150,13 +150,7 @@ def _check(arch: str, settings: TrainSettings) -> None:
 
 
 def _pairs(images: str, labels: str, ids: Sequence[str] | None) -> LabelledImages:
-    """The images that have labels, or those named by `ids`, which must have them.
-
-    Raises
-    ------
-    DataError
-        If there is none, or a named one lacks its image or labels.
-    """
+    """The images that have labels, or those named by `ids`, which must have them."""
     image_source = Source(images, image_files.SUFFIXES, "image")
     label_source = Source(labels, (*label_files.SUFFIXES, *map_files.SUFFIXES), "labels")
     if ids is None:
@@ -375,8 +369,7 @@ class _PairReader:
     interruption: Interruption
 
     def read(self, pairs: LabelledImages, budget: int) -> tuple[CachedPairs, NDArray[np.float64]]:
-        """The pairs, as many of them in memory as the budget in bytes holds, and how many pixels
-        each class has. An interruption acts at once: nothing is lost."""
+        """The pairs, some in memory (budget in bytes), and the pixels of each class."""
         cached = CachedPairs(pairs, budget)
         with Bar("wss train: reading", len(pairs)) as bar:
 

@@ -73,9 +73,7 @@ def gradient_boosting(
     """
     pixels = scribbled_pixels(image, scribbles, n_classes)
     if len(pixels.classes) == 1:
-        return ProbabilityMap(
-            np.ones((1, *pixels.shape), np.float32), pixels.classes, pixels.n_classes
-        )
+        return pixels.certain()
     model = HistGradientBoostingClassifier(
         max_iter=settings.rounds,
         learning_rate=settings.learning_rate,

@@ -91,8 +91,7 @@ def random_forest(
         raise ValueError(f"engine is {engine!r}, expected {' or '.join(_GROWERS)}")
     pixels = scribbled_pixels(image, scribbles, n_classes)
     if len(pixels.classes) == 1:
-        probs = np.ones((1, *pixels.shape), np.float32)
-        return ProbabilityMap(probs, pixels.classes, pixels.n_classes)
+        return pixels.certain()
     train = _GROWERS[engine]
     ranking_rng, rng = np.random.default_rng(rng).spawn(2)
     bank = gabor_bank() if bank is None else bank

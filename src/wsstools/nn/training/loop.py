@@ -217,15 +217,7 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
 
 
 class _Step:
-    """What came of an iteration.
-
-    Parameters
-    ----------
-    iteration : int
-    learning_rate : float
-    losses : (2,) tensor
-        Objective and loss, on the device; they are fetched while it goes on working.
-    """
+    """The result of an iteration; objective and loss (2,) are fetched while the device works on."""
 
     def __init__(self, iteration: int, learning_rate: float, losses: Tensor) -> None:
         self.iteration, self.learning_rate = iteration, learning_rate
@@ -236,13 +228,7 @@ class _Step:
             self._arrival.record()
 
     def checked(self) -> Progress:
-        """It as numbers; waits for the device.
-
-        Raises
-        ------
-        DataError
-            The loss is not finite.
-        """
+        """It as numbers; waits for the device. DataError if the loss is not finite."""
         if self._arrival is not None:
             self._arrival.synchronize()
         objective, loss = self._losses.tolist()
@@ -330,12 +316,7 @@ class _Run:
         return miou
 
     def check_finite(self) -> None:
-        """Refuse weights that are not finite; a loss tells of them one iteration late.
-
-        Raises
-        ------
-        DataError
-        """
+        """Refuse weights that are not finite; a loss shows them one iteration late."""
         if not all(tensor.isfinite().all() for tensor in self.network.state_dict().values()):
             raise DataError(
                 f"a weight is not finite after iteration {self.iteration}: the learning rate is "
