@@ -65,18 +65,34 @@ class Task:
     is_missing: bool = False
 
 
+def output_folder(out: str | Path, inputs: Sequence[Input]) -> Path:
+    """The folder to write to; UsageError if it is a file or holds the inputs."""
+    folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{out} is a file, expected a folder to write to")
+    if any(entry.source.is_same_folder(folder) for entry in inputs):
+        raise UsageError(f"{out} holds the inputs; write to another folder")
+    return folder
+
+
+def stream_among(inputs: Sequence[Input]) -> Source | None:
+    """The paths on standard input, where one of the inputs is that; UsageError if several are."""
+    streams = [entry.source for entry in inputs if entry.source.is_stream]
+    if len(streams) > 1:
+        raise UsageError("only one input can be - (standard input)")
+    return streams[0] if streams else None
+
+
 def batches(inputs: Sequence[Input], selection: Selection) -> Iterator[Iterable[Task]]:
     """Tasks in input order, in batches that are there at once.
 
     A folder is one batch, made lazily; standard input gives a batch whenever paths have come.
     """
-    streams = [entry for entry in inputs if entry.source.is_stream]
-    if len(streams) > 1:
-        raise UsageError("only one input can be - (standard input)")
-    if not streams:
+    source = stream_among(inputs)
+    if source is None:
         yield (_task(stem, inputs) for stem in selection.choose(inputs[0].source.stems))
         return
-    stream = PathStream(null=streams[0].source.null)
+    stream = PathStream(null=source.null)
     positions = count()
     wanted = None if selection.names is None else set(selection.names)
     seen: set[str] = set()

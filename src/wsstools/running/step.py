@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from wsstools.errors import UsageError
 from wsstools.files.atomic import remove_leftovers, write_atomic
 from wsstools.files.provenance import Decoded, InputRecord, Json, Origin, input_record
-from wsstools.running.join import Input, Reader, Task, batches, count_tasks
+from wsstools.running.join import Input, Reader, Task, batches, count_tasks, output_folder
 from wsstools.running.messages import Messages
 from wsstools.running.outputs import FORMS, Output
 from wsstools.running.settings import RunSettings, Selection
@@ -95,11 +94,7 @@ def run_step(
     SomeFailed
         If an image failed.
     """
-    folder = Path(out)
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{out} is a file, expected a folder to write to")
-    if any(entry.source.is_same_folder(folder) for entry in inputs):
-        raise UsageError(f"{out} holds the inputs; write to another folder")
+    folder = output_folder(out, inputs)
     if not settings.overwrite:
         _refuse_foreign_outputs(step, folder)
     remove_leftovers(folder)

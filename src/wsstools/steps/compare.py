@@ -18,12 +18,12 @@ from wsstools.files.provenance import InputRecord, Origin, set_record
 from wsstools.formats import parameter_files
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import find_class_names, read_meta
-from wsstools.running.join import Input
+from wsstools.running.join import Input, output_folder, stream_among
 from wsstools.running.messages import print_result, say
 from wsstools.running.settings import RunSettings
 from wsstools.running.tasks import map_images
 from wsstools.steps.columns import DIFF, PLAIN, Column
-from wsstools.steps.inputs import Digested, digested, image_input, label_input
+from wsstools.steps.inputs import Digested, check_same_images, digested, image_input, label_input
 from wsstools.steps.pictures import Look, Picture, draw_pictures, swatches
 from wsstools.view.comparison import (
     METRIC_NAMES,
@@ -212,8 +212,6 @@ def _origin(names: tuple[str, str], images: str | None, settings: ComparisonSett
 
 def _refuse_other_outputs(folder: Path, origin: Origin) -> None:
     """Raise UsageError if the folder holds what another run made."""
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file, expected a folder to write to")
     existing = [name for name in _FILES if (folder / name).exists()]
     if existing:
         meta = parameter_files.read_meta(folder / RECORD_FILE)
@@ -227,21 +225,13 @@ def _stems(
 
     Paths on standard input choose the images; otherwise both folders hold the same.
     """
-    streams = [entry.source for entry in inputs if entry.source.is_stream]
-    if len(streams) > 1:
-        raise UsageError("only one input can be - (standard input)")
-    if any(entry.source.is_same_folder(folder) for entry in inputs):
-        raise UsageError(f"{folder} holds the inputs; write to another folder")
-    for source in streams:
-        source.read_whole()
-    first, second = labels[0].source, labels[1].source
-    if run.ids is None and not streams and first.stems != second.stems:
-        odd = sorted(set(first.stems) ^ set(second.stems))
-        raise DataError(
-            f"{first.argument} and {second.argument} hold different images: {len(odd)} are "
-            f"in one only, such as {odd[0]!r} (--ids chooses the images)"
-        )
-    chooser = streams[0] if streams else first
+    stream = stream_among(inputs)
+    output_folder(folder, inputs)
+    chooser = labels[0].source if stream is None else stream
+    if stream is not None:
+        stream.read_whole()
+    elif run.ids is None:
+        check_same_images([entry.source for entry in labels[:2]])
     return tuple(run.choose(chooser.stems))
 
 

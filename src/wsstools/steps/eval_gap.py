@@ -52,7 +52,7 @@ from wsstools.running.settings import JobSettings, Selection
 from wsstools.running.sources import Source
 from wsstools.running.tasks import map_images
 from wsstools.steps.info import info
-from wsstools.steps.inputs import label_input
+from wsstools.steps.inputs import check_same_images, label_input
 from wsstools.view.gap_tables import STUDY_FORMATS
 
 Occurring: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.int64]]"
@@ -327,7 +327,7 @@ def count_folders(
     inputs = [label_input(place, run) for place in places]
     sources = [entry.source for entry in inputs]
     if run.names is None:
-        _check_same_images(sources)
+        check_same_images([source for source in sources if not source.is_stream])
     inputs.append(label_input(gt, run, role="gt"))
     count = partial(_count, places=places, widths=tuple(widths), void_is_border=void_is_border)
     images = dict(map_images("eval-gap", count, inputs, run))
@@ -344,18 +344,6 @@ def count_folders(
         for source, of_folder in zip(sources, pixels, strict=True)
     ]
     return CountedFolders(stems, folders, classes, pixels)
-
-
-def _check_same_images(sources: Sequence[Source]) -> None:
-    folders = [source for source in sources if not source.is_stream]
-    for source in folders[1:]:
-        first = folders[0]
-        if source.stems != first.stems:
-            odd = sorted(set(source.stems) ^ set(first.stems))
-            raise DataError(
-                f"{source.argument} and {first.argument} hold different images: {len(odd)} are "
-                f"in one only, such as {odd[0]!r} (--ids chooses the images)"
-            )
 
 
 def _count(

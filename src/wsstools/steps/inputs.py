@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, TypeVar
 
+from wsstools.errors import DataError
 from wsstools.files.provenance import Decoded, digest
 from wsstools.formats import image_files, label_files, map_files
 from wsstools.running.join import Input
@@ -43,6 +44,18 @@ def label_input(
     what = "ground truth" if role == "gt" else role
     source = Source(place, label_files.SUFFIXES, what, null=run.null)
     return Input(role, source, label_files.decode_labels, is_optional)
+
+
+def check_same_images(sources: Sequence[Source]) -> None:
+    """Raise DataError unless all folders hold the same images."""
+    for source in sources[1:]:
+        first = sources[0]
+        if source.stems != first.stems:
+            odd = sorted(set(source.stems) ^ set(first.stems))
+            raise DataError(
+                f"{source.argument} and {first.argument} hold different images: {len(odd)} are "
+                f"in one only, such as {odd[0]!r} (--ids chooses the images)"
+            )
 
 
 def digested(entry: Input) -> Input:

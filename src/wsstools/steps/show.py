@@ -16,7 +16,7 @@ from wsstools.files.atomic import remove_leftovers, write_atomic
 from wsstools.files.provenance import InputRecord, Json, Origin, files_record
 from wsstools.formats import label_files, map_files
 from wsstools.formats.picture_files import KIND, encode_picture
-from wsstools.running.join import Input
+from wsstools.running.join import Input, stream_among
 from wsstools.running.messages import print_path, say
 from wsstools.running.settings import RunSettings, Selection
 from wsstools.running.step import Computed, Step, run_step
@@ -178,11 +178,9 @@ def _image_sheet(
 
 def _shown_stems(inputs: Sequence[Input], count: int, run: Selection) -> list[str]:
     """The first images that every input has."""
-    streams = [entry.source for entry in inputs if entry.source.is_stream]
-    if len(streams) > 1:
-        raise UsageError("only one input can be - (standard input)")
-    for source in streams:
-        source.read_whole()
+    stream = stream_among(inputs)
+    if stream is not None:
+        stream.read_whole()
     chosen = run.choose(inputs[0].source.stems)
     stems = [stem for stem in chosen if all(stem in entry.source for entry in inputs)]
     if not stems:

@@ -17,7 +17,7 @@ from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
 from wsstools.files.provenance import Json, Meta, Origin
 from wsstools.formats import parameter_files
-from wsstools.running.join import Input, Task, batches
+from wsstools.running.join import Input, Task, batches, output_folder
 from wsstools.running.messages import Messages, print_result
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import image_rng
@@ -122,15 +122,12 @@ def tune(
     folder = Path(out)
     settings, paper = _settings(fixed, grid)
     origin = _origin(fixed, grid)
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file, expected a folder to write to")
     if not run.overwrite:
         _refuse_other_outputs(folder, origin)
     inputs = [map_input(maps, run), image_input(images, run), label_input(gt, run, role="gt")]
     if any(entry.source.is_stream for entry in inputs[1:]):
         raise UsageError("only the maps can be - (standard input)")
-    if any(entry.source.is_same_folder(folder) for entry in inputs):
-        raise UsageError(f"{folder} holds the inputs; write to another folder")
+    output_folder(folder, inputs)
     if inputs[0].source.is_stream:
         inputs[0].source.read_whole()
     tasks, n_missing = _sampled(inputs, run, sample, seed)
