@@ -1,0 +1,54 @@
+"""Temperature scaling: probabilities as sure as they turned out to be right."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+_LOG_BOUNDS = (np.log(0.1), np.log(10.0))
+
+
+def tempered(probs: NDArray[np.float32], temperature: float, floor: float) -> NDArray[np.float32]:
+    """Probabilities proportional to max(probs, floor)**(1 / temperature), over the first axis.
+
+    Parameters
+    ----------
+    probs : (K, ...) float32
+        Probabilities.
+    temperature : float
+        Larger is less sure; 1 changes nothing but the floor.
+    floor : float
+        Smaller probabilities count as this: of n trees none is not never.
+
+    References
+    ----------
+    C. Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 4.2.
+    """
+    powers = np.maximum(probs, np.float32(floor)) ** np.float32(1 / temperature)
+    return powers / powers.sum(axis=0)
+
+
+def best_temperature(
+    probs: NDArray[np.float32], labels: NDArray[np.integer], floor: float
+) -> float:
+    """The temperature in 0.1..10 with the least negative log-likelihood.
+
+    Parameters
+    ----------
+    probs : (K, n) float32
+        Probabilities of samples that the model was not trained on.
+    labels : (n,) integers
+        Their classes.
+    floor : float
+        As `tempered` takes it.
+    """
+    logs = np.log(np.maximum(probs, floor).astype(np.float64))
+
+    def loss(log_temperature: float) -> float:
+        scores = logs / np.exp(log_temperature)
+        largest = scores.max(axis=0)
+        totals = largest + np.log(np.exp(scores - largest).sum(axis=0))
+        return float((totals - scores[labels, np.arange(len(labels))]).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=_LOG_BOUNDS, method="bounded").x))
