@@ -25,8 +25,11 @@ def tempered(probs: NDArray[np.float32], temperature: float, floor: float) -> ND
     ----------
     C. Guo et al., On Calibration of Modern Neural Networks, ICML 2017, section 4.2.
     """
-    powers = np.maximum(probs, np.float32(floor)) ** np.float32(1 / temperature)
-    return powers / powers.sum(axis=0)
+    powers: NDArray[np.float32] = np.maximum(probs, np.float32(floor)) ** np.float32(
+        1 / temperature
+    )
+    powers /= powers.sum(axis=0)
+    return powers
 
 
 def best_temperature(

@@ -10,6 +10,7 @@ from scipy.ndimage import label
 
 from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import SkippedImage
 
 
@@ -37,6 +38,10 @@ class ScribbledPixels:
     classes: NDArray[np.int64]
     shape: tuple[int, int]
     n_classes: int
+
+    def certain(self) -> ProbabilityMap:
+        """The map of an image in which a single class is scribbled: probability 1."""
+        return ProbabilityMap(np.ones((1, *self.shape), np.float32), self.classes, self.n_classes)
 
 
 def scribbled_pixels(
