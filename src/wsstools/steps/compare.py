@@ -207,6 +207,7 @@ def _origin(names: tuple[str, str], images: str | None, settings: ComparisonSett
             "seed": settings.seed,
             "images": images is not None,
         },
+        revision=2,
     )
 
 
