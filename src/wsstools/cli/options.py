@@ -10,7 +10,7 @@ from typing import Annotated, Optional, get_type_hints
 
 import typer
 
-from wsstools.core.parameter import ON_COMMAND_LINE, OPTION, OptionText
+from wsstools.core.parameter import ON_COMMAND_LINE, OPTION, OptionText, option_name
 from wsstools.errors import UsageError
 
 FOLDER_HELP = "folder, a single file, or - for paths on standard input"
@@ -121,11 +121,6 @@ def _annotated(name: str, hint: object, text: OptionText) -> object:
         show_default=text.shows_default,
     )
     return Annotated[text.kind or hint, option]
-
-
-def option_name(field: str) -> str:
-    """The option of a field: `--sigma-alpha` of `sigma_alpha`, `--lambda` of `lambda_`."""
-    return "--" + field.rstrip("_").replace("_", "-")
 
 
 def numbers(option: str, text: str | None) -> list[float] | None:

@@ -150,6 +150,11 @@ def optional_copy(
     return copied
 
 
+def option_name(field: str) -> str:
+    """The option of a field: `--sigma-alpha` of `sigma_alpha`, `--lambda` of `lambda_`."""
+    return "--" + field.rstrip("_").replace("_", "-")
+
+
 def shown(value: object) -> str:
     """A default as the help shows it."""
     if value is None or isinstance(value, bool):

@@ -13,6 +13,7 @@ from wsstools.core.local.boosting import gradient_boosting
 from wsstools.core.local.filter_bank import FilterBank
 from wsstools.core.local.random_walker import random_walker
 from wsstools.core.local.settings import BoostingSettings, FeatureSettings, WalkerSettings
+from wsstools.core.parameter import option_name
 from wsstools.errors import UsageError
 from wsstools.formats.label_files import class_count
 from wsstools.running.settings import RunSettings
@@ -116,8 +117,7 @@ def _refuse_changed(
     for field in dataclasses.fields(settings):
         # The folder of weights can come from the environment; without filters it says nothing.
         if field.name != "weights_dir" and getattr(settings, field.name) != field.default:
-            option = "--" + field.name.replace("_", "-")
-            raise UsageError(f"{option} does not belong {belonging}")
+            raise UsageError(f"{option_name(field.name)} does not belong {belonging}")
 
 
 def _walk(

@@ -13,6 +13,7 @@ import numpy as np
 
 from wsstools.core.evaluation.metrics import scores
 from wsstools.core.evaluation.tuning import GRIDS, Standing, winner
+from wsstools.core.parameter import option_name
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
 from wsstools.files.provenance import Json, Meta, Origin
@@ -201,7 +202,7 @@ def parsed_grid(
     """
     for name in lists:
         if name not in defaults:
-            raise UsageError(f"--{_dashed(name)} does not belong to --{method_of(fixed)}")
+            raise UsageError(f"{option_name(name)} does not belong to --{method_of(fixed)}")
     return {name: _numbers(fixed, name, lists.get(name, text)) for name, text in defaults.items()}
 
 
@@ -209,14 +210,10 @@ def _numbers(fixed: Settings, name: str, text: str) -> list[float]:
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError as error:
-        message = f"--{_dashed(name)} {text}: expected numbers with commas between"
+        message = f"{option_name(name)} {text}: expected numbers with commas between"
         raise UsageError(message) from error
     checked = (checked_settings(replaced(fixed, {name: n})) for n in numbers)
     return list(dict.fromkeys(getattr(one, name) for one in checked))
-
-
-def _dashed(name: str) -> str:
-    return name.rstrip("_").replace("_", "-")
 
 
 def _size(grid: Grid) -> int:
