@@ -1,3 +1,5 @@
+"""The palette of PASCAL VOC."""
+
 import numpy as np
 
 from wsstools.core.palette import voc_palette

@@ -1,3 +1,5 @@
+"""The drawn scenes of the demo."""
+
 import numpy as np
 import pytest
 

@@ -1,4 +1,4 @@
-"""First layers of networks as filter banks: forms of files, inputs of networks, names, pictures."""
+"""First layers of networks as filter banks: forms of files, inputs of networks, names."""
 
 from __future__ import annotations
 

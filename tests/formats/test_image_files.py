@@ -8,12 +8,7 @@ from collections.abc import Callable
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from builders import (
-    by_pillow,
-    draw_image,
-    png_of_16_bits,
-    tiff,
-)
+from builders import by_pillow, draw_image, png_of_16_bits, tiff
 from PIL import Image
 
 from wsstools.formats.image_files import decode_image, encode_image

@@ -7,11 +7,7 @@ import io
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from builders import (
-    META,
-    png_of_rows,
-    tiff,
-)
+from builders import META, png_of_rows, tiff
 from PIL import Image, ImageOps
 
 from wsstools.core.palette import voc_palette

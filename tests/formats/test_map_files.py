@@ -1,4 +1,4 @@
-"""File formats: what is written is read back, and what is broken is refused by name."""
+"""Maps as files: what is written is read back, and maps of others are read."""
 
 from __future__ import annotations
 

@@ -11,12 +11,7 @@ from wsstools.nn.cpu.depthwise import Depthwise
 from wsstools.nn.models.backbones import MobileNetV2, ResNet
 from wsstools.nn.models.heads import AtrousHead
 from wsstools.nn.models.initial import load_initial, read_state
-from wsstools.nn.models.networks import (
-    build,
-    freeze_batch_norm,
-    parameter_groups,
-    upsample,
-)
+from wsstools.nn.models.networks import build, freeze_batch_norm, parameter_groups, upsample
 from wsstools.nn.models.resizing import bilinear, bin_means
 from wsstools.nn.models.torchvision_compat import import_torchvision
 from wsstools.nn.training.schedules import SCHEDULES

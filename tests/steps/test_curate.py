@@ -1,4 +1,4 @@
-"""`curate` and `stats`."""
+"""`curate`: corrected scribbles, the list of complete images, the counts."""
 
 from __future__ import annotations
 

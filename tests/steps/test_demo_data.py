@@ -1,4 +1,4 @@
-"""`demo-data`, `scribbles` and `show`."""
+"""`demo-data`: the same each time, and it covers no other data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Local models other than the forest: random walks and boosting, and their command."""
+"""`local-predict`: walks and boosting on folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`score` and `eval-gap` on folders whose answers are known."""
+"""`score` on folders whose answers are known."""
 
 from __future__ import annotations
 

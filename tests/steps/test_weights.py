@@ -19,12 +19,7 @@ import torch
 from wsstools.errors import DataError
 from wsstools.files import atomic
 from wsstools.nn.models.initial import imagenet_state, load_pretrained
-from wsstools.nn.models.pretrained import (
-    PRETRAINED,
-    check_pretrained,
-    find_pretrained,
-    torch_cache,
-)
+from wsstools.nn.models.pretrained import PRETRAINED, check_pretrained, find_pretrained, torch_cache
 from wsstools.nn.models.torchvision_compat import import_torchvision
 
 NAME = "mobilenet_v2"

@@ -1,3 +1,5 @@
+"""Contact sheets and overlays, pixel by pixel."""
+
 import numpy as np
 import pytest
 

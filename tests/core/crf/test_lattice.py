@@ -1,3 +1,5 @@
+"""The permutohedral lattice: its geometry, and its filter against the Gaussian."""
+
 import itertools
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The fully connected CRF: engines against pydensecrf, invariants, limits."""
+
 import subprocess
 import sys
 import threading

@@ -1,4 +1,4 @@
-"""Fusion, argmax, scores and gaps against known answers."""
+"""Confusion matrices and scores against known answers and scikit-learn's."""
 
 from __future__ import annotations
 

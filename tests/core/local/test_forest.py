@@ -1,4 +1,4 @@
-"""Filter banks and the local model."""
+"""The random forest of an image: growing, predicting, calibrating."""
 
 from __future__ import annotations
 

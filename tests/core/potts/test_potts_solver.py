@@ -1,3 +1,5 @@
+"""The Potts solver: energies, bounds and optima against plain implementations."""
+
 from itertools import pairwise, product
 
 import numpy as np

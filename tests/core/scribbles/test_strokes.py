@@ -1,3 +1,5 @@
+"""Strokes that are drawn, read from text and simulated from labels."""
+
 from itertools import pairwise
 
 import numpy as np
