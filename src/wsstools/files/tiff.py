@@ -21,6 +21,8 @@ _PLAIN = (
 )  # fmt: skip
 _CLASSIC = MAGIC[:2]
 _MOST_PLANES = 4
+_VALUE_BYTES, _COLOUR_BYTES = 4, 6
+"""Bytes that a pixel of the largest picture may take: labels of 32 bits, three colours of 16."""
 _MOST_PICTURES = 1000
 
 # What tifffile logs of a damaged file is in the error, or of no harm.
@@ -43,7 +45,7 @@ def read_values(data: bytes) -> AnyArray:
         If they are compressed in a way that is not read, or too many.
     """
     with _opened(data) as file:
-        page = _first_page(file)
+        page = _first_page(file, _VALUE_BYTES)
         try:
             values = file.series[0].asarray()
         except ValueError:  # a compression for which tifffile wants another package
@@ -69,7 +71,7 @@ def read_colours(data: bytes) -> AnyArray:
         If its colours or compression are not read, or it is too large.
     """
     with _opened(data) as file:
-        page = _first_page(file)
+        page = _first_page(file, _COLOUR_BYTES)
         depth = page.bitspersample
         if page.photometric not in _PLAIN:
             return _converted(data, depth)
@@ -114,10 +116,11 @@ def _check_directories(data: bytes) -> None:
             raise ValueError(f"it holds more than {_MOST_PICTURES} pictures")
 
 
-def _first_page(file: tifffile.TiffFile) -> tifffile.TiffPage:
-    """The first page of the first picture, whose size is checked."""
+def _first_page(file: tifffile.TiffFile, most_bytes: int) -> tifffile.TiffPage:
+    """The first page of the first picture, which takes at most so many bytes for a pixel."""
     series = file.series[0]
-    if series.size > _MOST_PLANES * LARGEST_PICTURE:
+    n_bytes = series.size * np.dtype(series.dtype).itemsize
+    if series.size > _MOST_PLANES * LARGEST_PICTURE or n_bytes > most_bytes * LARGEST_PICTURE:
         raise ValueError(f"shape {series.shape} is more than {LARGEST_PICTURE:,} pixels")
     return series.keyframe
 
