@@ -201,6 +201,7 @@ def ending(task: int) -> int:
     return 10 * task
 
 
+@pytest.mark.slow
 def test_an_image_that_no_worker_survives_is_told_of_and_the_others_are_done(capfd):
     import dask
 

@@ -16,20 +16,35 @@ from builders import PATIENCE, PER_IMAGE, STEMS, folder_bytes, per_image_command
 WSS = [sys.executable, "-m", "wsstools"]
 
 
-def test_the_pipe_gives_the_bytes_of_the_steps_one_by_one(shell, dataset, tmp_path):
+def test_the_pipe_gives_the_bytes_of_the_steps_one_by_one(shell, wss, dataset, tmp_path):
     images = dataset / "images"
     predict = f"wss rf-predict {images} {dataset}/scribbles --trees 5"
     regularize = f"wss regularize --potts --images {images}"
     piped = shell(
-        f"{predict} -o p/local | {regularize} - -o p/smooth --jobs 1 | wss argmax - -o p/labels"
+        f"{predict} -o p/local --jobs 2 | {regularize} - -o p/smooth --jobs 1"
+        " | wss argmax - -o p/labels --jobs 1"
     )
     assert piped.code == 0, piped.err
     assert piped.out.splitlines() == [f"p/labels/{stem}.png" for stem in STEMS]
-    single = shell(
-        f"{predict} -o s/local --jobs 1 && {regularize} s/local -o s/smooth --jobs 2 && "
-        "wss argmax s/smooth -o s/labels"
-    )
-    assert single.code == 0, single.err
+    single = tmp_path / "s"
+    for command, jobs in (
+        (["rf-predict", images, dataset / "scribbles", "--trees", 5, "-o", single / "local"], 1),
+        (
+            [
+                "regularize",
+                "--potts",
+                "--images",
+                images,
+                single / "local",
+                "-o",
+                single / "smooth",
+            ],
+            2,
+        ),
+        (["argmax", single / "smooth", "-o", single / "labels"], 1),
+    ):
+        outcome = wss(*command, "--jobs", jobs)
+        assert outcome.code == 0, outcome.err
     for folder in ("local", "smooth", "labels"):
         assert folder_bytes(tmp_path / "p" / folder) == folder_bytes(tmp_path / "s" / folder)
 
@@ -56,7 +71,8 @@ def test_a_failed_image_is_missing_downstream_and_the_rest_arrives(shell, datase
     shutil.copytree(dataset / "maps", tmp_path / "maps")
     (tmp_path / "maps" / "b.npz").write_bytes(b"broken")
     outcome = shell(
-        f"wss regularize --crf --images {dataset}/images maps -o smooth | wss argmax - -o labels"
+        f"wss regularize --crf --images {dataset}/images maps -o smooth --jobs 1"
+        " | wss argmax - -o labels --jobs 1"
     )
     assert outcome.code == 1
     assert [path.stem for path in outcome.paths] == ["a", "c", "d"]
@@ -75,7 +91,7 @@ def test_odd_names_travel_with_nul(shell, dataset, tmp_path):
     for name in names:
         shutil.copy(dataset / "maps" / "a.npz", tmp_path / "maps" / f"{name}.npz")
     outcome = shell(
-        "find maps -name '*.npz' -print0 | wss argmax -0 - -o labels | "
+        "find maps -name '*.npz' -print0 | wss argmax -0 - -o labels -j 1 | "
         "while IFS= read -r -d '' path; do test -f \"$path\" && echo yes; done"
     )
     assert outcome.code == 0, outcome.err
@@ -91,13 +107,13 @@ def test_only_one_input_can_be_standard_input(shell, dataset):
 
 def test_ids_and_shard_apply_to_a_pipe(shell, dataset):
     listed = f"ls {dataset}/maps/*.npz"
-    assert shell(f"{listed} | wss argmax - -o out --shard 2/2").paths == [
+    assert shell(f"{listed} | wss argmax - -o out --shard 2/2 -j 1").paths == [
         Path("out/b.png"),
         Path("out/d.png"),
     ]
-    assert shell(f"printf 'c\\n' > ids; {listed} | wss argmax - -o ids-out --ids ids").paths == [
-        Path("ids-out/c.png")
-    ]
+    assert shell(
+        f"printf 'c\\n' > ids; {listed} | wss argmax - -o ids-out --ids ids -j 1"
+    ).paths == [Path("ids-out/c.png")]
 
 
 @pytest.mark.slow

@@ -61,7 +61,7 @@ def test_only_scribbled_classes_are_left(wss, dataset, model, tmp_path, plain):
     out = tmp_path / "restricted"
     outcome = wss(
         "global-predict", dataset / "images", "--model", model, "-o", out,
-        "--restrict-to", scribbles, "--floor", 0,
+        "--restrict-to", scribbles, "--floor", 0, "-j", 1,
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
     assert "no scribble" in outcome.err
@@ -218,14 +218,17 @@ def test_half_precision_is_another_option(wss, dataset, model, tmp_path, plain):
     assert "precision" in other.err
 
 
-def test_crf_follows_in_a_pipe(shell, dataset, model, tmp_path):
+def test_crf_follows_in_a_pipe(shell, wss, dataset, model, tmp_path):
     images = dataset / "images"
     done = shell(
-        f"wss global-predict {images} --model {model} --msc -o maps"
-        f" | wss regularize --crf --images {images} - -o piped"
+        f"wss global-predict {images} --model {model} --msc -o maps -j 1"
+        f" | wss regularize --crf --images {images} - -o piped -j 1"
     )
     assert done.code == 0, done.err
-    step = shell(f"wss regularize --crf --images {images} maps -o stepped")
+    step = wss(
+        *("regularize", "--crf", "--images", images, tmp_path / "maps"),
+        *("-o", tmp_path / "stepped", "-j", 1),
+    )
     assert step.code == 0, step.err
     assert folder_bytes(tmp_path / "piped") == folder_bytes(tmp_path / "stepped")
     assert len(folder_bytes(tmp_path / "piped")) == 4

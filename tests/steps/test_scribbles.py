@@ -225,7 +225,7 @@ def test_a_folder_joins_by_name_and_jobs_give_the_same_bytes(wss, dataset, tmp_p
 def test_paths_come_from_standard_input(shell, tmp_path):
     for stem in "ab":
         (tmp_path / f"{stem}.xml").write_text(scribblesup(polygon("plane", (5, 5))))
-    outcome = shell("ls *.xml | wss scribbles - -o out")
+    outcome = shell("ls *.xml | wss scribbles - -o out -j 1")
     assert outcome.code == 0, outcome.err
     assert outcome.out.split() == ["out/a.png", "out/b.png"]
     assert labels_of(tmp_path / "out" / "a.png")[5, 5] == 1
