@@ -74,32 +74,17 @@ def score(labels: str, gt: str, *, run: JobSettings = JobSettings()) -> ScoredLa
     SomeFailed
         If an image failed.
     """
-    total, images = summed_confusion("score", labels, gt, run)
-    names = find_class_names(gt, labels)
-    return ScoredLabels(scores(total, None if names is None else len(names)), images, names)
-
-
-def summed_confusion(
-    command: str, labels: str, gt: str, run: JobSettings
-) -> tuple[NDArray[np.int64], dict[str, Scores]]:
-    """The confusion matrix of a folder, (256, 256), and the Scores of each image by stem.
-
-    Raises
-    ------
-    DataError
-        If there is no image.
-    SomeFailed
-        If an image failed.
-    """
     inputs = [label_input(labels, run), label_input(gt, run, role="gt")]
     total = np.zeros(N_VALUES * N_VALUES, np.int64)
     images = {}
-    for stem, (cells, counts, found) in map_images(command, _compare, inputs, run):
+    for stem, (cells, counts, found) in map_images("score", _compare, inputs, run):
         total[cells] += counts
         images[stem] = found
     if not images:
         raise DataError("no image to score")
-    return total.reshape(N_VALUES, N_VALUES), images
+    names = find_class_names(gt, labels)
+    summed = scores(total.reshape(N_VALUES, N_VALUES), None if names is None else len(names))
+    return ScoredLabels(summed, images, names)
 
 
 def _compare(
