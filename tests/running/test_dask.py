@@ -162,6 +162,7 @@ def start_forests(data: Path, out: Path, *more: object) -> subprocess.Popen:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_nothing_and_an_interrupted_run_goes_on(
     wss, two_workers, many, tmp_path
 ):
