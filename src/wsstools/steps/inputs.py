@@ -53,7 +53,7 @@ def check_same_images(sources: Sequence[Source]) -> None:
         if source.stems != first.stems:
             odd = sorted(set(source.stems) ^ set(first.stems))
             raise DataError(
-                f"{source.argument} and {first.argument} hold different images: {len(odd)} are "
+                f"{first.argument} and {source.argument} hold different images: {len(odd)} are "
                 f"in one only, such as {odd[0]!r} (--ids chooses the images)"
             )
 
