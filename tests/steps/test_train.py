@@ -173,7 +173,10 @@ def log_of(model: Path) -> dict[str, list[float]]:
     }
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],
+)
 def test_a_signal_leaves_a_checkpoint_and_the_run_goes_on(dataset, model, tmp_path, number, code):
     path = tmp_path / "net.pt"
     command = [
