@@ -167,7 +167,8 @@ def main() -> None:
         for kind, name, probs, image in problems(args):
             peer = peers.get(len(probs) == 2)
             if peer is not None:
-                found.setdefault(kind, []).append(row(name, probs, image, peer, args.repeats))
+                found_row = row(name, probs, image, peer, args.repeats)
+                found.setdefault(kind, []).append(found_row)
     print(f"{time.perf_counter() - started:.0f} s in all")
 
 

@@ -122,6 +122,14 @@ def _is_of_training(name: str, data: bytes, whole: dict[str, bytes]) -> bool:
     return name.endswith(".checkpoint") or (name.endswith(".csv") and whole[name].startswith(data))
 
 
+def _is_of_trials(name: str, data: bytes, whole: dict[str, bytes]) -> bool:
+    """The results of some trials, the last of which may be cut off."""
+    *lines, last = data.splitlines(keepends=True) or [b""]
+    results = whole["results.jsonl"].splitlines(keepends=True)
+    is_known = any(line.startswith(last) for line in results)
+    return name == "results.jsonl" and set(lines) <= set(results) and is_known
+
+
 _REPORT = "report gap.json --images images --gt gt -o out/report.html"
 _TUNE = "tune maps --images images --gt gt --potts --lambda 1,4 --eta 0.01 -o out"
 _TRAIN = (
@@ -142,7 +150,11 @@ STEPS: dict[str, Step] = {
     "regularize --potts": Step("regularize maps --potts --images images -o out", "maps"),
     "regularize --crf": Step("regularize maps --crf --images images -o out", "maps"),
     "argmax": Step("argmax maps -o out", "maps"),
-    "tune": Step(_TUNE, tells_all=("params.json", "table.csv", "heatmap.png")),
+    "tune": Step(
+        _TUNE,
+        tells_all=("params.json", "table.csv", "heatmap.png"),
+        may_stand=_is_of_trials,
+    ),
     "compare": Step("compare labels full --gt gt --images images --bootstrap 50 -o out"),
     "show": Step("show images labels=labels --rows 8 -o out/sheet.png"),
     "show --each": Step("show images labels=labels --each -o out", "labels"),

@@ -19,6 +19,7 @@ from wsstools import __version__, cli
 from wsstools.cli.options import expanded
 from wsstools.errors import UsageError, WssError, memory_error_line, one_line, os_error_line
 from wsstools.running.messages import ClosedPipe
+from wsstools.running.quiet import quiet_readers
 from wsstools.running.signals import INTERRUPTIONS
 
 PIPELINE = (
@@ -140,6 +141,7 @@ def run(arguments: list[str]) -> int:
     if "--debug" in arguments:  # may be anywhere on the line; workers see it too
         arguments = [argument for argument in arguments if argument != "--debug"]
         os.environ["WSS_DEBUG"] = "1"
+    quiet_readers()
     name = next((argument for argument in arguments if not argument.startswith("-")), "")
     prefix = f"wss {name}" if name in command_names() else "wss"
     return _flushed(_exit_code(arguments, prefix), prefix)

@@ -50,7 +50,8 @@ def fuse(maps: Sequence[Probs], *, weights: Sequence[float] | None = None) -> Pr
     >>> fuse([sure, unsure]).probs.ravel().tolist()
     [0.75, 0.25]
     """
-    return fuse_maps([as_map(one) for one in maps], weights or [1.0] * len(maps))
+    weights = [1.0] * len(maps) if weights is None else list(weights)
+    return fuse_maps([as_map(one) for one in maps], weights)
 
 
 def argmax(probs: Probs, *, min_prob: float = 0.0) -> NDArray[np.uint8]:

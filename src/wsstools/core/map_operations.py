@@ -38,6 +38,8 @@ def fuse_maps(maps: Sequence[ProbabilityMap], weights: Sequence[float]) -> Proba
     ValueError
         If the sizes or the label spaces differ, or a weight is not positive.
     """
+    if not maps:
+        raise ValueError("there are no maps to fuse")
     if len(weights) != len(maps):
         raise ValueError(f"{len(weights)} weights for {len(maps)} maps")
     if not all(np.isfinite(weight) and weight > 0 for weight in weights):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import logging
-import warnings
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,14 +16,7 @@ from wsstools.files.limits import check_pixels
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "PPM", "GIF")
 """Others are not opened: some of Pillow's readers start programs (EPS), or are hardly used."""
 _ORIENTATION = 0x0112
-
-# What Pillow says of a damaged file beside its error is of no use, or of no harm.
-warnings.filterwarnings("ignore", module=r"PIL\.")
-logging.getLogger("PIL").addHandler(logging.NullHandler())
-
-# Pillow's own limit warns, on standard error, of pictures that are fine here; ours refuses at the
-# size at which Pillow's would.
-Image.MAX_IMAGE_PIXELS = None
+_OPENING = threading.Lock()
 
 
 @contextmanager
@@ -39,13 +31,26 @@ def opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
         Whatever Pillow raises at damaged files.
     """
     try:
-        picture = Image.open(io.BytesIO(data), formats=_FORMATS)
+        with _without_limit():
+            picture = Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
         what = f"no {', '.join(_FORMATS)}" if data else "the file is empty"
         raise ValueError(what) from None
     with picture:
         check_pixels(picture.height, picture.width)
         yield picture
+
+
+@contextmanager
+def _without_limit() -> Iterator[None]:
+    """Pillow without its limit of pixels, which warns of pictures that are fine here; ours refuses
+    at the size at which Pillow's would."""
+    with _OPENING:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 def upright(values: AnyArray, orientation: int) -> AnyArray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 from typing import Literal
 
 import numpy as np
@@ -24,9 +23,6 @@ _MOST_PLANES = 4
 _VALUE_BYTES, _COLOUR_BYTES = 4, 6
 """Bytes that a pixel of the largest picture may take: labels of 32 bits, three colours of 16."""
 _MOST_PICTURES = 1000
-
-# What tifffile logs of a damaged file is in the error, or of no harm.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 def read_values(data: bytes) -> AnyArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from wsstools.formats.label_files import png_record, read_meta
 
 __all__ = ["KIND", "SUFFIX", "encode_picture", "read_meta"]
 
-KIND = "picture"
+KIND: Final = "picture"
 SUFFIX = ".png"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from wsstools.files.provenance import Meta
 from wsstools.formats import label_files, map_files, picture_files
 
 Output: TypeAlias = "ProbabilityMap | NDArray[np.uint8]"
+
+
+Kind: TypeAlias = Literal["prob", "soft", "labels", "scribbles", "picture"]
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,10 @@ class Form:
 
 _MAPS = Form(map_files.SUFFIX, map_files.encode_map, map_files.read_meta)
 _LABELS = Form(label_files.SUFFIX, label_files.encode_labels, label_files.read_meta)
-FORMS: Mapping[str, Form] = {
+FORMS: Mapping[Kind, Form] = {
     "prob": _MAPS,
     "soft": _MAPS,
     "labels": _LABELS,
     "scribbles": _LABELS,
-    picture_files.KIND: Form(
-        picture_files.SUFFIX, picture_files.encode_picture, picture_files.read_meta
-    ),
+    "picture": Form(picture_files.SUFFIX, picture_files.encode_picture, picture_files.read_meta),
 }

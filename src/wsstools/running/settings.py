@@ -63,7 +63,10 @@ class Selection:
         """The number of the share and the number of shares; (1, 1) is all."""
         if isinstance(self.shard, str):
             return parse_shard(self.shard)
-        return self.shard or (1, 1)
+        part, parts = self.shard or (1, 1)
+        if not 1 <= part <= parts:
+            raise UsageError(f"shard {self.shard}: expected (I, N) with 1 <= I <= N")
+        return part, parts
 
     def choose(self, stems: Sequence[str]) -> Sequence[str]:
         """What it takes of these stems; the given ids instead of them, where there are any."""

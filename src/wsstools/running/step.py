@@ -15,7 +15,7 @@ from wsstools.files.atomic import remove_leftovers, write_atomic
 from wsstools.files.provenance import Decoded, InputRecord, Json, Origin, input_record
 from wsstools.running.join import Input, Reader, Task, batches, count_tasks, output_folder
 from wsstools.running.messages import Messages
-from wsstools.running.outputs import FORMS, Output
+from wsstools.running.outputs import FORMS, Kind, Output
 from wsstools.running.settings import RunSettings, Selection
 from wsstools.running.tasks import (
     InputFiles,
@@ -60,7 +60,7 @@ class Step(Origin):
         Most images that it is given at once.
     """
 
-    kind: str = "prob"
+    kind: Kind = "prob"
     compute: Callable[..., Computed] = Computed
     seed: int | None = None
     shared: Sequence[InputRecord] = ()

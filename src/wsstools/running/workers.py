@@ -20,6 +20,7 @@ import joblib
 from wsstools.errors import UsageError
 from wsstools.files.atomic import is_alive
 from wsstools.running import messages
+from wsstools.running.quiet import quiet_readers
 from wsstools.running.settings import JobSettings
 from wsstools.running.signals import INTERRUPTIONS
 
@@ -166,6 +167,7 @@ def _deaf_children() -> Iterator[None]:
 
 def _end_with(parent: int) -> None:
     """End this worker soon after the run that started it was killed; loky lets it live on."""
+    quiet_readers()
     is_child = os.getppid() == parent  # not so if the run was killed while this worker started
 
     def watch() -> None:

@@ -95,7 +95,11 @@ def global_predict(
         compute_together=partial(_compute_together, predictor=predictor),
         together=settings.batch or (GPU_BATCH if predictor.is_gpu else 1),
     )
-    run_step(step, inputs, out, _with_threads(run) if predictor.is_gpu else run)
+    n_threads = torch.get_num_threads()  # which workers in this process change
+    try:
+        run_step(step, inputs, out, _with_threads(run) if predictor.is_gpu else run)
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def _with_threads(run: RunSettings) -> RunSettings:

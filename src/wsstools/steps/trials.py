@@ -181,7 +181,7 @@ class Trials:
             return
         wanted = {task.stem for task in self.tasks}
         for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
-            with contextlib.suppress(ValueError, KeyError, TypeError):
+            with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
                 entry = json.loads(line)
                 stem, digests = entry["stem"], tuple(entry["blake2b"])
                 result = _checked_result(entry)

@@ -177,6 +177,8 @@ def dense_crf(
     rgb = _rgb(image, costs.shape[1:])
     _check_reaches(sigma_alpha, sigma_beta, sigma_gamma)
     _check_iterations(iterations)
+    if not (0 <= w1 < np.inf and 0 <= w2 < np.inf):
+        raise ValueError(f"w1 is {w1:g}, w2 {w2:g}, expected finite numbers of 0 or more")
     if not 0 <= prune < 1:
         raise ValueError(f"prune is {prune:g}, expected a value in [0, 1)")
     if engine not in ENGINES:
