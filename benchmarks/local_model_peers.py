@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.local.filter_bank import FilterBank, FilterLayer, extended
-from wsstools.core.local.forest import ForestSettings, random_forest
+from wsstools.core.local.forest import random_forest
 from wsstools.core.local.gabor import gabor_bank
 from wsstools.core.local.responses import Responses
 from wsstools.core.maps import ProbabilityMap
@@ -67,8 +67,7 @@ def ours(weights: Path | None) -> Peer:
 
 
 def ours_sklearn(weights: Path | None) -> Peer:
-    settings = ForestSettings(engine="sklearn")
-    predict = partial(_predict_ours, bank=gabor_bank(), settings=settings)
+    predict = partial(_predict_ours, bank=gabor_bank(), engine="sklearn")
     return Peer("wsstools, engine sklearn", 1, predict)
 
 
@@ -97,7 +96,7 @@ def our_features(image: NDArray, bank: FilterBank) -> NDArray[np.float32]:
 def _predict_ours(
     image: NDArray, scribbles: NDArray, n_classes: int, rng: np.random.Generator, **options: Any
 ) -> ProbabilityMap:
-    return random_forest(image, scribbles, n_classes=n_classes, rng=rng, **options)[0]
+    return random_forest(image, scribbles, n_classes=n_classes, rng=rng, **options)
 
 
 def _weight_file(weights: Path | None, name: str) -> Path:

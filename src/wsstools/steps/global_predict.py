@@ -126,6 +126,7 @@ class _Predictor:
 
     def probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Class probabilities, (N, C, H, W), of images of one size, (N, H, W, 3)."""
+        torch.set_num_threads(1)  # so that the result does not depend on the number of workers
         with _loading:  # threads that come while one loads wait for its network
             network = _network(self.model, self.model_digest, self.device)
         # On a GPU by turns: then the memory for one batch suffices for any number of threads.
@@ -179,7 +180,6 @@ _computing = threading.Lock()
 @lru_cache(maxsize=1)
 def _network(model: str, model_digest: str, device: str) -> SegmentationNetwork:
     """The network of a model file, loaded once per process."""
-    torch.set_num_threads(1)  # so that the result does not depend on the number of workers
     data = Path(model).read_bytes()
     if digest(data) != model_digest:
         raise DataError(f"{model} changed during the run")
