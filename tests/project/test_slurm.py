@@ -78,6 +78,7 @@ def run_script(
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_tasks_of_an_array_make_what_one_run_makes(slurm, wss, dataset, tmp_path):
     arguments = ["argmax", dataset / "maps", "-o", "out"]
     for number in (2, 1, 3):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from builders import folder_bytes, labels_of
 
 
+@pytest.mark.slow
 def test_the_demo_data_is_whole_and_the_same_each_time(wss, tmp_path):
     for name in ("one", "two"):
         assert wss("demo-data", "-o", tmp_path / name, "--train", 2, "--val", 1).code == 0

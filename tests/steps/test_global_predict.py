@@ -92,6 +92,7 @@ def test_scribbles_that_do_not_fit_are_refused_by_name(wss, dataset, model, tmp_
     assert "b: failed: image has shape (40, 56), scribbles (4, 5)" in outcome.err
 
 
+@pytest.mark.slow
 def test_images_together_give_the_maps_of_each(wss, dataset, model, tmp_path):
     """Sizes differ, and one image is broken: its neighbours are not."""
     images = tmp_path / "images"
@@ -218,6 +219,7 @@ def test_half_precision_is_another_option(wss, dataset, model, tmp_path, plain):
     assert "precision" in other.err
 
 
+@pytest.mark.slow
 def test_crf_follows_in_a_pipe(shell, wss, dataset, model, tmp_path):
     images = dataset / "images"
     done = shell(

@@ -148,6 +148,7 @@ def test_a_folder_of_weights_in_the_environment_is_no_option_of_the_walker(
     assert local("walker", "out", "--jobs", 1).code == 0
 
 
+@pytest.mark.slow
 def test_maps_go_on_down_the_pipe(shell, wss, dataset, tmp_path):
     outcome = shell(
         f"wss local-predict {dataset}/images {dataset}/scribbles -o walk/ --model walker -j 1 |"

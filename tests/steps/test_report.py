@@ -460,6 +460,7 @@ def test_seeds_count_by_their_mean(study_file, tmp_path):
     assert after[key]["a"] == pytest.approx((before[key]["a"] + 0.5) / 2)
 
 
+@pytest.mark.slow
 def test_many_strategies_and_groups(study_file, tmp_path):
     def multiply(values):
         rows, labels = [], []

@@ -63,6 +63,7 @@ def test_a_model_stands_and_other_options_are_refused(wss, dataset, model):
     assert model.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_to_the_same_bytes(wss, dataset, model, tmp_path):
     path = tmp_path / "net.pt"
     command = [sys.executable, "-m", "wsstools", *train_command(dataset, path)]
@@ -232,6 +233,7 @@ def test_two_processes_train_as_one(dataset, model, tmp_path):
     assert len(logs[0]["val_miou"]) == 2
 
 
+@pytest.mark.slow
 def test_a_batch_that_processes_cannot_share_is_refused(dataset, tmp_path):
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",

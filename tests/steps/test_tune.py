@@ -138,6 +138,7 @@ def test_one_and_two_jobs_give_the_same_bytes_and_a_rerun_computes_nothing(tune,
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "one").rglob("*")}
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(tune, many, tmp_path):
     grid = ["--lambda", "1,2,5,10,20,50", "--eta", "0,0.01,0.02,0.05", "--tol", "1e-4"]
     command = [*_command(many, tmp_path / "out"), "--potts", "--jobs", "1", *grid]

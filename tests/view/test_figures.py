@@ -266,6 +266,7 @@ def test_files_are_valid_and_repeat(drawings):
         assert b"Matplotlib" not in first[".svg"] + first[".pdf"]
 
 
+@pytest.mark.slow
 def test_another_process_gives_the_same_bytes(drawings, tmp_path):
     """Whatever the order of a set is in it, and whatever the user's settings are."""
     code = (

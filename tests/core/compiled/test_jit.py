@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from wsstools.core.compiled.jit import compiled_exactly
 
@@ -31,6 +32,7 @@ print(sum(sharpen.stats.cache_hits.values()), sharpen.stats.cache_path)
 """
 
 
+@pytest.mark.slow
 def test_compiled_functions_are_kept_in_the_users_cache_or_nowhere(tmp_path):
     def run(caches):
         environment = dict(os.environ, XDG_CACHE_HOME=str(caches))
