@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.evaluation.metrics import class_counts, pixel_accuracy
 from wsstools.core.labels import IGNORE_LABEL, class_name
 from wsstools.core.map_operations import argmax_labels
 from wsstools.core.maps import ProbabilityMap, normalized_entropy
@@ -193,7 +194,4 @@ def _labels(content: Content) -> NDArray[np.uint8]:
 
 
 def _accuracy(labels: NDArray[np.uint8], gt: NDArray[np.uint8]) -> float:
-    if labels.shape != gt.shape:
-        raise ValueError(f"labels have shape {labels.shape}, ground truth {gt.shape} (H, W)")
-    valid = gt != IGNORE_LABEL
-    return float((labels == gt)[valid].mean()) if valid.any() else float("nan")
+    return float(pixel_accuracy(class_counts(labels, gt)))
