@@ -7,6 +7,7 @@ import importlib
 import inspect
 
 import pytest
+from typer.models import ArgumentInfo
 
 from wsstools.cli.main import command_names
 
@@ -15,10 +16,13 @@ def defaults(function: object) -> dict[str, object]:
     """The defaults of a function, those of its settings among them."""
     found = {}
     for parameter in inspect.signature(function).parameters.values():
-        if dataclasses.is_dataclass(parameter.default):
-            found |= dataclasses.asdict(parameter.default)
-        elif parameter.default is not parameter.empty:
-            found[parameter.name] = parameter.default
+        default = parameter.default
+        if isinstance(default, (dataclasses.Field, ArgumentInfo)):
+            default = default.default
+        if dataclasses.is_dataclass(default):
+            found |= dataclasses.asdict(default)
+        elif default not in (parameter.empty, dataclasses.MISSING):
+            found[parameter.name] = default
     return found
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+from dataclasses import MISSING
 
 from wsstools.cli.options import Maps, Out
+from wsstools.core.parameter import parameter
 from wsstools.running.settings import RunSettings
 
 
@@ -14,29 +13,20 @@ def adjust_prior(
     maps: Maps,
     out: Out,
     run: RunSettings,
-    learned: Annotated[
-        str,
-        typer.Option(
-            "--from",
-            metavar="SCRIBBLES",
-            help="Folder of the scribbles or labels that the maps' model learned from.",
-        ),
-    ],
-    wanted: Annotated[
-        str,
-        typer.Option(
-            "--to",
-            metavar="LABELS",
-            help="Folder of labels whose class shares are taken for the true ones, such as those "
-            "of local models, or the ground truth of a few images.",
-        ),
-    ],
-    power: Annotated[
-        float,
-        typer.Option(
-            "--power", metavar="X", min=0.0, max=1.0, help="How much of the change is made."
-        ),
-    ] = 1.0,
+    learned: str = parameter(
+        MISSING,
+        "Folder of the scribbles or labels that the maps' model learned from.",
+        "--from",
+        metavar="SCRIBBLES",
+    ),
+    wanted: str = parameter(
+        MISSING,
+        "Folder of labels whose class shares are taken for the true ones, such as those "
+        "of local models, or the ground truth of a few images.",
+        "--to",
+        metavar="LABELS",
+    ),
+    power: float = parameter(1.0, "How much of the change is made.", metavar="X", min=0.0, max=1.0),
 ) -> None:
     """Adjust maps to the share that each class has in whole images.
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from wsstools.cli.options import Maps, Out
+from wsstools.core.parameter import parameter
 from wsstools.running.settings import RunSettings
 
 
@@ -14,16 +11,13 @@ def argmax(
     maps: Maps,
     out: Out,
     run: RunSettings,
-    min_prob: Annotated[
-        float,
-        typer.Option(
-            "--min-prob",
-            metavar="P",
-            min=0.0,
-            max=1.0,
-            help="Pixels whose best class is less probable get 255 (ignore).",
-        ),
-    ] = 0.0,
+    min_prob: float = parameter(
+        0.0,
+        "Pixels whose best class is less probable get 255 (ignore).",
+        metavar="P",
+        min=0.0,
+        max=1.0,
+    ),
 ) -> None:
     """Give every pixel its most probable class.
 

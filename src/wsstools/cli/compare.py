@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING
 from typing import Annotated, Optional
 
 import typer
 
 from wsstools.cli.options import FOLDER_HELP, AsJson
 from wsstools.core.evaluation.settings import ComparisonSettings
+from wsstools.core.parameter import parameter
 from wsstools.running.settings import RunSettings
 
 
 def compare(
     first: Annotated[str, typer.Argument(metavar="A", help=f"Labels: {FOLDER_HELP}; or NAME=DIR.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Labels to compare with A, likewise.")],
-    gt: Annotated[str, typer.Option("--gt", metavar="DIR", help="Ground truth.")],
-    out: Annotated[
-        str,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="DIR",
-            help="Folder for compare.csv, scatter.svg, sheet.png and compare.json.",
-        ),
-    ],
     settings: ComparisonSettings,
     run: RunSettings,
-    images: Annotated[
-        Optional[str],
-        typer.Option("--images", metavar="DIR", help="The images, for the sheet."),
-    ] = None,
+    gt: str = parameter(MISSING, "Ground truth.", metavar="DIR"),
+    out: str = parameter(
+        MISSING,
+        "Folder for compare.csv, scatter.svg, sheet.png and compare.json.",
+        "--out",
+        "-o",
+        metavar="DIR",
+    ),
+    images: Optional[str] = parameter(None, "The images, for the sheet.", metavar="DIR"),
     as_json: AsJson = False,
 ) -> None:
     """Compare two sets of labels image by image, and show where they differ most.

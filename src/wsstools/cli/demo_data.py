@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from wsstools.cli.options import Out, Seed
+from wsstools.core.parameter import parameter
 from wsstools.running.settings import Selection
 
 
 def demo_data(
     out: Out,
-    n_train: Annotated[
-        int, typer.Option("--train", metavar="N", min=1, help="Scenes to train on.")
-    ] = 48,
-    n_val: Annotated[
-        int, typer.Option("--val", metavar="N", min=1, help="Scenes to test on.")
-    ] = 24,
-    photos: Annotated[
-        bool,
-        typer.Option(
-            "--photos",
-            help="Write the six photographs that scikit-image and "
-            "scikit-learn ship instead: images only.",
-        ),
-    ] = False,
+    n_train: int = parameter(48, "Scenes to train on.", "--train", metavar="N", min=1),
+    n_val: int = parameter(24, "Scenes to test on.", "--val", metavar="N", min=1),
+    photos: bool = parameter(
+        False,
+        "Write the six photographs that scikit-image and scikit-learn ship instead: images only.",
+    ),
     seed: Seed = 0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Write into a folder that holds other data.")
-    ] = False,
+    overwrite: bool = parameter(False, "Write into a folder that holds other data."),
 ) -> None:
     """Draw small textured scenes with ground truth and scribbles.
 

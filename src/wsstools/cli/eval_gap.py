@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, List, Optional
+from typing import List, Optional
 
 import typer
 
 from wsstools.cli.options import AsJson
 from wsstools.core.evaluation.settings import GapSettings, StudyFolders
+from wsstools.core.parameter import parameter
 from wsstools.running.settings import JobSettings
 
 
@@ -15,37 +16,24 @@ def eval_gap(
     folders: StudyFolders,
     settings: GapSettings,
     run: JobSettings,
-    strategies: Annotated[
-        Optional[List[str]],
-        typer.Argument(
-            metavar="NAME=DIR...",
-            help="Labels predicted by each strategy's network; NAME=DIR,DIR for several seeds, "
-            "GROUP/NAME=DIR for several networks.",
-        ),
-    ] = None,
-    scores: Annotated[
-        Optional[str],
-        typer.Option(
-            "--scores",
-            metavar="FILE",
-            help="Take mIoUs from a CSV file (name,miou with the rows full and baseline) instead "
-            "of folders; numbers above 1 are percent. Further columns: group, pfa, train, "
-            "printed_reduction (percent), source.",
-        ),
-    ] = None,
-    per_class: Annotated[
-        bool, typer.Option("--per-class", help="Add the gap of each class (JSON always has it).")
-    ] = False,
-    published: Annotated[
-        bool,
-        typer.Option(
-            "--published", help="Show published results on PASCAL VOC 2012 beside, marked."
-        ),
-    ] = False,
-    form: Annotated[
-        str,
-        typer.Option("--format", metavar="FORM", help="table, csv, json, markdown or latex."),
-    ] = "table",
+    strategies: Optional[List[str]] = typer.Argument(
+        None,
+        metavar="NAME=DIR...",
+        help="Labels predicted by each strategy's network; NAME=DIR,DIR for several seeds, "
+        "GROUP/NAME=DIR for several networks.",
+    ),
+    scores: Optional[str] = parameter(
+        None,
+        "Take mIoUs from a CSV file (name,miou with the rows full and baseline) instead "
+        "of folders; numbers above 1 are percent. Further columns: group, pfa, train, "
+        "printed_reduction (percent), source.",
+        metavar="FILE",
+    ),
+    per_class: bool = parameter(False, "Add the gap of each class (JSON always has it)."),
+    published: bool = parameter(False, "Show published results on PASCAL VOC 2012 beside, marked."),
+    form: str = parameter(
+        "table", "table, csv, json, markdown or latex.", "--format", metavar="FORM"
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Print the gap table: full supervision, baseline, strategies.

@@ -7,6 +7,7 @@ from typing import Annotated, List, Optional
 import typer
 
 from wsstools.cli.options import FOLDER_HELP, Out, numbers
+from wsstools.core.parameter import parameter
 from wsstools.running.settings import RunSettings
 
 
@@ -17,15 +18,11 @@ def fuse(
     ],
     out: Out,
     run: RunSettings,
-    weights: Annotated[
-        Optional[str],
-        typer.Option(
-            "--weights",
-            metavar="W,W,...",
-            help="A positive number per MAPS; a larger one pulls the mean to its map. "
-            "Default: equal.",
-        ),
-    ] = None,
+    weights: Optional[str] = parameter(
+        None,
+        "A positive number per MAPS; a larger one pulls the mean to its map. Default: equal.",
+        metavar="W,W,...",
+    ),
 ) -> None:
     """Average the probability maps of each image.
 

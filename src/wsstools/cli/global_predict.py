@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
-
-import typer
+from dataclasses import MISSING
+from typing import Optional
 
 from wsstools.cli.options import Images, Out
+from wsstools.core.parameter import parameter
 from wsstools.nn.settings import PredictionSettings
 from wsstools.running.settings import RunSettings
 
@@ -16,18 +16,13 @@ def global_predict(
     out: Out,
     run: RunSettings,
     settings: PredictionSettings,
-    model: Annotated[
-        str, typer.Option("--model", metavar="MODEL", help="Model file that wss train wrote.")
-    ],
-    restrict_to: Annotated[
-        Optional[str],
-        typer.Option(
-            "--restrict-to",
-            metavar="SCRIBBLES",
-            help="Classes that are not scribbled in an image get probability 0 there; the others "
-            "are brought back to sum 1.",
-        ),
-    ] = None,
+    model: str = parameter(MISSING, "Model file that wss train wrote.", metavar="MODEL"),
+    restrict_to: Optional[str] = parameter(
+        None,
+        "Classes that are not scribbled in an image get probability 0 there; the others "
+        "are brought back to sum 1.",
+        metavar="SCRIBBLES",
+    ),
 ) -> None:
     """Predict the class probabilities of images with a trained network.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+from dataclasses import MISSING
 
 from wsstools.cli.options import Images, NClasses, Out, Scribbles, Seed
 from wsstools.core.local.settings import BoostingSettings, FeatureSettings, WalkerSettings
+from wsstools.core.parameter import parameter
 from wsstools.running.settings import RunSettings
 
 
@@ -15,11 +14,11 @@ def local_predict(
     images: Images,
     scribbles: Scribbles,
     out: Out,
-    model: Annotated[str, typer.Option("--model", metavar="boosting|walker", help="Which model.")],
     run: RunSettings,
     features: FeatureSettings,
     walker: WalkerSettings,
     boosting: BoostingSettings,
+    model: str = parameter(MISSING, "Which model.", metavar="boosting|walker"),
     seed: Seed = 0,
     n_classes: NClasses = None,
 ) -> None:

@@ -56,16 +56,19 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard out
 
 
 def expanded(function: Callable[..., None]) -> Callable[..., None]:
-    """The function with every parameter that is a dataclass spread into options, one per field.
+    """The function as Typer takes it: with an option for each `parameter` of the signature.
 
-    They come after the function's own parameters. Typer builds the options from the signature
-    that this gives; the call gathers them again.
+    A dataclass of settings is spread into options, one per field, after the function's own; the
+    call gathers them again.
     """
     hints = get_type_hints(function, include_extras=True)
     own, spread = [], []
     groups: dict[str, tuple[Callable[..., object], list[str], dict[str, object]]] = {}
     for parameter in inspect.signature(function).parameters.values():
         kind = hints[parameter.name]
+        if isinstance(parameter.default, dataclasses.Field):
+            own.append(_option(parameter.name, kind, parameter.default))
+            continue
         if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
             own.append(parameter.replace(annotation=kind))
             continue
@@ -94,33 +97,31 @@ def expanded(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _options(kind: type) -> Iterator[inspect.Parameter]:
-    """The options of a dataclass: its fields that are an option, or annotated as one."""
+    """The options of a dataclass, one per field."""
     hints = get_type_hints(kind, include_extras=True)
     for field in dataclasses.fields(kind):
-        if ON_COMMAND_LINE in field.metadata:
-            continue
-        annotation = hints[field.name]
-        if OPTION in field.metadata:
-            annotation = _annotated(field.name, annotation, field.metadata[OPTION])
-        yield inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=annotation,
+        if ON_COMMAND_LINE not in field.metadata:
+            yield _option(field.name, hints[field.name], field)
+
+
+def _option(name: str, annotation: object, field: dataclasses.Field[object]) -> inspect.Parameter:
+    """The option that `parameter` describes; a field without is annotated as one."""
+    if OPTION in field.metadata:
+        text: OptionText = field.metadata[OPTION]
+        option = typer.Option(
+            *(text.flags or [option_name(name)]),
+            help=text.help,
+            metavar=text.metavar,
+            min=text.min,
+            max=text.max,
+            envvar=text.envvar,
+            show_default=text.shows_default,
         )
-
-
-def _annotated(name: str, hint: object, text: OptionText) -> object:
-    option = typer.Option(
-        *(text.flags or [option_name(name)]),
-        help=text.help,
-        metavar=text.metavar,
-        min=text.min,
-        max=text.max,
-        envvar=text.envvar,
-        show_default=text.shows_default,
-    )
-    return Annotated[text.kind or hint, option]
+        annotation = Annotated[text.kind or annotation, option]
+    is_required = field.default is dataclasses.MISSING
+    default = inspect.Parameter.empty if is_required else field.default
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=annotation)
 
 
 def numbers(option: str, text: str | None) -> list[float] | None:

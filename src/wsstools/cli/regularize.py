@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
-
-import typer
+from typing import Optional
 
 from wsstools.cli.options import Crf, ImagesOption, Maps, Out, Potts
 from wsstools.core.crf.settings import CrfSettings
-from wsstools.core.parameter import Given, optional_copy
+from wsstools.core.parameter import Given, optional_copy, parameter
 from wsstools.core.potts.settings import PottsSettings
 from wsstools.running.settings import RunSettings
 
@@ -26,14 +24,11 @@ def regularize(
     images: ImagesOption,
     potts: Potts = False,
     crf: Crf = False,
-    params: Annotated[
-        Optional[str],
-        typer.Option(
-            "--params",
-            metavar="FILE",
-            help="Method and parameters as wss tune wrote them; options given too count more.",
-        ),
-    ] = None,
+    params: Optional[str] = parameter(
+        None,
+        "Method and parameters as wss tune wrote them; options given too count more.",
+        metavar="FILE",
+    ),
 ) -> None:
     """Smooth maps along the edges of the image, by a Potts model or a fully connected CRF.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING
 from typing import Annotated, Optional
 
 import typer
 
+from wsstools.core.parameter import parameter
 from wsstools.running.settings import Selection
 from wsstools.view.settings import ReportSettings
 
@@ -17,16 +19,12 @@ def report(
             metavar="FILE", help="What wss eval-gap --json printed; - reads standard input."
         ),
     ],
-    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="HTML file to write.")],
     settings: ReportSettings,
-    images: Annotated[
-        Optional[str],
-        typer.Option("--images", metavar="DIR", help="The validation images, for the sheets."),
-    ] = None,
-    gt: Annotated[
-        Optional[str],
-        typer.Option("--gt", metavar="DIR", help="Their ground truth, for the sheets."),
-    ] = None,
+    out: str = parameter(MISSING, "HTML file to write.", "--out", "-o", metavar="FILE"),
+    images: Optional[str] = parameter(
+        None, "The validation images, for the sheets.", metavar="DIR"
+    ),
+    gt: Optional[str] = parameter(None, "Their ground truth, for the sheets.", metavar="DIR"),
 ) -> None:
     """Write a study as one HTML page that needs no network and nothing beside it.
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from wsstools.cli.options import FOLDER_HELP, AsJson
+from wsstools.core.parameter import parameter
 from wsstools.running.settings import JobSettings
 
 
@@ -14,9 +15,7 @@ def score(
     labels: Annotated[str, typer.Argument(metavar="LABELS", help=f"Labels: {FOLDER_HELP}.")],
     gt: Annotated[str, typer.Argument(metavar="GT", help="Ground truth: folder or file.")],
     run: JobSettings,
-    per_image: Annotated[
-        bool, typer.Option("--per-image", help="Add a table of the images, worst first.")
-    ] = False,
+    per_image: bool = parameter(False, "Add a table of the images, worst first."),
     as_json: AsJson = False,
 ) -> None:
     """Score labels against ground truth: mean IoU, IoU per class, pixel accuracy.

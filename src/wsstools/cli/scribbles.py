@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 import typer
 
 from wsstools.cli.options import FOLDER_HELP, Out
+from wsstools.core.parameter import parameter
 from wsstools.core.scribbles.settings import ReadingSettings, SimulationSettings
 from wsstools.running.settings import RunSettings
 
@@ -17,24 +18,15 @@ def scribbles(
     run: RunSettings,
     reading: ReadingSettings,
     simulation: SimulationSettings,
-    images: Annotated[
-        Optional[str],
-        typer.Option(
-            "--images",
-            metavar="DIR",
-            help="The images, which give the sizes; needed where the annotations do not state "
-            "them.",
-        ),
-    ] = None,
-    width: Annotated[
-        float, typer.Option("--width", metavar="PIXELS", min=1.0, help="Width of the brush.")
-    ] = 3.0,
-    simulate: Annotated[
-        bool,
-        typer.Option(
-            "--simulate", help="SOURCE is ground truth: draw strokes over it as a person would."
-        ),
-    ] = False,
+    images: Optional[str] = parameter(
+        None,
+        "The images, which give the sizes; needed where the annotations do not state them.",
+        metavar="DIR",
+    ),
+    width: float = parameter(3.0, "Width of the brush.", metavar="PIXELS", min=1.0),
+    simulate: bool = parameter(
+        False, "SOURCE is ground truth: draw strokes over it as a person would."
+    ),
 ) -> None:
     """Draw annotations as scribbles, the index PNGs that the other steps read.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, List, Optional
+from dataclasses import MISSING
+from typing import List, Optional
 
 import typer
 
 from wsstools.cli.options import WeightsDir
 from wsstools.core.local.settings import FeatureSettings
-from wsstools.core.parameter import OPTION
+from wsstools.core.parameter import OPTION, parameter
 from wsstools.running.settings import RunSettings
 from wsstools.view.settings import SheetSettings
 
@@ -19,59 +20,39 @@ _FEATURES = {field.name: field.metadata[OPTION] for field in dataclasses.fields(
 def show(
     run: RunSettings,
     settings: SheetSettings,
-    out: Annotated[
-        str,
-        typer.Option(
-            "--out", "-o", metavar="FILE", help="PNG file to write; with --each a folder."
-        ),
-    ],
-    images: Annotated[
-        Optional[str], typer.Argument(metavar="IMAGES", help="Images: a folder or a file.")
-    ] = None,
-    columns: Annotated[
-        Optional[List[str]],
-        typer.Argument(
-            metavar="NAME=[VIEW:]DIR",
-            help="Further columns: folders of scribbles, labels or maps, as they are or in a view.",
-        ),
-    ] = None,
-    gt: Annotated[
-        Optional[str],
-        typer.Option(
-            "--gt",
-            metavar="DIR",
-            help="Ground truth: the pixel accuracy is written above labels and maps.",
-        ),
-    ] = None,
-    classes: Annotated[
-        Optional[str],
-        typer.Option(
-            "--classes",
-            metavar="FILE",
-            help="Names of the classes; default: the classes.txt in or beside the folders.",
-        ),
-    ] = None,
-    each: Annotated[
-        bool,
-        typer.Option(
-            "--each",
-            help="Write a picture of every image into a folder: that of the only NAME=DIR, or the "
-            "image and those of all, side by side.",
-        ),
-    ] = False,
-    filters: Annotated[
-        Optional[List[str]],
-        typer.Option(
-            "--filters",
-            metavar="BANK",
-            help="Instead of images draw the filters of these banks, which are named as for "
-            "wss rf-predict: gabor, vgg16, paper, a file. Give it again for more.",
-        ),
-    ] = None,
-    filter_input: Annotated[
-        Optional[List[str]],
-        typer.Option("--filter-input", metavar="INPUT", help=_FEATURES["filter_input"].help),
-    ] = None,
+    out: str = parameter(
+        MISSING, "PNG file to write; with --each a folder.", "--out", "-o", metavar="FILE"
+    ),
+    images: Optional[str] = typer.Argument(
+        None, metavar="IMAGES", help="Images: a folder or a file."
+    ),
+    columns: Optional[List[str]] = typer.Argument(
+        None,
+        metavar="NAME=[VIEW:]DIR",
+        help="Further columns: folders of scribbles, labels or maps, as they are or in a view.",
+    ),
+    gt: Optional[str] = parameter(
+        None, "Ground truth: the pixel accuracy is written above labels and maps.", metavar="DIR"
+    ),
+    classes: Optional[str] = parameter(
+        None,
+        "Names of the classes; default: the classes.txt in or beside the folders.",
+        metavar="FILE",
+    ),
+    each: bool = parameter(
+        False,
+        "Write a picture of every image into a folder: that of the only NAME=DIR, or the "
+        "image and those of all, side by side.",
+    ),
+    filters: Optional[List[str]] = parameter(
+        None,
+        "Instead of images draw the filters of these banks, which are named as for "
+        "wss rf-predict: gabor, vgg16, paper, a file. Give it again for more.",
+        metavar="BANK",
+    ),
+    filter_input: Optional[List[str]] = parameter(
+        None, _FEATURES["filter_input"].help, metavar="INPUT"
+    ),
     weights_dir: WeightsDir = None,
 ) -> None:
     """Draw a contact sheet: a row per image, a column per folder; or a grid, or filters.

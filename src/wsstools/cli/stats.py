@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from wsstools.cli.options import FOLDER_HELP, AsJson
+from wsstools.core.parameter import parameter
 from wsstools.running.settings import JobSettings
 
 
@@ -15,12 +16,8 @@ def stats(
         str, typer.Argument(metavar="LABELS", help=f"Scribbles or labels: {FOLDER_HELP}.")
     ],
     run: JobSettings,
-    per_image: Annotated[
-        bool, typer.Option("--per-image", help="Print a table of the images instead.")
-    ] = False,
-    form: Annotated[
-        str, typer.Option("--format", metavar="FORM", help="table, csv or json.")
-    ] = "table",
+    per_image: bool = parameter(False, "Print a table of the images instead."),
+    form: str = parameter("table", "table, csv or json.", "--format", metavar="FORM"),
     as_json: AsJson = False,
 ) -> None:
     """Print how much of the pixels is labelled: per class, or per image.

@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
-
-import typer
+from dataclasses import MISSING
+from typing import Optional
 
 from wsstools.cli.options import NClasses, Seed
+from wsstools.core.parameter import parameter
 from wsstools.nn.training.schedules import SCHEDULES, ScheduleChanges, TrainSettings
 from wsstools.running.settings import Selection
 
 
 def train(
-    images: Annotated[str, typer.Option("--images", metavar="DIR", help="The images.")],
-    labels: Annotated[
-        str,
-        typer.Option(
-            "--labels",
-            metavar="DIR",
-            help="Scribbles or full labels, index PNGs, 255 is ignored; or soft maps.",
-        ),
-    ],
-    out: Annotated[str, typer.Option("--out", "-o", metavar="MODEL", help="Model file to write.")],
     changes: ScheduleChanges,
     settings: TrainSettings,
-    ids: Annotated[
-        Optional[str],
-        typer.Option(
-            "--ids",
-            metavar="FILE",
-            help="Train on the names in FILE only, one per line. "
-            "Default: all images that have labels.",
-        ),
-    ] = None,
-    arch: Annotated[
-        str, typer.Option("--arch", metavar="NAME", help=f"{', '.join(SCHEDULES)}.")
-    ] = "deeplabv2-resnet101",
+    images: str = parameter(MISSING, "The images.", metavar="DIR"),
+    labels: str = parameter(
+        MISSING,
+        "Scribbles or full labels, index PNGs, 255 is ignored; or soft maps.",
+        metavar="DIR",
+    ),
+    out: str = parameter(MISSING, "Model file to write.", "--out", "-o", metavar="MODEL"),
+    ids: Optional[str] = parameter(
+        None,
+        "Train on the names in FILE only, one per line. Default: all images that have labels.",
+        metavar="FILE",
+    ),
+    arch: str = parameter("deeplabv2-resnet101", f"{', '.join(SCHEDULES)}.", metavar="NAME"),
     n_classes: NClasses = None,
     seed: Seed = 0,
 ) -> None:

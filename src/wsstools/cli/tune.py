@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
-
-import typer
+from dataclasses import MISSING
+from typing import Optional
 
 from wsstools.cli.options import AsJson, Crf, ImagesOption, Maps, Potts, Seed
 from wsstools.core.crf.settings import CrfSettings
 from wsstools.core.evaluation.tuning import GRIDS
-from wsstools.core.parameter import Given, optional_copy
+from wsstools.core.parameter import Given, optional_copy, parameter
 from wsstools.core.potts.settings import PottsSettings
 from wsstools.running.settings import RunSettings
 
@@ -36,32 +35,28 @@ class Fixed(Given):
 
 def tune(
     maps: Maps,
-    out: Annotated[
-        str,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="DIR",
-            help="Folder for params.json, table.csv, heatmap.png and results.jsonl.",
-        ),
-    ],
     lists: Lists,
     fixed: Fixed,
     run: RunSettings,
+    *,
+    out: str = parameter(
+        MISSING,
+        "Folder for params.json, table.csv, heatmap.png and results.jsonl.",
+        "--out",
+        "-o",
+        metavar="DIR",
+    ),
     images: ImagesOption,
-    gt: Annotated[str, typer.Option("--gt", metavar="DIR", help="Ground truth.")],
+    gt: str = parameter(MISSING, "Ground truth.", metavar="DIR"),
     potts: Potts = False,
     crf: Crf = False,
-    sample: Annotated[
-        Optional[int],
-        typer.Option(
-            "--sample",
-            metavar="N",
-            min=1,
-            help="Most images to try on, drawn by chance. Default: 20; with --ids all.",
-            show_default=False,
-        ),
-    ] = None,
+    sample: Optional[int] = parameter(
+        None,
+        "Most images to try on, drawn by chance. Default: 20; with --ids all.",
+        metavar="N",
+        min=1,
+        shows_default=False,
+    ),
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, List, Optional
+from typing import List, Optional
 
 import typer
 
 from wsstools.cli.options import AsJson
+from wsstools.core.parameter import parameter
 
 
 def weights(
-    action: Annotated[
-        str, typer.Argument(metavar="ACTION", help="list, where, fetch or verify.")
-    ] = "list",
-    names: Annotated[
-        Optional[List[str]],
-        typer.Argument(metavar="NAME", help="Names from the list, or paper."),
-    ] = None,
-    weights_dir: Annotated[
-        Optional[str],
-        typer.Option(
-            "--weights-dir",
-            metavar="DIR",
-            envvar="WSS_WEIGHTS",
-            help="Folder to look into before torch's cache, and to fetch to instead of it.",
-        ),
-    ] = None,
+    action: str = typer.Argument("list", metavar="ACTION", help="list, where, fetch or verify."),
+    names: Optional[List[str]] = typer.Argument(
+        None, metavar="NAME", help="Names from the list, or paper."
+    ),
+    weights_dir: Optional[str] = parameter(
+        None,
+        "Folder to look into before torch's cache, and to fetch to instead of it.",
+        metavar="DIR",
+        envvar="WSS_WEIGHTS",
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Show where the weights of published networks come from, and fetch them.
