@@ -127,10 +127,7 @@ def _option(name: str, annotation: object, field: dataclasses.Field[object]) -> 
 def numbers(option: str, text: str | None) -> list[float] | None:
     """The numbers of an option that takes several, with commas between them.
 
-    Raises
-    ------
-    UsageError
-        If a part is no number.
+    UsageError if a part is no number.
     """
     if text is None:
         return None

@@ -29,10 +29,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     data : bytes
         The whole content.
 
-    Raises
-    ------
-    OSError
-        If it cannot be written; it names the file. Nothing is left behind.
+    OSError if it cannot be written; it names the file. Nothing is left behind.
     """
     with writing(path) as file:
         file.write(data)

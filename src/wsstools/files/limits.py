@@ -25,10 +25,7 @@ _WORKING_COPIES = 2
 def check_pixels(height: int, width: int) -> None:
     """Refuse the size of a picture that is too large to be read.
 
-    Raises
-    ------
-    ValueError
-        If it has more than LARGEST_PICTURE pixels.
+    ValueError if it has more than LARGEST_PICTURE pixels.
     """
     if height * width > LARGEST_PICTURE:
         raise ValueError(
@@ -39,10 +36,7 @@ def check_pixels(height: int, width: int) -> None:
 def within_memory(marks: Iterable[M]) -> Iterator[M]:
     """The same marks of an annotation, as long as their masks have not too many pixels in all.
 
-    Raises
-    ------
-    ValueError
-        If they have more than LARGEST_MAP.
+    ValueError if they have more than LARGEST_MAP.
     """
     n_pixels = 0
     for mark in marks:
@@ -55,10 +49,7 @@ def within_memory(marks: Iterable[M]) -> Iterator[M]:
 def check_map(n_values: int) -> None:
     """Refuse the number of probabilities in a map that is too large to be read.
 
-    Raises
-    ------
-    ValueError
-        If there are more than LARGEST_MAP, or more than this machine has memory for.
+    ValueError if there are more than LARGEST_MAP, or more than this machine has memory for.
     """
     if n_values > LARGEST_MAP:
         raise ValueError(f"{n_values:,} probabilities, expected at most {LARGEST_MAP:,}")

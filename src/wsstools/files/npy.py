@@ -23,13 +23,7 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class Header:
-    """What a `.npy` says of its array.
-
-    Attributes
-    ----------
-    shape : tuple of int
-    dtype : numpy.dtype
-    """
+    """What a `.npy` says of its array."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -43,10 +37,7 @@ class Header:
 def read_header(file: BinaryIO) -> Header:
     """The header of a `.npy`; afterwards the file stands behind it.
 
-    Raises
-    ------
-    ValueError
-        If it is none, or of a version that is not read.
+    ValueError if it is none, or of a version that is not read.
     """
     start = file.tell()
     text = file.read(_LONGEST_HEADER)[_BEFORE_TEXT:].partition(b"\n")[0]
@@ -66,10 +57,7 @@ def read_header(file: BinaryIO) -> Header:
 def read_array(data: bytes) -> AnyArray:
     """The array in the content of a `.npy`. Pickles in it are not loaded.
 
-    Raises
-    ------
-    ValueError
-        If it is damaged, holds a pickle, or claims more than there is.
+    ValueError if it is damaged, holds a pickle, or claims more than there is.
     """
     file = io.BytesIO(data)
     header = read_header(file)
@@ -96,10 +84,7 @@ def member_header(archive: zipfile.ZipFile, key: str) -> Header:
 def read_member(archive: zipfile.ZipFile, key: str, *, most_bytes: int | None = None) -> AnyArray:
     """An array of a `.npz`. No more is unpacked than it claims to be.
 
-    Raises
-    ------
-    ValueError
-        If it is damaged, holds a pickle, or claims more than there is or than `most_bytes`.
+    ValueError if it is damaged, holds a pickle, or claims more than there is or than `most_bytes`.
     """
     header = member_header(archive, key)
     claimed = header.n_values * header.dtype.itemsize

@@ -23,12 +23,8 @@ _OPENING = threading.Lock()
 def opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
     """The picture in a file, whose pixels are not read yet.
 
-    Raises
-    ------
-    ValueError
-        If it is no picture, or too large.
-    Exception
-        Whatever Pillow raises at damaged files.
+    ValueError if it is no picture, or too large; Exception: whatever Pillow raises at damaged
+    files.
     """
     try:
         with _without_limit():

@@ -59,25 +59,15 @@ class Decoded(Generic[T_co]):
 
 @dataclass(frozen=True)
 class Origin:
-    """What an output is made by: a step, its revision and its options.
+    """What an output is made by: a step, its revision and its options."""
 
-    Attributes
-    ----------
-    step : str
-        The command.
-    options : mapping
-        Every option that changes the output's bytes.
-    revision : int
-        Of the step: a commit that changes the bytes of its outputs raises it. Outputs of another
-        revision are stale.
-    removed : mapping
-        Options that earlier versions of the step had, and the defaults that they had: an output
-        that was made with them is one made without.
-    """
-
-    step: str
-    options: Mapping[str, Json]
+    step: str  # the command
+    options: Mapping[str, Json]  # every option that changes the output's bytes
+    # of the step: a commit that changes the bytes of its outputs raises it. Outputs of another
+    # revision are stale
     revision: int = 1
+    # options that earlier versions of the step had, and the defaults that they had: an output that
+    # was made with them is one made without
     removed: Mapping[str, Json] = field(default_factory=dict)
 
     def record(

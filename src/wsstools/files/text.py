@@ -12,13 +12,7 @@ from wsstools.files.provenance import Decoded
 
 
 def decode_text(data: bytes, name: str) -> Decoded[str]:
-    """The text in a file, UTF-8 with or without a mark.
-
-    Raises
-    ------
-    DataError
-        If it is no such text.
-    """
+    """The text in a file, UTF-8 with or without a mark; DataError if it is no such text."""
     try:
         return Decoded(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -37,10 +31,7 @@ def read_table(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
     columns : collection of str
         Those that must be there.
 
-    Raises
-    ------
-    DataError
-        If it is no text, no CSV, or has no row or not these columns.
+    DataError if it is no text, no CSV, or has no row or not these columns.
     """
     lines = io.StringIO(decode_text(path.read_bytes(), str(path)).value, newline="")
     told = (line for line in lines if not line.startswith("#"))

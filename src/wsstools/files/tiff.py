@@ -35,10 +35,7 @@ def read_values(data: bytes) -> AnyArray:
     numpy.ndarray
         (H, W), or with more axes where the file holds colours or a stack.
 
-    Raises
-    ------
-    ValueError
-        If they are compressed in a way that is not read, or too many.
+    ValueError if they are compressed in a way that is not read, or too many.
     """
     with _opened(data) as file:
         page = _first_page(file, _VALUE_BYTES)
@@ -61,10 +58,7 @@ def read_colours(data: bytes) -> AnyArray:
         bool, or integers whose full range is that of their type: uint8 or uint16. With more axes
         where the file holds a stack.
 
-    Raises
-    ------
-    ValueError
-        If its colours or compression are not read, or it is too large.
+    ValueError if its colours or compression are not read, or it is too large.
     """
     with _opened(data) as file:
         page = _first_page(file, _COLOUR_BYTES)

@@ -17,11 +17,8 @@ _ROOT = re.compile(r"<([A-Za-z_][\w.-]*)")
 def parse_xml(data: bytes, name: str) -> Element:
     """The root of an XML file in UTF-8, or in UTF-16 with its mark.
 
-    Raises
-    ------
-    DataError
-        If it is not well-formed, or declares a document type: only there can entities be defined
-        that grow without bound or read other files.
+    DataError if it is not well-formed, or declares a document type: only there can entities be
+    defined that grow without bound or read other files.
     """
     text = _xml_text(data, name)
     if "<!DOCTYPE" in text:
@@ -39,13 +36,7 @@ def root_name(head: bytes) -> str:
 
 
 def number(element: Element, attribute: str, name: str) -> float:
-    """An attribute that must be a number.
-
-    Raises
-    ------
-    DataError
-        If it is missing, none or not finite.
-    """
+    """An attribute that must be a number; DataError if it is missing, none or not finite."""
     text = element.get(attribute, "")
     try:
         value = float(text)

@@ -34,10 +34,7 @@ def decode_image(data: bytes, name: str) -> Decoded[AnyArray]:
         `value` is (H, W, 3), uint8 for files of up to 8 bits; float32 in 0..255 for 16-bit files,
         whose full range 0..65535 is scaled (divided by 257).
 
-    Raises
-    ------
-    DataError
-        If the file is no picture, too large or damaged.
+    DataError if the file is no picture, too large or damaged.
     """
     try:
         values = tiff.read_colours(data) if data.startswith(tiff.MAGIC) else _by_pillow(data)

@@ -48,11 +48,8 @@ def png_record(meta: Meta) -> PngImagePlugin.PngInfo:
 def decode_labels(data: bytes, name: str) -> Decoded[NDArray[np.uint8]]:
     """The class ids in a palette or grey picture, as (H, W) uint8.
 
-    Raises
-    ------
-    DataError
-        If the file is no picture or damaged, its pixels are colours instead of indices, or an
-        index is above 255.
+    DataError if the file is no picture or damaged, its pixels are colours instead of indices, or an
+    index is above 255.
     """
     found = read_indices(data, name)
     values = found.value
@@ -66,11 +63,8 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
 
     It is turned as its EXIF record says, as images are.
 
-    Raises
-    ------
-    DataError
-        If the file is no picture, too large or damaged, or its pixels are colours instead of
-        indices.
+    DataError if the file is no picture, too large or damaged, or its pixels are colours instead of
+    indices.
     """
     try:
         if data.startswith(tiff.MAGIC):
@@ -105,10 +99,7 @@ def read_meta(path: Path) -> Meta | None:
 def read_class_names(path: Path) -> list[str]:
     """The names in a `classes.txt`: one per line, line number = class id (from 0).
 
-    Raises
-    ------
-    DataError
-        If it is no text, or names no class or more than 255.
+    DataError if it is no text, or names no class or more than 255.
     """
     text = decode_text(path.read_bytes(), str(path)).value
     names = [line.strip() for line in text.splitlines()]
@@ -132,10 +123,7 @@ def find_class_names(*places: str) -> list[str] | None:
 def class_count(n_classes: int | None, *places: str) -> int:
     """The number of classes: as given, or the lines of the classes.txt that travels along.
 
-    Raises
-    ------
-    UsageError
-        If it is neither given nor found.
+    UsageError if it is neither given nor found.
     """
     if n_classes is not None:
         return n_classes

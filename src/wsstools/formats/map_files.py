@@ -69,10 +69,7 @@ def decode_map(data: bytes, name: str) -> Decoded[ProbabilityMap]:
     Decoded
         `value` is a ProbabilityMap; `note` says what was taken from a foreign file.
 
-    Raises
-    ------
-    DataError
-        If it is no such file, or the probabilities are not probabilities.
+    DataError if it is no such file, or the probabilities are not probabilities.
     """
     try:
         if data.startswith(npy.MAGIC):
@@ -113,12 +110,9 @@ def write_map(
 
     Parameters
     ----------
-    path : str or Path
-        The file, which ends in `.npz`; its stem joins the map to its image.
-    probs : ProbabilityMap or (C, H, W) array
-        Class probabilities; they sum to 1 over the classes.
-    made_by : str
-        What made it, for its record.
+    path : str or Path, the file, which ends in `.npz`; its stem joins the map to its image
+    probs : ProbabilityMap or (C, H, W) array, class probabilities; they sum to 1 over the classes
+    made_by : str, what made it, for its record
 
     Raises
     ------

@@ -24,10 +24,7 @@ def encode_params(method: str, parameters: Mapping[str, float | str], meta: Meta
 def read_params(path: str) -> tuple[str, dict[str, object]]:
     """The method in a file, and its parameters as they are there.
 
-    Raises
-    ------
-    DataError
-        If it is no JSON object with a method. Names and values are not looked at.
+    DataError if it is no JSON object with a method. Names and values are not looked at.
     """
     try:
         content = json.loads(Path(path).read_bytes())

@@ -23,11 +23,8 @@ def read_scores(path: str) -> list[Given]:
     (the gap reduction that a table prints, in percent) and `source`. If any score in the file is
     above 1, all are percent.
 
-    Raises
-    ------
-    DataError
-        If a column or the row `full` or `baseline` of a group is missing, a name occurs twice, or
-        a number is none.
+    DataError if a column or the row `full` or `baseline` of a group is missing, a name occurs
+    twice, or a number is none.
     """
     given = _read(Path(path), path)
     names: dict[str, list[str]] = {}

@@ -15,13 +15,7 @@ Folders = dict[Key, tuple[str, ...]]
 
 
 def parse_entry(text: str) -> tuple[Key, tuple[str, ...]]:
-    """`GROUP/NAME=DIR,...` as key and folders.
-
-    Raises
-    ------
-    UsageError
-        If it is another form.
-    """
+    """`GROUP/NAME=DIR,...` as key and folders; UsageError if it is another form."""
     name, _, folders = text.partition("=")
     if not (name and folders):
         raise UsageError(f"{text}: expected NAME=DIR or GROUP/NAME=DIR")
@@ -44,10 +38,7 @@ def read_study(path: str) -> dict[str, Folders]:
     Columns: `name`, `val`; and, where there are, `group`, `pfa` and `train`. Paths are relative to
     the file; several folders (seeds) stand in quotes with commas between.
 
-    Raises
-    ------
-    DataError
-        If a column is missing or a name occurs twice or is empty.
+    DataError if a column is missing or a name occurs twice or is empty.
     """
     found: dict[str, Folders] = {part: {} for part in PARTS}
     keys = set()

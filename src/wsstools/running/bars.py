@@ -23,16 +23,7 @@ _KEPT = 0.95
 class Bar:
     """A bar with count, time and time left; nothing at all where there is no terminal.
 
-    Parameters
-    ----------
-    description : str
-        What stands before the bar.
-    total : int or None
-        Steps in all, None if not known.
-    completed : int
-        Steps that are done from the beginning.
-    with_loss : bool
-        Show a loss behind the count.
+    `total` is None where it is not known; `completed` steps are done from the beginning.
     """
 
     def __init__(
@@ -87,12 +78,7 @@ class Bar:
 class TrainingBar(Bar):
     """A bar with loss and time left on a terminal, now and then a line elsewhere.
 
-    Parameters
-    ----------
-    total : int
-        Iterations of the whole run.
-    done : int
-        Iterations that an interrupted run left behind.
+    An interrupted run has left `done` of the `total` iterations behind.
     """
 
     def __init__(self, total: int, done: int) -> None:

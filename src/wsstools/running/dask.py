@@ -51,15 +51,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Terms:
-    """What must hold on a machine before it computes for a run.
-
-    Attributes
-    ----------
-    version : str
-        The version of wsstools.
-    required_files : tuple of Path
-        Files that must be there under these names.
-    """
+    """What must hold on a machine before it computes for a run: this wsstools, these files."""
 
     version: str
     required_files: tuple[Path, ...] = ()
@@ -68,17 +60,8 @@ class Terms:
 class Cluster:
     """Workers of a dask scheduler, or of a cluster on this machine.
 
-    Parameters
-    ----------
-    jobs : int
-        Processes of a cluster on this machine; otherwise unused.
-    scheduler : str or None
-        Address of a scheduler, or the file that `dask scheduler --scheduler-file` wrote; None
-        starts a cluster on this machine.
-    required_files : sequence of Path
-        Files that every worker must see.
-    say : callable
-        Takes a line of text for the user.
+    `scheduler` is an address, or the file that `dask scheduler --scheduler-file` wrote; None
+    starts `jobs` processes on this machine. Every worker must see the `required_files`.
     """
 
     def __init__(
@@ -190,11 +173,9 @@ class Cluster:
         return result
 
     def _sent(self, function: Callable[[T], R]) -> Future[Callable[[T], R]]:
-        """A function that goes to each worker once, however many tasks take it.
-
-        It is the result of a task of its own, which the others depend on: so the workers hand it
-        on among themselves, and it is made again if all that have it are lost.
-        """
+        """A function that goes to each worker once, however many tasks take it."""
+        # As the result of a task, on which the others depend, it is handed on among the workers,
+        # and made again if all that have it are lost.
         return self._client.submit(pickle.loads, cloudpickle.dumps(function), pure=False)
 
     @contextlib.contextmanager

@@ -18,11 +18,7 @@ _STREAM_WINDOW = 256
 
 @dataclass(frozen=True)
 class Reader:
-    """How one input of a step is read.
-
-    It goes to a worker with every task, so unlike the Input it does not hold the names of all
-    files.
-    """
+    """How one input is read: the part of it that goes to a worker with every task."""
 
     role: str
     decode: Callable[[bytes, str], Decoded[object]]
@@ -30,24 +26,12 @@ class Reader:
 
 @dataclass(frozen=True)
 class Input:
-    """One input of a step: where its files are and how to read one.
-
-    Attributes
-    ----------
-    role : str
-        What the file is to the step; stands in the record.
-    source : Source
-        The files.
-    decode : callable
-        Takes a file's bytes and name, gives its content.
-    is_optional : bool
-        Stems without such a file are counted and left out instead of failing.
-    """
+    """One input of a step: where its files are and how to read one; `role` is in the record."""
 
     role: str
     source: Source
-    decode: Callable[[bytes, str], Decoded[object]]
-    is_optional: bool = False
+    decode: Callable[[bytes, str], Decoded[object]]  # takes a file's bytes and name
+    is_optional: bool = False  # stems without such a file are counted and left out
 
     @property
     def reader(self) -> Reader:

@@ -19,13 +19,7 @@ def say(text: str, command: str = "") -> None:
 
 
 def print_path(path: str | Path, selection: Selection) -> None:
-    """Print a finished path on standard output, where that is not a terminal.
-
-    Raises
-    ------
-    ClosedPipe
-        If nobody reads it.
-    """
+    """Print a finished path on standard output, unless a terminal; ClosedPipe if nobody reads."""
     if not selection.prints_paths or sys.stdout.isatty():
         return
     end = b"\0" if selection.null else b"\n"
@@ -63,17 +57,7 @@ class SomeFailed(WssError):
 
 
 class Messages(Bar):
-    """Progress on a terminal, warnings, finished paths in a pipe and the closing summary.
-
-    Parameters
-    ----------
-    command : str
-        Name of the command, which starts every line.
-    total : int or None
-        Number of images, None if not known.
-    selection : Selection
-        Whether finished paths are printed on standard output, and how they end.
-    """
+    """Progress on a terminal, warnings, finished paths in a pipe and the closing summary."""
 
     def __init__(self, command: str, total: int | None, selection: Selection) -> None:
         super().__init__(f"wss {command}", total)

@@ -15,27 +15,15 @@ from wsstools.files.provenance import Meta
 from wsstools.formats import label_files, map_files, picture_files
 
 Output: TypeAlias = "ProbabilityMap | NDArray[np.uint8]"
-
-
 Kind: TypeAlias = Literal["prob", "soft", "labels", "scribbles", "picture"]
 
 
 @dataclass(frozen=True)
 class Form:
-    """How outputs of one kind are kept.
-
-    Attributes
-    ----------
-    suffix : str
-        The ending of their files.
-    encode : callable
-        An output and its record to the bytes of a file.
-    read_meta : callable
-        A path to the record, or None where there is none that can be read.
-    """
+    """How outputs of one kind are kept: the ending of their files, their writer and reader."""
 
     suffix: str
-    encode: Callable[..., bytes]
+    encode: Callable[..., bytes]  # takes an output and its record
     read_meta: Callable[[Path], Meta | None]
 
 

@@ -9,51 +9,33 @@ from functools import cached_property
 from pathlib import Path
 from typing import Optional, TypeVar, Union
 
-from wsstools.core.parameter import ON_COMMAND_LINE, parameter
+from wsstools.core.parameter import ON_COMMAND_LINE, documented, parameter
 from wsstools.errors import UsageError
 from wsstools.files.text import decode_text
 
 S = TypeVar("S", bound="Selection")
 
 
+@documented
 @dataclass(frozen=True)
 class Selection:
-    """Which of the stems a step takes.
+    """Which of the stems a step takes."""
 
-    Attributes
-    ----------
-    ids : sequence of str, str or None
-        Only these stems, in this order; a str is a file with one per line; None takes all.
-    shard : (int, int), str or None
-        `(i, n)` or `"i/n"`: the i-th of n shares (i from 1): every n-th stem.
-    null : bool
-        Paths on standard input and output are separated by NUL instead of newline.
-    prints_paths : bool
-        Print the path of each finished output where standard output is not a terminal, as the
-        commands do.
-    """
-
+    # the stems in their order, or a file of them; None takes all
     ids: Union[Sequence[str], str, None] = parameter(
         None, "Take only the names in FILE, one per line.", metavar="FILE", kind=Optional[str]
     )
+    # `(i, n)` or `"i/n"`: the i-th of n shares (i from 1): every n-th stem
     shard: Union[tuple[int, int], str, None] = parameter(
-        None,
-        "Take the I-th of N shares, for job arrays.",
-        metavar="I/N",
-        kind=Optional[str],
+        None, "Take the I-th of N shares, for job arrays.", metavar="I/N", kind=Optional[str]
     )
     null: bool = parameter(False, "Paths in pipes end with NUL instead of newline.", "--null", "-0")
+    # print the path of each finished output where standard output is not a terminal
     prints_paths: bool = dataclasses.field(default=False, metadata={ON_COMMAND_LINE: True})
 
     @cached_property
     def names(self) -> tuple[str, ...] | None:
-        """The stems that `ids` names, None for all.
-
-        Raises
-        ------
-        UsageError
-            If its file names none.
-        """
+        """The stems that `ids` names, None for all; UsageError if its file names none."""
         if self.ids is None:
             return None
         return read_ids(self.ids) if isinstance(self.ids, str) else tuple(self.ids)
@@ -88,22 +70,12 @@ class Selection:
         return dataclasses.replace(self, ids=tuple(stems), shard=None)
 
 
+@documented
 @dataclass(frozen=True)
 class JobSettings(Selection):
-    """Which images, and by which workers.
+    """Which images, and by which workers."""
 
-    Attributes
-    ----------
-    jobs : int
-        Number of workers; 0 takes one per core. On a cluster: how many tasks are under way at
-        least, where it is to have more workers than at first.
-    backend : str
-        `loky` (processes), `threading`, or `dask` (a cluster; needs the extra `dask`).
-    scheduler : str or None
-        Address of a dask scheduler, or the file that it wrote; None starts a cluster of `jobs`
-        processes on this machine.
-    """
-
+    # on a cluster: how many tasks are under way at least, where it is to have more workers later
     jobs: int = parameter(0, "Workers; 0: one per core.", "--jobs", "-j", metavar="N", min=0)
     backend: str = parameter(
         "loky", "Workers are loky (processes), threading or dask.", metavar="NAME"
@@ -116,15 +88,10 @@ class JobSettings(Selection):
     )
 
 
+@documented
 @dataclass(frozen=True)
 class RunSettings(JobSettings):
-    """How a step that writes a folder runs; nothing here changes the bytes of an output.
-
-    Attributes
-    ----------
-    overwrite : bool
-        Replace outputs that another step or other options made.
-    """
+    """How a step that writes a folder runs; nothing here changes the bytes of an output."""
 
     overwrite: bool = parameter(False, "Replace outputs that another step or other options made.")
 

@@ -19,17 +19,7 @@ _WINDOW = 256
 
 @dataclass(frozen=True)
 class Part:
-    """One image's part of a file that holds several; it is read like a file of its own.
-
-    Attributes
-    ----------
-    path : Path
-        The whole file.
-    stem : str
-        The image.
-    data : bytes
-        What the file says of it.
-    """
+    """What a file of several images says of one; it is read like a file of its own."""
 
     path: Path
     stem: str
@@ -49,20 +39,11 @@ class Part:
 
 
 class Source:
-    """The files that one folder argument names: a folder, a single file, or standard input.
+    """The files that one folder argument names: a folder, a single file, or standard input (`-`).
 
-    Parameters
-    ----------
-    argument : str
-        What the user gave; `-` reads paths from standard input as they come.
-    suffixes : sequence of str
-        Endings that count in a folder, lower case. Files whose name starts with a dot do not.
-    what : str
-        What one of these files is called in messages, such as "image".
-    null : bool
-        Paths on standard input end with NUL instead of newline.
-    without : sequence of str
-        Names of files in a folder that do not count.
+    Of a folder those count whose ending is in `suffixes` (lower case), that are not hidden, and
+    not called as in `without`. Messages call one of them `what`. Paths on standard input end with
+    NUL where `null` is set.
     """
 
     def __init__(
@@ -114,13 +95,7 @@ class Source:
         return stem in self._paths
 
     def read_whole(self) -> None:
-        """Read the paths of standard input to their end; then this counts as a folder of them.
-
-        Raises
-        ------
-        UsageError
-            If there is none.
-        """
+        """Read all paths of standard input, as if it were a folder of them; UsageError if none."""
         stream = PathStream(null=self.null)
         while paths := list(stream.available(_WINDOW)):
             for path in paths:
@@ -130,13 +105,7 @@ class Source:
         self.is_stream = False
 
     def unpack(self, split: Callable[[Path], Mapping[str, bytes] | None]) -> None:
-        """Put in the place of each file that holds several images the parts of it.
-
-        Parameters
-        ----------
-        split : callable
-            Takes a path, gives the parts by stem, or None for a file of one image.
-        """
+        """Put its parts, which `split` gives by stem, in the place of a file of several images."""
         found: dict[str, list[Path | Part]] = {}
         for stem, files in self._paths.items():
             for file in files:
@@ -160,24 +129,12 @@ class Source:
         return not self.is_stream and place.is_dir() and folder.exists() and place.samefile(folder)
 
     def find(self, stem: str) -> Path:
-        """The file with this stem.
-
-        Raises
-        ------
-        DataError
-            If there is none, or more than one.
-        """
+        """The file with this stem; DataError if there is not exactly one."""
         found = self.find_content(stem)
         return found.path if isinstance(found, Part) else found
 
     def find_content(self, stem: str) -> Path | Part:
-        """The file with this stem, or the part of a file that holds several.
-
-        Raises
-        ------
-        DataError
-            If there is none, or more than one.
-        """
+        """The file with this stem, or the part of one; DataError if there is not exactly one."""
         paths = self._paths.get(stem, [])
         if len(paths) != 1:
             found = " and ".join(path.name for path in paths) or f"no {self.what} with that name"

@@ -39,33 +39,18 @@ class Computed:
 
 @dataclass(frozen=True)
 class Step(Origin):
-    """What a command does to one image: an Origin, and the function that makes an output.
-
-    Attributes
-    ----------
-    kind : str
-        What it makes: `prob` or `soft` (map files), `labels` or `scribbles` (label files),
-        `picture` (for the eye).
-    compute : callable
-        Pure function of the inputs' contents, in the order of the inputs; gives a Computed. It
-        must survive a process boundary. If `seed` is given it also takes `rng`.
-    seed : int or None
-        Where chance is used: the generator of an image follows from (seed, stem).
-    shared : sequence of records
-        Inputs that all images share (a model), as provenance.input_record gives them.
-    compute_together : callable or None
-        Does the same for several images: a sequence of their inputs' contents to their Computed.
-        If it raises, each image is computed by itself. Not for steps that use chance.
-    together : int
-        Most images that it is given at once.
-    """
+    """What a command does to one image: an Origin, and the function that makes an output."""
 
     kind: Kind = "prob"
-    compute: Callable[..., Computed] = Computed
+    # Pure function of the inputs' contents, in their order; gives the output, or a Computed. It
+    # must survive a process boundary. If `seed` is given it also takes `rng`, of (seed, stem).
+    compute: Callable[..., Computed | Output] = Computed
     seed: int | None = None
-    shared: Sequence[InputRecord] = ()
+    shared: Sequence[InputRecord] = ()  # inputs that all images share (a model)
+    # The same of several images, given their inputs' contents. If it raises, each image is
+    # computed by itself. Not for steps that use chance.
     compute_together: Callable[[Sequence[Sequence[object]]], Sequence[Computed]] | None = None
-    together: int = 1
+    together: int = 1  # most images that it is given at once
 
 
 def image_rng(seed: int, stem: str) -> np.random.Generator:
@@ -87,12 +72,8 @@ def run_step(
     image that fails is reported, and the others go on. `afterwards` is called when all images are
     done, before failures are raised.
 
-    Raises
-    ------
-    UsageError
-        If `out` holds outputs of another step or other options and `overwrite` is not set.
-    SomeFailed
-        If an image failed.
+    UsageError if `out` holds outputs of another step or other options and `overwrite` is not set;
+    SomeFailed if an image failed.
     """
     folder = output_folder(out, inputs)
     if not settings.overwrite:
@@ -222,7 +203,8 @@ def _finish(
     """Compute an output, if it is not yet, and write it."""
     if computed is None:
         chance = {} if step.seed is None else {"rng": image_rng(step.seed, stem)}
-        computed = step.compute(*prepared.values, **chance)
+        found = step.compute(*prepared.values, **chance)
+        computed = found if isinstance(found, Computed) else Computed(found)
     records = [
         input_record(entry["role"], entry["name"], entry["blake2b"], part.meta)
         for entry, part in zip(prepared.records, prepared.decoded, strict=True)

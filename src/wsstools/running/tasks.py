@@ -28,49 +28,20 @@ V_co = TypeVar("V_co", covariant=True)
 
 @dataclass(frozen=True)
 class TaskOutcome(Generic[V_co]):
-    """What an image in a worker came to.
-
-    Attributes
-    ----------
-    stem : str
-        The image.
-    status : str
-        `done`, `up to date`, `skipped`, `missing`, `failed`, or a stage on the way.
-    path : Path or None
-        The output.
-    text : str or None
-        Why it is not done.
-    host : str or None
-        The machine whose system refused a file.
-    notes : tuple of str
-        Lines for the user.
-    value : object or None
-        What was computed.
-    """
+    """What an image in a worker came to."""
 
     stem: str
-    status: str
-    path: Path | None = None
-    text: str | None = None
-    host: str | None = None
-    notes: tuple[str, ...] = ()
-    value: V_co | None = None
+    status: str  # `done`, `up to date`, `skipped`, `missing`, `failed`, or a stage on the way
+    path: Path | None = None  # of the output
+    text: str | None = None  # why it is not done
+    host: str | None = None  # the machine whose system refused a file
+    notes: tuple[str, ...] = ()  # lines for the user
+    value: V_co | None = None  # what was computed
 
 
 @dataclass(frozen=True)
 class InputFiles:
-    """The files of one image as bytes.
-
-    Attributes
-    ----------
-    names : tuple of str
-        What the files are called in messages.
-    contents : tuple of bytes
-    records : tuple of InputRecord
-        The role, name and digest of each.
-    readers : sequence of Reader
-        How each is read.
-    """
+    """The files of one image as bytes; messages call them by their `names`."""
 
     names: tuple[str, ...]
     contents: tuple[bytes, ...]
@@ -108,22 +79,8 @@ def map_tasks(
 ) -> Iterator[R]:
     """`work` of every task by the workers of this machine or of a cluster, in order.
 
-    Parameters
-    ----------
-    work : callable
-        Takes a task, or a list of tasks where `together` is given, and `folder` if there is one.
-    blocks : iterable of iterables of Task
-    inputs : sequence of Input
-        Where the files of the tasks come from.
-    settings : JobSettings
-    messages : Messages
-        Says what there is to say.
-    on_worker_death : callable
-        What a task gives that no worker survives.
-    together : int
-        Most tasks that go to a worker as one; 0: each by itself.
-    folder : Path or None
-        Where the work writes to.
+    It takes a task, or a list of up to `together` tasks where that is not 0; and the `folder` that
+    it writes to, if there is one. `on_worker_death` gives the result where no worker survives.
     """
     if folder is not None:
         work = partial(work, folder=remote_folder(folder, settings))
@@ -147,12 +104,7 @@ def map_images(
 ) -> Iterator[tuple[str, V]]:
     """`compute` of the contents of each image's inputs, as (stem, value), in input order.
 
-    Nothing is written. An image that fails is reported, and the others go on.
-
-    Raises
-    ------
-    SomeFailed
-        At the end, if an image failed.
+    An image that fails is reported, and the others go on; then SomeFailed is raised at the end.
     """
     with Messages(name, count_tasks(inputs, settings), settings) as messages:
         readers = [entry.reader for entry in inputs]

@@ -50,30 +50,13 @@ def map_in_workers(
     """`function` of every task, in the order of the tasks, each as soon as it is computed.
 
     At most twice as many tasks as workers are under way, so that memory does not grow with the
-    number of tasks. Where a worker process is killed, new ones do what it left.
+    number of tasks. `function` must survive a process boundary, and be small: most workers get it
+    with each task. Where a worker process is killed, new ones do what it left; `on_worker_death`
+    gives the result of a task that no worker survives. On this machine it is tried twice before
+    that, the second time with no other task under way; in a cluster as often as the scheduler
+    allows, and the workers must see the `required_files` before they begin.
 
-    Parameters
-    ----------
-    function : callable
-        Takes a task; must survive a process boundary, and be small: most workers get it with each
-        task.
-    batches : iterable of iterables
-        The tasks.
-    settings : JobSettings
-        How many workers, and of which kind.
-    on_worker_death : callable
-        Takes a task that no worker survives; what it gives is the result. A worker process of this
-        machine is killed twice before that, the second time with no other task under way; one of a
-        cluster as often as the scheduler allows.
-    required_files : sequence of Path
-        Files that the workers of a cluster must see before they begin.
-    say : callable
-        Takes a line of text for the user.
-
-    Raises
-    ------
-    UsageError
-        If the settings contradict each other.
+    UsageError if the settings contradict each other.
     """
     _check(settings)
     jobs = settings.jobs or joblib.cpu_count()
@@ -153,8 +136,7 @@ def _outlasting(
 def _deaf_children() -> Iterator[None]:
     """Processes started meanwhile do not hear the signals that ask the run to stop.
 
-    A terminal sends Ctrl-C to the workers too, which would say so in their way, and be missed
-    before the run has heard it. They end with the run.
+    A terminal sends Ctrl-C to the workers too, which would say so in their way. They end with us.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
     try:

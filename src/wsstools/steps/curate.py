@@ -27,13 +27,11 @@ def curate(scribbles: str, gt: str, out: str | Path, *, run: RunSettings = RunSe
 
     Parameters
     ----------
-    scribbles, gt : str
-        Folders of index PNGs, files, or one of them `-`.
+    scribbles, gt : str, folders of index PNGs, files, or one of them `-`
     out : str or Path
         Folder to write to, made if missing; its complete.txt lists the images that have a
         scribble of every class in their ground truth.
-    run : RunSettings
-        Which images, and how they are computed.
+    run : RunSettings, which images, and how they are computed
 
     Raises
     ------

@@ -22,10 +22,7 @@ _NETWORKS = [name for name, weights in PRETRAINED.items() if weights.filter_inpu
 def feature_bank(features: FeatureSettings) -> tuple[FilterBank, list[InputRecord]]:
     """The filter bank of a local model, and the records of the files that it came from.
 
-    Raises
-    ------
-    UsageError
-        If a bank is not known, or the settings contradict each other.
+    UsageError if a bank is not known, or the settings contradict each other.
     """
     names = features.filters or [GABOR]
     if features.rectify and set(names) == {GABOR}:

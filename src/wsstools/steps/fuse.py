@@ -25,14 +25,11 @@ def fuse(
 
     Parameters
     ----------
-    maps : sequence of str
-        Two or more folders of maps; one of them may be `-`.
-    out : str or Path
-        Folder of the fused maps; made if missing.
+    maps : sequence of str, two or more folders of maps; one of them may be `-`
+    out : str or Path, folder of the fused maps; made if missing
     weights : sequence of float or None
         A positive number for each; a larger one pulls the mean to its map. None: equal.
-    run : RunSettings
-        Which images, and how they are computed.
+    run : RunSettings, which images, and how they are computed
 
     Raises
     ------

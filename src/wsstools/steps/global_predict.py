@@ -45,16 +45,12 @@ def global_predict(
 
     Parameters
     ----------
-    images : str
-        Images: a folder, a file, or `-` for paths on standard input.
-    out : str or Path
-        Folder of the maps; made if missing.
-    model : str
-        A model file of `train`.
+    images : str, images: a folder, a file, or `-` for paths on standard input
+    out : str or Path, folder of the maps; made if missing
+    model : str, a model file of `train`
     restrict_to : str or None
         Folder of scribbles: classes that are not scribbled in an image get probability 0 there.
-    settings : PredictionSettings
-        How the network looks at images, and what is kept of its maps.
+    settings : PredictionSettings, how the network looks at images, and what is kept of its maps
     run : RunSettings
         Which images, and how they are computed. On a GPU the workers are threads.
 

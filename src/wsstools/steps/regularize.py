@@ -51,16 +51,11 @@ def regularize(
 
     Parameters
     ----------
-    maps : str
-        Maps: a folder, a file, or `-` for paths on standard input.
-    out : str or Path
-        Folder of the soft maps; made if missing.
-    images : str
-        Their images.
-    settings : PottsSettings or CrfSettings
-        The method and its parameters.
-    run : RunSettings
-        Which images, and how they are computed.
+    maps : str, maps: a folder, a file, or `-` for paths on standard input
+    out : str or Path, folder of the soft maps; made if missing
+    images : str, their images
+    settings : PottsSettings or CrfSettings, the method and its parameters
+    run : RunSettings, which images, and how they are computed
 
     Raises
     ------
@@ -84,12 +79,8 @@ def chosen_settings(
 ) -> Settings:
     """The method with its parameters: those given, else those of the file, else the paper's.
 
-    Raises
-    ------
-    UsageError
-        If no method is given, or the options contradict each other or the file.
-    DataError
-        If the file holds no parameters, or those of none of the methods.
+    UsageError if no method is given, or the options contradict each other or the file; DataError if
+    the file holds no parameters, or those of none of the methods.
     """
     method = chosen_method(potts=potts, crf=crf)
     if params is None:
@@ -140,10 +131,7 @@ def replaced(settings: Settings, values: Mapping[str, float | str]) -> Settings:
 def checked_settings(settings: Settings) -> Settings:
     """The settings with every parameter of its kind and range, and the device chosen.
 
-    Raises
-    ------
-    UsageError
-        If one is not.
+    UsageError if one is not.
     """
     values = dataclasses.asdict(settings)
     if values.get("device", "cpu") != "cpu":
@@ -160,10 +148,7 @@ def checked_settings(settings: Settings) -> Settings:
 def check_parameter(name: str, value: object, label: str) -> float | int | str:
     """The value as the parameter's kind of number or word; `label` is what the user calls it.
 
-    Raises
-    ------
-    ValueError
-        If it is of another kind, or out of range.
+    ValueError if it is of another kind, or out of range.
     """
     name = name.rstrip("_")
     if name in _WORDS:
@@ -193,10 +178,7 @@ def check_parameter(name: str, value: object, label: str) -> float | int | str:
 def read_settings(path: str) -> Settings:
     """The method and the parameters in a file of `wss tune`; what it leaves out is by default.
 
-    Raises
-    ------
-    DataError
-        If the file is no such file, or holds a parameter that its method does not have.
+    DataError if the file is no such file, or holds a parameter that its method does not have.
     """
     method, found = read_params(path)
     if method not in METHODS:
@@ -235,13 +217,7 @@ def regularized(
     *,
     settings: Settings,
 ) -> Computed:
-    """The soft map of a map and its image.
-
-    Raises
-    ------
-    ValueError
-        If their sizes differ.
-    """
+    """The soft map of a map and its image; ValueError if their sizes differ."""
     api.check_size(probability_map, image)
     if common is None:
         common = prepared(image, settings)

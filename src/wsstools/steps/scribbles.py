@@ -49,18 +49,12 @@ def scribbles(
 
     Parameters
     ----------
-    source : str
-        Annotations of one format: a folder, a file, or `-`.
-    out : str or Path
-        Folder to write to; made if missing.
-    images : str or None
-        The images, which give the sizes where the annotations do not state them.
-    width : float
-        Diameter of the brush in pixels.
-    reading : ReadingSettings
-        How the annotations are read.
-    run : RunSettings
-        Which images, and how they are computed.
+    source : str, annotations of one format: a folder, a file, or `-`
+    out : str or Path, folder to write to; made if missing
+    images : str or None, the images, which give the sizes where the annotations do not state them
+    width : float, diameter of the brush in pixels
+    reading : ReadingSettings, how the annotations are read
+    run : RunSettings, which images, and how they are computed
 
     Raises
     ------
@@ -122,16 +116,11 @@ def simulate(
 
     Parameters
     ----------
-    gt : str
-        Ground truth: a folder of index PNGs, a file, or `-`.
-    out : str or Path
-        Folder to write to; made if missing.
-    width : float
-        Diameter of the brush in pixels.
-    simulation : SimulationSettings
-        What the strokes are like.
-    run : RunSettings
-        Which images, and how they are computed.
+    gt : str, ground truth: a folder of index PNGs, a file, or `-`
+    out : str or Path, folder to write to; made if missing
+    width : float, diameter of the brush in pixels
+    simulation : SimulationSettings, what the strokes are like
+    run : RunSettings, which images, and how they are computed
 
     Raises
     ------
@@ -170,10 +159,7 @@ def draw_or_simulate(
 ) -> None:
     """`simulate` or `scribbles`, as the command's options ask for.
 
-    Raises
-    ------
-    UsageError
-        If options of reading are given where strokes are simulated.
+    UsageError if options of reading are given where strokes are simulated.
     """
     if not is_simulated:
         scribbles(source, out, images=images, width=width, reading=reading, run=run)

@@ -75,24 +75,16 @@ def train(
 
     Parameters
     ----------
-    images : str
-        Folder of the images.
-    labels : str
-        Folder of scribbles or full labels, 255 is ignored; or of soft maps.
-    out : str or Path
-        The model file.
-    arch : str
-        A key of `SCHEDULES`.
-    schedule : Schedule or None
-        The numbers of the run; None: those published with the architecture.
+    images : str, folder of the images
+    labels : str, folder of scribbles or full labels, 255 is ignored; or of soft maps
+    out : str or Path, the model file
+    arch : str, a key of `SCHEDULES`
+    schedule : Schedule or None, the numbers of the run; None: those published with the architecture
     n_classes : int or None
         Number of classes; None: the lines of classes.txt in or beside `labels` or `images`.
-    seed : int
-        Of all that is drawn.
-    settings : TrainSettings
-        How the run starts, computes, validates and is logged.
-    run : Selection
-        Which images.
+    seed : int, of all that is drawn
+    settings : TrainSettings, how the run starts, computes, validates and is logged
+    run : Selection, which images
 
     Raises
     ------

@@ -43,10 +43,7 @@ def split_file(path: Path) -> Mapping[str, bytes] | None:
 def split(data: bytes, name: str) -> dict[str, bytes]:
     """The annotated images in the content of a file, by stem, each an XML of its own.
 
-    Raises
-    ------
-    DataError
-        If it is no file of CVAT for images, none is annotated, or two have the same stem.
+    DataError if it is no file of CVAT for images, none is annotated, or two have the same stem.
     """
     root = parse_xml(data, name)
     if root.tag != ROOT:
@@ -82,10 +79,7 @@ def decode_cvat(data: bytes, name: str) -> Decoded[Annotation]:
     name : str
         The file, for messages.
 
-    Raises
-    ------
-    DataError
-        If it is neither, or has shapes of another kind.
+    DataError if it is neither, or has shapes of another kind.
     """
     if root_name(data[:_HEAD]) == ROOT:
         parts = split(data, name)

@@ -37,13 +37,7 @@ _HEAD = 4096
 
 
 def detected_format(data: bytes, name: str) -> str:
-    """The format of a file's content.
-
-    Raises
-    ------
-    DataError
-        If it is none of FORMATS.
-    """
+    """The format of a file's content; DataError if it is none of FORMATS."""
     if data.startswith(tiff.MAGIC) or data.startswith(npy.MAGIC):
         return "napari"
     if data.startswith(matlab.MAGIC):
@@ -85,10 +79,7 @@ def decode_annotation(
         In pictures and arrays: the value that carries no class, and that of class 0; None is the
         format's own.
 
-    Raises
-    ------
-    DataError
-        If the file is damaged or of no such format.
+    DataError if the file is damaged or of no such format.
     """
     form = form or detected_format(data, name)
     decoders: Mapping[str, Callable[[bytes, str], Decoded[Annotation]]] = {

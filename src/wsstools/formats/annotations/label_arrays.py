@@ -31,10 +31,7 @@ def decode_picture(
     first : int or None
         Value of class 0; None: 0.
 
-    Raises
-    ------
-    DataError
-        If the file is no such picture, or another value is no class id.
+    DataError if the file is no such picture, or another value is no class id.
     """
     found = read_indices(data, name)
     left_out = {IGNORE_LABEL, IGNORE_LABEL if unlabelled is None else unlabelled}
@@ -56,10 +53,7 @@ def decode_napari(
     first : int or None
         Label of class 0; None: 1.
 
-    Raises
-    ------
-    DataError
-        If the file holds no single (H, W) layer of integers, or a label is no class id.
+    DataError if the file holds no single (H, W) layer of integers, or a label is no class id.
     """
     values = _one_picture(_read_layer(data, name), name)
     ignore = np.equal(values, 0 if unlabelled is None else unlabelled)

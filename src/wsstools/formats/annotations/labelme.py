@@ -26,10 +26,7 @@ def decode_labelme(data: bytes, name: str) -> Decoded[Annotation]:
     Line strips, lines and points become lines of the brush; polygons, rectangles and masks are
     filled. Coordinates count from the corner of the upper left pixel.
 
-    Raises
-    ------
-    DataError
-        If it is no file of labelme, or has shapes of another kind.
+    DataError if it is no file of labelme, or has shapes of another kind.
     """
     try:
         content = json.loads(decode_text(data, name).value)

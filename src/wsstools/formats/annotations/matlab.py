@@ -46,10 +46,7 @@ def read_field(data: bytes, variable: str, field: str) -> AnyArray | None:
         Numbers, of the class that they have in MATLAB; None if there is no such field, or it
         holds something else.
 
-    Raises
-    ------
-    ValueError
-        If the file is damaged or unpacks to too much.
+    ValueError if the file is damaged or unpacks to too much.
 
     References
     ----------

@@ -23,10 +23,7 @@ def decode_sbd(data: bytes, name: str) -> Decoded[Annotation]:
     The variable `GTcls` is a struct whose field `Segmentation` is a label map (H, W) of the classes
     of PASCAL VOC: 0 is the background, and nothing is left out.
 
-    Raises
-    ------
-    DataError
-        If the file is damaged, holds no such label map, or a label is no class of PASCAL VOC.
+    DataError if the file is damaged, holds no such label map, or a label is no class of PASCAL VOC.
 
     References
     ----------

@@ -23,10 +23,7 @@ def decode_scribblesup(data: bytes, name: str) -> Decoded[Annotation]:
     point and is not closed. Points may lie outside the image or repeat. A polygon without a point
     is left out and told of.
 
-    Raises
-    ------
-    DataError
-        If it is no such file, a stroke has no tag, or a coordinate is no number.
+    DataError if it is no such file, a stroke has no tag, or a coordinate is no number.
 
     References
     ----------

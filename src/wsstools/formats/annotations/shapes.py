@@ -16,10 +16,7 @@ HALF_PIXEL = 0.5
 def centred(points: ArrayLike, what: str) -> NDArray[np.float64]:
     """Points, (N, 2) x y, in coordinates whose (0, 0) is the centre of the upper left pixel.
 
-    Raises
-    ------
-    ValueError
-        If they are no finite (N, 2) with N above 0.
+    ValueError if they are no finite (N, 2) with N above 0.
     """
     try:
         array = np.asarray(points, np.float64)

@@ -39,10 +39,7 @@ def read_bank(
     digest : str
         BLAKE2b of the file.
 
-    Raises
-    ------
-    DataError
-        If the file holds no such filters.
+    DataError if the file holds no such filters.
     """
     layer = read_layer(path, filter_input=filter_input, is_rectified=is_rectified)
     name = path.stem if filter_input == "rgb" else f"{path.stem}:{filter_input}"

@@ -39,27 +39,14 @@ class StoredArray(Protocol):
 
 @dataclass(frozen=True)
 class Convolution:
-    """The weights of a convolution.
+    """The weights of a convolution."""
 
-    Attributes
-    ----------
-    name : str
-        As in the file.
-    weights : 4-D array
-        (F, planes, k, k) or (k, k, planes, F), the order of PyTorch and that of TensorFlow.
-    bias : (F,) array or None
-        None if it has none.
-    stride : int or None
-        None if the file does not say.
-    groups : int
-        1: every filter sees all planes.
-    """
-
-    name: str
+    name: str  # as in the file
+    # (F, planes, k, k) or (k, k, planes, F), the order of PyTorch and that of TensorFlow
     weights: StoredArray
-    bias: StoredArray | None = None
-    stride: int | None = None
-    groups: int = 1
+    bias: StoredArray | None = None  # none if it has none
+    stride: int | None = None  # none if the file does not say
+    groups: int = 1  # 1: every filter sees all planes
 
 
 def convolutions_in(arrays: Mapping[str, StoredArray]) -> list[Convolution]:
@@ -89,11 +76,8 @@ def first_convolution(found: Iterable[Convolution]) -> Convolution:
     Convolution
         Its weights are (F, 3, k, k) float32, k odd; its bias is (F,) float32 or None.
 
-    Raises
-    ------
-    ValueError
-        There is none on three planes, or it is grouped, or its kernel is not square and odd, or
-        it holds what is no finite number.
+    ValueError: there is none on three planes, or it is grouped, or its kernel is not square and
+    odd, or it holds what is no finite number.
     """
     every = list(found)
     candidates = [c for c in every if _layout(c.weights.shape)[1] == N_PLANES]

@@ -39,10 +39,7 @@ def read_first_convolution(path: Path) -> Convolution:
     Convolution
         Weights (F, 3, k, k) float32, on the planes that the network takes.
 
-    Raises
-    ------
-    DataError
-        The file is of no such form or damaged, or holds no convolution that a bank can use.
+    DataError: the file is of no such form or damaged, or holds no convolution that a bank can use.
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:

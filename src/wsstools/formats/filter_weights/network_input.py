@@ -15,19 +15,12 @@ class NetworkInput:
     """How the planes of a network's input come from an image.
 
     Plane c is ``(scale * image[order[c]] - mean[c]) / std[c]``.
-
-    Attributes
-    ----------
-    order : (int, int, int)
-        For each plane its channel in RGB: (0, 1, 2) is RGB, (2, 1, 0) is BGR.
-    scale : float
-        Factor on the image, which is in 0..255.
-    mean, std : (float, float, float)
-        Of the planes, in their order, in scaled units.
     """
 
+    # for each plane its channel in RGB: (0, 1, 2) is RGB, (2, 1, 0) is BGR
     order: tuple[int, int, int] = (0, 1, 2)
-    scale: float = 1.0
+    scale: float = 1.0  # factor on the image, which is in 0..255
+    # of the planes, in their order, in scaled units
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
 

@@ -30,10 +30,7 @@ def parse_message(data: Field) -> Message:
         A value is an int, or a view of the bytes of a number of fixed width, a text, packed
         numbers or a message. A field that does not occur has an empty list.
 
-    Raises
-    ------
-    ValueError
-        The bytes are no message.
+    ValueError: the bytes are no message.
 
     References
     ----------
