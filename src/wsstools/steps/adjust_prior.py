@@ -14,7 +14,7 @@ from wsstools.core.map_operations import class_shares
 from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import DataError, UsageError
 from wsstools.running.settings import JobSettings, RunSettings
-from wsstools.running.step import Computed, Step, run_step
+from wsstools.running.step import Step, run_step
 from wsstools.running.tasks import map_images
 from wsstools.steps.inputs import label_input, map_input
 
@@ -80,7 +80,7 @@ def _count(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 def _compute(
     probability_map: ProbabilityMap, *, learned: list[int], wanted: list[int], power: float
-) -> Computed:
+) -> ProbabilityMap:
     n_classes = probability_map.n_classes
     if len(learned) > n_classes:
         raise ValueError(
@@ -90,4 +90,4 @@ def _compute(
     shares_learned, shares_wanted = (
         class_shares(np.array(pixels + absent)) for pixels in (learned, wanted)
     )
-    return Computed(adjust_map_prior(probability_map, shares_learned, shares_wanted, power))
+    return adjust_map_prior(probability_map, shares_learned, shares_wanted, power)

@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from wsstools.core.map_operations import argmax_labels
-from wsstools.core.maps import ProbabilityMap
 from wsstools.running.settings import RunSettings
-from wsstools.running.step import Computed, Step, run_step
+from wsstools.running.step import Step, run_step
 from wsstools.steps.inputs import map_input
 
 
@@ -31,14 +30,6 @@ def argmax(
     SomeFailed
         If an image failed; the others are done.
     """
-    step = Step(
-        "argmax",
-        {"min_prob": min_prob},
-        kind="labels",
-        compute=partial(_compute, min_prob=min_prob),
-    )
+    compute = partial(argmax_labels, min_prob=min_prob)
+    step = Step("argmax", {"min_prob": min_prob}, kind="labels", compute=compute)
     run_step(step, [map_input(maps, run)], out, run)
-
-
-def _compute(probability_map: ProbabilityMap, *, min_prob: float) -> Computed:
-    return Computed(argmax_labels(probability_map, min_prob=min_prob))

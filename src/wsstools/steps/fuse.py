@@ -10,7 +10,7 @@ from wsstools.core.map_operations import fuse_maps
 from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import UsageError
 from wsstools.running.settings import RunSettings
-from wsstools.running.step import Computed, Step, run_step
+from wsstools.running.step import Step, run_step
 from wsstools.steps.inputs import map_input
 
 
@@ -46,8 +46,8 @@ def fuse(
     run_step(step, [map_input(place, run) for place in maps], out, run)
 
 
-def _compute(*maps: ProbabilityMap, weights: tuple[float, ...]) -> Computed:
-    return Computed(fuse_maps(maps, weights))
+def _compute(*maps: ProbabilityMap, weights: tuple[float, ...]) -> ProbabilityMap:
+    return fuse_maps(maps, weights)
 
 
 def _checked_weights(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:

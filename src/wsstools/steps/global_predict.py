@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import threading
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -51,8 +52,7 @@ def global_predict(
     restrict_to : str or None
         Folder of scribbles: classes that are not scribbled in an image get probability 0 there.
     settings : PredictionSettings, how the network looks at images, and what is kept of its maps
-    run : RunSettings
-        Which images, and how they are computed. On a GPU the workers are threads.
+    run : RunSettings, which images, and how they are computed; on a GPU the workers are threads
 
     Raises
     ------
@@ -185,51 +185,28 @@ def _network(model: str, model_digest: str, device: str) -> SegmentationNetwork:
     return network
 
 
-def _compute(
-    image: NDArray[np.uint8],
-    scribbles: NDArray[np.uint8] | None = None,
-    *,
-    predictor: _Predictor,
-) -> Computed:
-    contents = (image,) if scribbles is None else (image, scribbles)
-    (computed,) = _compute_together([contents], predictor=predictor)
-    return computed
+def _compute(*contents: NDArray[np.uint8], predictor: _Predictor) -> Computed:
+    return _compute_together([contents], predictor=predictor)[0]
 
 
 def _compute_together(
     many: Sequence[Sequence[NDArray[np.uint8]]], *, predictor: _Predictor
 ) -> list[Computed]:
-    """Images of one size go through the network together."""
+    """Images of one size go through the network together, each with its scribbles if there are."""
     # Before the network, so that scribbles which do not fit cost their neighbours nothing.
-    classes = [_scribbled_classes(*contents, predictor=predictor) for contents in many]
-    by_size: dict[tuple[int, ...], list[int]] = {}
-    images = [contents[0] for contents in many]
-    for number, image in enumerate(images):
-        by_size.setdefault(image.shape, []).append(number)
+    classes = [
+        scribbled_pixels(pair[0], pair[1], predictor.n_classes).classes if pair[1:] else None
+        for pair in many
+    ]
+    by_size: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    for number, (image, *_) in enumerate(many):
+        by_size[image.shape].append(number)
     computed: dict[int, Computed] = {}
     for numbers in by_size.values():
-        probs = predictor.probs(np.stack([images[number] for number in numbers]))
-        for number, of_image in zip(numbers, probs, strict=True):
-            computed[number] = _narrowed(of_image, classes[number], predictor.floor)
+        many_probs = predictor.probs(np.stack([many[number][0] for number in numbers]))
+        for number, probs in zip(numbers, many_probs, strict=True):
+            found = ProbabilityMap(probs, np.arange(len(probs)), len(probs))
+            allowed = classes[number]
+            found = found if allowed is None else restricted(found, allowed)
+            computed[number] = Computed(without_improbable(found, predictor.floor))
     return [computed[number] for number in range(len(many))]
-
-
-def _scribbled_classes(
-    image: NDArray[np.uint8],
-    scribbles: NDArray[np.uint8] | None = None,
-    *,
-    predictor: _Predictor,
-) -> NDArray[np.int64] | None:
-    """The classes scribbled in an image, or None where all are allowed."""
-    if scribbles is None:
-        return None
-    return scribbled_pixels(image, scribbles, predictor.n_classes).classes
-
-
-def _narrowed(
-    probs: NDArray[np.float32], classes: NDArray[np.int64] | None, floor: float
-) -> Computed:
-    found = ProbabilityMap(probs, np.arange(len(probs)), len(probs))
-    if classes is not None:
-        found = restricted(found, classes)
-    return Computed(without_improbable(found, floor))

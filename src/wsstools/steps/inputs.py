@@ -26,13 +26,13 @@ class Digested(Generic[T]):
 
 
 def map_input(place: str, run: Selection) -> Input:
-    """Maps: a folder, a file, or `-`."""
+    """Maps: a folder, a file, or `-`; so are the others."""
     source = Source(place, map_files.SUFFIXES, "map", null=run.null)
     return Input("map", source, map_files.decode_map)
 
 
 def image_input(place: str, run: Selection) -> Input:
-    """Images: a folder, a file, or `-`."""
+    """Images."""
     source = Source(place, image_files.SUFFIXES, "image", null=run.null)
     return Input("image", source, image_files.decode_image)
 
@@ -40,10 +40,16 @@ def image_input(place: str, run: Selection) -> Input:
 def label_input(
     place: str, run: Selection, *, role: str = "labels", is_optional: bool = False
 ) -> Input:
-    """Labels: a folder, a file, or `-`; `role` is `labels`, `scribbles` or `gt`."""
+    """Labels; `role` is `labels`, `scribbles` or `gt`."""
     what = "ground truth" if role == "gt" else role
     source = Source(place, label_files.SUFFIXES, what, null=run.null)
     return Input(role, source, label_files.decode_labels, is_optional)
+
+
+def local_inputs(images: str, scribbles: str, run: Selection) -> list[Input]:
+    """What a local model takes: images, and scribbles of some of them."""
+    of_some = label_input(scribbles, run, role="scribbles", is_optional=True)
+    return [image_input(images, run), of_some]
 
 
 def check_same_images(sources: Sequence[Source]) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.local.boosting import gradient_boosting
-from wsstools.core.local.filter_bank import FilterBank
 from wsstools.core.local.random_walker import random_walker
 from wsstools.core.local.settings import BoostingSettings, FeatureSettings, WalkerSettings
 from wsstools.core.parameter import option_name
@@ -19,11 +18,10 @@ from wsstools.formats.label_files import class_count
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Computed, Step, run_step
 from wsstools.steps.filter_banks import feature_bank, feature_record
-from wsstools.steps.inputs import image_input, label_input
+from wsstools.steps.inputs import local_inputs
 
 MODELS = ("boosting", "walker")
 _MAY_BE_ZERO = ("beta", "l2")
-_REMOVED = {"smooth": 0}
 
 
 def local_predict(
@@ -77,23 +75,19 @@ def local_predict(
     count = class_count(n_classes, scribbles)
     options = {"model": model, **dataclasses.asdict(settings), "n_classes": count}
     if model == "walker":
-        compute = partial(_walk, n_classes=count, settings=walker)
+        compute = partial(_walk, n_classes=count, beta=walker.beta)
         step = Step("local-predict", options, compute=compute)
     else:
         bank, records = feature_bank(features)
         step = Step(
             "local-predict",
             {"filters": bank.name, **feature_record(features), **options, "seed": seed},
-            removed=_REMOVED,
-            compute=partial(_boost, bank=bank, n_classes=count, settings=boosting),
+            removed={"smooth": 0},
+            compute=partial(gradient_boosting, bank=bank, n_classes=count, settings=boosting),
             seed=seed,
             shared=records,
         )
-    inputs = [
-        image_input(images, run),
-        label_input(scribbles, run, role="scribbles", is_optional=True),
-    ]
-    run_step(step, inputs, out, run)
+    run_step(step, local_inputs(images, scribbles, run), out, run)
 
 
 def _check_numbers(settings: WalkerSettings | BoostingSettings) -> None:
@@ -115,27 +109,7 @@ def _refuse_changed(
 
 
 def _walk(
-    image: NDArray[np.uint8],
-    scribbles: NDArray[np.uint8],
-    *,
-    n_classes: int,
-    settings: WalkerSettings,
+    image: NDArray[np.uint8], scribbles: NDArray[np.uint8], *, n_classes: int, beta: float
 ) -> Computed:
-    found = random_walker(image, scribbles, n_classes=n_classes, beta=settings.beta)
+    found = random_walker(image, scribbles, n_classes=n_classes, beta=beta)
     return Computed(found, found.info)
-
-
-def _boost(
-    image: NDArray[np.uint8],
-    scribbles: NDArray[np.uint8],
-    *,
-    bank: FilterBank,
-    n_classes: int,
-    settings: BoostingSettings,
-    rng: np.random.Generator,
-) -> Computed:
-    return Computed(
-        gradient_boosting(
-            image, scribbles, bank=bank, n_classes=n_classes, settings=settings, rng=rng
-        )
-    )

@@ -6,18 +6,14 @@ import dataclasses
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from wsstools.core.local.filter_bank import FilterBank
 from wsstools.core.local.forest import random_forest
 from wsstools.core.local.settings import ENGINES, FeatureSettings, ForestSettings
 from wsstools.errors import UsageError
 from wsstools.formats.label_files import class_count
 from wsstools.running.settings import RunSettings
-from wsstools.running.step import Computed, Step, run_step
+from wsstools.running.step import Step, run_step
 from wsstools.steps.filter_banks import feature_bank, feature_record
-from wsstools.steps.inputs import image_input, label_input
+from wsstools.steps.inputs import local_inputs
 
 REMOVED = {"smooth": 0, "out_of_bag": False, "calibrate": False}
 """Options that the step had, and their defaults."""
@@ -69,37 +65,8 @@ def rf_predict(
             "seed": seed,
         },
         removed=REMOVED,
-        compute=partial(_compute, bank=bank, n_classes=count, **dataclasses.asdict(forest)),
+        compute=partial(random_forest, bank=bank, n_classes=count, **dataclasses.asdict(forest)),
         seed=seed,
         shared=shared,
     )
-    inputs = [
-        image_input(images, run),
-        label_input(scribbles, run, role="scribbles", is_optional=True),
-    ]
-    run_step(step, inputs, out, run)
-
-
-def _compute(
-    image: NDArray[np.uint8],
-    scribbles: NDArray[np.uint8],
-    *,
-    bank: FilterBank,
-    n_classes: int,
-    trees: int,
-    features: int,
-    engine: str,
-    rng: np.random.Generator,
-) -> Computed:
-    return Computed(
-        random_forest(
-            image,
-            scribbles,
-            bank=bank,
-            n_classes=n_classes,
-            trees=trees,
-            features=features,
-            engine=engine,
-            rng=rng,
-        )
-    )
+    run_step(step, local_inputs(images, scribbles, run), out, run)

@@ -68,7 +68,10 @@ def scribbles(
         raise UsageError(f"--format {reading.format}: expected one of {expected}")
     annotations = _open_source(source, reading.format, run)
     form = reading.format or _first_format(annotations)
-    names = _class_names(reading.classes, source, images)
+    if reading.classes is not None:
+        names: list[str] | None = read_class_names(Path(reading.classes))
+    else:
+        names = find_class_names(source, *([images] if images else []))
     if names is None and form == "scribblesup":
         names = list(VOC_CLASSES)
     # Names turn into ids only where annotations have names; elsewhere they are but checked.
@@ -129,18 +132,27 @@ def simulate(
     SomeFailed
         If an image failed; the others are done.
     """
-    seed = simulation.seed
-    drawing = {
-        "width": width,
-        "share": simulation.share,
-        "max_strokes": simulation.strokes,
-        "min_area": simulation.min_area,
-    }
+    seed, min_area = simulation.seed, simulation.min_area
+    share, strokes = simulation.share, simulation.strokes
     step = Step(
         "scribbles",
-        {"simulate": True, "seed": seed, **drawing},
+        {
+            "simulate": True,
+            "seed": seed,
+            "width": width,
+            "share": share,
+            "max_strokes": strokes,
+            "min_area": min_area,
+        },
         kind="scribbles",
-        compute=partial(_simulate, width=width, simulation=simulation),
+        compute=partial(
+            simulate_scribbles,
+            width=width,
+            share=share,
+            min_area=min_area,
+            max_strokes=strokes,
+            every_class=min_area is None,
+        ),
         seed=seed,
     )
     run_step(step, [label_input(gt, run, role="gt")], out, run)
@@ -157,10 +169,7 @@ def draw_or_simulate(
     simulation: SimulationSettings,
     run: RunSettings,
 ) -> None:
-    """`simulate` or `scribbles`, as the command's options ask for.
-
-    UsageError if options of reading are given where strokes are simulated.
-    """
+    """`simulate` or `scribbles`; UsageError if options of reading are given where simulated."""
     if not is_simulated:
         scribbles(source, out, images=images, width=width, reading=reading, run=run)
         return
@@ -203,12 +212,6 @@ def _first_format(source: Source) -> str | None:
         return None
 
 
-def _class_names(classes: str | None, source: str, images: str | None) -> list[str] | None:
-    if classes is not None:
-        return read_class_names(Path(classes))
-    return find_class_names(source, *([images] if images else []))
-
-
 def _draw(
     annotation: Annotation,
     image: NDArray[np.uint8] | None = None,
@@ -231,22 +234,3 @@ def _draw(
     drawn = draw_annotation(annotation, class_ids, shape, width=width)
     result = {"marks": len(marks), "points_outside": points_outside(annotation, shape)}
     return Computed(drawn, result, None if marks else "nothing is annotated")
-
-
-def _simulate(
-    gt: NDArray[np.uint8],
-    *,
-    width: float,
-    simulation: SimulationSettings,
-    rng: np.random.Generator,
-) -> Computed:
-    drawn = simulate_scribbles(
-        gt,
-        rng=rng,
-        width=width,
-        share=simulation.share,
-        min_area=simulation.min_area,
-        max_strokes=simulation.strokes,
-        every_class=simulation.min_area is None,
-    )
-    return Computed(drawn)
