@@ -17,19 +17,11 @@ _TEMPORARY = re.compile(r"\.wss-[0-9a-f]{16}-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file so that no reader and no interruption ever sees a part of it.
+    """Write a file, and its folder, so that no reader and no interruption ever sees a part of it.
 
     The temporary name starts with a dot and ends in `.part`, so that no step takes it for an
-    input; it lies in the target's folder, so that the renaming is atomic.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its folder is made if it does not exist.
-    data : bytes
-        The whole content.
-
-    OSError if it cannot be written; it names the file. Nothing is left behind.
+    input; it lies in the target's folder, so that the renaming is atomic. OSError, which names the
+    file, if it cannot be written; nothing is left behind.
     """
     with writing(path) as file:
         file.write(data)

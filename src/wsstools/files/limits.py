@@ -23,10 +23,7 @@ _WORKING_COPIES = 2
 
 
 def check_pixels(height: int, width: int) -> None:
-    """Refuse the size of a picture that is too large to be read.
-
-    ValueError if it has more than LARGEST_PICTURE pixels.
-    """
+    """Raise ValueError at a picture of more than LARGEST_PICTURE pixels."""
     if height * width > LARGEST_PICTURE:
         raise ValueError(
             f"{height} x {width} (H x W) pixels, expected at most {LARGEST_PICTURE:,} in all"
@@ -34,10 +31,7 @@ def check_pixels(height: int, width: int) -> None:
 
 
 def within_memory(marks: Iterable[M]) -> Iterator[M]:
-    """The same marks of an annotation, as long as their masks have not too many pixels in all.
-
-    ValueError if they have more than LARGEST_MAP.
-    """
+    """The marks of an annotation; ValueError if their masks exceed LARGEST_MAP pixels."""
     n_pixels = 0
     for mark in marks:
         n_pixels += getattr(getattr(mark, "mask", None), "size", 0)
@@ -47,10 +41,7 @@ def within_memory(marks: Iterable[M]) -> Iterator[M]:
 
 
 def check_map(n_values: int) -> None:
-    """Refuse the number of probabilities in a map that is too large to be read.
-
-    ValueError if there are more than LARGEST_MAP, or more than this machine has memory for.
-    """
+    """Raise ValueError at more than LARGEST_MAP probabilities, or than there is memory for."""
     if n_values > LARGEST_MAP:
         raise ValueError(f"{n_values:,} probabilities, expected at most {LARGEST_MAP:,}")
     needed = 4 * _WORKING_COPIES * n_values  # float32

@@ -35,10 +35,7 @@ class Header:
 
 
 def read_header(file: BinaryIO) -> Header:
-    """The header of a `.npy`; afterwards the file stands behind it.
-
-    ValueError if it is none, or of a version that is not read.
-    """
+    """The header of a `.npy`, behind which the file then stands; ValueError if it is not read."""
     start = file.tell()
     text = file.read(_LONGEST_HEADER)[_BEFORE_TEXT:].partition(b"\n")[0]
     if b"\\" in text:  # Python would warn of it, on standard error
@@ -55,10 +52,7 @@ def read_header(file: BinaryIO) -> Header:
 
 
 def read_array(data: bytes) -> AnyArray:
-    """The array in the content of a `.npy`. Pickles in it are not loaded.
-
-    ValueError if it is damaged, holds a pickle, or claims more than there is.
-    """
+    """The array in a `.npy`; ValueError if damaged, a pickle, or more claimed than there is."""
     file = io.BytesIO(data)
     header = read_header(file)
     if header.dtype.hasobject:
@@ -82,9 +76,9 @@ def member_header(archive: zipfile.ZipFile, key: str) -> Header:
 
 
 def read_member(archive: zipfile.ZipFile, key: str, *, most_bytes: int | None = None) -> AnyArray:
-    """An array of a `.npz`. No more is unpacked than it claims to be.
+    """An array of a `.npz`, of which no more is unpacked than it claims to be.
 
-    ValueError if it is damaged, holds a pickle, or claims more than there is or than `most_bytes`.
+    ValueError as of `read_array`, or if it claims more than `most_bytes`.
     """
     header = member_header(archive, key)
     claimed = header.n_values * header.dtype.itemsize

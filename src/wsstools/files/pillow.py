@@ -21,10 +21,9 @@ _OPENING = threading.Lock()
 
 @contextmanager
 def opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
-    """The picture in a file, whose pixels are not read yet.
+    """The picture in a file, whose pixels are not read yet; ValueError if it is none, or too large.
 
-    ValueError if it is no picture, or too large; Exception: whatever Pillow raises at damaged
-    files.
+    At damaged files Pillow raises whatever it likes.
     """
     try:
         with _without_limit():

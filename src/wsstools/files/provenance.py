@@ -61,13 +61,11 @@ class Decoded(Generic[T_co]):
 class Origin:
     """What an output is made by: a step, its revision and its options."""
 
-    step: str  # the command
+    step: str
     options: Mapping[str, Json]  # every option that changes the output's bytes
-    # of the step: a commit that changes the bytes of its outputs raises it. Outputs of another
-    # revision are stale
+    # A commit that changes the bytes of the outputs raises it; those of another are stale.
     revision: int = 1
-    # options that earlier versions of the step had, and the defaults that they had: an output that
-    # was made with them is one made without
+    # Options that earlier versions had, and their defaults; an output made with those counts.
     removed: Mapping[str, Json] = field(default_factory=dict)
 
     def record(

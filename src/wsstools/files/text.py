@@ -20,18 +20,10 @@ def decode_text(data: bytes, name: str) -> Decoded[str]:
 
 
 def read_table(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
-    """The rows of a CSV file by the columns that its first line names; none if it has no such row.
+    """The rows of a CSV file by the columns that its first line names, which must hold `columns`.
 
-    Cells that are not there are empty; lines that start with `#` are skipped.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    columns : collection of str
-        Those that must be there.
-
-    DataError if it is no text, no CSV, or has no row or not these columns.
+    Cells that are not there are empty; lines that start with `#` are skipped. DataError if it is no
+    text, no CSV, or has no row or not these columns.
     """
     lines = io.StringIO(decode_text(path.read_bytes(), str(path)).value, newline="")
     told = (line for line in lines if not line.startswith("#"))

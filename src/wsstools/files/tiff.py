@@ -26,16 +26,11 @@ _MOST_PICTURES = 1000
 
 
 def read_values(data: bytes) -> AnyArray:
-    """The values of the first picture as they are stored, turned as its orientation says.
+    """The values of the first picture as they are stored, (H, W), turned as its orientation says.
 
-    They stay what they are where a palette or an inverted scale would show them otherwise.
-
-    Returns
-    -------
-    numpy.ndarray
-        (H, W), or with more axes where the file holds colours or a stack.
-
-    ValueError if they are compressed in a way that is not read, or too many.
+    They stay what they are where a palette or an inverted scale would show them otherwise; they
+    have more axes where the file holds colours or a stack. ValueError if they are compressed in a
+    way that is not read, or too many.
     """
     with _opened(data) as file:
         page = _first_page(file, _VALUE_BYTES)
@@ -52,13 +47,8 @@ def read_values(data: bytes) -> AnyArray:
 def read_colours(data: bytes) -> AnyArray:
     """The first picture as it is shown: (H, W) or (H, W, C), grey or RGB, upright.
 
-    Returns
-    -------
-    numpy.ndarray
-        bool, or integers whose full range is that of their type: uint8 or uint16. With more axes
-        where the file holds a stack.
-
-    ValueError if its colours or compression are not read, or it is too large.
+    It is bool, or integers whose full range is that of their type, and has more axes where the file
+    holds a stack. ValueError if its colours or compression are not read, or it is too large.
     """
     with _opened(data) as file:
         page = _first_page(file, _COLOUR_BYTES)

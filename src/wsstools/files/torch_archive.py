@@ -19,8 +19,8 @@ _NEVER = ("POP", "POP_MARK", "DUP", "MEMOIZE")
 def read_torch(data: bytes) -> object:
     """What ``torch.load`` reads without running anything; not more than the bytes hold.
 
-    Exception: whatever torch stumbles over, if the bytes are damaged; ValueError if they are no
-    file of torch's, or could keep it busy for ever.
+    ValueError if they are no file of torch's, or could keep it busy for ever; if they are damaged,
+    whatever torch stumbles over.
     """
     import torch  # noqa: PLC0415 - it takes seconds, and other forms of weights do without
 

@@ -12,6 +12,7 @@ from PIL import Image
 from wsstools.core.arrays import AnyArray
 from wsstools.errors import DataError
 from wsstools.files import tiff
+from wsstools.files.damage import reading
 from wsstools.files.pillow import opened, orientation_of, upright
 from wsstools.files.provenance import Decoded
 
@@ -24,24 +25,14 @@ _WIDE_PNG = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L", "LA;16B": "RGBA"}
 
 
 def decode_image(data: bytes, name: str) -> Decoded[AnyArray]:
-    """The RGB image in a file, turned as its EXIF record says; grey is repeated three times.
+    """The RGB image in a file, (H, W, 3), turned as its EXIF record says; grey is repeated.
 
-    Of several pictures in a file the first is taken. Alpha is dropped, CMYK converted.
-
-    Returns
-    -------
-    Decoded
-        `value` is (H, W, 3), uint8 for files of up to 8 bits; float32 in 0..255 for 16-bit files,
-        whose full range 0..65535 is scaled (divided by 257).
-
-    DataError if the file is no picture, too large or damaged.
+    It is uint8 for files of up to 8 bits; float32 in 0..255 for 16-bit files, whose full range
+    0..65535 is scaled (divided by 257). Of several pictures in a file the first is taken. Alpha is
+    dropped, CMYK converted. DataError if the file is no picture, too large or damaged.
     """
-    try:
+    with reading(name, "not a readable image: "):
         values = tiff.read_colours(data) if data.startswith(tiff.MAGIC) else _by_pillow(data)
-    except MemoryError:
-        raise  # no fault of the file's
-    except Exception as error:  # the decoders raise whatever they like at damaged files
-        raise DataError(f"{name}: not a readable image: {error}") from error
     return Decoded(_rgb(values, name))
 
 

@@ -18,6 +18,7 @@ from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError, UsageError
 from wsstools.files import tiff
 from wsstools.files.atomic import write_atomic
+from wsstools.files.damage import reading
 from wsstools.files.pillow import opened, orientation_of, upright
 from wsstools.files.provenance import Decoded, Meta, parse_record
 from wsstools.files.text import decode_text
@@ -33,23 +34,22 @@ def encode_labels(labels: NDArray[np.uint8], meta: Meta) -> bytes:
     """The bytes of a palette PNG of labels, (H, W) uint8, with their record in a text chunk."""
     picture = Image.fromarray(np.ascontiguousarray(labels, np.uint8))
     picture.putpalette(voc_palette().ravel().tolist())
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", pnginfo=png_record(meta))
-    return buffer.getvalue()
+    return encode_png(picture, meta)
 
 
-def png_record(meta: Meta) -> PngImagePlugin.PngInfo:
-    """A record as a text chunk of a PNG file; `read_meta` reads it."""
+def encode_png(picture: Image.Image, meta: Meta) -> bytes:
+    """The bytes of a PNG with its record in a text chunk, which `read_meta` reads."""
     record = PngImagePlugin.PngInfo()
     record.add_text(_RECORD_KEY, json.dumps(meta, sort_keys=True), zip=True)
-    return record
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", pnginfo=record)
+    return buffer.getvalue()
 
 
 def decode_labels(data: bytes, name: str) -> Decoded[NDArray[np.uint8]]:
     """The class ids in a palette or grey picture, as (H, W) uint8.
 
-    DataError if the file is no picture or damaged, its pixels are colours instead of indices, or an
-    index is above 255.
+    DataError as of `read_indices`, or if an index is above 255.
     """
     found = read_indices(data, name)
     values = found.value
@@ -59,14 +59,11 @@ def decode_labels(data: bytes, name: str) -> Decoded[NDArray[np.uint8]]:
 
 
 def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
-    """The stored values of a palette or grey picture, (H, W) of any integer type.
+    """The stored values of a palette or grey picture, (H, W) of any integer type, turned as images.
 
-    It is turned as its EXIF record says, as images are.
-
-    DataError if the file is no picture, too large or damaged, or its pixels are colours instead of
-    indices.
+    DataError if the file is no picture, too large or damaged, or holds colours.
     """
-    try:
+    with reading(name, "not a readable label picture: "):
         if data.startswith(tiff.MAGIC):
             values, mode, record = tiff.read_values(data), "planes of", None
         else:
@@ -75,10 +72,6 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
                 picture.load()
                 mode, record = picture.mode, getattr(picture, "text", {}).get(_RECORD_KEY)
                 values = upright(np.asarray(picture) // _grey_step(data), orientation)
-    except MemoryError:
-        raise  # no fault of the file's
-    except Exception as error:  # the decoders raise whatever they like at damaged files
-        raise DataError(f"{name}: not a readable label picture: {error}") from error
     if values.ndim != 2 or values.dtype.kind not in "iub":
         raise DataError(
             f"{name}: labels are stored as {mode} {_what(values)}, expected class indices "
@@ -97,10 +90,7 @@ def read_meta(path: Path) -> Meta | None:
 
 
 def read_class_names(path: Path) -> list[str]:
-    """The names in a `classes.txt`: one per line, line number = class id (from 0).
-
-    DataError if it is no text, or names no class or more than 255.
-    """
+    """The names in a `classes.txt`, 1 to 255: one per line, line number = class id (from 0)."""
     text = decode_text(path.read_bytes(), str(path)).value
     names = [line.strip() for line in text.splitlines()]
     while names and not names[-1]:

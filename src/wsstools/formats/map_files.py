@@ -11,9 +11,9 @@ import numpy as np
 
 from wsstools.core.arrays import AnyArray
 from wsstools.core.maps import ProbabilityMap, as_map, checked_map
-from wsstools.errors import DataError
 from wsstools.files import npy
 from wsstools.files.atomic import write_atomic
+from wsstools.files.damage import reading
 from wsstools.files.limits import LARGEST_RECORD, check_map, check_pixels
 from wsstools.files.provenance import Decoded, Meta, Origin, parse_record
 
@@ -54,24 +54,12 @@ def as_stored(probability_map: ProbabilityMap) -> ProbabilityMap:
 
 
 def decode_map(data: bytes, name: str) -> Decoded[ProbabilityMap]:
-    """The map in a file: one of ours, or a dense (C, H, W) array of somebody else's.
+    """The map in a file: one of ours, or a dense (C, H, W) array of somebody else's, with a note.
 
-    Parameters
-    ----------
-    data : bytes
-        Content of a `.npz` with `probs`, `classes`, `n_classes`, `meta`; of a `.npz` with a dense
-        array under `probs`, `probabilities` or `arr_0`; or of a `.npy` with such an array.
-    name : str
-        The file's name, for messages.
-
-    Returns
-    -------
-    Decoded
-        `value` is a ProbabilityMap; `note` says what was taken from a foreign file.
-
-    DataError if it is no such file, or the probabilities are not probabilities.
+    That is a `.npy`, or in a `.npz` the array `probs`, `probabilities` or `arr_0`. DataError if it
+    is no such file, or the probabilities are not probabilities.
     """
-    try:
+    with reading(name, "not a map: "):
         if data.startswith(npy.MAGIC):
             _check(npy.read_header(io.BytesIO(data)), "the array")
             return _foreign(npy.read_array(data), "the array")
@@ -86,10 +74,6 @@ def decode_map(data: bytes, name: str) -> Decoded[ProbabilityMap]:
                     + ", ".join(_FOREIGN_KEYS)
                 )
             return _foreign(_probs(archive, key), f"its array {key!r}")
-    except MemoryError:
-        raise  # no fault of the file's
-    except Exception as error:  # damaged bytes raise whatever zipfile and zlib stumble over
-        raise DataError(f"{name}: not a map: {error}") from error
 
 
 def read_map(path: str | Path) -> ProbabilityMap:

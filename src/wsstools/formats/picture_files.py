@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Final
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wsstools.files.provenance import Meta
-from wsstools.formats.label_files import png_record, read_meta
+from wsstools.formats.label_files import encode_png, read_meta
 
 __all__ = ["KIND", "SUFFIX", "encode_picture", "read_meta"]
 
@@ -20,7 +19,4 @@ SUFFIX = ".png"
 
 def encode_picture(image: NDArray[np.uint8], meta: Meta) -> bytes:
     """The bytes of a PNG of an (H, W, 3) uint8 image, with its record in a text chunk."""
-    buffer = io.BytesIO()
-    picture = Image.fromarray(np.ascontiguousarray(image, np.uint8))
-    picture.save(buffer, "PNG", pnginfo=png_record(meta))
-    return buffer.getvalue()
+    return encode_png(Image.fromarray(np.ascontiguousarray(image, np.uint8)), meta)

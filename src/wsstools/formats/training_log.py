@@ -16,12 +16,7 @@ _LINE = re.compile(r"(?P<iteration>[0-9]{1,18}),[^,]*,[^,]*,[^,]*\n")
 class TrainingLog:
     """A line per iteration; the file holds exactly the iterations that are done.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    iteration : int
-        Iterations that the run starts from; later lines of an interrupted run are dropped.
+    A run that goes on from `iteration` drops what an interrupted run wrote of later ones.
     """
 
     def __init__(self, path: Path, iteration: int) -> None:

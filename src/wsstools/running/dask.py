@@ -242,9 +242,7 @@ def _some(lines: Sequence[str]) -> str:
 
 def applied(function: Callable[[T], R], task: T, terms: Terms) -> R:
     """`function` of a task, in a worker that fulfils the terms."""
-    told = refusal(terms)
-    if told:
-        raise WssError(told)
+    _check(terms)
     return function(task)
 
 

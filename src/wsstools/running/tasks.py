@@ -163,20 +163,22 @@ def guarded_stem(stem: str, make: Callable[[], TaskOutcome[V]]) -> TaskOutcome[V
         return make()
     except SkippedImage as error:
         return TaskOutcome(stem, "skipped", text=str(error))
-    except (WssError, ValueError) as error:
-        return TaskOutcome(stem, "failed", text=_debugged(error, str(error)))
     except OSError as error:
-        text = _debugged(error, os_error_line(error))
-        return TaskOutcome(stem, "failed", text=text, host=socket.gethostname())
-    except MemoryError as error:
-        return TaskOutcome(stem, "failed", text=_debugged(error, memory_error_line(error)))
+        return TaskOutcome(stem, "failed", text=_failure(error), host=socket.gethostname())
     except Exception as error:  # a fault of ours in one image must not stop a run of thousands
+        return TaskOutcome(stem, "failed", text=_failure(error))
+
+
+def _failure(error: Exception) -> str:
+    """The error in one line, followed by the traceback where WSS_DEBUG asks for it."""
+    if isinstance(error, (WssError, ValueError)):
+        text = str(error)
+    elif isinstance(error, OSError):
+        text = os_error_line(error)
+    elif isinstance(error, MemoryError):
+        text = memory_error_line(error)
+    else:
         text = f"{type(error).__name__}: {error}"
-        return TaskOutcome(stem, "failed", text=_debugged(error, text))
-
-
-def _debugged(error: Exception, text: str) -> str:
-    """The one-line message, followed by the traceback where WSS_DEBUG asks for it."""
     line = one_line(text)
     if os.environ.get("WSS_DEBUG"):
         return line + "\n" + "".join(traceback.format_exception(error))

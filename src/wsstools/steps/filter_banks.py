@@ -59,16 +59,7 @@ def chosen_banks(
 ) -> tuple[list[FilterBank], list[InputRecord]]:
     """The filter banks of these names and files, and the records of the files.
 
-    Parameters
-    ----------
-    names : list of str
-        Names of banks, or files.
-    inputs : list of str
-        What the networks of the files take: one for all, or one for each; empty: RGB.
-    weights_dir : str or None
-        Looked into before torch's cache.
-    is_rectified : bool
-        Responses of networks go through their rectifier.
+    `inputs` say what the networks of the files take: once for all, once for each, or RGB.
     """
     expanded = [one for name in names for one in TOGETHER.get(name, (name,))]
     filter_inputs = _inputs_of_files([name for name in expanded if _is_file(name)], inputs)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from wsstools.core.description import Description
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.errors import DataError, naming
+from wsstools.errors import naming
+from wsstools.files.damage import reading
 from wsstools.files.pillow import opened
 from wsstools.files.provenance import Meta, parse_record
 from wsstools.formats import label_files, map_files, parameter_files, picture_files
@@ -92,11 +93,8 @@ def _labels(path: Path) -> Description:
 
 
 def _picture(path: Path, meta: Meta) -> Description:
-    try:
-        with opened(path.read_bytes()) as picture:
-            width, height = picture.size
-    except Exception as error:  # the decoders raise whatever they like at damaged files
-        raise DataError(f"{path}: not a readable picture: {error}") from error
+    with reading(path, "not a readable picture: "), opened(path.read_bytes()) as picture:
+        width, height = picture.size
     facts = {"size": f"{height} x {width} (H x W)"}
     return Description(str(path), "a picture", facts, meta)
 

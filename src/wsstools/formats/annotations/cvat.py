@@ -12,6 +12,7 @@ import numpy as np
 
 from wsstools.core.scribbles.annotation import Annotation, Area, Line
 from wsstools.errors import DataError
+from wsstools.files.damage import reading
 from wsstools.files.limits import check_pixels, within_memory
 from wsstools.files.provenance import Decoded
 from wsstools.files.xml import number, parse_xml, root_name
@@ -67,18 +68,10 @@ def split(data: bytes, name: str) -> dict[str, bytes]:
 
 
 def decode_cvat(data: bytes, name: str) -> Decoded[Annotation]:
-    """The shapes of one image, as an Annotation.
+    """The shapes of one image: an `image` element, or a file of one annotated image.
 
     Polylines and points become lines of the brush; polygons, boxes and masks are filled. Shapes
     are drawn in their `z_order`. Coordinates count from the corner of the upper left pixel.
-
-    Parameters
-    ----------
-    data : bytes
-        An `image` element, or a file that holds one annotated image, of the file's name.
-    name : str
-        The file, for messages.
-
     DataError if it is neither, or has shapes of another kind.
     """
     if root_name(data[:_HEAD]) == ROOT:
@@ -95,14 +88,12 @@ def decode_cvat(data: bytes, name: str) -> Decoded[Annotation]:
     if min(shape) < 1:
         raise DataError(f"{name}: the image has shape {shape}")
     shapes = [element for element in image if element.tag not in _NO_SHAPES]
-    try:
+    with reading(name, errors=ValueError):
         check_pixels(*shape)
         shapes.sort(key=lambda element: float(element.get("z_order") or 0))
         marks = tuple(
             within_memory(mark for element in shapes for mark in _marks(element, shape, name))
         )
-    except ValueError as error:
-        raise DataError(f"{name}: {error}") from error
     return Decoded(Annotation(marks, shape))
 
 

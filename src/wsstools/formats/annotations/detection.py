@@ -11,6 +11,7 @@ from wsstools.core.scribbles.annotation import Annotation, Line
 from wsstools.core.scribbles.strokes import parse_strokes
 from wsstools.errors import DataError
 from wsstools.files import npy, tiff
+from wsstools.files.damage import reading
 from wsstools.files.provenance import Decoded
 from wsstools.files.text import decode_text
 from wsstools.files.xml import root_name
@@ -67,19 +68,10 @@ def decode_annotation(
     unlabelled: int | None = None,
     first: int | None = None,
 ) -> Decoded[Annotation]:
-    """What a file says of one image, as an Annotation.
+    """What a file says of one image; the format is `form`, one of FORMATS, or that of the content.
 
-    Parameters
-    ----------
-    data, name
-        The file.
-    form : str or None
-        One of FORMATS; None looks at the content.
-    unlabelled, first : int or None
-        In pictures and arrays: the value that carries no class, and that of class 0; None is the
-        format's own.
-
-    DataError if the file is damaged or of no such format.
+    In pictures and arrays `unlabelled` is the value that carries no class, and `first` that of
+    class 0; None is the format's own. DataError if the file is damaged or of no such format.
     """
     form = form or detected_format(data, name)
     decoders: Mapping[str, Callable[[bytes, str], Decoded[Annotation]]] = {
@@ -95,10 +87,8 @@ def decode_annotation(
 
 
 def _decode_strokes(data: bytes, name: str) -> Decoded[Annotation]:
-    try:
+    with reading(name, errors=ValueError):
         strokes = parse_strokes(decode_text(data, name).value)
-    except ValueError as error:
-        raise DataError(f"{name}: {error}") from error
     return Decoded(Annotation(tuple(Line(stroke.label, stroke.points) for stroke in strokes)))
 
 

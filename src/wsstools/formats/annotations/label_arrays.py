@@ -12,6 +12,7 @@ from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.scribbles.annotation import Annotation, areas_of_labels
 from wsstools.errors import DataError
 from wsstools.files import npy, tiff
+from wsstools.files.damage import reading
 from wsstools.files.limits import check_pixels
 from wsstools.files.provenance import Decoded
 from wsstools.formats.label_files import read_indices
@@ -20,16 +21,7 @@ from wsstools.formats.label_files import read_indices
 def decode_picture(
     data: bytes, name: str, *, unlabelled: int | None = None, first: int | None = None
 ) -> Decoded[Annotation]:
-    """A palette or grey picture of class ids, as an Annotation. 255 is unlabelled in any case.
-
-    Parameters
-    ----------
-    data, name
-        The file.
-    unlabelled : int or None
-        Value of the pixels that carry no class; None: 255.
-    first : int or None
-        Value of class 0; None: 0.
+    """A palette or grey picture of class ids from 0, if not given; 255 is unlabelled in any case.
 
     DataError if the file is no such picture, or another value is no class id.
     """
@@ -42,16 +34,7 @@ def decode_picture(
 def decode_napari(
     data: bytes, name: str, *, unlabelled: int | None = None, first: int | None = None
 ) -> Decoded[Annotation]:
-    """A labels layer of napari, saved as TIFF or NPY, as an Annotation.
-
-    Parameters
-    ----------
-    data, name
-        The file.
-    unlabelled : int or None
-        Label of the pixels that carry no class; None: 0.
-    first : int or None
-        Label of class 0; None: 1.
+    """A labels layer of napari, as TIFF or NPY: 0 is unlabelled, 1 the first class, if not given.
 
     DataError if the file holds no single (H, W) layer of integers, or a label is no class id.
     """
@@ -61,13 +44,11 @@ def decode_napari(
 
 
 def _read_layer(data: bytes, name: str) -> AnyArray:
-    try:
+    with reading(name, "not a readable layer: "):
         if data.startswith(npy.MAGIC):
             return npy.read_array(data)
         if data.startswith(tiff.MAGIC):
             return tiff.read_values(data)
-    except Exception as error:  # the decoders raise whatever they like at damaged files
-        raise DataError(f"{name}: not a readable layer: {error}") from error
     return read_indices(data, name).value
 
 
@@ -87,10 +68,8 @@ def _one_picture(values: AnyArray, name: str) -> NDArray[np.integer]:
 def _annotation(
     values: NDArray[np.integer], ignore: NDArray[np.bool_], first: int, name: str
 ) -> Annotation:
-    try:
+    with reading(name, errors=ValueError):
         check_pixels(*values.shape)
-    except ValueError as error:
-        raise DataError(f"{name}: {error}") from error
     if 0 in values.shape:
         raise DataError(f"{name}: holds a picture of shape {values.shape}")
     labels = values.astype(np.int64) - first

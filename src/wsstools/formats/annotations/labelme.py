@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from wsstools.core.scribbles.annotation import Annotation, Area, Line
 from wsstools.errors import DataError
+from wsstools.files.damage import reading
 from wsstools.files.limits import check_pixels, within_memory
 from wsstools.files.pillow import opened
 from wsstools.files.provenance import Decoded, Json
@@ -35,11 +36,9 @@ def decode_labelme(data: bytes, name: str) -> Decoded[Annotation]:
     shapes = content.get("shapes") if isinstance(content, dict) else None
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
         raise DataError(f"{name}: has no list 'shapes': no file of labelme")
-    try:
+    with reading(name, errors=ValueError):
         size = _size(content)
         marks = tuple(within_memory(mark for shape in shapes for mark in _marks(shape, size)))
-    except ValueError as error:
-        raise DataError(f"{name}: {error}") from error
     return Decoded(Annotation(marks, size))
 
 

@@ -31,21 +31,9 @@ Element = tuple[int, memoryview]
 
 
 def read_field(data: bytes, variable: str, field: str) -> AnyArray | None:
-    """The array in a field of a variable that is a single struct.
+    """The array in a field of a variable that is a single struct, in a file of MATLAB 5 to 7.2.
 
-    Parameters
-    ----------
-    data : bytes
-        Content of a file of level 5, the format of MATLAB 5 to 7.2.
-    variable, field : str
-        Their names.
-
-    Returns
-    -------
-    numpy.ndarray or None
-        Numbers, of the class that they have in MATLAB; None if there is no such field, or it
-        holds something else.
-
+    It is of the class that it has in MATLAB; None if there is no such field, or no numbers in it.
     ValueError if the file is damaged or unpacks to too much.
 
     References

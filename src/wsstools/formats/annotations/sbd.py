@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.scribbles.annotation import VOC_CLASSES, Annotation, areas_of_labels
 from wsstools.errors import DataError
+from wsstools.files.damage import reading
 from wsstools.files.limits import check_pixels
 from wsstools.files.provenance import Decoded
 from wsstools.formats.annotations.matlab import read_field
@@ -29,12 +30,10 @@ def decode_sbd(data: bytes, name: str) -> Decoded[Annotation]:
     ----------
     Hariharan et al., Semantic Contours from Inverse Detectors, ICCV 2011; the README of its data.
     """
-    try:
+    with reading(name, "not a readable MATLAB file: ", errors=ValueError):
         labels = read_field(data, _VARIABLE, _FIELD)
         if labels is not None:
             check_pixels(*labels.shape[:2])
-    except ValueError as error:
-        raise DataError(f"{name}: not a readable MATLAB file: {error}") from error
     if labels is None:
         raise DataError(f"{name}: no label map {_VARIABLE}.{_FIELD} (the files in cls/ hold it)")
     if labels.ndim != 2 or labels.dtype.kind not in "iu" or not labels.size:

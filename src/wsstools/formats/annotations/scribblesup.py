@@ -10,6 +10,7 @@ import numpy as np
 from wsstools.core.scribbles.annotation import VOC_CLASSES, Annotation, Line
 from wsstools.core.scribbles.strokes import FARTHEST
 from wsstools.errors import DataError
+from wsstools.files.damage import reading
 from wsstools.files.limits import check_pixels
 from wsstools.files.provenance import Decoded
 from wsstools.files.xml import parse_xml
@@ -66,9 +67,7 @@ def _shape(root: Element, name: str) -> tuple[int, int] | None:
     height, width = ((root.findtext(f"size/{side}") or "").strip() for side in ("height", "width"))
     if not (height.isdecimal() and width.isdecimal()) or "0" in (height, width):
         return None
-    try:
+    with reading(name, "<size> says ", errors=ValueError):
         shape = int(height), int(width)
         check_pixels(*shape)
-    except ValueError as error:
-        raise DataError(f"{name}: <size> says {error}") from error
     return shape

@@ -19,27 +19,10 @@ LARGE_STRIDE = 4
 def read_bank(
     path: Path, *, filter_input: str = "rgb", is_rectified: bool = False
 ) -> tuple[FilterBank, str]:
-    """The first layer of filters in a file, and the file's digest.
+    """The first layer of filters in a file, on RGB, and the file's digest; see `read_layer`.
 
-    Parameters
-    ----------
-    path : Path
-        Of one of the forms of `read_first_convolution`.
-    filter_input : str
-        A key of `INPUTS`: what the network takes.
-    is_rectified : bool
-        The responses go through the network's rectifier: negative ones become 0. Only then do
-        the biases matter to a forest, whose thresholds make up for them.
-
-    Returns
-    -------
-    bank : FilterBank
-        Of one layer, on RGB in 0..255. Named after the file, and after its input unless that is
-        RGB: two inputs make two banks.
-    digest : str
-        BLAKE2b of the file.
-
-    DataError if the file holds no such filters.
+    The bank is named after the file, and after its input unless that is RGB: two inputs make two
+    banks.
     """
     layer = read_layer(path, filter_input=filter_input, is_rectified=is_rectified)
     name = path.stem if filter_input == "rgb" else f"{path.stem}:{filter_input}"
@@ -47,7 +30,11 @@ def read_bank(
 
 
 def read_layer(path: Path, *, filter_input: str = "rgb", is_rectified: bool = False) -> FilterLayer:
-    """The first layer of filters in a file; parameters and errors as of `read_bank`."""
+    """The first layer of filters in a file whose network takes `filter_input`, a key of `INPUTS`.
+
+    Rectified, its negative responses become 0 as in the network. Only then do the biases matter to
+    a forest, whose thresholds make up for them. DataError if the file holds no such filters.
+    """
     first = read_first_convolution(path)
     kernels = np.asarray(first.weights)
     biases = np.zeros(len(kernels)) if first.bias is None else np.asarray(first.bias)

@@ -42,10 +42,9 @@ class Convolution:
     """The weights of a convolution."""
 
     name: str  # as in the file
-    # (F, planes, k, k) or (k, k, planes, F), the order of PyTorch and that of TensorFlow
-    weights: StoredArray
-    bias: StoredArray | None = None  # none if it has none
-    stride: int | None = None  # none if the file does not say
+    weights: StoredArray  # (F, planes, k, k), or (k, k, planes, F) as in TensorFlow
+    bias: StoredArray | None = None
+    stride: int | None = None  # None if the file does not say
     groups: int = 1  # 1: every filter sees all planes
 
 
@@ -61,20 +60,11 @@ def convolutions_in(arrays: Mapping[str, StoredArray]) -> list[Convolution]:
 
 
 def first_convolution(found: Iterable[Convolution]) -> Convolution:
-    """The first convolution on three planes: by its name, or else by its place.
+    """The first convolution on three planes: by its name, or else by its place in the file.
 
-    The order of the axes follows from their lengths: the two equal ones are the kernel (the
-    shorter two where both pairs are equal), and the planes stand before it or behind it.
-
-    Parameters
-    ----------
-    found : iterable of Convolution
-        In the order of the file.
-
-    Returns
-    -------
-    Convolution
-        Its weights are (F, 3, k, k) float32, k odd; its bias is (F,) float32 or None.
+    Its weights are (F, 3, k, k) float32, k odd, and its bias (F,) or None. The order of the axes
+    follows from their lengths: the two equal ones are the kernel (the shorter two where both pairs
+    are equal), and the planes stand before it or behind it.
 
     ValueError: there is none on three planes, or it is grouped, or its kernel is not square and
     odd, or it holds what is no finite number.

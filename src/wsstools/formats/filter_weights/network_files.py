@@ -26,18 +26,7 @@ _NUMBER_BYTES = 16
 
 
 def read_first_convolution(path: Path) -> Convolution:
-    """The first convolution on three planes in a file of weights.
-
-    Parameters
-    ----------
-    path : Path
-        `.npz` or `.npy` (numpy), `.pth` or `.pt` (a PyTorch state dict), `.onnx` or
-        `.caffemodel`.
-
-    Returns
-    -------
-    Convolution
-        Weights (F, 3, k, k) float32, on the planes that the network takes.
+    """The first convolution on three planes, (F, 3, k, k) float32, in a file of one of _READERS.
 
     DataError: the file is of no such form or damaged, or holds no convolution that a bank can use.
     """

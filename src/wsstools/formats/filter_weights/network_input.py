@@ -12,15 +12,13 @@ from wsstools.core.arrays import AnyArray
 
 @dataclass(frozen=True)
 class NetworkInput:
-    """How the planes of a network's input come from an image.
+    """How the planes of a network's input come from an image in 0..255.
 
-    Plane c is ``(scale * image[order[c]] - mean[c]) / std[c]``.
+    Plane c is ``(scale * image[order[c]] - mean[c]) / std[c]``; the order (2, 1, 0) is BGR.
     """
 
-    # for each plane its channel in RGB: (0, 1, 2) is RGB, (2, 1, 0) is BGR
     order: tuple[int, int, int] = (0, 1, 2)
-    scale: float = 1.0  # factor on the image, which is in 0..255
-    # of the planes, in their order, in scaled units
+    scale: float = 1.0
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
@@ -42,21 +40,8 @@ def on_rgb(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Weights and biases whose responses on RGB in 0..255 are those of the network on its input.
 
-    Parameters
-    ----------
-    weights : (F, 3, k, k) float
-        Correlation kernels on the network's planes.
-    biases : (F,) float
-        Of the same layer.
-    planes : NetworkInput
-        The planes that the layer was trained with.
-
-    Returns
-    -------
-    weights : (F, 3, k, k) float32
-        On red, green and blue.
-    biases : (F,) float32
-        They hold what the subtracted mean takes away.
+    Weights are (F, 3, k, k) correlation kernels, on the network's `planes` and then on RGB; biases
+    are (F,), and then hold what the subtracted mean takes away.
 
     Notes
     -----

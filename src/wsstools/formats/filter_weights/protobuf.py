@@ -17,20 +17,10 @@ _MOST_BITS = 64
 
 
 def parse_message(data: Field) -> Message:
-    """The values of a message's fields, in order, by the number of the field.
+    """The values of a message's fields, in order, by number; ValueError if it is no message.
 
-    Parameters
-    ----------
-    data : memoryview of bytes
-        A message, or a field that holds one.
-
-    Returns
-    -------
-    dict of int to list
-        A value is an int, or a view of the bytes of a number of fixed width, a text, packed
-        numbers or a message. A field that does not occur has an empty list.
-
-    ValueError: the bytes are no message.
+    A value is an int, or a view of the bytes of a number of fixed width, a text, packed numbers or
+    a message. A field that does not occur has an empty list.
 
     References
     ----------
