@@ -20,6 +20,7 @@ from wsstools.core.parameter import option_name
 from wsstools.core.potts.settings import PottsSettings
 from wsstools.core.potts.solver import edge_weights, unary
 from wsstools.errors import DataError, UsageError
+from wsstools.files.damage import reading
 from wsstools.formats.parameter_files import read_params
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Computed, Step, run_step
@@ -79,8 +80,7 @@ def chosen_settings(
 ) -> Settings:
     """The method with its parameters: those given, else those of the file, else the paper's.
 
-    UsageError if no method is given, or the options contradict each other or the file; DataError if
-    the file holds no parameters, or those of none of the methods.
+    UsageError if no method is given, or the options contradict each other or the file.
     """
     method = chosen_method(potts=potts, crf=crf)
     if params is None:
@@ -129,10 +129,7 @@ def replaced(settings: Settings, values: Mapping[str, float | str]) -> Settings:
 
 
 def checked_settings(settings: Settings) -> Settings:
-    """The settings with every parameter of its kind and range, and the device chosen.
-
-    UsageError if one is not.
-    """
+    """The settings with the device chosen; UsageError if a parameter is out of range."""
     values = dataclasses.asdict(settings)
     if values.get("device", "cpu") != "cpu":
         from wsstools.nn.device import chosen_device  # noqa: PLC0415 - torch, for a GPU only
@@ -146,7 +143,7 @@ def checked_settings(settings: Settings) -> Settings:
 
 
 def check_parameter(name: str, value: object, label: str) -> float | int | str:
-    """The value as the parameter's kind of number or word; `label` is what the user calls it.
+    """The value as the parameter's kind of number or word, which the user calls `label`.
 
     ValueError if it is of another kind, or out of range.
     """
@@ -178,7 +175,7 @@ def check_parameter(name: str, value: object, label: str) -> float | int | str:
 def read_settings(path: str) -> Settings:
     """The method and the parameters in a file of `wss tune`; what it leaves out is by default.
 
-    DataError if the file is no such file, or holds a parameter that its method does not have.
+    DataError if it is no such file, or holds a parameter that its method does not have.
     """
     method, found = read_params(path)
     if method not in METHODS:
@@ -189,10 +186,8 @@ def read_settings(path: str) -> Settings:
     for name, value in found.items():
         if name not in fields:
             raise DataError(f"{path}: {name!r} is no parameter of {method}")
-        try:
+        with reading(path, errors=ValueError):
             values[fields[name]] = check_parameter(name, value, name)
-        except ValueError as error:
-            raise DataError(f"{path}: {error}") from error
     return kind(**values)  # type: ignore[arg-type]
 
 

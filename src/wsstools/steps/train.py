@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -286,7 +286,7 @@ def _trained(
     if workers is None:
         workers = 1 if group.device == "cpu" else min(_GPU_WORKERS, joblib.cpu_count())
     reader = _PairReader(job.n_classes, max(workers, 2), group, interruption)
-    with _Journal(job, done, is_first=group.is_first) as journal:
+    with _journal(job, done, is_first=group.is_first) as on_iteration:
         cached, pixels = reader.read(pairs, settings.cache * 2**20)
         weights = train_network(
             cached,
@@ -302,7 +302,7 @@ def _trained(
             resume=state,
             validate=_validation(settings, cached.left, reader),
             validate_every=settings.val_every,
-            on_iteration=journal.add,
+            on_iteration=on_iteration,
             on_checkpoint=job.write_checkpoint,
             checkpoint_every=settings.checkpoint_every,
             should_stop=lambda: interruption.is_asked_for,
@@ -316,39 +316,35 @@ def _trained(
     return result, weights
 
 
-class _Journal(contextlib.ExitStack):
-    """The log, curves and bar of a run, of the first process only.
+@contextlib.contextmanager
+def _journal(job: _Job, done: int, *, is_first: bool) -> Iterator[Callable[[Progress], None]]:
+    """Takes the progress of a run to its log, curves and bar, in the first process only.
 
     None of them is begun before the first iteration is done, so that a run that is refused
     changes nothing.
     """
-
-    def __init__(self, job: _Job, done: int, *, is_first: bool) -> None:
-        super().__init__()
-        self._job, self._done, self._is_first = job, done, is_first
-        self._listeners: list[Callable[[Progress], None]] = []
+    listeners: list[Callable[[Progress], None]] = []
+    with contextlib.ExitStack() as stack:
         if is_first and job.settings.tensorboard:
             board = Board(job.settings.tensorboard, done)
-            self.callback(board.close)
-            self._listeners.append(board.add)
+            stack.callback(board.close)
+            listeners.append(board.add)
 
-    def add(self, progress: Progress) -> None:
-        """One iteration is done."""
-        if not self._is_first:
-            return
-        if progress.iteration == self._done + 1:
-            self._listeners += [self._log(), self._bar()]
-        for listener in self._listeners:
-            listener(progress)
+        def add(progress: Progress) -> None:
+            if is_first and progress.iteration == done + 1:
+                log = TrainingLog(job.log, done)
+                stack.callback(log.close)
+                bar = stack.enter_context(TrainingBar(job.schedule.iterations, done))
+                listeners.append(
+                    lambda step: log.add(
+                        step.iteration, step.loss, step.learning_rate, step.val_miou
+                    )
+                )
+                listeners.append(lambda step: bar.show(step.iteration, step.loss, step.val_miou))
+            for listener in listeners:
+                listener(progress)
 
-    def _log(self) -> Callable[[Progress], None]:
-        log = TrainingLog(self._job.log, self._done)
-        self.callback(log.close)
-        return lambda step: log.add(step.iteration, step.loss, step.learning_rate, step.val_miou)
-
-    def _bar(self) -> Callable[[Progress], None]:
-        bar = self.enter_context(TrainingBar(self._job.schedule.iterations, self._done))
-        return lambda step: bar.show(step.iteration, step.loss, step.val_miou)
+        yield add
 
 
 @dataclass(frozen=True)
