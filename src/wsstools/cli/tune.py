@@ -55,7 +55,6 @@ def tune(
         "Most images to try on, drawn by chance. Default: 20; with --ids all.",
         metavar="N",
         min=1,
-        shows_default=False,
     ),
     seed: Seed = 0,
     as_json: AsJson = False,

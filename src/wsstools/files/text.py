@@ -8,13 +8,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 from wsstools.errors import DataError
-from wsstools.files.provenance import Decoded
 
 
-def decode_text(data: bytes, name: str) -> Decoded[str]:
+def decode_text(data: bytes, name: str) -> str:
     """The text in a file, UTF-8 with or without a mark; DataError if it is no such text."""
     try:
-        return Decoded(data.decode("utf-8-sig"))
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{name}: not a text file (UTF-8): {error.reason}") from error
 
@@ -25,7 +24,7 @@ def read_table(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
     Cells that are not there are empty; lines that start with `#` are skipped. DataError if it is no
     text, no CSV, or has no row or not these columns.
     """
-    lines = io.StringIO(decode_text(path.read_bytes(), str(path)).value, newline="")
+    lines = io.StringIO(decode_text(path.read_bytes(), str(path)), newline="")
     told = (line for line in lines if not line.startswith("#"))
     try:
         rows = list(csv.DictReader(told, restkey="", restval=""))

@@ -53,4 +53,4 @@ def _xml_text(data: bytes, name: str) -> str:
             return data.decode("utf-16")
         except UnicodeDecodeError as error:
             raise DataError(f"{name}: not a text file (UTF-16): {error.reason}") from error
-    return decode_text(data, name).value
+    return decode_text(data, name)

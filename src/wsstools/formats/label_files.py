@@ -91,7 +91,7 @@ def read_meta(path: Path) -> Meta | None:
 
 def read_class_names(path: Path) -> list[str]:
     """The names in a `classes.txt`, 1 to 255: one per line, line number = class id (from 0)."""
-    text = decode_text(path.read_bytes(), str(path)).value
+    text = decode_text(path.read_bytes(), str(path))
     names = [line.strip() for line in text.splitlines()]
     while names and not names[-1]:
         names.pop()

@@ -98,7 +98,7 @@ class RunSettings(JobSettings):
 
 def read_ids(path: str) -> tuple[str, ...]:
     """The stems in a list file, one per line."""
-    lines = decode_text(Path(path).read_bytes(), path).value.splitlines()
+    lines = decode_text(Path(path).read_bytes(), path).splitlines()
     ids = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
     if not ids:
         raise UsageError(f"--ids {path}: no stem in it (expected one per line)")

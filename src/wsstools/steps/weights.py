@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypedDict
 
 from wsstools.errors import DataError, UsageError
 from wsstools.nn.models.pretrained import (
@@ -19,19 +18,8 @@ from wsstools.nn.models.pretrained import (
 from wsstools.running.bars import Bar
 from wsstools.running.messages import say
 
+_LISTED = ("purpose", "file", "url", "sha256", "megabytes")
 ACTIONS = ("list", "where", "fetch", "verify")
-
-
-class Entry(TypedDict):
-    """A published file of weights, and where it is on this machine."""
-
-    name: str
-    purpose: str
-    file: str
-    url: str
-    sha256: str
-    megabytes: float
-    path: str | None
 
 
 def weights(
@@ -80,30 +68,24 @@ def weights(
 
 
 def _list(names: Sequence[str], weights_dir: str | None, as_json: bool) -> None:
-    entries = [_entry(name, weights_dir) for name in names]
+    entries = [(name, PRETRAINED[name], find_pretrained(name, weights_dir)) for name in names]
     if as_json:
-        print(json.dumps(entries, indent=2))
+        listed = [
+            {
+                "name": name,
+                **{key: getattr(known, key) for key in _LISTED},
+                "path": None if path is None else str(path),
+            }
+            for name, known, path in entries
+        ]
+        print(json.dumps(listed, indent=2))
         return
-    for entry in entries:
-        print(f"{entry['name']:<18}{entry['megabytes']:4.0f} MB  {entry['purpose']}")
-        print(f"  from  {entry['url']}")
-        print(f"  here  {entry['path'] or 'no'}\n")
+    for name, known, path in entries:
+        print(f"{name:<18}{known.megabytes:4.0f} MB  {known.purpose}")
+        print(f"  from  {known.url}")
+        print(f"  here  {path or 'no'}\n")
     for name, members in TOGETHER.items():
         print(f"{name} is {' and '.join(members)}; gabor is built in.")
-
-
-def _entry(name: str, weights_dir: str | None) -> Entry:
-    known = PRETRAINED[name]
-    path = find_pretrained(name, weights_dir)
-    return {
-        "name": name,
-        "purpose": known.purpose,
-        "file": known.file,
-        "url": known.url,
-        "sha256": known.sha256,
-        "megabytes": known.megabytes,
-        "path": None if path is None else str(path),
-    }
 
 
 def _found(name: str, weights_dir: str | None) -> Path:

@@ -42,7 +42,6 @@ class StudyFolders:
         None,
         "Ground truth of the training images. Default: that of --gt.",
         metavar="DIR",
-        shows_default=False,
     )
 
 
@@ -62,7 +61,6 @@ class GapSettings:
         "The strategy (NAME or GROUP/NAME) whose difference to all others gets an interval. "
         "Default: the best of each group.",
         metavar="NAME",
-        shows_default=False,
     )
     seed: int = parameter(0, "Seed of everything left to chance.", metavar="N", min=0)
     band: Optional[str] = parameter(

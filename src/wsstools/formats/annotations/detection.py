@@ -88,7 +88,7 @@ def decode_annotation(
 
 def _decode_strokes(data: bytes, name: str) -> Decoded[Annotation]:
     with reading(name, errors=ValueError):
-        strokes = parse_strokes(decode_text(data, name).value)
+        strokes = parse_strokes(decode_text(data, name))
     return Decoded(Annotation(tuple(Line(stroke.label, stroke.points) for stroke in strokes)))
 
 

@@ -30,7 +30,7 @@ def decode_labelme(data: bytes, name: str) -> Decoded[Annotation]:
     DataError if it is no file of labelme, or has shapes of another kind.
     """
     try:
-        content = json.loads(decode_text(data, name).value)
+        content = json.loads(decode_text(data, name))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{name}: not well-formed JSON: {error}") from error
     shapes = content.get("shapes") if isinstance(content, dict) else None

@@ -6,6 +6,7 @@ import mmap
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from numpy.typing import DTypeLike
@@ -98,16 +99,8 @@ def _tensors(state: object, path: str) -> Iterator[tuple[str, StoredArray]]:
             yield f"{path}{key}", value.detach()
 
 
-def _onnx(path: Path) -> Convolution:
-    return _from_protobuf(path, _onnx_convolutions)
-
-
-def _caffemodel(path: Path) -> Convolution:
-    return _from_protobuf(path, _caffe_convolutions)
-
-
 def _from_protobuf(
-    path: Path, convolutions: Callable[[memoryview], Iterator[Convolution]]
+    convolutions: Callable[[memoryview], Iterator[Convolution]], path: Path
 ) -> Convolution:
     if path.stat().st_size == 0:
         raise ValueError("the file is empty")
@@ -228,6 +221,6 @@ _READERS: dict[str, Callable[[Path], Convolution]] = {
     ".npy": _npy,
     ".pth": _pth,
     ".pt": _pth,
-    ".onnx": _onnx,
-    ".caffemodel": _caffemodel,
+    ".onnx": partial(_from_protobuf, _onnx_convolutions),
+    ".caffemodel": partial(_from_protobuf, _caffe_convolutions),
 }
