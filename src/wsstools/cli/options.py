@@ -17,8 +17,7 @@ FOLDER_HELP = "folder, a single file, or - for paths on standard input"
 
 Images = Annotated[str, typer.Argument(metavar="IMAGES", help=f"Images: {FOLDER_HELP}.")]
 ImagesOption = Annotated[
-    str,
-    typer.Option("--images", metavar="DIR", help="The images, joined with the maps by name."),
+    str, typer.Option("--images", metavar="DIR", help="The images, joined with the maps by name.")
 ]
 Potts = Annotated[bool, typer.Option("--potts", help="Potts model (total variation).")]
 Crf = Annotated[bool, typer.Option("--crf", help="Fully connected CRF.")]

@@ -155,12 +155,7 @@ class _Prepared:
 
 
 def _make_group(
-    tasks: Sequence[Task],
-    *,
-    step: Step,
-    readers: Sequence[Reader],
-    folder: Path,
-    overwrite: bool,
+    tasks: Sequence[Task], *, step: Step, readers: Sequence[Reader], folder: Path, overwrite: bool
 ) -> list[TaskOutcome[_Prepared]]:
     """Some images in a worker, computed together where the step does that."""
     prepare = partial(_prepare, step=step, readers=readers, folder=folder, overwrite=overwrite)

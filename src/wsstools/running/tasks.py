@@ -97,10 +97,7 @@ def map_tasks(
 
 
 def map_images(
-    name: str,
-    compute: Callable[..., V],
-    inputs: Sequence[Input],
-    settings: JobSettings,
+    name: str, compute: Callable[..., V], inputs: Sequence[Input], settings: JobSettings
 ) -> Iterator[tuple[str, V]]:
     """`compute` of the contents of each image's inputs, as (stem, value), in input order.
 

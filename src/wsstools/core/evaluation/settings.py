@@ -39,9 +39,7 @@ class StudyFolders:
         None, "Names of the training images, one per line.", metavar="FILE"
     )
     train_gt: Optional[str] = parameter(
-        None,
-        "Ground truth of the training images. Default: that of --gt.",
-        metavar="DIR",
+        None, "Ground truth of the training images. Default: that of --gt.", metavar="DIR"
     )
 
 
@@ -64,9 +62,7 @@ class GapSettings:
     )
     seed: int = parameter(0, "Seed of everything left to chance.", metavar="N", min=0)
     band: Optional[str] = parameter(
-        None,
-        "Add the mIoU of the pixels within N pixels of another class.",
-        metavar="N,...",
+        None, "Add the mIoU of the pixels within N pixels of another class.", metavar="N,..."
     )
     void_is_border: bool = parameter(
         False,

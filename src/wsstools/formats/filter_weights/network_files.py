@@ -174,10 +174,7 @@ _SHAPE_DIM = 1
 
 def _caffe_convolutions(data: memoryview) -> Iterator[Convolution]:
     network = parse_message(data)
-    for numbered, layers in (
-        (_LAYER, network[_NET_LAYERS]),
-        (_V1_LAYER, network[_NET_V1_LAYERS]),
-    ):
+    for numbered, layers in ((_LAYER, network[_NET_LAYERS]), (_V1_LAYER, network[_NET_V1_LAYERS])):
         for entry in layers:
             layer = parse_message(entry)
             kind = layer[numbered["type"]]
