@@ -32,7 +32,7 @@ def adjust_prior(
 
     Parameters
     ----------
-    maps : str, maps: a folder, a file, or `-` for paths on standard input
+    maps : str, a folder, a file, or `-` for paths on standard input
     out : str or Path, folder to write to; made if missing
     learned : str, folder of the scribbles or labels that the maps' model learned from
     wanted : str, folder of labels whose class shares are taken for the true ones

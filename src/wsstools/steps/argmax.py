@@ -18,7 +18,7 @@ def argmax(
 
     Parameters
     ----------
-    maps : str, maps: a folder, a file, or `-` for paths on standard input
+    maps : str, a folder, a file, or `-` for paths on standard input
     out : str or Path, folder of the labels; made if missing
     min_prob : float, pixels whose best class is less probable get 255; larger ignores more
     run : RunSettings, which images, and how they are computed

@@ -46,7 +46,7 @@ def global_predict(
 
     Parameters
     ----------
-    images : str, images: a folder, a file, or `-` for paths on standard input
+    images : str, a folder, a file, or `-` for paths on standard input
     out : str or Path, folder of the maps; made if missing
     model : str, a model file of `train`
     restrict_to : str or None

@@ -52,7 +52,7 @@ def regularize(
 
     Parameters
     ----------
-    maps : str, maps: a folder, a file, or `-` for paths on standard input
+    maps : str, a folder, a file, or `-` for paths on standard input
     out : str or Path, folder of the soft maps; made if missing
     images : str, their images
     settings : PottsSettings or CrfSettings, the method and its parameters

@@ -169,7 +169,7 @@ def draw_or_simulate(
     simulation: SimulationSettings,
     run: RunSettings,
 ) -> None:
-    """`simulate` or `scribbles`; UsageError if options of reading are given where simulated."""
+    """`simulate` or `scribbles`; UsageError if options of the latter are given to the former."""
     if not is_simulated:
         scribbles(source, out, images=images, width=width, reading=reading, run=run)
         return
