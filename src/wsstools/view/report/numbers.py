@@ -71,12 +71,8 @@ def _dot_figures(study: Study) -> Iterator[Figure]:
         shown = [row for row in rows if is_scored(row)]
         if len(shown) < 2 or any(row.source for row in rows):
             continue
-        named = {row.key.name: row for row in shown}
-        lines = {
-            name: 100 * part.mean_iou
-            for name in (BASELINE, FULL)
-            if name in named and (part := named[name].val) is not None
-        }
+        named = {row.key.name: 100 * row.val.mean_iou for row in shown if row.val}
+        lines = {name: named[name] for name in (BASELINE, FULL) if name in named}
         about = f"{group}: " if group else ""
         plot = dot_rows(
             [_dot_row(row) for row in shown],

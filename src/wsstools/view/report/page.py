@@ -25,21 +25,9 @@ def report_page(
 ) -> str:
     """The HTML of a report; equal input gives equal text.
 
-    Parameters
-    ----------
-    study : Study
-        What `wss eval-gap` found.
-    sheets : Sheets
-        The contact sheets.
-    title : str
-        Heading of the page.
-    sources : mapping of str to str
-        What the report was made from, for its last section.
-
-    Notes
-    -----
-    The page forbids itself to load anything but the pictures in it, by a content security policy.
-    Every text is escaped; what HTML cannot hold becomes the replacement character.
+    `sources` is what it was made from, for the last section. The page forbids itself to load
+    anything but the pictures in it, by a content security policy. Every text is escaped; what HTML
+    cannot hold becomes the replacement character.
     """
     sections = [
         gap_section(study),

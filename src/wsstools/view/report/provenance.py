@@ -11,30 +11,14 @@ from wsstools.view.report.sections import Section
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a study comes from.
-
-    Attributes
-    ----------
-    facts : sequence of (str, str)
-        Names and values.
-    folders : sequence of (Key, str, LabelFolder)
-        The strategy, what the labels are used for, and the folder.
-    """
+    """Where a study comes from: names and values; strategy, use of the labels and folder."""
 
     facts: Sequence[tuple[str, str]]
     folders: Sequence[tuple[Key, str, LabelFolder]]
 
 
 def provenance_section(study: Study, sources: Mapping[str, str]) -> Section:
-    """How the study was measured, and how the labels in each folder were made.
-
-    Parameters
-    ----------
-    study : Study
-        It describes the first file of each folder.
-    sources : mapping of str to str
-        What else the report was made from.
-    """
+    """How the study was measured, how the first file in each folder was made, and the sources."""
     folders = list(_folders(study))
     facts = [*_measured(study), *sources.items()]
     metas = [folder.first.meta for *_, folder in folders if folder.first is not None]
