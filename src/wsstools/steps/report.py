@@ -97,14 +97,7 @@ def read_pictures(
 ) -> Pictures:
     """Small pictures of all images and labels of the sheets, and what could not be read.
 
-    Parameters
-    ----------
-    plans : sequence of SheetPlan
-        Which images of which folders.
-    names : sequence of str or None
-        Names of the classes.
-    images, gt : str or None
-        Folders of the images and the ground truth.
+    `names` are those of the classes; `images` and `gt` are folders.
     """
     palette = voc_palette()
     found: dict[tuple[str, str, str], bytes] = {}
@@ -126,12 +119,13 @@ def read_pictures(
                 labels = folders.read(source, stem, _labels)
                 if labels is None:
                     continue
-                classes |= set(labels.ravel().tolist()) - {IGNORE_LABEL}
+                classes |= set(labels.ravel().tolist())
                 if image is not None and labels.shape == image.shape[:2]:
                     drawn = overlay_labels(image, labels, palette)
                 else:
                     drawn = colour_labels(labels, palette)
                 found[plan.key.group, stem, column] = image_files.encode_jpeg(thumbnail(drawn))
+    classes.discard(IGNORE_LABEL)
     columns = [IMAGE] * (image_source is not None) + [TRUTH] * (truth_source is not None)
     legend = [(class_name(names, c), palette[c].tolist()) for c in sorted(classes)]
     return Pictures(found, columns, legend, folders.missing)

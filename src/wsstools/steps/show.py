@@ -61,10 +61,8 @@ def show(
         File with the names of the classes; None: the classes.txt in or beside the folders.
     each : bool
         Write a picture of each image.
-    filters : sequence of str or None
-        Draw the filters of these banks instead.
-    filter_input : sequence of str or None
-        What the filters in files take.
+    filters, filter_input : sequence of str or None
+        Draw the filters of these banks instead; what the filters in files take.
     weights_dir : str or None
         Where the weights of networks are.
     settings : SheetSettings

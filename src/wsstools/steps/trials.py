@@ -69,13 +69,7 @@ class _Tried:
 class Trials:
     """All settings on all images, with the results of earlier runs.
 
-    Parameters
-    ----------
-    path : Path
-        The file of the results: a line for each trial, in the order in which they were made.
-    tasks : sequence of Task
-        The images.
-    settings : sequence of Settings
+    The file of the results has a line for each trial, in the order in which they were made.
     """
 
     def __init__(self, path: Path, tasks: Sequence[Task], settings: Sequence[Settings]) -> None:
@@ -96,13 +90,10 @@ class Trials:
         self._read()
         trials = [
             _Trial(
-                task.stem,
-                task.paths,
-                task.problem,
-                task.is_missing,
-                group,
-                frozenset(self._results.get(task.stem, {})),
-                self._digests.get(task.stem, ()),
+                **vars(task),
+                settings=group,
+                known=frozenset(self._results.get(task.stem, {})),
+                digests=self._digests.get(task.stem, ()),
             )
             for task in self.tasks
             for group in _groups(self._settings)

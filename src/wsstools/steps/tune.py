@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from wsstools.core.evaluation.metrics import scores
 from wsstools.core.evaluation.tuning import GRIDS, Standing, winner
@@ -51,18 +50,10 @@ Grid = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a search found.
+    """What a search found with `potts` or `crf`.
 
-    Attributes
-    ----------
-    method : str
-        `potts` or `crf`.
-    standings : sequence of Standing
-        The settings in the order of the grid, and the paper's.
-    stems : list of str
-        The images that did not fail, in the order in which they were tried.
-    is_new : bool
-        Whether an output was written.
+    `standings` has the settings in the order of the grid, and the paper's; `stems` the images that
+    did not fail, in the order in which they were tried; `is_new`: an output was written.
     """
 
     method: str
@@ -121,7 +112,7 @@ def tune(
         If no image is left.
     """
     folder = Path(out)
-    settings, paper = _settings(fixed, grid)
+    settings = _settings(fixed, grid)
     origin = _origin(fixed, grid)
     if not run.overwrite:
         _refuse_other_outputs(folder, origin)
@@ -142,8 +133,8 @@ def tune(
             Standing(
                 _values(setting),
                 scores(trials.confusion(setting)).mean_iou,
-                is_paper=setting == paper,
-                is_contender=position < _size(grid),
+                is_paper=setting == fixed,
+                is_contender=position < math.prod(map(len, grid.values())),
             )
             for position, setting in enumerate(settings)
         ]
@@ -169,13 +160,7 @@ def search(
     as_json: bool,
     run: RunSettings,
 ) -> None:
-    """`tune` as the command calls it, with its values as text; prints what was found.
-
-    Raises
-    ------
-    UsageError
-        If the options contradict each other, or a value is out of range.
-    """
+    """`tune` as the command calls it, with its values as text; prints what was found."""
     method = chosen_method(potts=potts, crf=crf)
     if method is None:
         raise UsageError("give one of --potts and --crf")
@@ -193,13 +178,7 @@ def search(
 def parsed_grid(
     fixed: Settings, lists: Mapping[str, str], defaults: Mapping[str, str]
 ) -> dict[str, list[float]]:
-    """The values of each parameter, in the order of the defaults, which stand for those not given.
-
-    Raises
-    ------
-    UsageError
-        If a list belongs to the other method, or a value is no number or out of range.
-    """
+    """The values of each parameter, in the order of the defaults, which replace those not given."""
     for name in lists:
         if name not in defaults:
             raise UsageError(f"{option_name(name)} does not belong to --{method_of(fixed)}")
@@ -216,17 +195,13 @@ def _numbers(fixed: Settings, name: str, text: str) -> list[float]:
     return list(dict.fromkeys(getattr(one, name) for one in checked))
 
 
-def _size(grid: Grid) -> int:
-    return int(np.prod([len(values) for values in grid.values()]))
-
-
-def _settings(fixed: Settings, grid: Grid) -> tuple[list[Settings], Settings]:
+def _settings(fixed: Settings, grid: Grid) -> list[Settings]:
     """Every combination of the grid's values, last the paper's if the grid leaves it out."""
     settings: list[Settings] = [
         replaced(fixed, dict(zip(grid, values, strict=True)))
         for values in itertools.product(*grid.values())
     ]
-    return (settings if fixed in settings else [*settings, fixed]), fixed
+    return settings if fixed in settings else [*settings, fixed]
 
 
 def _values(setting: Settings) -> dict[str, float | str]:
@@ -307,15 +282,11 @@ def _write(
     meta: Meta,
     n_images: int,
 ) -> bool:
-    """Write the outputs unless they are up to date; whether they were not.
-
-    The parameters come first: their record says whose folder it is.
-    """
+    """Write the outputs unless they are up to date; whether they were not."""
+    values = {name.rstrip("_"): values for name, values in grid.items()}
     title = f"{_TITLES[method]}: mean IoU on {n_images} images"
-    picture = heat_map(
-        standings, {name.rstrip("_"): values for name, values in grid.items()}, title=title
-    )
-    contents = {
+    picture = heat_map(standings, values, title=title)
+    contents = {  # the parameters come first: their record says whose folder it is
         PARAMS_FILE: parameter_files.encode_params(method, winner(standings).parameters, meta),
         TABLE_FILE: tuning_csv(standings, n_images).encode(),
         PICTURE_FILE: picture.encoded(Path(PICTURE_FILE).suffix),

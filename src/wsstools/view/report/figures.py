@@ -57,10 +57,8 @@ def images_section(study: Study) -> Section:
     figures = [
         figure for group, rows in blocks(study) for figure in _image_figures(group, rows, scored)
     ]
-    if not figures:
-        why = "the study holds no images; it was made from given scores."
-        return Section(anchor, heading, missing=[why])
-    return Section(anchor, heading, figures)
+    why = "the study holds no images; it was made from given scores."
+    return Section(anchor, heading, figures, () if figures else [why])
 
 
 def image_accuracies(study: Study) -> dict[Key, dict[str, float]]:

@@ -58,11 +58,10 @@ def borders_section(study: Study) -> Section:
 
 def differences_section(study: Study) -> Section:
     """Paired differences with their intervals."""
-    anchor, heading = "differences", "Differences"
-    if not study.differences:
-        why = "there are no resamples of the images (--bootstrap)."
-        return Section(anchor, heading, missing=[why])
-    return Section(anchor, heading, difference_table(study.differences))
+    if study.differences:
+        return Section("differences", "Differences", difference_table(study.differences))
+    why = "there are no resamples of the images (--bootstrap)."
+    return Section("differences", "Differences", missing=[why])
 
 
 def _dot_figures(study: Study) -> Iterator[Figure]:
