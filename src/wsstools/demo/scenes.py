@@ -65,27 +65,14 @@ def draw_scene(
     height: int = 160,
     width: int = 208,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A painted landscape and its ground truth.
+    """A painted landscape, (height, width, 3) uint8, and its ground truth, (height, width) uint8.
 
     Light, season, layout and the scale of the textures differ from scene to scene, so that no
-    colour alone tells a class over a set of them.
+    colour alone tells a class over a set of them. The ground truth has an index into
+    `SCENE_CLASSES` at every pixel.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Same state, same scene.
-    textures : mapping of arrays
-        The names in `SCENE_TEXTURES`: `brick` (courses level), `fur`, `grass` and `gravel`, (H, W)
-        grey of any range; `horse`, (H, W), above 0 inside the silhouette.
-    height, width : int, pixels
-        Size of the scene, at least 32.
-
-    Returns
-    -------
-    (height, width, 3) uint8
-        The image.
-    (height, width) uint8
-        Indices into `SCENE_CLASSES`; every pixel has one.
+    The textures have the names in `SCENE_TEXTURES`: `brick` (courses level), `fur`, `grass` and
+    `gravel`, (H, W) grey of any range; `horse`, (H, W), above 0 inside the silhouette.
     """
     _check(textures, height, width)
     canvas = Canvas(rng, textures, height, width)

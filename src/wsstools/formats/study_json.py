@@ -135,13 +135,7 @@ class _Study(msgspec.Struct, omit_defaults=False):
 
 
 def decode_study(data: bytes, name: str) -> Study:
-    """The study in what `wss eval-gap --json` printed.
-
-    Raises
-    ------
-    DataError
-        If it is no such JSON; the message names the first value that is not as expected.
-    """
+    """The study that `wss eval-gap --json` printed; an error names the first unexpected value."""
     try:
         return _decoded(msgspec.json.decode(data, type=_Study))
     except (msgspec.ValidationError, _UnexpectedError) as error:

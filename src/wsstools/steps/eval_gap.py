@@ -107,9 +107,7 @@ def eval_gap(
         `NAME=DIR`: labels that the network of a strategy predicts for the validation images;
         `NAME=DIR,DIR` for several seeds, `GROUP/NAME=DIR` for several networks.
     settings : GapSettings
-        How it is measured.
     run : JobSettings
-        Which images, and by which workers.
 
     Raises
     ------

@@ -59,7 +59,10 @@ def draw_pictures(*contents: Content, look: Look) -> list[Picture]:
     """
     rest = list(contents)
     gt = rest.pop() if look.has_gt else None
-    image = _bytes(rest.pop(0)) if look.has_image else _blank(rest[0])
+    if look.has_image:
+        image = np.asarray(rest.pop(0)).round().astype(np.uint8)
+    else:
+        image = np.full((*rest[0].shape[-2:], 3), _BLANK, np.uint8)
     pictures = [Picture(image)] if look.has_image else []
     for column in look.columns:
         own = [rest.pop(0) for _ in column.folders]
@@ -99,15 +102,6 @@ def scales(columns: Sequence[Column]) -> Iterator[tuple[str, Scale]]:
         yield "probability", INFERNO
     if ENTROPY in views:
         yield "entropy, 1 where all classes are equally probable", INFERNO
-
-
-def _bytes(image: Content) -> NDArray[np.uint8]:
-    rounded: NDArray[np.uint8] = np.asarray(image).round().astype(np.uint8)
-    return rounded
-
-
-def _blank(content: Content) -> NDArray[np.uint8]:
-    return np.full((*content.shape[-2:], 3), _BLANK, np.uint8)
 
 
 def _picture(

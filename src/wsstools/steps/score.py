@@ -59,7 +59,6 @@ def score(labels: str, gt: str, *, run: JobSettings = JobSettings()) -> ScoredLa
     labels, gt : str
         Folders of index PNGs, files, or one of them `-`.
     run : JobSettings
-        Which images, and by which workers.
 
     Raises
     ------

@@ -46,7 +46,6 @@ def stats(labels: str, *, run: JobSettings = JobSettings()) -> LabelledFolder:
     labels : str
         A folder of index PNGs, a file, or `-`.
     run : JobSettings
-        Which images, and by which workers.
 
     Raises
     ------

@@ -15,7 +15,7 @@ from wsstools.core.evaluation.tuning import GRIDS, Standing, winner
 from wsstools.core.parameter import option_name
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
-from wsstools.files.provenance import Json, Meta, Origin
+from wsstools.files.provenance import Origin
 from wsstools.formats import parameter_files
 from wsstools.running.join import Input, Task, batches, output_folder
 from wsstools.running.messages import Messages, print_result
@@ -100,7 +100,6 @@ def tune(
     seed : int
         Of the sample: a larger one holds the smaller.
     run : RunSettings
-        Which images, and how they are computed.
 
     Raises
     ------
@@ -138,11 +137,27 @@ def tune(
             )
             for position, setting in enumerate(settings)
         ]
-        chance: dict[str, Json] = {"sample": sample, "seed": seed}
-        meta = _record(origin, grid, chance, trials, inputs, standings)
-        is_new = _write(folder, method_of(fixed), standings, grid, meta, len(trials.stems))
+        values = {name.rstrip("_"): list(grid[name]) for name in grid}
+        options = {**origin.options, "grid": values, "sample": sample, "seed": seed}
+        best, paper = winner(standings), next(one for one in standings if one.is_paper)
+        n_images = len(trials.stems)
+        meta = dataclasses.replace(origin, options=options).record(
+            kind="params",
+            stem=Path(PARAMS_FILE).stem,
+            inputs=trials.records(inputs),
+            result={"miou": best.mean_iou, "images": n_images, "paper_miou": paper.mean_iou},
+        )
+        method = method_of(fixed)
+        title = f"{_TITLES[method]}: mean IoU on {n_images} images"
+        picture = heat_map(standings, values, title=title)
+        contents = {  # the parameters come first: their record says whose folder it is
+            PARAMS_FILE: parameter_files.encode_params(method, best.parameters, meta),
+            TABLE_FILE: tuning_csv(standings, n_images).encode(),
+            PICTURE_FILE: picture.encoded(Path(PICTURE_FILE).suffix),
+        }
+        is_new = write_all(folder, contents)
         messages.raise_failures()
-    return Tuned(method_of(fixed), standings, trials.stems, is_new)
+    return Tuned(method, standings, trials.stems, is_new)
 
 
 def search(
@@ -248,47 +263,3 @@ def _sampled(
     order = sorted(stems, key=lambda stem: image_rng(seed, stem).random())[:size]
     tasks = [task for batch in batches(inputs, run.of(order)) for task in batch]
     return tasks, len(chosen) - len(stems)
-
-
-def _record(
-    origin: Origin,
-    grid: Grid,
-    chance: Mapping[str, Json],
-    trials: Trials,
-    inputs: Sequence[Input],
-    standings: Sequence[Standing],
-) -> Meta:
-    """The record of the parameters that did best."""
-    values = {name.rstrip("_"): list(grid[name]) for name in grid}
-    options = {**origin.options, "grid": values, **chance}
-    paper = next(one for one in standings if one.is_paper)
-    return dataclasses.replace(origin, options=options).record(
-        kind="params",
-        stem=Path(PARAMS_FILE).stem,
-        inputs=trials.records(inputs),
-        result={
-            "miou": winner(standings).mean_iou,
-            "images": len(trials.stems),
-            "paper_miou": paper.mean_iou,
-        },
-    )
-
-
-def _write(
-    folder: Path,
-    method: str,
-    standings: Sequence[Standing],
-    grid: Grid,
-    meta: Meta,
-    n_images: int,
-) -> bool:
-    """Write the outputs unless they are up to date; whether they were not."""
-    values = {name.rstrip("_"): values for name, values in grid.items()}
-    title = f"{_TITLES[method]}: mean IoU on {n_images} images"
-    picture = heat_map(standings, values, title=title)
-    contents = {  # the parameters come first: their record says whose folder it is
-        PARAMS_FILE: parameter_files.encode_params(method, winner(standings).parameters, meta),
-        TABLE_FILE: tuning_csv(standings, n_images).encode(),
-        PICTURE_FILE: picture.encoded(Path(PICTURE_FILE).suffix),
-    }
-    return write_all(folder, contents)

@@ -95,19 +95,12 @@ def comparison_scatter(found: Comparison, count: int) -> Drawing:
         series.append(f"equal ({equal})")
     named = {k for positions in found.largest(count) for k in positions}
     dots = []
-    for k, (stem, difference) in enumerate(
-        zip(found.stems, found.ranking.differences, strict=True)
-    ):
+    for k, stem in enumerate(found.stems):
         x, y = (100 * found.ranking.values[:, k]).tolist()
-        dots.append(
-            Dot(
-                x,
-                y,
-                title=f"{stem}: {x:.1f} % to {y:.1f} % ({100 * difference:+.1f})",
-                label=stem if k in named else "",
-                series={1: _BETTER, -1: _WORSE, 0: _EQUAL}[int(np.sign(difference))],
-            )
-        )
+        difference = found.ranking.differences[k]
+        title = f"{stem}: {x:.1f} % to {y:.1f} % ({100 * difference:+.1f})"
+        outcome = {1: _BETTER, -1: _WORSE, 0: _EQUAL}[int(np.sign(difference))]
+        dots.append(Dot(x, y, title, stem if k in named else "", outcome))
     return scatter(
         dots,
         x_label=f"{metric} of {first} (%)",

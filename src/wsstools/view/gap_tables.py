@@ -192,7 +192,10 @@ def class_tables(study: Study) -> list[Table]:
             [
                 class_name(study.class_names, c),
                 _points(full.iou.get(c)),
-                *(_points(_gap(full.iou.get(c), part.iou.get(c))) for part in others.values()),
+                *(
+                    _points(full.iou.get(c, math.nan) - part.iou.get(c, math.nan))
+                    for part in others.values()
+                ),
             ]
             for c in classes
         ]
@@ -200,10 +203,6 @@ def class_tables(study: Study) -> list[Table]:
         title = f"{where}IoU of full supervision per class, and the gap to it"
         tables.append(Table(("class", FULL, *others), cells, title=title))
     return tables
-
-
-def _gap(full: float | None, iou: float | None) -> float | None:
-    return None if full is None or iou is None else full - iou
 
 
 def table_notes(rows: Sequence[StudyRow]) -> list[str]:

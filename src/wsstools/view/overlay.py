@@ -34,18 +34,16 @@ def overlay_labels(
     labels: NDArray[np.uint8],
     palette: NDArray[np.uint8],
     alpha: float = 0.6,
-    *,
-    ignore_label: int = IGNORE_LABEL,
 ) -> NDArray[np.uint8]:
     """The image tinted with the colours of its classes, (H, W, 3) uint8.
 
-    It is pale grey where the labels, (H, W), are `ignore_label`. `alpha`, 0..1, is the opacity of
-    the colours; larger shows less of the image.
+    It is pale grey where the labels, (H, W), are 255. `alpha`, 0..1, is the opacity of the
+    colours; larger shows less of the image.
     """
     _check_pair(image, labels)
     mixed = (1 - alpha) * image + alpha * colour_labels(labels, palette)
     grey = 0.5 * 255 + 0.5 * image @ np.array(GREY_WEIGHTS)
-    return _to_bytes(np.where((labels == ignore_label)[:, :, None], grey[:, :, None], mixed))
+    return _to_bytes(np.where((labels == IGNORE_LABEL)[:, :, None], grey[:, :, None], mixed))
 
 
 def overlay_scribbles(
@@ -55,7 +53,6 @@ def overlay_scribbles(
     *,
     grow: float | None = None,
     lighten: float = 0.45,
-    ignore_label: int = IGNORE_LABEL,
 ) -> NDArray[np.uint8]:
     """The scribbles in full colour on the lightened image, (H, W, 3) uint8.
 
@@ -63,10 +60,8 @@ def overlay_scribbles(
     that they are seen in a thumbnail. `lighten`, 0..1: larger is paler.
     """
     _check_pair(image, scribbles)
-    if grow is None:
-        grow = stroke_growth(scribbles.shape)
-    strokes = grow_scribbles(scribbles, grow, ignore_label=ignore_label)
-    is_stroke = strokes != ignore_label
+    strokes = grow_scribbles(scribbles, stroke_growth(scribbles.shape) if grow is None else grow)
+    is_stroke = strokes != IGNORE_LABEL
     result = _to_bytes(image + lighten * (255.0 - image))
     result[is_stroke] = colour_labels(strokes, palette)[is_stroke]
     return result
@@ -102,6 +97,6 @@ def _to_bytes(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     return rounded
 
 
-def are_scribbles(labels: NDArray[np.uint8], *, ignore_label: int = IGNORE_LABEL) -> bool:
+def are_scribbles(labels: NDArray[np.uint8]) -> bool:
     """Whether labels, (H, W), are strokes: less than a fifth of the pixels carries a class."""
-    return bool((labels != ignore_label).mean() < MOST_SCRIBBLED)
+    return bool((labels != IGNORE_LABEL).mean() < MOST_SCRIBBLED)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from wsstools.view.scales import Scale, scale_colours
+from wsstools.view.settings import IMAGE_WIDTH
 
 BACKGROUND = (255, 255, 255)
 INK = (32, 33, 36)
@@ -30,29 +31,16 @@ def contact_sheet(
     headings: Sequence[str] = (),
     legend: Sequence[tuple[str, ArrayLike]] = (),
     scales: Sequence[tuple[str, Scale]] = (),
-    cell_width: int = 208,
+    cell_width: int = IMAGE_WIDTH,
 ) -> NDArray[np.uint8]:
-    """Pictures side by side on white, (H, W, 3) uint8.
+    """Pictures, (h, w, 3) uint8 each, side by side on white, (H, W, 3) uint8.
 
-    Parameters
-    ----------
-    rows : sequence of sequences of (h, w, 3) uint8
-        Pictures are brought to `cell_width`; a row is as high as its highest picture. Rows may
-        differ in length.
-    titles : sequence of str
-        One for each column, above the first row. Text that is too long for its place is cut.
-    captions : sequence of str or of sequences of str
-        One for each row, above it; or one for each of its cells. An empty text takes no room.
-    notes : sequence of sequences of str
-        For each row one for each of its cells, above its right end; an empty text is none.
-    headings : sequence of str
-        One for each row, above its caption; an empty text takes no room.
-    legend : sequence of (name, RGB in 0..255)
-        Swatches below the last row.
-    scales : sequence of (name, scale)
-        After the swatches: what the colours from 0 to 1 mean.
-    cell_width : int, pixels
-        Width of a column; the text grows with it.
+    They are brought to `cell_width` pixels, with which the text grows. Rows may differ in length;
+    each is as high as its highest picture. A title is above each column, a heading above each row,
+    below it the row's caption, or one for each of its cells, and a note above the right end of
+    each cell. An empty text takes no room; one that is too long for its place is cut. Below the
+    last row are swatches of the legend, whose colours are RGB in 0..255, and what the colours of
+    scales from 0 to 1 mean.
 
     Examples
     --------

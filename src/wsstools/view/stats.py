@@ -52,7 +52,7 @@ def classes_csv(total: LabelStats, names: Names) -> str:
     """The classes as CSV; shares are fractions."""
     header = ("class", "name", "pixels", "share", "share_of_labelled", "images", "strokes")
     lines = [
-        (c, class_name(names, c), *_numbers(found, total), found.images, found.strokes)
+        (c, class_name(names, c), *_shares(found, total).values(), found.images, found.strokes)
         for c, found in total.classes.items()
     ]
     return csv_text([header, *lines]).rstrip("\n")
@@ -62,7 +62,7 @@ def images_csv(images: Mapping[str, LabelStats], names: Names) -> str:
     """Each class of each image as CSV; shares are fractions. An empty image has no line."""
     header = ("image", "class", "name", "pixels", "share", "share_of_labelled", "strokes")
     lines = [
-        (stem, c, class_name(names, c), *_numbers(found, image), found.strokes)
+        (stem, c, class_name(names, c), *_shares(found, image).values(), found.strokes)
         for stem, image in images.items()
         for c, found in image.classes.items()
     ]
@@ -79,9 +79,7 @@ def stats_answer(
         "classes": {
             class_name(names, c): {
                 "id": c,
-                "pixels": found.pixels,
-                "share": found.pixels / total.size,
-                "share_of_labelled": found.pixels / total.labelled,
+                **_shares(found, total),
                 "images": found.images,
                 "strokes": found.strokes,
             }
@@ -106,5 +104,6 @@ def _absent(total: LabelStats, names: Names) -> list[str]:
     return [name for c, name in enumerate(names or ()) if c not in total.classes]
 
 
-def _numbers(found: ClassCount, of: LabelStats) -> tuple[int, float, float]:
-    return found.pixels, found.pixels / of.size, found.pixels / of.labelled
+def _shares(found: ClassCount, of: LabelStats) -> dict[str, float]:
+    share, share_of_labelled = found.pixels / of.size, found.pixels / of.labelled
+    return {"pixels": found.pixels, "share": share, "share_of_labelled": share_of_labelled}

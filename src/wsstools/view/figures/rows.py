@@ -55,17 +55,16 @@ def dot_rows(
     x_label: str,
     references: Mapping[str, float] | None = None,
     description: str = "",
-    width: float = WIDTH,
 ) -> Drawing:
     """A dot for each number, from top to bottom, with a bar over its interval.
 
-    `references` are dashed lines through all rows; `width` is in inches.
+    `references` are dashed lines through all rows.
     """
     if not rows or not all(math.isfinite(row.value) for row in rows):
         raise ValueError("expected at least one row, and finite values")
     titles = {}
     with figure_style():
-        figure, axes = new_axes(width, _ROW * len(rows) + _REST)
+        figure, axes = new_axes(WIDTH, _ROW * len(rows) + _REST)
         axes.set_xlabel(cut(x_label, 50), loc="right")
         for k, (name, value) in enumerate((references or {}).items()):
             axes.axvline(value, color=RULE, linestyle=DASHES, linewidth=1, gid=f"line-{k}")
@@ -105,12 +104,11 @@ def bars(
     x_label: str,
     description: str = "",
     unit: str = "",
-    width: float = WIDTH,
 ) -> Drawing:
     """Horizontal bars that start at zero, a group per category, a bar per series.
 
     A series has a value for each category, None where there is none. `unit` follows the numbers
-    that hovering over a bar shows; `width` is in inches.
+    that hovering over a bar shows.
     """
     if not categories or not series:
         raise ValueError("bars need at least one category and one series")
@@ -120,7 +118,7 @@ def bars(
     block = max(_BAR * len(series), 0.12) + 0.06
     titles = {}
     with figure_style():
-        figure, axes = new_axes(width, block * len(categories) + _REST)
+        figure, axes = new_axes(WIDTH, block * len(categories) + _REST)
         axes.set_xlabel(cut(x_label, 50), loc="right")
         axes.axvline(0, color=RULE, linewidth=1)
         for k, (name, values) in enumerate(series.items()):

@@ -62,18 +62,11 @@ def scatter(
     has_trend: bool = False,
     width: float = WIDTH,
 ) -> Drawing:
-    """A dot for each pair of numbers.
+    """A dot for each pair of numbers, with the names of the series, if given, as a legend.
 
-    Parameters
-    ----------
-    series : sequence of str
-        Names of the series, for a legend; empty for none.
-    has_diagonal : bool
-        Draw the line of equal values; both axes then have the same ends and lengths.
-    has_trend : bool
-        Draw the line of least squares and write its correlation, where there are three dots or
-        more that are not one above the other.
-    width : float, inches
+    The diagonal is the line of equal values; both axes then have the same ends and lengths. The
+    trend is the line of least squares with its correlation, where there are three dots or more
+    that are not one above the other. `width` is in inches.
 
     Examples
     --------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from wsstools.core.evaluation.study import Key, LabelFolder, Study
+from wsstools.core.evaluation.study import Key, LabelFolder, Measurement, Study
 from wsstools.view.report.sections import Section
 
 
@@ -30,20 +30,16 @@ def provenance_section(study: Study, sources: Mapping[str, str]) -> Section:
 
 
 def _measured(study: Study) -> Iterator[tuple[str, str]]:
-    found = study.measurement
-    if found is not None:
-        for name, stems in (("validation images", found.val), ("training images", found.train)):
-            if stems:
-                yield name, f"{len(stems)}, from {stems[0]} to {stems[-1]}"
+    found = study.measurement or Measurement()
+    for name, stems in (("validation images", found.val), ("training images", found.train)):
+        if stems:
+            yield name, f"{len(stems)}, from {stems[0]} to {stems[-1]}"
     if study.class_names:
         yield "classes", f"{len(study.class_names)}: {', '.join(study.class_names)}"
-    if found is not None and found.bootstrap is not None:
-        yield (
-            "intervals",
-            f"{100 * found.bootstrap.level:g} %, {found.bootstrap.resamples} resamples of the "
-            f"images, seed {found.bootstrap.seed}",
-        )
-    if found is not None and found.widths:
+    if one := found.bootstrap:
+        times = f"{one.resamples} resamples of the images"
+        yield "intervals", f"{100 * one.level:g} %, {times}, seed {one.seed}"
+    if found.widths:
         void = ", unlabelled pixels are borders" if found.void_is_border else ""
         yield "bands", f"{', '.join(map(str, found.widths))} px{void}"
 

@@ -72,11 +72,8 @@ def sheet_plans(study: Study, count: int) -> list[SheetPlan]:
     Of several seeds the first stands for the strategy's labels; the differences are of the means.
     """
     scored = image_accuracies(study)
-    folders = {
-        one.key: one.val[0].folder
-        for one in (study.measurement.labels if study.measurement else ())
-        if one.val
-    }
+    labels = study.measurement.labels if study.measurement else ()
+    folders = {one.key: one.val[0].folder for one in labels if one.val}
     plans = []
     for group, rows in blocks(study):
         best = best_row(rows)
