@@ -162,18 +162,19 @@ def figure_style() -> Iterator[None]:
         yield
 
 
-def new_axes(width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty figure of that size in inches, and its axes."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.add_subplot()
+@contextmanager
+def new_figure(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+    """An empty figure of that size in inches, and its axes; at the end it is laid out for good.
 
-
-def finish(figure: Figure) -> None:
-    """Lay a figure out for good; nothing is clipped, which would take ids in SVG."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    for artist in figure.findobj():
-        artist.set_clip_on(False)
+    Nothing is clipped, which would take ids in SVG.
+    """
+    with figure_style():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.add_subplot()
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        for artist in figure.findobj():
+            artist.set_clip_on(False)
 
 
 def add_legend(figure: Figure, handles: Sequence[Line2D | Patch], names: Sequence[str]) -> None:

@@ -9,15 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 
 from wsstools.core.evaluation.tuning import Standing, ranked, winner
-from wsstools.view.figures.drawing import (
-    INK,
-    PAPER,
-    SMALL,
-    Drawing,
-    figure_style,
-    finish,
-    new_axes,
-)
+from wsstools.view.figures.drawing import INK, PAPER, SMALL, Drawing, new_figure
 from wsstools.view.tuning import parameters_text, varied
 
 BEST, PAPER_SETTING = "#d62728", "#141414"
@@ -51,9 +43,8 @@ def heat_map(
         shares[place] = 100 * one.mean_iou
     low, high = shares.min(), shares.max()
     is_light = shares > low + _LIGHT * (high - low)
-    with figure_style():
-        size = _CELL[0] * len(x_values) + 1.7, _CELL[1] * len(y_values) + 1.5
-        figure, axes = new_axes(max(size[0], 4.6), size[1])
+    width = max(_CELL[0] * len(x_values) + 1.7, 4.6)
+    with new_figure(width, _CELL[1] * len(y_values) + 1.5) as (figure, axes):
         axes.grid(visible=False)
         axes.set_xlabel(across)
         axes.set_ylabel(up)
@@ -83,7 +74,6 @@ def heat_map(
             )
         figure.suptitle(title, fontsize=10)
         figure.legend(swatches, notes, loc="outside lower left", fontsize=SMALL)
-        finish(figure)
     return Drawing(figure, title)
 
 

@@ -18,9 +18,7 @@ from wsstools.view.figures.drawing import (
     Drawing,
     add_legend,
     cut,
-    figure_style,
-    finish,
-    new_axes,
+    new_figure,
     series_style,
 )
 
@@ -63,8 +61,7 @@ def dot_rows(
     if not rows or not all(math.isfinite(row.value) for row in rows):
         raise ValueError("expected at least one row, and finite values")
     titles = {}
-    with figure_style():
-        figure, axes = new_axes(WIDTH, _ROW * len(rows) + _REST)
+    with new_figure(WIDTH, _ROW * len(rows) + _REST) as (figure, axes):
         axes.set_xlabel(cut(x_label, 50), loc="right")
         for k, (name, value) in enumerate((references or {}).items()):
             axes.axvline(value, color=RULE, linestyle=DASHES, linewidth=1, gid=f"line-{k}")
@@ -93,7 +90,6 @@ def dot_rows(
                 axes.plot(ends, [place] * 2, color=colour, alpha=0.35, lw=4, solid_capstyle="round")
         axes.set_xlim(left, right)
         titles |= _name_rows(axes, [row.name for row in rows])
-        finish(figure)
     return Drawing(figure, description, titles)
 
 
@@ -117,8 +113,7 @@ def bars(
             raise ValueError(f"{name} has {len(values)} values for {len(categories)} categories")
     block = max(_BAR * len(series), 0.12) + 0.06
     titles = {}
-    with figure_style():
-        figure, axes = new_axes(WIDTH, block * len(categories) + _REST)
+    with new_figure(WIDTH, block * len(categories) + _REST) as (figure, axes):
         axes.set_xlabel(cut(x_label, 50), loc="right")
         axes.axvline(0, color=RULE, linewidth=1)
         for k, (name, values) in enumerate(series.items()):
@@ -132,7 +127,6 @@ def bars(
         titles |= _name_rows(axes, categories)
         handles = [Patch(color=SERIES[k % len(SERIES)]) for k in range(len(series))]
         add_legend(figure, handles, list(series))
-        finish(figure)
     return Drawing(figure, description, titles)
 
 

@@ -24,8 +24,7 @@ from wsstools.view.figures.drawing import (
     add_legend,
     cut,
     figure_style,
-    finish,
-    new_axes,
+    new_figure,
     series_style,
 )
 
@@ -80,8 +79,7 @@ def scatter(
     if not all(map(math.isfinite, values)):
         raise ValueError("a dot is not finite")
     titles = {}
-    with figure_style():
-        figure, axes = new_axes(width, width if has_diagonal else 0.8 * width)
+    with new_figure(width, width if has_diagonal else 0.8 * width) as (figure, axes):
         axes.set_xlabel(cut(x_label, 50))
         axes.set_ylabel(cut(y_label, 50))
         axes.margins(_MARGIN)
@@ -98,7 +96,7 @@ def scatter(
         if series:
             handles = [Line2D([], [], **series_style(k)) for k in range(len(series))]
             add_legend(figure, handles, series)
-        finish(figure)
+    with figure_style():
         _draw_labels(axes, dots, lines)
     return Drawing(figure, description, titles)
 

@@ -19,6 +19,8 @@ from wsstools.view.report.provenance import provenance_section
 from wsstools.view.report.sheets import Sheets, sheets_section
 from wsstools.view.report.summary import summary
 
+_LOADER = PackageLoader("wsstools.view.report")
+
 
 def report_page(
     study: Study, sheets: Sheets, *, title: str, sources: Mapping[str, str] | None = None
@@ -40,7 +42,9 @@ def report_page(
         provenance_section(study, sources or {}),
     ]
     environment = _environment()
-    style, script = (_source(environment, name) for name in ("style.css", "print.js"))
+    style, script = (
+        Markup(_LOADER.get_source(environment, name)[0]) for name in ("style.css", "print.js")
+    )
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     page = environment.get_template("page.html.j2").render(
         title=title,
@@ -57,7 +61,7 @@ def report_page(
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("wsstools.view.report"),
+        loader=_LOADER,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -67,13 +71,6 @@ def _environment() -> Environment:
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
     environment.filters["short"] = _short
     return environment
-
-
-def _source(environment: Environment, name: str) -> Markup:
-    """A file beside the templates, as it is."""
-    if environment.loader is None:  # pragma: no cover
-        raise ValueError("the environment has no loader")
-    return Markup(environment.loader.get_source(environment, name)[0])
 
 
 def _short(value: object) -> str:
