@@ -156,8 +156,7 @@ def encode_study(study: Study) -> str:
         ],
         "rows": [
             {
-                "group": row.key.group,
-                "name": row.key.name,
+                **row.key._asdict(),
                 "miou": row.val.mean_iou if row.val else None,
                 "gap": row.gap,
                 "reduction": row.reduction,

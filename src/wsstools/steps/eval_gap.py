@@ -126,9 +126,8 @@ class _StudyPlan:
     """What to measure: of each part (PARTS) the folders of each strategy, one for each seed."""
 
     parts: Mapping[str, Folders]
+    folders: StudyFolders
     gt: str
-    train_gt: str
-    train_ids: str | None
     widths: tuple[int, ...]
     against: Key | None
     settings: GapSettings
@@ -154,15 +153,7 @@ def _plan(folders: StudyFolders, strategies: Sequence[str], settings: GapSetting
     against = Key(group, name) if settings.against else None
     if against and against not in parts["val"]:
         raise UsageError(f"--against {against}: there is {', '.join(map(str, parts['val']))}")
-    return _StudyPlan(
-        parts,
-        folders.gt,
-        folders.train_gt or folders.gt,
-        folders.train_ids,
-        _widths(settings.band),
-        against,
-        settings,
-    )
+    return _StudyPlan(parts, folders, folders.gt, _widths(settings.band), against, settings)
 
 
 def _with_entries(given: Folders, entries: Sequence[str]) -> Folders:
@@ -262,8 +253,9 @@ def _train_part(plan: _StudyPlan, run: JobSettings) -> CountedFolders:
     places = [*_places(plan.parts["pfa"]), *_places(plan.parts["train"])]
     if not places:
         return CountedFolders((), (), np.zeros(0, np.int64), np.zeros(0, np.int64))
-    names = Selection(plan.train_ids).names
-    return count_folders(places, plan.train_gt, run.of_all() if names is None else run.of(names))
+    names = Selection(plan.folders.train_ids).names
+    run = run.of_all() if names is None else run.of(names)
+    return count_folders(places, plan.folders.train_gt or plan.gt, run)
 
 
 def _places(folders: Folders) -> list[str]:

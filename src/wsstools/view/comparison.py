@@ -131,14 +131,11 @@ def _largest_table(found: Comparison, positions: list[int], told: str) -> list[s
 
 
 def _values(paired: Paired) -> dict[str, Json]:
-    better, worse, equal = paired.counts
     return {
         "first": float(paired.values[0].mean()),
         "second": float(paired.values[1].mean()),
         "mean_difference": paired.mean_difference,
         "interval": None if paired.interval is None else list(paired.interval),
-        "better": better,
-        "worse": worse,
-        "equal": equal,
+        **dict(zip(("better", "worse", "equal"), paired.counts, strict=True)),
         "all_images": {"first": paired.totals[0], "second": paired.totals[1]},
     }

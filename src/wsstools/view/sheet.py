@@ -49,7 +49,7 @@ def contact_sheet(
     3
     """
     n_columns = max((len(row) for row in rows), default=0)
-    _check(rows, n_columns, titles, captions, notes, headings)
+    _check(rows, n_columns, titles, captions=captions, notes=notes, headings=headings)
     layout = _Layout(cell_width, n_columns)
     strips = [_titles_strip(layout, titles)] if any(titles) else []
     for row, caption, noted, heading in zip_longest(rows, captions, notes, headings):
@@ -108,9 +108,7 @@ def _check(
     rows: Sequence[Sequence[NDArray[np.uint8]]],
     n_columns: int,
     titles: Sequence[str],
-    captions: Sequence[str | Sequence[str]],
-    notes: Sequence[Sequence[str]],
-    headings: Sequence[str],
+    **by_row: Sequence[str | Sequence[str]],
 ) -> None:
     if n_columns == 0:
         raise ValueError("a contact sheet needs at least one picture")
@@ -119,7 +117,7 @@ def _check(
             raise ValueError(f"cell is {cell.dtype} {cell.shape}, expected uint8 (h, w, 3)")
     if len(titles) > n_columns:
         raise ValueError(f"{len(titles)} titles for {n_columns} columns")
-    for what, texts in (("captions", captions), ("notes", notes), ("headings", headings)):
+    for what, texts in by_row.items():
         if len(texts) > len(rows):
             raise ValueError(f"{len(texts)} {what} for {len(rows)} rows")
         for line, row in zip(texts, rows, strict=False):
