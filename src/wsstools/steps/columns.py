@@ -52,12 +52,11 @@ def parsed_columns(
     named = [name for name, *_ in parts]
     if len(set(named)) < len(named):
         raise UsageError(f"columns need names of their own, found {', '.join(named)}")
-    places = [folder for *_, folders in parts for folder in folders]
-    names = (
-        label_files.read_class_names(Path(classes))
-        if classes
-        else label_files.find_class_names(*places, *([] if gt is None else [gt]), images)
-    )
+    places = [folder for *_, folders in parts for folder in folders] + ([] if gt is None else [gt])
+    if not classes:
+        names = label_files.find_class_names(*places, images)
+    else:
+        names = label_files.read_class_names(Path(classes))
     columns = [
         Column(
             name,

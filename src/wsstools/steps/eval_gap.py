@@ -162,9 +162,8 @@ def _with_entries(given: Folders, entries: Sequence[str]) -> Folders:
     for entry in entries:
         key, places = parse_entry(entry)
         if key in joined:
-            raise UsageError(
-                f"{entry}: {key} occurs twice; expected NAME=DIR with a name of its own"
-            )
+            why = "occurs twice; expected NAME=DIR with a name of its own"
+            raise UsageError(f"{entry}: {key} {why}")
         joined[key] = places
     return joined
 

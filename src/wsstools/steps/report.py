@@ -57,7 +57,6 @@ def report(
         The validation images and their ground truth, for the contact sheets.
     settings : ReportSettings
     run : Selection
-        Whether the path is printed.
 
     Raises
     ------
