@@ -89,7 +89,7 @@ def test_shapes_must_fit():
 
 
 def test_sheet_holds_every_picture_on_white():
-    sheet = contact_sheet([[plain(RED), plain(GREEN)], [plain(GREEN), None]], cell_width=40)
+    sheet = contact_sheet([[plain(RED), plain(GREEN)], [plain(GREEN)]], cell_width=40)
     assert sheet.dtype == np.uint8
     assert count(sheet, RED) == 40 * 30 and count(sheet, GREEN) == 2 * 40 * 30
     border = np.concatenate([sheet[:5].ravel(), sheet[-5:].ravel(), sheet[:, :5].ravel()])

@@ -41,14 +41,14 @@ class Light:
 
 def choose_light(rng: np.random.Generator) -> Light:
     """One of four times of day, a little off."""
-    skies = {  # zenith, haze, tint, contrast, how often
-        "noon": ((0.30, 0.52, 0.86), (0.78, 0.88, 0.96), (1.05, 1.02, 0.95), 1.0, 0.40),
-        "overcast": ((0.62, 0.67, 0.73), (0.84, 0.86, 0.87), (0.88, 0.91, 0.95), 0.45, 0.20),
-        "evening": ((0.42, 0.53, 0.76), (0.99, 0.80, 0.56), (1.12, 0.98, 0.82), 1.1, 0.25),
-        "dusk": ((0.29, 0.28, 0.50), (0.93, 0.60, 0.55), (0.80, 0.73, 0.82), 0.7, 0.15),
-    }
-    chance = [sky[-1] for sky in skies.values()]
-    zenith, haze, tint, contrast, _ = list(skies.values())[rng.choice(len(skies), p=chance)]
+    skies = (  # zenith, haze, tint, contrast, how often
+        ((0.30, 0.52, 0.86), (0.78, 0.88, 0.96), (1.05, 1.02, 0.95), 1.0, 0.40),  # noon
+        ((0.62, 0.67, 0.73), (0.84, 0.86, 0.87), (0.88, 0.91, 0.95), 0.45, 0.20),  # overcast
+        ((0.42, 0.53, 0.76), (0.99, 0.80, 0.56), (1.12, 0.98, 0.82), 1.1, 0.25),  # evening
+        ((0.29, 0.28, 0.50), (0.93, 0.60, 0.55), (0.80, 0.73, 0.82), 0.7, 0.15),  # dusk
+    )
+    chance = [sky[-1] for sky in skies]
+    zenith, haze, tint, contrast, _ = skies[rng.choice(len(skies), p=chance)]
     return Light(
         zenith=np.clip(np.array(zenith) + rng.normal(0, 0.035, 3), 0, 1),
         haze=np.clip(np.array(haze) + rng.normal(0, 0.025, 3), 0, 1),
@@ -72,18 +72,11 @@ class Canvas:
         self.labels = np.full((height, width), SKY, np.uint8)
         self.x, self.y = _grid(height, width, 1)
         self.fine_x, self.fine_y = _grid(height, width, FINE)
-        self._noise = _fractal(rng, (height, width))
-        self._fine_noise = _fractal(rng, (FINE * height, FINE * width))
+        self._noise = {k: _fractal(rng, (k * height, k * width)) for k in (1, FINE)}
 
-    def noise(self) -> Array:
-        """Cloudy noise, (H, W), mean 0 and standard deviation 1."""
-        return self._roll(self._noise)
-
-    def fine_noise(self) -> Array:
-        """The same on the fine grid."""
-        return self._roll(self._fine_noise)
-
-    def _roll(self, noise: Array) -> Array:
+    def noise(self, fine: int = 1) -> Array:
+        """Cloudy noise, mean 0 and standard deviation 1: (H, W), or of the fine grid for FINE."""
+        noise = self._noise[fine]
         shift = self.rng.integers(0, noise.shape)
         return np.roll(noise, tuple(shift), axis=(0, 1))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from wsstools.demo.canvas import HORSE, HOUSE, TREE, Array, Canvas, Light, Point, mix_colour
+from wsstools.demo.canvas import FINE, HORSE, HOUSE, TREE, Array, Canvas, Light, Point, mix_colour
 
 LEAVES = (
     (0.20, 0.36, 0.14),
@@ -162,7 +162,7 @@ def paint_tree(canvas: Canvas, light: Light, x: float, y: float, scale: float) -
     blobs = _crown(rng, str(kind), x + lean, y, tall)
     field, sunlit = _blend_blobs(canvas, blobs, light)
     raggedness = 0.25 if kind == "broad" else 0.15
-    mask = field + raggedness * canvas.fine_noise() > 0
+    mask = field + raggedness * canvas.noise(FINE) > 0
     palette = LEAVES[:3] if kind == "fir" else LEAVES
     leaves = canvas.grain("gravel", rng.uniform(2.5, 4.5))
     shade = 1 + 0.26 * leaves + light.contrast * (0.30 * sunlit - 0.05)

@@ -16,14 +16,7 @@ EVEN_SIGMA = 30  # pixels
 
 
 def load_textures() -> dict[str, AnyArray]:
-    """The textures of the demo's scenes, by name.
-
-    Returns
-    -------
-    dict of arrays
-        `grass`, `brick`, `gravel` and `fur`, (H, W) float around 0; `horse`, (H, W) bool, true
-        inside the silhouette. See `wsstools.demo.scenes.draw_scene`.
-    """
+    """The textures that `draw_scene` takes: (H, W) float around 0; `horse` is bool, true inside."""
     return {
         "grass": _even(skimage.data.grass() / 255),
         "brick": _even(np.rot90(skimage.data.brick()) / 255),  # courses lie level

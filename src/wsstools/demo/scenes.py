@@ -65,31 +65,14 @@ def draw_scene(
     height: int = 160,
     width: int = 208,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A painted landscape and its ground truth.
+    """A painted landscape, (height, width, 3) uint8, and its ground truth, (height, width) uint8.
 
     Light, season, layout and the scale of the textures differ from scene to scene, so that no
-    colour alone tells a class over a set of them.
+    colour alone tells a class over a set of them. The ground truth has an index into
+    `SCENE_CLASSES` at every pixel.
 
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Same state, same scene.
-    textures : mapping of arrays
-        The names in `SCENE_TEXTURES`: `brick` (courses level), `fur`, `grass` and `gravel`, (H, W)
-        grey of any range; `horse`, (H, W), above 0 inside the silhouette.
-    height, width : int, pixels
-        Size of the scene, at least 32.
-
-    Returns
-    -------
-    image : (height, width, 3) uint8
-    labels : (height, width) uint8
-        Indices into `SCENE_CLASSES`; every pixel has one.
-
-    Raises
-    ------
-    ValueError
-        If a texture is missing or not (H, W), or the size is below 32.
+    The textures have the names in `SCENE_TEXTURES`: `brick` (courses level), `fur`, `grass` and
+    `gravel`, (H, W) grey of any range; `horse`, (H, W), above 0 inside the silhouette.
     """
     _check(textures, height, width)
     canvas = Canvas(rng, textures, height, width)
@@ -101,9 +84,7 @@ def draw_scene(
     if rng.random() < 0.5:
         _paint_far_trees(canvas, light, horizon)
     _paint_grass(canvas, light, horizon)
-    road = None
-    if rng.random() < 0.85:
-        road = _paint_road(canvas, light, horizon)
+    road = _paint_road(canvas, light, horizon) if rng.random() < 0.85 else None
     for _, paint in sorted(_place_objects(canvas, light, horizon, road), key=lambda item: item[0]):
         paint()
     return develop(canvas), canvas.labels
@@ -171,20 +152,16 @@ def _paint_far_trees(canvas: Canvas, light: Light, horizon: float) -> None:
     rng = canvas.rng
     bumps = np.abs(_ridge(canvas, 0.0, 1.0, 0.75))
     skyline = horizon + 0.03 - rng.uniform(0.02, 0.045) * bumps
-    present = np.interp(canvas.fine_x[0], *_knots(rng, canvas.aspect))
+    present = np.interp(canvas.fine_x[0], np.linspace(0, canvas.aspect, 6), rng.normal(0.3, 1, 6))
     leaves = mix_colour(rng, *LEAVES) * light.tint * 0.8
     shade = 1 + 0.22 * canvas.grain("gravel", 4)
     colour = leaves * shade[:, :, None] * 0.75 + 0.25 * light.haze
     canvas.paint(TREE, (canvas.fine_y > skyline) & (present > 0), colour)
 
 
-def _knots(rng: np.random.Generator, aspect: float) -> tuple[Array, Array]:
-    return np.linspace(0, aspect, 6), rng.normal(0.3, 1, 6)
-
-
-def _depth(canvas: Canvas, horizon: float) -> Array:
-    """0 at the horizon, 1 at the lower border, (H, 1)."""
-    return np.clip((canvas.y - horizon) / (1 - horizon), 0, 1)
+def _depth(y: Array, horizon: float) -> Array:
+    """0 at the horizon, 1 at the lower border, in the shape of y."""
+    return np.clip((y - horizon) / (1 - horizon), 0, 1)
 
 
 def _paint_grass(canvas: Canvas, light: Light, horizon: float) -> None:
@@ -214,8 +191,7 @@ def _scatter_flowers(canvas: Canvas, light: Light, horizon: float) -> None:
     if rng.random() < 0.5:
         return
     petals = mix_colour(rng, (0.95, 0.85, 0.25), (0.92, 0.92, 0.95), (0.80, 0.22, 0.20))
-    depth = _depth(canvas, horizon)
-    chance = 0.05 * np.clip(canvas.noise() - 0.3, 0, 1) * depth
+    chance = 0.05 * np.clip(canvas.noise() - 0.3, 0, 1) * _depth(canvas.y, horizon)
     cover = (rng.random(canvas.labels.shape) < chance).astype(float)
     canvas.tint(0.8 * cover, petals * light.tint)
 
@@ -232,12 +208,11 @@ def _paint_road(canvas: Canvas, light: Light, horizon: float) -> _Road:
     greys = ((0.42, 0.42, 0.44), (0.34, 0.34, 0.37))
     earths = ((0.66, 0.56, 0.43), (0.58, 0.45, 0.34), (0.62, 0.60, 0.55))
     base = mix_colour(rng, *(greys if is_paved else earths))
-    depth = np.clip((canvas.fine_y - horizon) / (1 - horizon), 0, 1)
-    wobble = (0.02 if is_paved else 0.12) * canvas.fine_noise()
+    depth, near = _depth(canvas.fine_y, horizon), _depth(canvas.y, horizon)
+    wobble = (0.02 if is_paved else 0.12) * canvas.noise(FINE)
     offset = (canvas.fine_x - road.centre(depth)) / road.reach(depth)
     mask = (np.abs(offset) + wobble < 1) & (canvas.fine_y > horizon + 0.012)
     mask &= np.repeat(np.repeat(canvas.labels == GRASS, FINE, axis=0), FINE, axis=1)
-    near = _depth(canvas, horizon)
     stones = canvas.grain("gravel", rng.uniform(1.6, 3.2) / (0.45 + near))
     shade = 1 + (0.05 if is_paved else 0.04 + 0.12 * near) * stones + 0.05 * canvas.noise()
     colour = base * light.tint * shade[:, :, None]

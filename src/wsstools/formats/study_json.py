@@ -39,6 +39,16 @@ _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Whole = Annotated[int, msgspec.Meta(ge=0, lt=10**9)]
 _Ends = tuple[Optional[_Number], Optional[_Number]]  # null is the infinite end
 Names = Optional[Sequence[str]]
+_PARTS = ("val", "pfa", "train")
+
+
+class _Name(msgspec.Struct):
+    group: str
+    name: str
+
+    @property
+    def key(self) -> Key:
+        return Key(self.group, self.name)
 
 
 class _Part(msgspec.Struct):
@@ -53,9 +63,7 @@ class _Band(_Part):
     reduction: _Number | None = None
 
 
-class _Row(msgspec.Struct):
-    group: str
-    name: str
+class _Row(_Name):
     miou: _Share | None = None
     gap: _Number | None = None
     reduction: _Number | None = None
@@ -69,14 +77,7 @@ class _Row(msgspec.Struct):
     source: str | None = None
 
 
-class _Name(msgspec.Struct):
-    group: str
-    name: str
-
-
-class _Difference(msgspec.Struct):
-    group: str
-    name: str
+class _Difference(_Name):
     against: _Name
     difference: _Number
     interval: _Ends
@@ -88,22 +89,13 @@ class _Image(msgspec.Struct):
     pixel_accuracy: _Share | None
 
 
-class _File(msgspec.Struct):
-    file: str
-    what: str
-    facts: dict[str, str]
-    meta: dict[str, object] | None = None
-
-
 class _Folder(msgspec.Struct):
     folder: str
-    first: _File | None = None
+    first: Description | None = None
     images: dict[str, _Image] = {}
 
 
-class _Labels(msgspec.Struct):
-    group: str
-    name: str
+class _Labels(_Name):
     val: list[_Folder] = []
     pfa: list[_Folder] = []
     train: list[_Folder] = []
@@ -143,16 +135,9 @@ class _Study(msgspec.Struct, omit_defaults=False):
 
 
 def decode_study(data: bytes, name: str) -> Study:
-    """The study in what `wss eval-gap --json` printed.
-
-    Raises
-    ------
-    DataError
-        If it is no such JSON; the message names the first value that is not as expected.
-    """
+    """The study that `wss eval-gap --json` printed; an error names the first unexpected value."""
     try:
-        found = msgspec.json.decode(data, type=_Study)
-        return _decoded(found)
+        return _decoded(msgspec.json.decode(data, type=_Study))
     except (msgspec.ValidationError, _UnexpectedError) as error:
         raise DataError(f"{name}: not what wss eval-gap --json prints: {error}") from error
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -171,15 +156,12 @@ def encode_study(study: Study) -> str:
         ],
         "rows": [
             {
-                "group": row.key.group,
-                "name": row.key.name,
+                **row.key._asdict(),
                 "miou": row.val.mean_iou if row.val else None,
                 "gap": row.gap,
                 "reduction": row.reduction,
                 "reduction_interval": row.reduction_interval,
-                "val": _part_values(row.val, names),
-                "pfa": _part_values(row.pfa, names),
-                "train": _part_values(row.train, names),
+                **{part: _part_values(getattr(row, part), names) for part in _PARTS},
                 "bands": {
                     str(width): {
                         **(_part_values(part, names) or {}),
@@ -205,8 +187,20 @@ def encode_study(study: Study) -> str:
             for one in study.differences
         ],
     }
-    if study.measurement is not None:
-        values |= _measurement_values(study.measurement, names)
+    if (found := study.measurement) is not None:
+        values |= {
+            "images": {"val": found.val, "train": found.train},
+            "bootstrap": msgspec.to_builtins(found.bootstrap),
+            "bands": {"widths": found.widths, "void_is_border": found.void_is_border},
+            "classes": names,
+            "labels": [
+                {
+                    **one.key._asdict(),
+                    **{part: _folder_values(getattr(one, part)) for part in _PARTS},
+                }
+                for one in found.labels
+            ],
+        }
     return json.dumps(_finite(values), indent=2)
 
 
@@ -222,11 +216,7 @@ def _decoded(found: _Study) -> Study:
     _check_bands(rows)
     differences = [
         Difference(
-            Key(one.group, one.name),
-            Key(one.against.group, one.against.name),
-            one.difference,
-            _interval(one.interval),
-            one.better_share,
+            one.key, one.against.key, one.difference, _interval(one.interval), one.better_share
         )
         for one in found.differences
     ]
@@ -245,16 +235,17 @@ def _check_bands(rows: Sequence[StudyRow]) -> None:
 
 
 def _row(row: _Row, names: Names) -> StudyRow:
-    parts = (None if one is None else _part(one, names) for one in (row.val, row.pfa, row.train))
-    val, pfa, train = parts
+    val, pfa, train = (
+        one if one is None else _part(one, names) for one in (row.val, row.pfa, row.train)
+    )
     if not all(_NUMBER.fullmatch(width) for width in row.bands):
         raise _UnexpectedError(f"bands of {row.name}: a width is no number of pixels")
     return StudyRow(
-        Key(row.group, row.name),
+        row.key,
         val,
         row.gap,
         row.reduction,
-        None if row.reduction_interval is None else _interval(row.reduction_interval),
+        row.reduction_interval and _interval(row.reduction_interval),
         pfa,
         train,
         {int(width): _part(band, names) for width, band in row.bands.items()},
@@ -271,7 +262,7 @@ def _part(part: _Part, names: Names) -> Part:
     return Part(
         _number(part.miou),
         part.std,
-        None if part.interval is None else _interval(part.interval),
+        part.interval and _interval(part.interval),
         {ids[name] if name in ids else int(name): iou for name, iou in part.iou.items()},
     )
 
@@ -296,10 +287,7 @@ def _measurement(found: _Study) -> Measurement | None:
         bands.widths,
         bands.void_is_border,
         [
-            StrategyLabels(
-                Key(one.group, one.name),
-                *(_folders(part) for part in (one.val, one.pfa, one.train)),
-            )
+            StrategyLabels(one.key, *map(_folders, (one.val, one.pfa, one.train)))
             for one in found.labels
         ],
     )
@@ -309,7 +297,7 @@ def _folders(folders: Sequence[_Folder]) -> list[LabelFolder]:
     return [
         LabelFolder(
             one.folder,
-            None if one.first is None else _description(one.first),
+            one.first and _checked(one.first),
             {
                 stem: ImageScore(_number(score.miou), _number(score.pixel_accuracy))
                 for stem, score in one.images.items()
@@ -319,10 +307,10 @@ def _folders(folders: Sequence[_Folder]) -> list[LabelFolder]:
     ]
 
 
-def _description(file: _File) -> Description:
+def _checked(file: Description) -> Description:
     if file.meta is not None and parse_record(json.dumps(file.meta)) is None:
         raise _UnexpectedError(f"the record of {file.file} does not say how it was made")
-    return Description(file.file, file.what, file.facts, file.meta)
+    return file
 
 
 def _part_values(part: Part | None, names: Names) -> dict[str, Json] | None:
@@ -333,24 +321,6 @@ def _part_values(part: Part | None, names: Names) -> dict[str, Json] | None:
         "std": part.std,
         "interval": part.interval,
         "iou": {class_name(names, c): iou for c, iou in part.iou.items()},
-    }
-
-
-def _measurement_values(found: Measurement, names: Names) -> dict[str, Json]:
-    return {
-        "images": {"val": found.val, "train": found.train},
-        "bootstrap": msgspec.to_builtins(found.bootstrap),
-        "bands": {"widths": found.widths, "void_is_border": found.void_is_border},
-        "classes": names,
-        "labels": [
-            {
-                **one.key._asdict(),
-                "val": _folder_values(one.val),
-                "pfa": _folder_values(one.pfa),
-                "train": _folder_values(one.train),
-            }
-            for one in found.labels
-        ],
     }
 
 

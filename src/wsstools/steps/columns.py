@@ -27,21 +27,11 @@ _FORMS = "NAME=DIR, NAME=heat:CLASS:MAPS, NAME=entropy:MAPS, NAME=errors:LABELS,
 
 @dataclass(frozen=True)
 class Column:
-    """A column of pictures.
+    """A column of pictures with its title; of one folder, or two for DIFF.
 
-    Attributes
-    ----------
-    name : str
-        Its title.
-    view : str
-        PLAIN shows scribbles, labels or maps as they are; HEAT the probability of a class, ENTROPY
-        that of a map, ERRORS what is not the ground truth, DIFF where two folders differ.
-    folders : tuple of str
-        One; two for DIFF.
-    class_id : int or None
-        Of HEAT.
-    is_scored : bool
-        Whether the accuracy is noted where there is ground truth; not for that itself.
+    PLAIN shows scribbles, labels or maps as they are; HEAT the probability of a class, ENTROPY
+    that of a map, ERRORS what is not the ground truth, DIFF where two folders differ. If
+    `is_scored`, the accuracy is noted where there is ground truth; not for that itself.
     """
 
     name: str
@@ -54,34 +44,19 @@ class Column:
 def parsed_columns(
     texts: Sequence[str], images: str, classes: str | None, gt: str | None
 ) -> tuple[list[Column], list[str] | None]:
-    """The columns that texts describe, and the class names that go with them.
+    """The columns that texts, `NAME=[VIEW:]DIR` each, describe, and the names of the classes.
 
-    Parameters
-    ----------
-    texts : sequence of str
-        `NAME=[VIEW:]DIR` each.
-    images : str
-        The folder of the images.
-    classes : str or None
-        A file with the names of the classes; None: the classes.txt in or beside the folders.
-    gt : str or None
-        The ground truth.
-
-    Raises
-    ------
-    UsageError
-        If a text is no column, or two have the same name.
+    These come from the file `classes`, or else the classes.txt in or beside the folders.
     """
     parts = [_split(text) for text in texts]
     named = [name for name, *_ in parts]
     if len(set(named)) < len(named):
         raise UsageError(f"columns need names of their own, found {', '.join(named)}")
-    places = [folder for *_, folders in parts for folder in folders]
-    names = (
-        label_files.read_class_names(Path(classes))
-        if classes
-        else label_files.find_class_names(*places, *([] if gt is None else [gt]), images)
-    )
+    places = [folder for *_, folders in parts for folder in folders] + ([] if gt is None else [gt])
+    if not classes:
+        names = label_files.find_class_names(*places, images)
+    else:
+        names = label_files.read_class_names(Path(classes))
     columns = [
         Column(
             name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -44,15 +44,9 @@ Labels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class ComparedFolders:
-    """What a comparison of two folders gave.
+    """What a comparison of two folders gave, with `top` images named either way.
 
-    Attributes
-    ----------
-    comparison : Comparison
-    top : int
-        Images that are named, either way.
-    is_new : bool
-        Whether files were written; they were up to date if not.
+    `is_new` says whether files were written; they were up to date if not.
     """
 
     comparison: Comparison
@@ -105,14 +99,14 @@ def compare(
     if settings.metric not in METRICS:
         raise UsageError(f"--metric {settings.metric}: expected one of {', '.join(METRICS)}")
     names, places = _named_folders(first, second)
-    origin = _origin(names, images, settings)
+    options = {"first": names[0], "second": names[1], **asdict(settings)}
+    origin = Origin("compare", {**options, "images": images is not None}, revision=2)
     folder = Path(out)
     if not run.overwrite:
         _refuse_other_outputs(folder, origin)
+    roles = ("first", "second", "gt")
     inputs = [
-        label_input(places[0], run, role="first"),
-        label_input(places[1], run, role="second"),
-        label_input(gt, run, role="gt"),
+        label_input(place, run, role=role) for place, role in zip((*places, gt), roles, strict=True)
     ]
     image_files = None if images is None else image_input(images, run)
     stems = _stems(inputs, run, [*inputs, *([image_files] if image_files else [])], folder)
@@ -178,11 +172,10 @@ def print_comparison(
 def _named_folders(first: str, second: str) -> tuple[tuple[str, str], tuple[str, str]]:
     """The names and the folders of two arguments, DIR or NAME=DIR."""
     (first_name, first_folder), (second_name, second_folder) = map(_named, (first, second))
-    names = (first_name, second_name)
-    if first_name == second_name:
-        names = (first, second)
     if first == second:
         raise UsageError(f"{first} and {second}: expected two sets of labels (NAME=DIR names them)")
+    has_names = first_name != second_name
+    names = (first_name, second_name) if has_names else (first, second)
     return names, (first_folder, second_folder)
 
 
@@ -193,22 +186,6 @@ def _named(text: str) -> tuple[str, str]:
     if not (name and folder):
         raise UsageError(f"{text}: expected DIR or NAME=DIR")
     return name, folder
-
-
-def _origin(names: tuple[str, str], images: str | None, settings: ComparisonSettings) -> Origin:
-    return Origin(
-        "compare",
-        {
-            "first": names[0],
-            "second": names[1],
-            "metric": settings.metric,
-            "top": settings.top,
-            "bootstrap": settings.bootstrap,
-            "seed": settings.seed,
-            "images": images is not None,
-        },
-        revision=2,
-    )
 
 
 def _refuse_other_outputs(folder: Path, origin: Origin) -> None:
@@ -317,8 +294,7 @@ def _sheet(
     rows: list[list[Picture]] = []
     for stem in stems:
         image = [images[stem].value] if images else []
-        a, b, gt = labels[stem]
-        rows.append(draw_pictures(*image, a, b, gt, a, b, gt, look=look))
+        rows.append(draw_pictures(*image, *labels[stem], *labels[stem], look=look))
     offset = [""] if images else []
     return contact_sheet(
         [[one.pixels for one in row] for row in rows],

@@ -75,11 +75,8 @@ def demo_data(
         for k, stem in enumerate(stems):
             n_drawn += _write_scene(folder, stem, [seed, split, k], origin, textures)
     skipped = n_train + n_val - n_drawn
-    say(
-        f"{n_drawn} scenes drawn in {folder}"
-        + (f", skipped {skipped} (up to date)" if skipped else ""),
-        "demo-data",
-    )
+    more = f", skipped {skipped} (up to date)" if skipped else ""
+    say(f"{n_drawn} scenes drawn in {folder}{more}", "demo-data")
 
 
 def _refuse_other_data(folder: Path, origin: Origin) -> None:

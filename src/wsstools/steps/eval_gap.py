@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
@@ -70,13 +70,7 @@ def print_gap(
     per_class: bool,
     run: JobSettings,
 ) -> None:
-    """Print the gap table of folders, of given scores or of published ones.
-
-    Raises
-    ------
-    UsageError
-        If there is no such form, or the arguments contradict each other.
-    """
+    """Print the gap table of folders, of given scores or of published ones."""
     if form not in (*STUDY_FORMATS, "json"):
         raise UsageError(f"--format {form}: expected one of {', '.join([*STUDY_FORMATS, 'json'])}")
     has_folders = bool(strategies) or any(vars(folders).values())
@@ -89,8 +83,7 @@ def print_gap(
     else:
         found = eval_gap(folders, strategies, settings=settings, run=run)
     if published:
-        rows = [*found.rows, *given_rows(read_published())]
-        found = Study(rows, found.differences, found.class_names, found.measurement)
+        found = replace(found, rows=[*found.rows, *given_rows(read_published())])
     if form == "json":
         print(encode_study(found))
     else:
@@ -114,9 +107,7 @@ def eval_gap(
         `NAME=DIR`: labels that the network of a strategy predicts for the validation images;
         `NAME=DIR,DIR` for several seeds, `GROUP/NAME=DIR` for several networks.
     settings : GapSettings
-        How it is measured.
     run : JobSettings
-        Which images, and by which workers.
 
     Raises
     ------
@@ -127,8 +118,7 @@ def eval_gap(
     SomeFailed
         If an image failed.
     """
-    plan = _plan(folders, strategies, settings)
-    return _measured_study(plan, run)
+    return _measured_study(_plan(folders, strategies, settings), run)
 
 
 @dataclass(frozen=True)
@@ -136,9 +126,8 @@ class _StudyPlan:
     """What to measure: of each part (PARTS) the folders of each strategy, one for each seed."""
 
     parts: Mapping[str, Folders]
+    folders: StudyFolders
     gt: str
-    train_gt: str
-    train_ids: str | None
     widths: tuple[int, ...]
     against: Key | None
     settings: GapSettings
@@ -151,12 +140,8 @@ def _plan(folders: StudyFolders, strategies: Sequence[str], settings: GapSetting
         for name, folder in ((FULL, folders.full), (BASELINE, folders.baseline))
         if folder is not None
     ]
-    entries = {
-        "val": [*frame, *strategies],
-        "pfa": folders.pfa or [],
-        "train": folders.train or [],
-    }
-    parts = {part: _with_entries(given[part], entries[part]) for part in PARTS}
+    added = ([*frame, *strategies], folders.pfa or [], folders.train or [])
+    parts = {part: _with_entries(given[part], one) for part, one in zip(PARTS, added, strict=True)}
     if folders.gt is None or not parts["val"]:
         raise UsageError("give --gt, --full and --baseline (or --study FILE or --scores FILE)")
     _check_frames(parts["val"])
@@ -168,15 +153,7 @@ def _plan(folders: StudyFolders, strategies: Sequence[str], settings: GapSetting
     against = Key(group, name) if settings.against else None
     if against and against not in parts["val"]:
         raise UsageError(f"--against {against}: there is {', '.join(map(str, parts['val']))}")
-    return _StudyPlan(
-        parts,
-        folders.gt,
-        folders.train_gt or folders.gt,
-        folders.train_ids,
-        _widths(settings.band),
-        against,
-        settings,
-    )
+    return _StudyPlan(parts, folders, folders.gt, _widths(settings.band), against, settings)
 
 
 def _with_entries(given: Folders, entries: Sequence[str]) -> Folders:
@@ -185,9 +162,8 @@ def _with_entries(given: Folders, entries: Sequence[str]) -> Folders:
     for entry in entries:
         key, places = parse_entry(entry)
         if key in joined:
-            raise UsageError(
-                f"{entry}: {key} occurs twice; expected NAME=DIR with a name of its own"
-            )
+            why = "occurs twice; expected NAME=DIR with a name of its own"
+            raise UsageError(f"{entry}: {key} {why}")
         joined[key] = places
     return joined
 
@@ -211,23 +187,12 @@ def _widths(text: str | None) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class CountedFolders:
-    """What was counted in F folders of labels on the same N images.
-
-    Attributes
-    ----------
-    stems : sequence of str
-        The images.
-    folders : sequence of LabelFolder
-    classes : (C,) int64
-        The ids that occur in any.
-    pixels : (F, R, N, 3, C) int64
-        Of each folder, region and image, see `wsstools.core.evaluation.metrics.class_counts`.
-    """
+    """What was counted in F folders of labels on the same N images, in R regions of each."""
 
     stems: Sequence[str]
     folders: Sequence[LabelFolder]
-    classes: NDArray[np.int64]
-    pixels: NDArray[np.int64]
+    classes: NDArray[np.int64]  # (C,), the ids that occur in any
+    pixels: NDArray[np.int64]  # (F, R, N, 3, C), see core.evaluation.metrics.class_counts
 
 
 class _Strategies(NamedTuple):
@@ -287,8 +252,9 @@ def _train_part(plan: _StudyPlan, run: JobSettings) -> CountedFolders:
     places = [*_places(plan.parts["pfa"]), *_places(plan.parts["train"])]
     if not places:
         return CountedFolders((), (), np.zeros(0, np.int64), np.zeros(0, np.int64))
-    names = Selection(plan.train_ids).names
-    return count_folders(places, plan.train_gt, run.of_all() if names is None else run.of(names))
+    names = Selection(plan.folders.train_ids).names
+    run = run.of_all() if names is None else run.of(names)
+    return count_folders(places, plan.folders.train_gt or plan.gt, run)
 
 
 def _places(folders: Folders) -> list[str]:
@@ -315,15 +281,7 @@ def count_folders(
     *,
     void_is_border: bool = False,
 ) -> CountedFolders:
-    """Pixels of each class in each folder, region and image; the ground truth is read once.
-
-    Raises
-    ------
-    DataError
-        If the folders hold different images.
-    SomeFailed
-        If an image failed.
-    """
+    """Pixels of each class in each folder, region and image; the ground truth is read once."""
     inputs = [label_input(place, run) for place in places]
     sources = [entry.source for entry in inputs]
     if run.names is None:
@@ -383,8 +341,5 @@ def _report_absent(counts: Counts, names: Sequence[str] | None) -> None:
         if absent:
             rows.setdefault(absent, []).append(str(key))
     for absent, keys in rows.items():
-        say(
-            f"{', '.join(keys)}: left out of the mean, in neither ground truth nor labels: "
-            f"{absent}",
-            "eval-gap",
-        )
+        why = "left out of the mean, in neither ground truth nor labels"
+        say(f"{', '.join(keys)}: {why}: {absent}", "eval-gap")

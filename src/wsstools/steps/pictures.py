@@ -17,7 +17,6 @@ from wsstools.core.palette import voc_palette
 from wsstools.steps.columns import DIFF, ENTROPY, ERRORS, HEAT, PLAIN, Column, Content
 from wsstools.view import differences, overlay
 from wsstools.view.scales import INFERNO, Scale, scale_colours
-from wsstools.view.settings import SheetSettings
 from wsstools.view.sheet import fit
 
 _BLANK = 205  # grey, so that pale pictures have edges on white
@@ -27,36 +26,23 @@ _BLANK = 205  # grey, so that pale pictures have edges on white
 class Look:
     """How the pictures of an image are drawn.
 
-    Attributes
-    ----------
-    columns : tuple of Column
-        After the image.
-    has_image, has_gt : bool
-        Whether the first content is the image (else it is grey), and the last the ground truth.
-    opacity : float, 0..1
-        Of labels over the image.
-    cell_width : int or None
-        Width of the pictures; None leaves them as they are.
+    `has_image` and `has_gt` say whether the first content is the image (else it is grey) and the
+    last the ground truth. A width of None leaves the pictures as they are.
     """
 
     columns: tuple[Column, ...]
-    has_image: bool = True
-    has_gt: bool = False
-    opacity: float = SheetSettings().opacity
-    cell_width: int | None = None
+    has_image: bool
+    has_gt: bool
+    opacity: float
+    cell_width: int | None
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture, and what there is to say of it.
+    """A picture, (h, w, 3) uint8, and what there is to say of it.
 
-    Attributes
-    ----------
-    pixels : (h, w, 3) uint8
-    note : str
-        A few words above it; empty for none.
-    classes, marks : frozenset of int
-        Class ids and marks (`wsstools.view.differences`) that are to be seen.
+    The note above it is empty for none; `classes` and `marks` (`wsstools.view.differences`) are
+    those that are to be seen.
     """
 
     pixels: NDArray[np.uint8]
@@ -68,20 +54,15 @@ class Picture:
 def draw_pictures(*contents: Content, look: Look) -> list[Picture]:
     """The image, if there is one, and a picture for each column.
 
-    Parameters
-    ----------
-    *contents : (H, W, 3) image, then maps and (H, W) labels
-        As `column_inputs` lists them.
-    look : Look
-
-    Raises
-    ------
-    ValueError
-        If their shapes differ.
+    The contents are the (H, W, 3) image, then maps and (H, W) labels, as `column_inputs` lists
+    them.
     """
     rest = list(contents)
     gt = rest.pop() if look.has_gt else None
-    image = _bytes(rest.pop(0)) if look.has_image else _blank(rest[0])
+    if look.has_image:
+        image = np.asarray(rest.pop(0)).round().astype(np.uint8)
+    else:
+        image = np.full((*rest[0].shape[-2:], 3), _BLANK, np.uint8)
     pictures = [Picture(image)] if look.has_image else []
     for column in look.columns:
         own = [rest.pop(0) for _ in column.folders]
@@ -121,15 +102,6 @@ def scales(columns: Sequence[Column]) -> Iterator[tuple[str, Scale]]:
         yield "probability", INFERNO
     if ENTROPY in views:
         yield "entropy, 1 where all classes are equally probable", INFERNO
-
-
-def _bytes(image: Content) -> NDArray[np.uint8]:
-    rounded: NDArray[np.uint8] = np.asarray(image).round().astype(np.uint8)
-    return rounded
-
-
-def _blank(content: Content) -> NDArray[np.uint8]:
-    return np.full((*content.shape[-2:], 3), _BLANK, np.uint8)
 
 
 def _picture(

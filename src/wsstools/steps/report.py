@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wsstools.core.evaluation.study import Study
 from wsstools.core.labels import IGNORE_LABEL, class_name
 from wsstools.core.palette import voc_palette
 from wsstools.errors import WssError
 from wsstools.files.atomic import remove_leftovers, write_atomic
-from wsstools.files.provenance import digest
+from wsstools.files.provenance import Decoded, digest
 from wsstools.formats import image_files, label_files
 from wsstools.formats.study_json import decode_study
 from wsstools.running.messages import print_path, say
@@ -58,7 +57,6 @@ def report(
         The validation images and their ground truth, for the contact sheets.
     settings : ReportSettings
     run : Selection
-        Whether the path is printed.
 
     Raises
     ------
@@ -97,14 +95,7 @@ def read_pictures(
 ) -> Pictures:
     """Small pictures of all images and labels of the sheets, and what could not be read.
 
-    Parameters
-    ----------
-    plans : sequence of SheetPlan
-        Which images of which folders.
-    names : sequence of str or None
-        Names of the classes.
-    images, gt : str or None
-        Folders of the images and the ground truth.
+    `names` are those of the classes; `images` and `gt` are folders.
     """
     palette = voc_palette()
     found: dict[tuple[str, str, str], bytes] = {}
@@ -119,19 +110,21 @@ def read_pictures(
         }
         sources[TRUTH] = truth_source
         for stem in plan.stems:
-            image = folders.read(image_source, stem, _image)
+            decoded = folders.read(image_source, stem, image_files.decode_image)
+            image = None if decoded is None else decoded.round().astype(np.uint8)
             if image is not None:
                 found[plan.key.group, stem, IMAGE] = image_files.encode_jpeg(thumbnail(image))
             for column, source in sources.items():
-                labels = folders.read(source, stem, _labels)
+                labels = folders.read(source, stem, label_files.decode_labels)
                 if labels is None:
                     continue
-                classes |= set(labels.ravel().tolist()) - {IGNORE_LABEL}
+                classes |= set(labels.ravel().tolist())
                 if image is not None and labels.shape == image.shape[:2]:
                     drawn = overlay_labels(image, labels, palette)
                 else:
                     drawn = colour_labels(labels, palette)
                 found[plan.key.group, stem, column] = image_files.encode_jpeg(thumbnail(drawn))
+    classes.discard(IGNORE_LABEL)
     columns = [IMAGE] * (image_source is not None) + [TRUTH] * (truth_source is not None)
     legend = [(class_name(names, c), palette[c].tolist()) for c in sorted(classes)]
     return Pictures(found, columns, legend, folders.missing)
@@ -159,12 +152,15 @@ class _Folders:
             self._add(f"{what} of {role}: {error}")
             return None
 
-    def read(self, source: Source | None, stem: str, decode: Callable[[Path], T]) -> T | None:
+    def read(
+        self, source: Source | None, stem: str, decode: Callable[[bytes, str], Decoded[T]]
+    ) -> T | None:
         """The content of a file, or None if it cannot be read."""
         if source is None:
             return None
         try:
-            return decode(source.find(stem))
+            path = source.find(stem)
+            return decode(path.read_bytes(), str(path)).value
         except (WssError, OSError) as error:
             self._add(f"{stem}: {error}")
             return None
@@ -172,14 +168,3 @@ class _Folders:
     def _add(self, why: str) -> None:
         if why not in self.missing:
             self.missing.append(why)
-
-
-def _image(path: Path) -> NDArray[np.uint8]:
-    image = image_files.decode_image(path.read_bytes(), str(path)).value
-    rounded: NDArray[np.uint8] = image.round().astype(np.uint8)
-    return rounded
-
-
-def _labels(path: Path) -> NDArray[np.uint8]:
-    labels: NDArray[np.uint8] = label_files.decode_labels(path.read_bytes(), str(path)).value
-    return labels

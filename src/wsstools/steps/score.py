@@ -20,15 +20,9 @@ from wsstools.view.tables import score_table
 
 @dataclass(frozen=True)
 class ScoredLabels:
-    """The scores of a folder of labels.
+    """The scores of a folder of labels, of the confusion matrix summed over it, and of each image.
 
-    Attributes
-    ----------
-    scores : Scores
-        Of the one confusion matrix that is summed over the images.
-    images : dict of Scores by stem
-    class_names : list of str or None
-        From the classes.txt that travels with the ground truth or the labels.
+    The names of the classes come from the classes.txt that travels with the ground truth or labels.
     """
 
     scores: Scores
@@ -65,7 +59,6 @@ def score(labels: str, gt: str, *, run: JobSettings = JobSettings()) -> ScoredLa
     labels, gt : str
         Folders of index PNGs, files, or one of them `-`.
     run : JobSettings
-        Which images, and by which workers.
 
     Raises
     ------

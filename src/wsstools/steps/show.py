@@ -55,18 +55,14 @@ def show(
         `NAME=[VIEW:]DIR`, as in `wss show`.
     out : str or Path
         The PNG file; with `each` a folder.
-    gt : str or None
-        Ground truth.
+    gt, weights_dir : str or None
+        Ground truth; where the weights of networks are.
     classes : str or None
         File with the names of the classes; None: the classes.txt in or beside the folders.
     each : bool
         Write a picture of each image.
-    filters : sequence of str or None
-        Draw the filters of these banks instead.
-    filter_input : sequence of str or None
-        What the filters in files take.
-    weights_dir : str or None
-        Where the weights of networks are.
+    filters, filter_input : sequence of str or None
+        Draw the filters of these banks instead; what the filters in files take.
     settings : SheetSettings
     run : RunSettings
 

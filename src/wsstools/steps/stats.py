@@ -18,15 +18,9 @@ FORMATS = ("table", "csv", "json")
 
 @dataclass(frozen=True)
 class LabelledFolder:
-    """What is labelled in a folder.
+    """What is labelled in a folder: in all images, and in each by stem.
 
-    Attributes
-    ----------
-    total : LabelStats
-        Of all images.
-    images : dict of LabelStats by stem
-    class_names : list of str or None
-        From the classes.txt that travels with the labels.
+    The names of the classes come from the classes.txt that travels with the labels.
     """
 
     total: LabelStats
@@ -34,24 +28,14 @@ class LabelledFolder:
     class_names: list[str] | None
 
     def formatted(self, form: str, *, per_image: bool = False) -> str:
-        """The figures as `table`, `csv` or `json`: per class, or per image.
-
-        Raises
-        ------
-        UsageError
-            If it is another form.
-        """
+        """The figures as `table`, `csv` or `json`: per class, or per image."""
         _check_format(form)
+        total, images, names = self.total, self.images, self.class_names
         if form == "json":
-            answer = view.stats_answer(self.total, self.images, self.class_names)
-            return json.dumps(answer, indent=2)
+            return json.dumps(view.stats_answer(total, images, names), indent=2)
         if form == "csv":
-            if per_image:
-                return view.images_csv(self.images, self.class_names)
-            return view.classes_csv(self.total, self.class_names)
-        if per_image:
-            return view.images_text(self.images)
-        return view.classes_text(self.total, self.images, self.class_names)
+            return view.images_csv(images, names) if per_image else view.classes_csv(total, names)
+        return view.images_text(images) if per_image else view.classes_text(total, images, names)
 
 
 def stats(labels: str, *, run: JobSettings = JobSettings()) -> LabelledFolder:
@@ -62,7 +46,6 @@ def stats(labels: str, *, run: JobSettings = JobSettings()) -> LabelledFolder:
     labels : str
         A folder of index PNGs, a file, or `-`.
     run : JobSettings
-        Which images, and by which workers.
 
     Raises
     ------

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import Annotated, Optional, cast
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,14 +37,16 @@ from wsstools.steps.regularize import (
 
 FEW_IMAGES = 6
 """On fewer, chance decides more than the settings."""
+_NO_RESULT = (ValueError, KeyError, TypeError, RecursionError, msgspec.ValidationError)
+"""What reading a line that holds no result may raise."""
 
 
-class Result(TypedDict):
+class Result(msgspec.Struct, frozen=True):
     """One setting on one image: the cells of the confusion matrix that are not 0, their counts."""
 
-    cells: list[int]
-    counts: list[int]
-    warning: str | None
+    cells: list[Annotated[int, msgspec.Meta(ge=0, lt=N_VALUES * N_VALUES)]]
+    counts: list[Annotated[int, msgspec.Meta(ge=0)]]
+    warning: Optional[str]
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,7 @@ class _Tried:
 class Trials:
     """All settings on all images, with the results of earlier runs.
 
-    Parameters
-    ----------
-    path : Path
-        The file of the results: a line for each trial, in the order in which they were made.
-    tasks : sequence of Task
-        The images.
-    settings : sequence of Settings
+    The file of the results has a line for each trial, in the order in which they were made.
     """
 
     def __init__(self, path: Path, tasks: Sequence[Task], settings: Sequence[Settings]) -> None:
@@ -96,13 +93,10 @@ class Trials:
         self._read()
         trials = [
             _Trial(
-                task.stem,
-                task.paths,
-                task.problem,
-                task.is_missing,
-                group,
-                frozenset(self._results.get(task.stem, {})),
-                self._digests.get(task.stem, ()),
+                **vars(task),
+                settings=group,
+                known=frozenset(self._results.get(task.stem, {})),
+                digests=self._digests.get(task.stem, ()),
             )
             for task in self.tasks
             for group in _groups(self._settings)
@@ -136,14 +130,14 @@ class Trials:
     def check(self, messages: Messages) -> None:
         """Warn of what makes a comparison weak; an error if there is none to be made."""
         results = [self._results[stem][one] for stem in self.stems for one in self._settings]
-        if not any(result["cells"] for result in results):
+        if not any(result.cells for result in results):
             messages.raise_failures()
             raise DataError("no pixel of the ground truth carries a class")
         if len(self.stems) < FEW_IMAGES:
             messages.say(
                 f"warning: on {len(self.stems)} images chance decides more than the settings"
             )
-        warnings = [result["warning"] for result in results if result["warning"]]
+        warnings = [result.warning for result in results if result.warning]
         if warnings:
             messages.say(f"warning: {len(warnings)} trials were not exact; the first {warnings[0]}")
 
@@ -152,7 +146,7 @@ class Trials:
         total = np.zeros(N_VALUES * N_VALUES, np.int64)
         for stem in self.stems:
             result = self._results[stem][setting]
-            total[result["cells"]] += result["counts"]
+            total[result.cells] += result.counts
         return total.reshape(N_VALUES, N_VALUES)
 
     def records(self, inputs: Sequence[Input]) -> list[InputRecord]:
@@ -181,11 +175,13 @@ class Trials:
             return
         wanted = {task.stem for task in self.tasks}
         for line in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
-            with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+            with contextlib.suppress(*_NO_RESULT):
                 entry = json.loads(line)
                 stem, digests = entry["stem"], tuple(entry["blake2b"])
-                result = _checked_result(entry)
+                result = msgspec.convert(entry, Result)
                 setting = self._names.get(json.dumps(entry["options"], sort_keys=True))
+                if len(result.cells) != len(result.counts):
+                    continue
                 if setting is None or stem not in wanted:
                     self._others.append(line + "\n")
                 else:
@@ -204,23 +200,9 @@ class Trials:
 
 
 def _line(stem: str, digests: Sequence[str], setting: Settings, result: Result) -> str:
-    entry = {"stem": stem, "blake2b": digests, "options": parameters(setting), **result}
+    values = msgspec.structs.asdict(result)
+    entry = {"stem": stem, "blake2b": digests, "options": parameters(setting), **values}
     return json.dumps(entry, sort_keys=True, separators=(",", ":")) + "\n"
-
-
-def _checked_result(entry: Mapping[str, object]) -> Result:
-    """The result in a line of the file; ValueError if it is none."""
-    cells, counts, warning = entry["cells"], entry["counts"], entry["warning"]
-    if (
-        isinstance(cells, list)
-        and isinstance(counts, list)
-        and len(cells) == len(counts)
-        and all(type(n) is int and n >= 0 for n in (*cells, *counts))
-        and max(cells, default=0) < N_VALUES * N_VALUES
-        and (warning is None or isinstance(warning, str))
-    ):
-        return {"cells": cells, "counts": counts, "warning": warning}
-    raise ValueError("not a result")
 
 
 def _groups(settings: Sequence[Settings]) -> list[tuple[Settings, ...]]:
@@ -264,8 +246,4 @@ def _try_settings(
         labels = argmax_labels(as_stored(cast(ProbabilityMap, computed.value)))
         matrix = confusion_matrix(labels, gt).ravel()
         cells = matrix.nonzero()[0]
-        yield {
-            "cells": cells.tolist(),
-            "counts": matrix[cells].tolist(),
-            "warning": computed.warning,
-        }
+        yield Result(cells.tolist(), matrix[cells].tolist(), computed.warning)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from wsstools.core.evaluation.metrics import scores
 from wsstools.core.evaluation.tuning import GRIDS, Standing, winner
 from wsstools.core.parameter import option_name
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
-from wsstools.files.provenance import Json, Meta, Origin
+from wsstools.files.provenance import Origin
 from wsstools.formats import parameter_files
 from wsstools.running.join import Input, Task, batches, output_folder
 from wsstools.running.messages import Messages, print_result
@@ -51,18 +50,10 @@ Grid = Mapping[str, Sequence[float]]
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a search found.
+    """What a search found with `potts` or `crf`.
 
-    Attributes
-    ----------
-    method : str
-        `potts` or `crf`.
-    standings : sequence of Standing
-        The settings in the order of the grid, and the paper's.
-    stems : list of str
-        The images that did not fail, in the order in which they were tried.
-    is_new : bool
-        Whether an output was written.
+    `standings` has the settings in the order of the grid, and the paper's; `stems` the images that
+    did not fail, in the order in which they were tried; `is_new`: an output was written.
     """
 
     method: str
@@ -109,7 +100,6 @@ def tune(
     seed : int
         Of the sample: a larger one holds the smaller.
     run : RunSettings
-        Which images, and how they are computed.
 
     Raises
     ------
@@ -121,7 +111,7 @@ def tune(
         If no image is left.
     """
     folder = Path(out)
-    settings, paper = _settings(fixed, grid)
+    settings = _settings(fixed, grid)
     origin = _origin(fixed, grid)
     if not run.overwrite:
         _refuse_other_outputs(folder, origin)
@@ -142,16 +132,32 @@ def tune(
             Standing(
                 _values(setting),
                 scores(trials.confusion(setting)).mean_iou,
-                is_paper=setting == paper,
-                is_contender=position < _size(grid),
+                is_paper=setting == fixed,
+                is_contender=position < math.prod(map(len, grid.values())),
             )
             for position, setting in enumerate(settings)
         ]
-        chance: dict[str, Json] = {"sample": sample, "seed": seed}
-        meta = _record(origin, grid, chance, trials, inputs, standings)
-        is_new = _write(folder, method_of(fixed), standings, grid, meta, len(trials.stems))
+        values = {name.rstrip("_"): list(grid[name]) for name in grid}
+        options = {**origin.options, "grid": values, "sample": sample, "seed": seed}
+        best, paper = winner(standings), next(one for one in standings if one.is_paper)
+        n_images = len(trials.stems)
+        meta = dataclasses.replace(origin, options=options).record(
+            kind="params",
+            stem=Path(PARAMS_FILE).stem,
+            inputs=trials.records(inputs),
+            result={"miou": best.mean_iou, "images": n_images, "paper_miou": paper.mean_iou},
+        )
+        method = method_of(fixed)
+        title = f"{_TITLES[method]}: mean IoU on {n_images} images"
+        picture = heat_map(standings, values, title=title)
+        contents = {  # the parameters come first: their record says whose folder it is
+            PARAMS_FILE: parameter_files.encode_params(method, best.parameters, meta),
+            TABLE_FILE: tuning_csv(standings, n_images).encode(),
+            PICTURE_FILE: picture.encoded(Path(PICTURE_FILE).suffix),
+        }
+        is_new = write_all(folder, contents)
         messages.raise_failures()
-    return Tuned(method_of(fixed), standings, trials.stems, is_new)
+    return Tuned(method, standings, trials.stems, is_new)
 
 
 def search(
@@ -169,13 +175,7 @@ def search(
     as_json: bool,
     run: RunSettings,
 ) -> None:
-    """`tune` as the command calls it, with its values as text; prints what was found.
-
-    Raises
-    ------
-    UsageError
-        If the options contradict each other, or a value is out of range.
-    """
+    """`tune` as the command calls it, with its values as text; prints what was found."""
     method = chosen_method(potts=potts, crf=crf)
     if method is None:
         raise UsageError("give one of --potts and --crf")
@@ -193,13 +193,7 @@ def search(
 def parsed_grid(
     fixed: Settings, lists: Mapping[str, str], defaults: Mapping[str, str]
 ) -> dict[str, list[float]]:
-    """The values of each parameter, in the order of the defaults, which stand for those not given.
-
-    Raises
-    ------
-    UsageError
-        If a list belongs to the other method, or a value is no number or out of range.
-    """
+    """The values of each parameter, in the order of the defaults, which replace those not given."""
     for name in lists:
         if name not in defaults:
             raise UsageError(f"{option_name(name)} does not belong to --{method_of(fixed)}")
@@ -216,17 +210,13 @@ def _numbers(fixed: Settings, name: str, text: str) -> list[float]:
     return list(dict.fromkeys(getattr(one, name) for one in checked))
 
 
-def _size(grid: Grid) -> int:
-    return int(np.prod([len(values) for values in grid.values()]))
-
-
-def _settings(fixed: Settings, grid: Grid) -> tuple[list[Settings], Settings]:
+def _settings(fixed: Settings, grid: Grid) -> list[Settings]:
     """Every combination of the grid's values, last the paper's if the grid leaves it out."""
     settings: list[Settings] = [
         replaced(fixed, dict(zip(grid, values, strict=True)))
         for values in itertools.product(*grid.values())
     ]
-    return (settings if fixed in settings else [*settings, fixed]), fixed
+    return settings if fixed in settings else [*settings, fixed]
 
 
 def _values(setting: Settings) -> dict[str, float | str]:
@@ -273,51 +263,3 @@ def _sampled(
     order = sorted(stems, key=lambda stem: image_rng(seed, stem).random())[:size]
     tasks = [task for batch in batches(inputs, run.of(order)) for task in batch]
     return tasks, len(chosen) - len(stems)
-
-
-def _record(
-    origin: Origin,
-    grid: Grid,
-    chance: Mapping[str, Json],
-    trials: Trials,
-    inputs: Sequence[Input],
-    standings: Sequence[Standing],
-) -> Meta:
-    """The record of the parameters that did best."""
-    values = {name.rstrip("_"): list(grid[name]) for name in grid}
-    options = {**origin.options, "grid": values, **chance}
-    paper = next(one for one in standings if one.is_paper)
-    return dataclasses.replace(origin, options=options).record(
-        kind="params",
-        stem=Path(PARAMS_FILE).stem,
-        inputs=trials.records(inputs),
-        result={
-            "miou": winner(standings).mean_iou,
-            "images": len(trials.stems),
-            "paper_miou": paper.mean_iou,
-        },
-    )
-
-
-def _write(
-    folder: Path,
-    method: str,
-    standings: Sequence[Standing],
-    grid: Grid,
-    meta: Meta,
-    n_images: int,
-) -> bool:
-    """Write the outputs unless they are up to date; whether they were not.
-
-    The parameters come first: their record says whose folder it is.
-    """
-    title = f"{_TITLES[method]}: mean IoU on {n_images} images"
-    picture = heat_map(
-        standings, {name.rstrip("_"): values for name, values in grid.items()}, title=title
-    )
-    contents = {
-        PARAMS_FILE: parameter_files.encode_params(method, winner(standings).parameters, meta),
-        TABLE_FILE: tuning_csv(standings, n_images).encode(),
-        PICTURE_FILE: picture.encoded(Path(PICTURE_FILE).suffix),
-    }
-    return write_all(folder, contents)

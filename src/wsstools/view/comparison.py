@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 import numpy as np
 
 from wsstools.core.evaluation.comparison import Comparison, Paired
@@ -12,7 +9,7 @@ from wsstools.core.evaluation.settings import ACCURACY, MEAN_IOU, METRICS
 from wsstools.files.provenance import Json
 from wsstools.view.figures.drawing import Drawing
 from wsstools.view.figures.scatter import Dot, scatter
-from wsstools.view.tables import text_table
+from wsstools.view.tables import csv_text, text_table
 
 METRIC_NAMES = {ACCURACY: "pixel accuracy", MEAN_IOU: "mean IoU"}
 _PLOT_WIDTH = 5.8  # inches
@@ -23,41 +20,26 @@ def comparison_text(found: Comparison, count: int) -> str:
     """Scores of both, how many images each wins, and the images with the largest differences."""
     first, second = found.names
     n_images = len(found.stems)
-    rows = []
+    rows, totals = [], []
     for name in METRICS:
         paired = found.scores[name]
-        means = paired.values.mean(axis=1)
-        rows.append(
-            (
-                METRIC_NAMES[name],
-                f"{means[0]:.2%}",
-                f"{means[1]:.2%}",
-                f"{100 * paired.mean_difference:+.2f}",
-                *([_interval(paired)] if paired.interval else []),
-                *map(str, paired.counts),
-            )
-        )
-    has_intervals = found.ranking.interval is not None
-    header = (
-        "mean over images",
-        first,
-        second,
-        "difference",
-        *(["95 % interval"] if has_intervals else []),
-        "better",
-        "worse",
-        "equal",
-    )
-    totals = [(METRIC_NAMES[name], *_total(found.scores[name])) for name in METRICS]
+        means = [f"{mean:.2%}" for mean in paired.values.mean(axis=1)]
+        difference = f"{100 * paired.mean_difference:+.2f}"
+        counts = map(str, paired.counts)
+        rows.append((METRIC_NAMES[name], *means, difference, *_interval(paired), *counts))
+        a, b = paired.totals
+        totals.append((METRIC_NAMES[name], f"{a:.2%}", f"{b:.2%}", f"{100 * (b - a):+.2f}"))
+    interval = ["95 % interval"] if found.ranking.interval else []
+    scores = (first, second, "difference")
+    header = ("mean over images", *scores, *interval, "better", "worse", "equal")
     lines = [
         f"{second} against {first} on {n_images} image{'s' if n_images > 1 else ''}",
         "",
         *text_table(header, rows),
         "",
-        *text_table(("all images as one", first, second, "difference"), totals),
+        *text_table(("all images as one", *scores), totals),
     ]
-    gains, losses = found.largest(count)
-    for told, positions in (("better", gains), ("worse", losses)):
+    for told, positions in zip(("better", "worse"), found.largest(count), strict=True):
         if positions:
             lines += ["", *_largest_table(found, positions, told)]
     return "\n".join(lines)
@@ -65,19 +47,17 @@ def comparison_text(found: Comparison, count: int) -> str:
 
 def comparison_csv(found: Comparison) -> str:
     """A line per image, the largest gain of the second set first; fractions with all digits."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
     header = ["image"]
     for name in METRICS:
         header += [*(f"{one} {name}" for one in found.names), f"{name} difference"]
-    writer.writerow(header)
+    rows: list[list[str | float]] = []
     for k in found.ranked():
-        row: list[str] = [found.stems[k]]
+        row: list[str | float] = [found.stems[k]]
         for name in METRICS:
             first, second = found.scores[name].values[:, k].tolist()
-            row += [repr(first), repr(second), repr(second - first)]
-        writer.writerow(row)
-    return buffer.getvalue()
+            row += [first, second, second - first]
+        rows.append(row)
+    return csv_text([header, *rows])
 
 
 def comparison_values(found: Comparison, count: int) -> dict[str, Json]:
@@ -115,19 +95,12 @@ def comparison_scatter(found: Comparison, count: int) -> Drawing:
         series.append(f"equal ({equal})")
     named = {k for positions in found.largest(count) for k in positions}
     dots = []
-    for k, (stem, difference) in enumerate(
-        zip(found.stems, found.ranking.differences, strict=True)
-    ):
+    for k, stem in enumerate(found.stems):
         x, y = (100 * found.ranking.values[:, k]).tolist()
-        dots.append(
-            Dot(
-                x,
-                y,
-                title=f"{stem}: {x:.1f} % to {y:.1f} % ({100 * difference:+.1f})",
-                label=stem if k in named else "",
-                series={1: _BETTER, -1: _WORSE, 0: _EQUAL}[int(np.sign(difference))],
-            )
-        )
+        difference = found.ranking.differences[k]
+        title = f"{stem}: {x:.1f} % to {y:.1f} % ({100 * difference:+.1f})"
+        outcome = {1: _BETTER, -1: _WORSE, 0: _EQUAL}[int(np.sign(difference))]
+        dots.append(Dot(x, y, title, stem if k in named else "", outcome))
     return scatter(
         dots,
         x_label=f"{metric} of {first} (%)",
@@ -140,15 +113,10 @@ def comparison_scatter(found: Comparison, count: int) -> Drawing:
     )
 
 
-def _total(paired: Paired) -> tuple[str, str, str]:
-    first, second = paired.totals
-    return f"{first:.2%}", f"{second:.2%}", f"{100 * (second - first):+.2f}"
-
-
-def _interval(paired: Paired) -> str:
+def _interval(paired: Paired) -> list[str]:
     if paired.interval is None:
-        return ""
-    return f"{100 * paired.interval.low:+.2f} to {100 * paired.interval.high:+.2f}"
+        return []
+    return [f"{100 * paired.interval.low:+.2f} to {100 * paired.interval.high:+.2f}"]
 
 
 def _largest_table(found: Comparison, positions: list[int], told: str) -> list[str]:
@@ -163,14 +131,11 @@ def _largest_table(found: Comparison, positions: list[int], told: str) -> list[s
 
 
 def _values(paired: Paired) -> dict[str, Json]:
-    better, worse, equal = paired.counts
     return {
         "first": float(paired.values[0].mean()),
         "second": float(paired.values[1].mean()),
         "mean_difference": paired.mean_difference,
         "interval": None if paired.interval is None else list(paired.interval),
-        "better": better,
-        "worse": worse,
-        "equal": equal,
+        **dict(zip(("better", "worse", "equal"), paired.counts, strict=True)),
         "all_images": {"first": paired.totals[0], "second": paired.totals[1]},
     }

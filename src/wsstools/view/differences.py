@@ -27,16 +27,6 @@ def error_marks(labels: NDArray[np.uint8], gt: NDArray[np.uint8]) -> NDArray[np.
 
     A pixel is `LEFT_OUT` where the ground truth is 255, `WRONG` where the labels are anything else
     than the ground truth (255 is a miss), and `SAME` elsewhere.
-
-    Parameters
-    ----------
-    labels, gt : (H, W) uint8
-        Class ids; 255 = ignore.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
     """
     _check_shapes(labels, gt, "ground truth")
     marks = np.where(labels == gt, SAME, WRONG).astype(np.uint8)
@@ -52,16 +42,6 @@ def difference_marks(
     A pixel is `SAME` where both are equal. Elsewhere, without ground truth, it is `DIFFERENT`; with
     it, `FIRST_RIGHT`, `SECOND_RIGHT` or `BOTH_WRONG`. It is `LEFT_OUT` wherever the ground truth
     is 255.
-
-    Parameters
-    ----------
-    first, second, gt : (H, W) uint8
-        Class ids; 255 = ignore.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
     """
     _check_shapes(first, second, "the other labels")
     if gt is None:
@@ -76,15 +56,7 @@ def difference_marks(
 
 
 def draw_marks(image: NDArray[np.uint8], marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Marks in full colour on the image, which is pale and grey elsewhere, (H, W, 3) uint8.
-
-    Parameters
-    ----------
-    image : (H, W, 3) uint8
-        RGB.
-    marks : (H, W) uint8
-        What each pixel is; see `error_marks` and `difference_marks`.
-    """
+    """Marks in full colour on the image, which is pale and grey elsewhere, (H, W, 3) uint8."""
     if marks.shape != image.shape[:2]:
         raise ValueError(f"labels have shape {marks.shape}, the image {image.shape[:2]}")
     grey = image @ np.array(GREY_WEIGHTS)

@@ -21,11 +21,6 @@ def filter_pictures(layer: FilterLayer) -> NDArray[np.uint8]:
     Grey is no weight, white the largest of the filter and black the same below zero; the colour
     of a pixel is its weights on red, green and blue. A filter is scaled by its own largest
     weight. Of a complex filter the even and the odd part are two pictures, one after the other.
-
-    Parameters
-    ----------
-    layer : FilterLayer
-        Weights over the planes that its `colours` makes.
     """
     weights = np.asarray(layer.weights, np.float64)  # (n, 3, k, k)
     if layer.colours is not None:
@@ -41,28 +36,15 @@ def filter_sheet(
 ) -> NDArray[np.uint8]:
     """A sheet of all filters of some banks, a title above each layer, (H, W, 3) uint8.
 
-    Parameters
-    ----------
-    banks : sequence of FilterBank
-        One below the other.
-    cell_width : int, pixels
-        Width of a filter's picture with its frame. Pixels are enlarged by a whole number: two
-        more than a multiple of 33 leaves no margin around filters of 3x3 and 11x11.
-
-    Raises
-    ------
-    ValueError
-        If there is no filter.
+    `cell_width` is that of a filter's picture with its frame, in pixels. Pixels are enlarged by a
+    whole number: two more than a multiple of 33 leaves no margin around filters of 3x3 and 11x11.
     """
-    rows: list[list[NDArray[np.uint8] | None]] = []
-    captions: list[str] = []
+    rows, captions = [], []
     for bank in banks:
         for layer in bank.filters:
             pictures = [_framed(picture, cell_width) for picture in filter_pictures(layer)]
             for start in range(0, len(pictures), N_COLUMNS):
-                row: list[NDArray[np.uint8] | None] = []
-                row += pictures[start : start + N_COLUMNS]
-                rows.append(row)
+                rows.append(pictures[start : start + N_COLUMNS])
                 captions.append("" if start else f"{bank.name}: {layer_title(layer)}")
     return contact_sheet(rows, captions=captions, cell_width=cell_width)
 
@@ -70,12 +52,10 @@ def filter_sheet(
 def layer_title(layer: FilterLayer) -> str:
     """What a layer is, in a few words: `64 filters of 3x3`."""
     size = layer.weights.shape[2]
-    parts = [f"{len(layer)} filters of {size}x{size}"]
+    title = f"{len(layer)} filters of {size}x{size}"
     if layer.is_energy:
-        parts = [f"{len(layer)} complex filters of {size}x{size}, even and odd part in turn"]
-    if layer.stride > 1:
-        parts.append(f"stride {layer.stride}")
-    return ", ".join(parts)
+        title = f"{len(layer)} complex filters of {size}x{size}, even and odd part in turn"
+    return f"{title}, stride {layer.stride}" if layer.stride > 1 else title
 
 
 def _framed(picture: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ _INTERVAL_HEADER = "95 %"
 
 @dataclass(frozen=True)
 class Table:
-    """A table of text; the first columns stand to the left, a rule goes above some rows.
+    """A table of text; the first columns are aligned to the left, a rule goes above some rows.
 
     If `is_grouped`, the first column holds the name of a group, in the row where it begins.
     """
@@ -45,13 +45,11 @@ def study_markdown(study: Study, per_class: bool = False) -> str:
     """All tables as Markdown; `per_class` adds the gap of each class."""
     blocks = []
     for table in _tables(study, per_class):
-        sides = ["---" if k < table.n_left else "---:" for k in range(len(table.header))]
-        escaped = (
-            [cell.replace("|", r"\|") for cell in line]
-            for line in (table.header, sides, *table.cells)
-        )
-        lines = ["| " + " | ".join(line) + " |" for line in escaped]
-        blocks.append("\n".join([*([f"{table.title}:", ""] if table.title else []), *lines]))
+        sides = ["---"] * table.n_left + ["---:"] * (len(table.header) - table.n_left)
+        lines = [f"{table.title}:", ""] if table.title else []
+        for line in (table.header, sides, *table.cells):
+            lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |")
+        blocks.append("\n".join(lines))
     blocks += table_notes(study.rows)
     return "\n\n".join(blocks)
 
@@ -68,22 +66,14 @@ def study_latex(study: Study, per_class: bool = False) -> str:
     blocks = []
     for table in _tables(study, per_class):
         sides = "l" * table.n_left + "r" * (len(table.header) - table.n_left)
-        body = []
+        lines = [f"{table.title.translate(_LATEX_SPECIAL)}:\n"] if table.title else []
+        lines += [rf"\begin{{tabular}}{{{sides}}}", r"\toprule", _latex_line(table.header)]
+        lines.append(r"\midrule")
         for position, line in enumerate(table.cells):
             if position in table.rules:
-                body.append(r"\midrule")
-            body.append(_latex_line(line))
-        lines = [
-            rf"\begin{{tabular}}{{{sides}}}",
-            r"\toprule",
-            _latex_line(table.header),
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-        ]
-        title = [f"{table.title.translate(_LATEX_SPECIAL)}:\n"] if table.title else []
-        blocks.append("\n".join([*title, *lines]))
+                lines.append(r"\midrule")
+            lines.append(_latex_line(line))
+        blocks.append("\n".join([*lines, r"\bottomrule", r"\end{tabular}"]))
     blocks += [note.translate(_LATEX_SPECIAL) for note in table_notes(study.rows)]
     return "\n\n".join(blocks)
 
@@ -117,7 +107,7 @@ def main_table(rows: Sequence[StudyRow]) -> Table:
         ("gap", lambda row: "" if row.key.name == FULL else _points(row.gap)),
         ("gap reduction", _reduction),
         (_INTERVAL_HEADER, lambda row: interval_text(row.reduction_interval, " %")),
-        ("printed", _printed),
+        ("printed", lambda row: share_text(row.printed_reduction)),
     ]
     always = {"strategy", "mIoU", "val", "gap", "gap reduction"}
     kept = [
@@ -131,12 +121,7 @@ def main_table(rows: Sequence[StudyRow]) -> Table:
 
 
 def _grouped(
-    keys: Sequence[Key],
-    header: Sequence[str],
-    cells: Cells,
-    *,
-    n_left: int = 1,
-    title: str = "",
+    keys: Sequence[Key], header: Sequence[str], cells: Cells, *, n_left: int = 1, title: str = ""
 ) -> Table:
     """A table with a column for the group, if there are groups, filled where one begins."""
     if not any(key.group for key in keys):
@@ -163,18 +148,16 @@ def band_tables(rows: Sequence[StudyRow]) -> list[Table]:
     widths = list(rows[0].bands)
     header = ["strategy", *(f"{width} px" for width in widths)]
     cells = [[row.key.name, *(_percent(row.bands[w]) for w in widths)] for row in rows]
-    keys = [row.key for row in rows]
     title = "mIoU within so many pixels of a border"
-    tables = [_grouped(keys, header, cells, title=title)]
-    strategies = [row for row in rows if not row.key.is_frame]
+    tables = [_grouped([row.key for row in rows], header, cells, title=title)]
+    strategies = [row.key for row in rows if not row.key.is_frame]
     if strategies:
         gaps = band_gaps(rows)
         shares = [
-            [row.key.name, *(_reduction_text(gaps[row.key, w].reduction) for w in widths)]
-            for row in strategies
+            [key.name, *(_reduction_text(gaps[key, w].reduction) for w in widths)]
+            for key in strategies
         ]
-        title = "gap reduction there"
-        tables.append(_grouped([row.key for row in strategies], header, shares, title=title))
+        tables.append(_grouped(strategies, header, shares, title="gap reduction there"))
     return tables
 
 
@@ -209,7 +192,10 @@ def class_tables(study: Study) -> list[Table]:
             [
                 class_name(study.class_names, c),
                 _points(full.iou.get(c)),
-                *(_points(_gap(full.iou.get(c), part.iou.get(c))) for part in others.values()),
+                *(
+                    _points(full.iou.get(c, math.nan) - part.iou.get(c, math.nan))
+                    for part in others.values()
+                ),
             ]
             for c in classes
         ]
@@ -217,10 +203,6 @@ def class_tables(study: Study) -> list[Table]:
         title = f"{where}IoU of full supervision per class, and the gap to it"
         tables.append(Table(("class", FULL, *others), cells, title=title))
     return tables
-
-
-def _gap(full: float | None, iou: float | None) -> float | None:
-    return None if full is None or iou is None else full - iou
 
 
 def table_notes(rows: Sequence[StudyRow]) -> list[str]:
@@ -243,10 +225,6 @@ def _reduction(row: StudyRow) -> str:
 def _reduction_text(reduction: float | None) -> str:
     """The reduction, or that there is no gap to reduce."""
     return "n/a" if reduction is None else share_text(reduction)
-
-
-def _printed(row: StudyRow) -> str:
-    return share_text(row.printed_reduction)
 
 
 def _percent(part: Part | None) -> str:

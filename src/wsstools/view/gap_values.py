@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Union
 
 from wsstools.core.evaluation.bootstrap import Interval
 from wsstools.core.evaluation.study import Part, Study, StudyRow
 from wsstools.core.labels import class_name
+from wsstools.view.tables import csv_text
 
 Cell = Union[str, float, None]
 
@@ -22,12 +21,8 @@ def study_csv(study: Study, per_class: bool = False) -> str:
         for column in dict.fromkeys(column for line in lines for column in line)
         if column in always or any(line.get(column) not in (None, "") for line in lines)
     ]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    for line in lines:
-        writer.writerow([_csv_cell(line.get(column)) for column in columns])
-    return buffer.getvalue().rstrip("\n")
+    cells = ([line.get(column) for column in columns] for line in lines)
+    return csv_text([columns, *cells]).rstrip("\n")
 
 
 def share_text(value: float | None) -> str:
@@ -59,10 +54,7 @@ def _csv_values(row: StudyRow, study: Study, per_class: bool) -> dict[str, Cell]
         values |= _csv_part(f"band_{width}", part)
     if per_class and row.val is not None:
         values |= {f"iou_{class_name(study.class_names, c)}": v for c, v in row.val.iou.items()}
-    return values | {
-        "printed_reduction": row.printed_reduction,
-        "source": row.source,
-    }
+    return values | {"printed_reduction": row.printed_reduction, "source": row.source}
 
 
 def _csv_part(name: str, part: Part | None) -> dict[str, Cell]:
@@ -76,7 +68,3 @@ def _csv_part(name: str, part: Part | None) -> dict[str, Cell]:
 def _csv_ends(name: str, interval: Interval | None) -> dict[str, Cell]:
     low, high = interval or (None, None)
     return {f"{name}_low": low, f"{name}_high": high}
-
-
-def _csv_cell(value: Cell) -> str:
-    return "" if value is None else repr(value) if isinstance(value, float) else str(value)

@@ -15,19 +15,9 @@ MOST_SCRIBBLED = 0.2  # share of the pixels; strokes rarely reach a tenth
 
 
 def colour_labels(labels: NDArray[np.integer], palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The colour of each pixel's class, (H, W, 3) uint8.
+    """The colour of each pixel's class, (H, W, 3) uint8; row i of the palette is that of class i.
 
-    Parameters
-    ----------
-    labels : (H, W) integers
-        Class ids.
-    palette : (N, 3) uint8
-        Row i is the colour of class i; see `wsstools.core.palette.voc_palette`.
-
-    Raises
-    ------
-    ValueError
-        If `labels` is not (H, W) or an id has no row in the palette.
+    It raises ValueError if `labels` is not (H, W) or an id has no row in the palette.
     """
     if labels.ndim != 2:
         raise ValueError(f"labels has shape {labels.shape}, expected (H, W)")
@@ -44,26 +34,16 @@ def overlay_labels(
     labels: NDArray[np.uint8],
     palette: NDArray[np.uint8],
     alpha: float = 0.6,
-    *,
-    ignore_label: int = IGNORE_LABEL,
 ) -> NDArray[np.uint8]:
     """The image tinted with the colours of its classes, (H, W, 3) uint8.
 
-    Parameters
-    ----------
-    image : (H, W, 3) uint8
-        RGB.
-    labels : (H, W) uint8
-        Class ids; where they are `ignore_label` the image is shown in pale grey.
-    palette : (N, 3) uint8
-        Row i is the colour of class i.
-    alpha : float, 0..1
-        Opacity of the colours; larger shows less of the image.
+    It is pale grey where the labels, (H, W), are 255. `alpha`, 0..1, is the opacity of the
+    colours; larger shows less of the image.
     """
     _check_pair(image, labels)
     mixed = (1 - alpha) * image + alpha * colour_labels(labels, palette)
     grey = 0.5 * 255 + 0.5 * image @ np.array(GREY_WEIGHTS)
-    return _to_bytes(np.where((labels == ignore_label)[:, :, None], grey[:, :, None], mixed))
+    return _to_bytes(np.where((labels == IGNORE_LABEL)[:, :, None], grey[:, :, None], mixed))
 
 
 def overlay_scribbles(
@@ -73,44 +53,22 @@ def overlay_scribbles(
     *,
     grow: float | None = None,
     lighten: float = 0.45,
-    ignore_label: int = IGNORE_LABEL,
 ) -> NDArray[np.uint8]:
     """The scribbles in full colour on the lightened image, (H, W, 3) uint8.
 
-    Parameters
-    ----------
-    image : (H, W, 3) uint8
-        RGB.
-    scribbles : (H, W) uint8
-        Class ids; `ignore_label` where there is no stroke.
-    palette : (N, 3) uint8
-        Row i is the colour of class i.
-    grow : float, pixels
-        How much thicker the strokes are shown on each side. None grows them with the size of the
-        image, so that they are seen in a thumbnail.
-    lighten : float, 0..1
-        How far the image is mixed with white; larger is paler.
+    Strokes are `grow` pixels thicker on each side; None grows them with the size of the image, so
+    that they are seen in a thumbnail. `lighten`, 0..1: larger is paler.
     """
     _check_pair(image, scribbles)
-    if grow is None:
-        grow = stroke_growth(scribbles.shape)
-    strokes = grow_scribbles(scribbles, grow, ignore_label=ignore_label)
-    is_stroke = strokes != ignore_label
+    strokes = grow_scribbles(scribbles, stroke_growth(scribbles.shape) if grow is None else grow)
+    is_stroke = strokes != IGNORE_LABEL
     result = _to_bytes(image + lighten * (255.0 - image))
     result[is_stroke] = colour_labels(strokes, palette)[is_stroke]
     return result
 
 
 def stroke_growth(shape: tuple[int, ...], width: int = IMAGE_WIDTH) -> int:
-    """How many pixels strokes grow on each side to be seen in a picture of that width.
-
-    Parameters
-    ----------
-    shape : (H, W)
-        Of the scribbles.
-    width : int, pixels
-        Of the picture; the smaller, the more the strokes grow.
-    """
+    """How many pixels strokes grow on each side to be seen in a picture of that width in pixels."""
     return round(max(shape) / THUMBNAIL * IMAGE_WIDTH / width)
 
 
@@ -119,19 +77,7 @@ def colour_map(
 ) -> NDArray[np.uint8]:
     """The expected colour of each pixel, (H, W, 3) uint8: doubt shows as a mixture.
 
-    Parameters
-    ----------
-    probs : (K, H, W) float
-        Probabilities; they sum to 1 over K.
-    classes : (K,) integers
-        Class ids of the planes.
-    palette : (N, 3) uint8
-        Row i is the colour of class i.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
+    `probs` has shape (K, H, W) and sums to 1 over K; `classes`, (K,), are the ids of the planes.
     """
     classes = np.asarray(classes)
     if probs.ndim != 3 or len(probs) != len(classes):
@@ -151,6 +97,6 @@ def _to_bytes(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     return rounded
 
 
-def are_scribbles(labels: NDArray[np.uint8], *, ignore_label: int = IGNORE_LABEL) -> bool:
+def are_scribbles(labels: NDArray[np.uint8]) -> bool:
     """Whether labels, (H, W), are strokes: less than a fifth of the pixels carries a class."""
-    return bool((labels != ignore_label).mean() < MOST_SCRIBBLED)
+    return bool((labels != IGNORE_LABEL).mean() < MOST_SCRIBBLED)

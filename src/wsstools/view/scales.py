@@ -12,15 +12,7 @@ INFERNO: Scale = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 
 
 
 def scale_colours(values: ArrayLike, scale: Scale = INFERNO) -> NDArray[np.uint8]:
-    """The colour of each number, (..., 3) uint8.
-
-    Parameters
-    ----------
-    values : (...) float
-        Numbers; below 0 they have the first colour of the scale, above 1 the last.
-    scale : Scale
-        Such as `INFERNO`.
-    """
+    """The colour of each number, (..., 3) uint8; those outside 0..1 have that of the nearer end."""
     at = np.linspace(0, 1, len(scale))
     values = np.asarray(values, np.float64)
     channels = [np.interp(values, at, channel) for channel in np.transpose(scale)]

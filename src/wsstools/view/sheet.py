@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from wsstools.view.scales import Scale, scale_colours
+from wsstools.view.settings import IMAGE_WIDTH
 
 BACKGROUND = (255, 255, 255)
 INK = (32, 33, 36)
@@ -18,10 +19,11 @@ FAINT_INK = (105, 108, 114)
 HAIRLINE = (214, 216, 220)
 ELLIPSIS = "..."
 _STRIP_GAP = 8  # pixels between pictures side by side
+_Font: TypeAlias = "ImageFont.FreeTypeFont | ImageFont.ImageFont"
 
 
 def contact_sheet(
-    rows: Sequence[Sequence[NDArray[np.uint8] | None]],
+    rows: Sequence[Sequence[NDArray[np.uint8]]],
     *,
     titles: Sequence[str] = (),
     captions: Sequence[str | Sequence[str]] = (),
@@ -29,34 +31,16 @@ def contact_sheet(
     headings: Sequence[str] = (),
     legend: Sequence[tuple[str, ArrayLike]] = (),
     scales: Sequence[tuple[str, Scale]] = (),
-    cell_width: int = 208,
+    cell_width: int = IMAGE_WIDTH,
 ) -> NDArray[np.uint8]:
-    """Pictures side by side on white, (H, W, 3) uint8.
+    """Pictures, (h, w, 3) uint8 each, side by side on white, (H, W, 3) uint8.
 
-    Parameters
-    ----------
-    rows : sequence of sequences
-        Each cell is a picture, (h, w, 3) uint8, or None for an empty place. Pictures are brought
-        to `cell_width`; a row is as high as its highest picture. Rows may differ in length.
-    titles : sequence of str
-        One for each column, above the first row. Text that is too long for its place is cut.
-    captions : sequence of str or of sequences of str
-        One for each row, above it; or one for each of its cells. An empty text takes no room.
-    notes : sequence of sequences of str
-        For each row one for each of its cells, above its right end; an empty text is none.
-    headings : sequence of str
-        One for each row, above its caption; an empty text takes no room.
-    legend : sequence of (name, colour)
-        Swatches below the last row; a colour is RGB in 0..255.
-    scales : sequence of (name, scale)
-        After the swatches: what the colours from 0 to 1 mean.
-    cell_width : int, pixels
-        Width of a column; the text grows with it.
-
-    Raises
-    ------
-    ValueError
-        If there is no row, a cell is not (h, w, 3) uint8, or there are more texts than places.
+    They are brought to `cell_width` pixels, with which the text grows. Rows may differ in length;
+    each is as high as its highest picture. A title is above each column, a heading above each row,
+    below it the row's caption, or one for each of its cells, and a note above the right end of
+    each cell. An empty text takes no room; one that is too long for its place is cut. Below the
+    last row are swatches of the legend, whose colours are RGB in 0..255, and what the colours of
+    scales from 0 to 1 mean.
 
     Examples
     --------
@@ -65,13 +49,13 @@ def contact_sheet(
     3
     """
     n_columns = max((len(row) for row in rows), default=0)
-    _check(rows, n_columns, titles, captions, notes, headings)
-    layout = _Layout.of(cell_width, n_columns)
+    _check(rows, n_columns, titles, captions=captions, notes=notes, headings=headings)
+    layout = _Layout(cell_width, n_columns)
     strips = [_titles_strip(layout, titles)] if any(titles) else []
     for row, caption, noted, heading in zip_longest(rows, captions, notes, headings):
         if heading:
             strips.append(_heading_strip(layout, heading, is_first=not strips))
-        cells = [_fitted(cell, cell_width) for cell in row]
+        cells = [Image.fromarray(np.ascontiguousarray(fit(cell, cell_width))) for cell in row]
         strips.append(_row_strip(layout, cells, caption or "", noted or ()))
     if legend or scales:
         strips.append(_legend_strip(layout, legend, scales))
@@ -103,63 +87,42 @@ def fit(picture: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
     return np.array(resized, np.uint8)
 
 
-@dataclass(frozen=True)
 class _Layout:
-    """Measures of a sheet, in pixels."""
+    """Measures of a sheet, in pixels, and its fonts."""
 
-    cell: int
-    gap: int
-    margin: int
-    width: int
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont
-    small: ImageFont.FreeTypeFont | ImageFont.ImageFont
-    line: int
-
-    @classmethod
-    def of(cls, cell_width: int, n_columns: int) -> _Layout:
+    def __init__(self, cell_width: int, n_columns: int) -> None:
         size = float(np.clip(cell_width / 13, 11, 34))
-        gap = max(round(size / 2), 4)
-        margin = round(1.4 * size)
-        return cls(
-            cell=cell_width,
-            gap=gap,
-            margin=margin,
-            width=2 * margin + n_columns * (cell_width + gap) - gap,
-            font=ImageFont.load_default(size),
-            small=ImageFont.load_default(0.88 * size),
-            line=round(1.5 * size),
-        )
+        self.cell = cell_width
+        self.gap = max(round(size / 2), 4)
+        self.margin = round(1.4 * size)
+        self.width = 2 * self.margin + n_columns * (cell_width + self.gap) - self.gap
+        self.line = round(1.5 * size)
+        self.font = ImageFont.load_default(size)
+        self.small = ImageFont.load_default(0.88 * size)
 
     def left(self, column: int) -> int:
         return self.margin + column * (self.cell + self.gap)
 
 
 def _check(
-    rows: Sequence[Sequence[NDArray[np.uint8] | None]],
+    rows: Sequence[Sequence[NDArray[np.uint8]]],
     n_columns: int,
     titles: Sequence[str],
-    captions: Sequence[str | Sequence[str]],
-    notes: Sequence[Sequence[str]],
-    headings: Sequence[str],
+    **by_row: Sequence[str | Sequence[str]],
 ) -> None:
     if n_columns == 0:
         raise ValueError("a contact sheet needs at least one picture")
-    for cell in (cell for row in rows for cell in row if cell is not None):
+    for cell in (cell for row in rows for cell in row):
         if cell.ndim != 3 or cell.shape[2] != 3 or cell.dtype != np.uint8 or 0 in cell.shape:
             raise ValueError(f"cell is {cell.dtype} {cell.shape}, expected uint8 (h, w, 3)")
     if len(titles) > n_columns:
         raise ValueError(f"{len(titles)} titles for {n_columns} columns")
-    for what, texts in (("captions", captions), ("notes", notes), ("headings", headings)):
+    for what, texts in by_row.items():
         if len(texts) > len(rows):
             raise ValueError(f"{len(texts)} {what} for {len(rows)} rows")
-    for what, lines in (("captions", captions), ("notes", notes)):
-        for line, row in zip(lines, rows, strict=False):
+        for line, row in zip(texts, rows, strict=False):
             if not isinstance(line, str) and len(line) > len(row):
                 raise ValueError(f"{len(line)} {what} for {len(row)} cells")
-
-
-def _fitted(cell: NDArray[np.uint8] | None, width: int) -> Image.Image | None:
-    return None if cell is None else Image.fromarray(np.ascontiguousarray(fit(cell, width)))
 
 
 def _new_strip(layout: _Layout, height: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:
@@ -186,13 +149,13 @@ def _heading_strip(layout: _Layout, heading: str, *, is_first: bool) -> Image.Im
 
 def _row_strip(
     layout: _Layout,
-    cells: Sequence[Image.Image | None],
+    cells: Sequence[Image.Image],
     caption: str | Sequence[str],
     notes: Sequence[str],
 ) -> Image.Image:
     has_text = any([*notes, *([caption] if isinstance(caption, str) else caption)])
     top = layout.line if has_text else 0
-    strip, draw = _new_strip(layout, top + max((cell.height for cell in cells if cell), default=0))
+    strip, draw = _new_strip(layout, top + max((cell.height for cell in cells), default=0))
     limits = [layout.left(column) + layout.cell for column in range(len(cells))]
     for column, note in enumerate(notes):
         if note:
@@ -207,8 +170,7 @@ def _row_strip(
         for column, text in enumerate(caption):
             _draw_caption(draw, layout, text, layout.left(column), limits[column], top)
     for column, cell in enumerate(cells):
-        if cell is not None:
-            strip.paste(cell, (layout.left(column), top))
+        strip.paste(cell, (layout.left(column), top))
     return strip
 
 
@@ -277,12 +239,7 @@ def _stack(layout: _Layout, strips: Sequence[Image.Image]) -> NDArray[np.uint8]:
     return np.array(sheet, np.uint8)
 
 
-def _cut(
-    draw: ImageDraw.ImageDraw,
-    text: str,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    width: float,
-) -> str:
+def _cut(draw: ImageDraw.ImageDraw, text: str, font: _Font, width: float) -> str:
     """The text, or as much of its beginning as fits, with dots."""
     if draw.textlength(text, font) <= width:
         return text

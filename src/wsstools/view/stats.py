@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from wsstools.core.evaluation.label_statistics import ClassCount, LabelStats
 from wsstools.core.labels import class_name
 from wsstools.files.provenance import Json
-from wsstools.view.tables import text_table
+from wsstools.view.tables import csv_text, text_table
 
 Names: TypeAlias = "Sequence[str] | None"
 
@@ -36,8 +34,7 @@ def classes_text(total: LabelStats, images: Mapping[str, LabelStats], names: Nam
         "",
         *text_table(("class", "of all", "of labelled", "images", "strokes"), cells),
     ]
-    absent = [name for c, name in enumerate(names or ()) if c not in total.classes]
-    if absent:
+    if absent := _absent(total, names):
         lines += ["", f"never labelled: {', '.join(absent)}"]
     return "\n".join(lines)
 
@@ -54,26 +51,22 @@ def images_text(images: Mapping[str, LabelStats]) -> str:
 def classes_csv(total: LabelStats, names: Names) -> str:
     """The classes as CSV; shares are fractions."""
     header = ("class", "name", "pixels", "share", "share_of_labelled", "images", "strokes")
-    return _csv(
-        header,
-        (
-            (c, class_name(names, c), *_numbers(found, total), found.images, found.strokes)
-            for c, found in total.classes.items()
-        ),
-    )
+    lines = [
+        (c, class_name(names, c), *_shares(found, total).values(), found.images, found.strokes)
+        for c, found in total.classes.items()
+    ]
+    return csv_text([header, *lines]).rstrip("\n")
 
 
 def images_csv(images: Mapping[str, LabelStats], names: Names) -> str:
     """Each class of each image as CSV; shares are fractions. An empty image has no line."""
     header = ("image", "class", "name", "pixels", "share", "share_of_labelled", "strokes")
-    return _csv(
-        header,
-        (
-            (stem, c, class_name(names, c), *_numbers(found, image), found.strokes)
-            for stem, image in images.items()
-            for c, found in image.classes.items()
-        ),
-    )
+    lines = [
+        (stem, c, class_name(names, c), *_shares(found, image).values(), found.strokes)
+        for stem, image in images.items()
+        for c, found in image.classes.items()
+    ]
+    return csv_text([header, *lines]).rstrip("\n")
 
 
 def stats_answer(
@@ -86,15 +79,13 @@ def stats_answer(
         "classes": {
             class_name(names, c): {
                 "id": c,
-                "pixels": found.pixels,
-                "share": found.pixels / total.size,
-                "share_of_labelled": found.pixels / total.labelled,
+                **_shares(found, total),
                 "images": found.images,
                 "strokes": found.strokes,
             }
             for c, found in total.classes.items()
         },
-        "absent": [name for c, name in enumerate(names or ()) if c not in total.classes],
+        "absent": _absent(total, names),
         "per_image": {
             stem: {
                 "share": image.share,
@@ -109,13 +100,10 @@ def stats_answer(
     }
 
 
-def _numbers(found: ClassCount, of: LabelStats) -> tuple[int, float, float]:
-    return found.pixels, found.pixels / of.size, found.pixels / of.labelled
+def _absent(total: LabelStats, names: Names) -> list[str]:
+    return [name for c, name in enumerate(names or ()) if c not in total.classes]
 
 
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return buffer.getvalue().rstrip("\n")
+def _shares(found: ClassCount, of: LabelStats) -> dict[str, float]:
+    share, share_of_labelled = found.pixels / of.size, found.pixels / of.labelled
+    return {"pixels": found.pixels, "share": share, "share_of_labelled": share_of_labelled}

@@ -1,8 +1,10 @@
-"""Tables for the terminal."""
+"""Tables for the terminal, and CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Iterable, Sequence
 
 from wsstools.core.evaluation.metrics import Scores
 from wsstools.core.labels import class_name
@@ -17,19 +19,14 @@ def score_table(
     per_image: Sequence[tuple[str, Scores]] = (),
 ) -> str:
     """Scores of a folder as text: the mean, the classes, what is left out, and the images."""
-
+    classes = [(class_name(names, c), f"{value:.2%}") for c, value in found.iou.items()]
     lines = [
         f"mean IoU        {found.mean_iou:7.2%}   ({len(found.iou)} classes, {n_images} images)",
         f"pixel accuracy  {found.pixel_accuracy:7.2%}",
     ]
     if found.open_share:
         lines.append(f"left open (255) {found.open_share:7.2%}   counted as misses")
-    lines += [
-        "",
-        *text_table(
-            ("class", "IoU"), [(class_name(names, c), f"{v:.2%}") for c, v in found.iou.items()]
-        ),
-    ]
+    lines += ["", *text_table(("class", "IoU"), classes)]
     if found.absent:
         absent = ", ".join(class_name(names, c) for c in found.absent)
         lines += ["", f"left out, in neither ground truth nor labels: {absent}"]
@@ -39,6 +36,13 @@ def score_table(
         ]
         lines += ["", *text_table(("image", "mean IoU", "accuracy"), cells)]
     return "\n".join(lines)
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Rows as CSV, numbers with all their digits, None as nothing."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()
 
 
 def text_table(header: Sequence[str], cells: Cells, n_left: int = 1) -> list[str]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 
 from wsstools.core.evaluation.tuning import Standing, ranked, winner
 from wsstools.files.provenance import Json
-from wsstools.view.tables import text_table
+from wsstools.view.tables import csv_text, text_table
 
 _TOP = 10
 """Settings in the table for the terminal."""
@@ -20,14 +18,10 @@ def tuning_text(method: str, standings: Sequence[Standing], n_images: int) -> st
     shown = [one for k, one in enumerate(order) if k < _TOP or one.is_paper]
     names = varied(standings) or list(order[0].parameters)
     best = winner(standings)
-    cells = [
-        (
-            _note(one, best),
-            *(_short(one.parameters[name]) for name in names),
-            f"{one.mean_iou:.2%}",
-        )
-        for one in shown
-    ]
+    cells = []
+    for one in shown:
+        values = [_short(one.parameters[name]) for name in names]
+        cells.append((_note(one, best), *values, f"{one.mean_iou:.2%}"))
     lines = text_table((method, *names, f"mIoU on {n_images} images"), cells)
     constant = [f"{k} {_short(v)}" for k, v in best.parameters.items() if k not in names]
     if constant:
@@ -39,15 +33,12 @@ def tuning_text(method: str, standings: Sequence[Standing], n_images: int) -> st
 
 def tuning_csv(standings: Sequence[Standing], n_images: int) -> str:
     """All settings, the best first; fractions with all their digits."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    names = list(standings[0].parameters)
-    best = winner(standings)
-    writer.writerow((*names, "miou", "images", "note"))
-    for one in ranked(standings):
-        values = (str(one.parameters[name]) for name in names)
-        writer.writerow((*values, repr(one.mean_iou), n_images, _note(one, best)))
-    return buffer.getvalue()
+    names, best = list(standings[0].parameters), winner(standings)
+    rows = [
+        (*(one.parameters[name] for name in names), one.mean_iou, n_images, _note(one, best))
+        for one in ranked(standings)
+    ]
+    return csv_text([(*names, "miou", "images", "note"), *rows])
 
 
 def tuning_values(method: str, standings: Sequence[Standing]) -> dict[str, Json]:
@@ -77,11 +68,8 @@ def _short(value: float | str) -> str:
 
 
 def _values(one: Standing) -> dict[str, Json]:
-    return {
-        "parameters": dict(one.parameters),
-        "miou": one.mean_iou,
-        "in_grid": one.is_contender,
-    }
+    values = dict(one.parameters)
+    return {"parameters": values, "miou": one.mean_iou, "in_grid": one.is_contender}
 
 
 def _note(one: Standing, best: Standing) -> str:

@@ -22,20 +22,12 @@ SUFFIXES = (".svg", ".pdf", ".png")
 WIDTH = 3.75  # inches
 SMALL = 8.5  # points
 PAPER, INK, FAINT, GRID, RULE = "#ffffff", "#1f2328", "#59606a", "#e3e6ea", "#9aa1ab"
-SERIES = (
-    "#2563b0",
-    "#c2521a",
-    "#1b8057",
-    "#8848b5",
-    "#8a6d00",
-    "#0e7d93",
-    "#b8326d",
-    "#616872",
-)
+SERIES = ("#2563b0", "#c2521a", "#1b8057", "#8848b5", "#8a6d00", "#0e7d93", "#b8326d", "#616872")
 """Each has a contrast of at least 4.5 against white; markers differ in shape too."""
-MARKERS = ("o", "s", "D", "^")
 SIZES = {"o": 6.5, "s": 5.8, "D": 5.4, "^": 6.8}
-"""In points; the shapes look equally large."""
+"""Of the markers, in points; the shapes look equally large."""
+DASHES = (0, (4, 3))
+"""A matplotlib line style."""
 _PAGE_COLOURS = {
     PAPER: "var(--paper)",
     INK: "var(--ink)",
@@ -53,10 +45,7 @@ _LOOK = {
     "axes.labelcolor": INK,
     "axes.labelsize": 9.5,
     "axes.linewidth": 0.8,
-    "axes.spines.left": False,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.spines.bottom": False,
+    **{f"axes.spines.{side}": False for side in ("left", "right", "top", "bottom")},
     "font.family": "DejaVu Sans",  # comes with matplotlib
     "font.size": SMALL,
     "grid.color": GRID,
@@ -97,15 +86,9 @@ class SeriesStyle(TypedDict):
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure and what it says in words.
+    """A figure, and what it says to those who do not see it.
 
-    Attributes
-    ----------
-    figure : Figure
-    description : str
-        For those who do not see it.
-    titles : mapping of str to sequence of str
-        What hovering over marks shows: gid of an artist to the title of each of its marks.
+    `titles` is what hovering over marks shows: gid of an artist to the title of each of its marks.
     """
 
     figure: Figure
@@ -113,13 +96,7 @@ class Drawing:
     titles: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def encoded(self, suffix: str) -> bytes:
-        """The bytes of a file with that ending, one of `SUFFIXES`; equal figures give equal bytes.
-
-        Raises
-        ------
-        ValueError
-            If it is another ending.
-        """
+        """The bytes of a file with that ending, one of `SUFFIXES`; equal for equal figures."""
         if suffix not in SUFFIXES:
             raise ValueError(f"a figure is written as {', '.join(SUFFIXES)}, not {suffix!r}")
         if suffix == ".svg":
@@ -131,10 +108,7 @@ class Drawing:
     def inline(self, prefix: str) -> Markup:
         """An `svg` element for a page, whose style sheet gives its colours and its font.
 
-        Parameters
-        ----------
-        prefix : str
-            Of the ids in it, which are to be unique in the page.
+        Its ids begin with the prefix, as they are to be unique in the page.
         """
         root = self._svg()
         root.set("class", "plot")
@@ -188,18 +162,19 @@ def figure_style() -> Iterator[None]:
         yield
 
 
-def new_axes(width: float, height: float) -> tuple[Figure, Axes]:
-    """An empty figure of that size in inches, and its axes."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.add_subplot()
+@contextmanager
+def new_figure(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
+    """An empty figure of that size in inches, and its axes; at the end it is laid out for good.
 
-
-def finish(figure: Figure) -> None:
-    """Lay a figure out for good; nothing is clipped, which would take ids in SVG."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
-    for artist in figure.findobj():
-        artist.set_clip_on(False)
+    Nothing is clipped, which would take ids in SVG.
+    """
+    with figure_style():
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.add_subplot()
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        for artist in figure.findobj():
+            artist.set_clip_on(False)
 
 
 def add_legend(figure: Figure, handles: Sequence[Line2D | Patch], names: Sequence[str]) -> None:
@@ -213,7 +188,7 @@ def add_legend(figure: Figure, handles: Sequence[Line2D | Patch], names: Sequenc
 
 def series_style(series: int) -> SeriesStyle:
     """Marker and colour of a series."""
-    marker = MARKERS[series % len(MARKERS)]
+    marker = list(SIZES)[series % len(SIZES)]
     return {
         "marker": marker,
         "markersize": SIZES[marker],

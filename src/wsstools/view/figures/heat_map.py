@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 
 from wsstools.core.evaluation.tuning import Standing, ranked, winner
-from wsstools.view.figures.drawing import (
-    INK,
-    PAPER,
-    SMALL,
-    Drawing,
-    figure_style,
-    finish,
-    new_axes,
-)
+from wsstools.view.figures.drawing import INK, PAPER, SMALL, Drawing, new_figure
 from wsstools.view.tuning import parameters_text, varied
 
 BEST, PAPER_SETTING = "#d62728", "#141414"
@@ -30,19 +22,10 @@ _LIGHT = 0.55
 def heat_map(
     standings: Sequence[Standing], grid: Mapping[str, Sequence[float]], *, title: str
 ) -> Drawing:
-    """The mean IoU in percent over two parameters.
+    """The mean IoU in percent over the two parameters of the grid with the most values.
 
     A cell shows the best over all other parameters. Frames mark the winner and the paper's
     setting.
-
-    Parameters
-    ----------
-    standings : sequence of Standing
-        How each setting did.
-    grid : mapping
-        Values of each of two or more parameters; the two with the most become the axes.
-    title : str
-        Above the picture.
     """
     across, up, *others = sorted(grid, key=lambda name: -len(grid[name]))
     hidden = [name for name in others if len(grid[name]) > 1]
@@ -60,9 +43,8 @@ def heat_map(
         shares[place] = 100 * one.mean_iou
     low, high = shares.min(), shares.max()
     is_light = shares > low + _LIGHT * (high - low)
-    with figure_style():
-        size = _CELL[0] * len(x_values) + 1.7, _CELL[1] * len(y_values) + 1.5
-        figure, axes = new_axes(max(size[0], 4.6), size[1])
+    width = max(_CELL[0] * len(x_values) + 1.7, 4.6)
+    with new_figure(width, _CELL[1] * len(y_values) + 1.5) as (figure, axes):
         axes.grid(visible=False)
         axes.set_xlabel(across)
         axes.set_ylabel(up)
@@ -74,48 +56,30 @@ def heat_map(
         scale = figure.colorbar(picture, label="mIoU (%)", fraction=0.06, aspect=12)
         scale.outline.set_visible(False)
         for (row, column), one in best.items():
-            _draw_cell(axes, row, column, one, is_light=bool(is_light[row, column]))
-        for one, colour, inset in _framed(standings):
-            corner = x_values.index(one.parameters[across]), y_values.index(one.parameters[up])
-            _draw_frame(axes, corner, colour, inset)
+            ink = INK if is_light[row, column] else PAPER
+            axes.text(column, row, f"{one.mean_iou:.2%}", color=ink, ha="center", va="center")
+        names, swatches, notes = varied(standings), [], []
+        paper = next(one for one in standings if one.is_paper)
+        for name, one, colour, inset in (
+            ("best", winner(standings), BEST, 0.03),
+            ("paper", paper, PAPER_SETTING, 0.09),
+        ):
+            if one.is_contender:
+                x, y = x_values.index(one.parameters[across]), y_values.index(one.parameters[up])
+                _draw_frame(axes, (x, y), colour, inset)
+            more = "" if one.is_contender else ", not in the grid"
+            swatches.append(Patch(fill=False, edgecolor=colour, linewidth=2))
+            notes.append(
+                f"{name}: {parameters_text(one.parameters, names)}: {one.mean_iou:.2%}{more}"
+            )
         figure.suptitle(title, fontsize=10)
-        handles, notes = zip(*_notes(standings), strict=True)
-        figure.legend(handles, notes, loc="outside lower left", fontsize=SMALL)
-        finish(figure)
+        figure.legend(swatches, notes, loc="outside lower left", fontsize=SMALL)
     return Drawing(figure, title)
-
-
-def _draw_cell(axes: Axes, row: int, column: int, one: Standing, *, is_light: bool) -> None:
-    ink = INK if is_light else PAPER
-    axes.text(column, row, f"{one.mean_iou:.2%}", color=ink, ha="center", va="center")
-
-
-def _framed(standings: Sequence[Standing]) -> Iterator[tuple[Standing, str, float]]:
-    """The settings to frame, each with its colour and how far within the cell."""
-    yield winner(standings), BEST, 0.03
-    for one in standings:
-        if one.is_paper and one.is_contender:
-            yield one, PAPER_SETTING, 0.09
 
 
 def _draw_frame(axes: Axes, place: tuple[int, int], colour: str, inset: float) -> None:
     dx, dy = inset * _CELL[1] / _CELL[0], inset
     corner = (place[0] - 0.5 + dx, place[1] - 0.5 + dy)
+    sides = (1 - 2 * dx, 1 - 2 * dy)
     for edge, width in ((PAPER, 3.6), (colour, 2.0)):
-        frame = Rectangle(
-            corner, 1 - 2 * dx, 1 - 2 * dy, fill=False, edgecolor=edge, linewidth=width
-        )
-        axes.add_patch(frame)
-
-
-def _notes(standings: Sequence[Standing]) -> Iterator[tuple[Patch, str]]:
-    """Lines below the cells, each with its swatch."""
-    names = varied(standings)
-    best, paper = winner(standings), next(one for one in standings if one.is_paper)
-    where = "" if paper.is_contender else ", not in the grid"
-    for one, colour, name, more in (
-        (best, BEST, "best", ""),
-        (paper, PAPER_SETTING, "paper", where),
-    ):
-        text = f"{name}: {parameters_text(one.parameters, names)}: {one.mean_iou:.2%}{more}"
-        yield Patch(fill=False, edgecolor=colour, linewidth=2), text
+        axes.add_patch(Rectangle(corner, *sides, fill=False, edgecolor=edge, linewidth=width))

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from wsstools.view.figures.drawing import (
+    DASHES,
     INK,
     RULE,
     SERIES,
@@ -17,9 +18,7 @@ from wsstools.view.figures.drawing import (
     Drawing,
     add_legend,
     cut,
-    figure_style,
-    finish,
-    new_axes,
+    new_figure,
     series_style,
 )
 
@@ -30,24 +29,22 @@ _ROW, _BAR, _REST = 0.23, 0.1, 0.5  # inches: a row, a bar, and the x axis
 
 @dataclass(frozen=True)
 class DotRow:
-    """A number with its name.
+    """A number with its name, which is to its left; the series gives colour and shape.
 
-    Attributes
-    ----------
-    name : str
-        The text to the left.
-    value : float
-        Finite.
-    interval : (float, float) or None
-        Ends of the bar; an end that is not finite is that of the axis.
-    series : int
-        Which colour and shape it has.
+    An end of the interval that is not finite is that of the axis.
     """
 
     name: str
     value: float
     interval: tuple[float, float] | None = None
     series: int = 0
+
+    def __str__(self) -> str:
+        text = f"{self.name}: {self.value:.1f}"
+        if self.interval is None:
+            return text
+        low, high = self.interval
+        return f"{text} [{low:.1f}, {high:.1f}]"
 
 
 def dot_rows(
@@ -56,39 +53,22 @@ def dot_rows(
     x_label: str,
     references: Mapping[str, float] | None = None,
     description: str = "",
-    width: float = WIDTH,
 ) -> Drawing:
-    """A dot for each number, with a bar over its interval.
+    """A dot for each number, from top to bottom, with a bar over its interval.
 
-    Parameters
-    ----------
-    rows : sequence of DotRow
-        From top to bottom; at least one.
-    x_label : str
-        What the numbers are, with their unit.
-    references : mapping of str to float
-        Dashed lines through all rows, with what each is.
-    description : str
-        For those who do not see the figure.
-    width : float, inches
-
-    Raises
-    ------
-    ValueError
-        If there is no row or a value is not finite.
+    `references` are dashed lines through all rows.
     """
     if not rows or not all(math.isfinite(row.value) for row in rows):
         raise ValueError("expected at least one row, and finite values")
     titles = {}
-    with figure_style():
-        figure, axes = new_axes(width, _ROW * len(rows) + _REST)
+    with new_figure(WIDTH, _ROW * len(rows) + _REST) as (figure, axes):
         axes.set_xlabel(cut(x_label, 50), loc="right")
         for k, (name, value) in enumerate((references or {}).items()):
-            axes.axvline(value, color=RULE, linestyle=(0, (4, 3)), linewidth=1, gid=f"line-{k}")
+            axes.axvline(value, color=RULE, linestyle=DASHES, linewidth=1, gid=f"line-{k}")
             titles[f"line-{k}"] = [f"{name} {value:.1f}"]
         for place, row in enumerate(rows):
             axes.plot(row.value, place, gid=f"row-{place}", **series_style(row.series))
-            titles[f"row-{place}"] = [_whole(row)]
+            titles[f"row-{place}"] = [str(row)]
             axes.annotate(
                 f"{row.value:.1f}",
                 (1, place),
@@ -98,8 +78,8 @@ def dot_rows(
                 ha="right",
                 va="center",
             )
-        for row_ends in (row.interval for row in rows if row.interval is not None):
-            axes.update_datalim([(end, 0) for end in row_ends if math.isfinite(end)])
+            if row.interval is not None:
+                axes.update_datalim([(end, 0) for end in row.interval if math.isfinite(end)])
         axes.autoscale_view(scaley=False)
         left, right = axes.get_xlim()
         for place, row in enumerate(rows):
@@ -110,7 +90,6 @@ def dot_rows(
                 axes.plot(ends, [place] * 2, color=colour, alpha=0.35, lw=4, solid_capstyle="round")
         axes.set_xlim(left, right)
         titles |= _name_rows(axes, [row.name for row in rows])
-        finish(figure)
     return Drawing(figure, description, titles)
 
 
@@ -121,29 +100,11 @@ def bars(
     x_label: str,
     description: str = "",
     unit: str = "",
-    width: float = WIDTH,
 ) -> Drawing:
     """Horizontal bars that start at zero, a group per category, a bar per series.
 
-    Parameters
-    ----------
-    categories : sequence of str
-        From top to bottom; at least one.
-    series : mapping of str to sequence
-        Name of each series to its values, one per category; None where there is none. The bars of
-        a category are in this order.
-    x_label : str
-        What the bars show, with its unit.
-    description : str
-        For those who do not see the figure.
-    unit : str
-        Follows the numbers that hovering over a bar shows.
-    width : float, inches
-
-    Raises
-    ------
-    ValueError
-        If there is no category or series, or a series has another length.
+    A series has a value for each category, None where there is none. `unit` follows the numbers
+    that hovering over a bar shows.
     """
     if not categories or not series:
         raise ValueError("bars need at least one category and one series")
@@ -152,8 +113,7 @@ def bars(
             raise ValueError(f"{name} has {len(values)} values for {len(categories)} categories")
     block = max(_BAR * len(series), 0.12) + 0.06
     titles = {}
-    with figure_style():
-        figure, axes = new_axes(width, block * len(categories) + _REST)
+    with new_figure(WIDTH, block * len(categories) + _REST) as (figure, axes):
         axes.set_xlabel(cut(x_label, 50), loc="right")
         axes.axvline(0, color=RULE, linewidth=1)
         for k, (name, values) in enumerate(series.items()):
@@ -167,7 +127,6 @@ def bars(
         titles |= _name_rows(axes, categories)
         handles = [Patch(color=SERIES[k % len(SERIES)]) for k in range(len(series))]
         add_legend(figure, handles, list(series))
-        finish(figure)
     return Drawing(figure, description, titles)
 
 
@@ -179,11 +138,3 @@ def _name_rows(axes: Axes, names: Sequence[str]) -> dict[str, list[str]]:
     for place, label in enumerate(axes.get_yticklabels()):
         label.set(gid=f"name-{place}", color=INK)
     return {f"name-{place}": [name] for place, name in enumerate(names)}
-
-
-def _whole(row: DotRow) -> str:
-    text = f"{row.name}: {row.value:.1f}"
-    if row.interval is None:
-        return text
-    low, high = row.interval
-    return f"{text} [{low:.1f}, {high:.1f}]"

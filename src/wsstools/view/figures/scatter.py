@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from wsstools.view.figures.drawing import (
+    DASHES,
     FAINT,
     INK,
     RULE,
@@ -23,8 +24,7 @@ from wsstools.view.figures.drawing import (
     add_legend,
     cut,
     figure_style,
-    finish,
-    new_axes,
+    new_figure,
     series_style,
 )
 
@@ -38,18 +38,9 @@ Ends = list[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Dot:
-    """A point of a scatter plot.
+    """A point of a scatter plot; the series gives colour and shape.
 
-    Attributes
-    ----------
-    x, y : float
-        Finite, in the units of the axes.
-    title : str
-        What hovering over it shows.
-    label : str
-        The text beside it; empty for none.
-    series : int
-        Which colour and shape it has.
+    Hovering over it shows its title; its label is the text beside it, empty for none.
     """
 
     x: float
@@ -70,29 +61,11 @@ def scatter(
     has_trend: bool = False,
     width: float = WIDTH,
 ) -> Drawing:
-    """A dot for each pair of numbers.
+    """A dot for each pair of numbers, with the names of the series, if given, as a legend.
 
-    Parameters
-    ----------
-    dots : sequence of Dot
-        At least one.
-    x_label, y_label : str
-        What the axes show, with their unit.
-    description : str
-        For those who do not see the figure.
-    series : sequence of str
-        Names of the series, for a legend; empty for none.
-    has_diagonal : bool
-        Draw the line of equal values; both axes then have the same ends and lengths.
-    has_trend : bool
-        Draw the line of least squares and write its correlation, where there are three dots or
-        more that are not one above the other.
-    width : float, inches
-
-    Raises
-    ------
-    ValueError
-        If there is no dot, or a number is not finite.
+    The diagonal is the line of equal values; both axes then have the same ends and lengths. The
+    trend is the line of least squares with its correlation, where there are three dots or more
+    that are not one above the other. `width` is in inches.
 
     Examples
     --------
@@ -102,17 +75,18 @@ def scatter(
     """
     if not dots:
         raise ValueError("a scatter plot needs at least one dot")
-    if not all(math.isfinite(value) for dot in dots for value in (dot.x, dot.y)):
+    values = [value for dot in dots for value in (dot.x, dot.y)]
+    if not all(map(math.isfinite, values)):
         raise ValueError("a dot is not finite")
     titles = {}
-    with figure_style():
-        figure, axes = new_axes(width, width if has_diagonal else 0.8 * width)
+    with new_figure(width, width if has_diagonal else 0.8 * width) as (figure, axes):
         axes.set_xlabel(cut(x_label, 50))
         axes.set_ylabel(cut(y_label, 50))
         axes.margins(_MARGIN)
         axes.locator_params(nbins=6)
-        diagonal = _draw_diagonal(axes, dots) if has_diagonal else None
-        trend = _draw_trend(axes, dots) if has_trend else None
+        lines = [_draw_diagonal(axes, min(values), max(values))] if has_diagonal else []
+        if has_trend:
+            lines += _draw_trend(axes, dots)
         for number in sorted({dot.series for dot in dots}):
             own = [dot for dot in dots if dot.series == number]
             gid = f"dots-{number}"
@@ -122,33 +96,30 @@ def scatter(
         if series:
             handles = [Line2D([], [], **series_style(k)) for k in range(len(series))]
             add_legend(figure, handles, series)
-        finish(figure)
-        _draw_labels(axes, dots, [line for line in (diagonal, trend) if line])
+    with figure_style():
+        _draw_labels(axes, dots, lines)
     return Drawing(figure, description, titles)
 
 
-def _draw_diagonal(axes: Axes, dots: Sequence[Dot]) -> Ends:
-    values = [value for dot in dots for value in (dot.x, dot.y)]
-    low, high = min(values), max(values)
+def _draw_diagonal(axes: Axes, low: float, high: float) -> Ends:
     beyond = _MARGIN * (high - low) or 1.0
     ends = (low - beyond, high + beyond)
-    axes.plot(ends, ends, color=RULE, linestyle=(0, (4, 3)), linewidth=1)
+    axes.plot(ends, ends, color=RULE, linestyle=DASHES, linewidth=1)
     axes.set(xlim=ends, ylim=ends, box_aspect=1)
     return [(end, end) for end in ends]
 
 
-def _draw_trend(axes: Axes, dots: Sequence[Dot]) -> Ends | None:
-    x = [dot.x for dot in dots]
+def _draw_trend(axes: Axes, dots: Sequence[Dot]) -> list[Ends]:
+    x, y = [dot.x for dot in dots], [dot.y for dot in dots]
     if len(dots) < 3 or min(x) == max(x):
-        return None
-    y = [dot.y for dot in dots]
+        return []
     slope, intercept = np.polyfit(x, y, 1)
     r = "" if min(y) == max(y) else f", r = {np.corrcoef(x, y)[0, 1]:.2f}"
     note = f"least squares: slope {round(slope, 2) + 0.0:.2f}{r}, n = {len(dots)}"
     axes.set_title(note.replace("-", "\N{MINUS SIGN}"), loc="left", color=FAINT, fontsize=SMALL)
     ends = [(end, intercept + slope * end) for end in (min(x), max(x))]
     axes.plot(*zip(*ends, strict=True), color=INK, linewidth=1)
-    return ends
+    return [ends]
 
 
 def _draw_labels(axes: Axes, dots: Sequence[Dot], lines: Sequence[Ends]) -> None:
@@ -156,14 +127,13 @@ def _draw_labels(axes: Axes, dots: Sequence[Dot], lines: Sequence[Ends]) -> None
     named = [dot for dot in dots if dot.label]
     if not named:
         return
+    has_diagonal = axes.get_box_aspect() is not None
     texts = []
     for dot in named:
         # Upwards, or away from the diagonal, along which the dots are dense.
-        is_below = axes.get_box_aspect() is not None and dot.y < dot.x
-        is_left = axes.get_box_aspect() is not None and dot.y > dot.x
-        sides = ("right" if is_left else "left", "top" if is_below else "bottom")
-        text = axes.text(dot.x, dot.y, cut(dot.label, 28), ha=sides[0], va=sides[1])
-        texts.append(text)
+        side = "right" if has_diagonal and dot.y > dot.x else "left"
+        end = "top" if has_diagonal and dot.y < dot.x else "bottom"
+        texts.append(axes.text(dot.x, dot.y, cut(dot.label, 28), ha=side, va=end))
     x, y = _obstacles(axes, dots, named, lines).T
     adjust_text(
         texts,

@@ -57,10 +57,8 @@ def images_section(study: Study) -> Section:
     figures = [
         figure for group, rows in blocks(study) for figure in _image_figures(group, rows, scored)
     ]
-    if not figures:
-        why = "the study holds no images; it was made from given scores."
-        return Section(anchor, heading, missing=[why])
-    return Section(anchor, heading, figures)
+    why = "the study holds no images; it was made from given scores."
+    return Section(anchor, heading, figures, () if figures else [why])
 
 
 def image_accuracies(study: Study) -> dict[Key, dict[str, float]]:
@@ -78,17 +76,20 @@ def image_accuracies(study: Study) -> dict[Key, dict[str, float]]:
     return found
 
 
+def paired_images(
+    base: Mapping[str, float], other: Mapping[str, float]
+) -> list[tuple[str, float, float]]:
+    """The images that both hold, with both values."""
+    return [(stem, base[stem], value) for stem, value in other.items() if stem in base]
+
+
 def _image_figures(
     group: str, rows: Sequence[StudyRow], scored: Mapping[Key, Mapping[str, float]]
 ) -> Iterator[Figure]:
     base = scored.get(Key(group, BASELINE), {})
-    ordered = [row.key for row in rows if not row.key.is_frame] + [Key(group, FULL)]
-    for key in ordered:
-        both = [
-            (stem, 100 * base[stem], 100 * value)
-            for stem, value in scored.get(key, {}).items()
-            if stem in base
-        ]
+    for key in [*(row.key for row in rows if not row.key.is_frame), Key(group, FULL)]:
+        pairs = paired_images(base, scored.get(key, {}))
+        both = [(stem, 100 * x, 100 * y) for stem, x, y in pairs]
         if not both:
             continue
         both.sort(key=lambda one: one[2] - one[1])
@@ -104,10 +105,8 @@ def _image_figures(
             has_diagonal=True,
         )
         better = sum(y > x for _, x, y in both)
-        caption = (
-            f"Fig. 3. {key} against the baseline on each image: better on {better} of {len(both)}."
-        )
-        yield Figure(plot, caption)
+        where = f"better on {better} of {len(both)}"
+        yield Figure(plot, f"Fig. 3. {key} against the baseline on each image: {where}.")
 
 
 @dataclass(frozen=True)
@@ -153,6 +152,7 @@ def _bar_rows(rows: Sequence[StudyRow]) -> tuple[list[StudyRow], list[StudyRow]]
 def _class_figure(study: Study, group: str, rows: Sequence[StudyRow]) -> Figure:
     iou = {row.key.name: dict(row.val.iou) if row.val else {} for row in rows}
     classes = sorted({c for of_row in iou.values() for c in of_row})
+    about = f"{group}: " if group else ""
     plot = bars(
         [class_name(study.class_names, c) for c in classes],
         {
@@ -160,15 +160,12 @@ def _class_figure(study: Study, group: str, rows: Sequence[StudyRow]) -> Figure:
             for name, of_row in iou.items()
         },
         x_label="IoU on the validation images (%)",
-        description=f"{group + ': ' if group else ''}IoU of each class",
+        description=f"{about}IoU of each class",
         unit=" %",
     )
     best = best_row(rows)
-    about = f"{group}: IoU" if group else "IoU"
-    caption = f"Fig. 4. {about} of each class" + (
-        f"; the best strategy is {best.key.name}." if best else "."
-    )
-    return Figure(plot, caption)
+    more = f"; the best strategy is {best.key.name}" if best else ""
+    return Figure(plot, f"Fig. 4. {about}IoU of each class{more}.")
 
 
 def _percent(part: Part | None) -> float:

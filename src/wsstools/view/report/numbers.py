@@ -58,11 +58,10 @@ def borders_section(study: Study) -> Section:
 
 def differences_section(study: Study) -> Section:
     """Paired differences with their intervals."""
-    anchor, heading = "differences", "Differences"
-    if not study.differences:
-        why = "there are no resamples of the images (--bootstrap)."
-        return Section(anchor, heading, missing=[why])
-    return Section(anchor, heading, difference_table(study.differences))
+    if study.differences:
+        return Section("differences", "Differences", difference_table(study.differences))
+    why = "there are no resamples of the images (--bootstrap)."
+    return Section("differences", "Differences", missing=[why])
 
 
 def _dot_figures(study: Study) -> Iterator[Figure]:
@@ -71,12 +70,8 @@ def _dot_figures(study: Study) -> Iterator[Figure]:
         shown = [row for row in rows if is_scored(row)]
         if len(shown) < 2 or any(row.source for row in rows):
             continue
-        named = {row.key.name: row for row in shown}
-        lines = {
-            name: 100 * part.mean_iou
-            for name in (BASELINE, FULL)
-            if name in named and (part := named[name].val) is not None
-        }
+        named = {row.key.name: 100 * row.val.mean_iou for row in shown if row.val}
+        lines = {name: named[name] for name in (BASELINE, FULL) if name in named}
         about = f"{group}: " if group else ""
         plot = dot_rows(
             [_dot_row(row) for row in shown],

@@ -19,27 +19,17 @@ from wsstools.view.report.provenance import provenance_section
 from wsstools.view.report.sheets import Sheets, sheets_section
 from wsstools.view.report.summary import summary
 
+_LOADER = PackageLoader("wsstools.view.report")
+
 
 def report_page(
     study: Study, sheets: Sheets, *, title: str, sources: Mapping[str, str] | None = None
 ) -> str:
     """The HTML of a report; equal input gives equal text.
 
-    Parameters
-    ----------
-    study : Study
-        What `wss eval-gap` found.
-    sheets : Sheets
-        The contact sheets.
-    title : str
-        Heading of the page.
-    sources : mapping of str to str
-        What the report was made from, for its last section.
-
-    Notes
-    -----
-    The page forbids itself to load anything but the pictures in it, by a content security policy.
-    Every text is escaped; what HTML cannot hold becomes the replacement character.
+    `sources` is what it was made from, for the last section. The page forbids itself to load
+    anything but the pictures in it, by a content security policy. Every text is escaped; what HTML
+    cannot hold becomes the replacement character.
     """
     sections = [
         gap_section(study),
@@ -52,7 +42,9 @@ def report_page(
         provenance_section(study, sources or {}),
     ]
     environment = _environment()
-    style, script = (_source(environment, name) for name in ("style.css", "print.js"))
+    style, script = (
+        Markup(_LOADER.get_source(environment, name)[0]) for name in ("style.css", "print.js")
+    )
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     page = environment.get_template("page.html.j2").render(
         title=title,
@@ -69,7 +61,7 @@ def report_page(
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("wsstools.view.report"),
+        loader=_LOADER,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -79,13 +71,6 @@ def _environment() -> Environment:
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
     environment.filters["short"] = _short
     return environment
-
-
-def _source(environment: Environment, name: str) -> Markup:
-    """A file beside the templates, as it is."""
-    if environment.loader is None:  # pragma: no cover
-        raise ValueError("the environment has no loader")
-    return Markup(environment.loader.get_source(environment, name)[0])
 
 
 def _short(value: object) -> str:

@@ -5,36 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from wsstools.core.evaluation.study import Key, LabelFolder, Study
+from wsstools.core.evaluation.study import Key, LabelFolder, Measurement, Study
 from wsstools.view.report.sections import Section
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a study comes from.
-
-    Attributes
-    ----------
-    facts : sequence of (str, str)
-        Names and values.
-    folders : sequence of (Key, str, LabelFolder)
-        The strategy, what the labels are used for, and the folder.
-    """
+    """Where a study comes from: names and values; strategy, use of the labels and folder."""
 
     facts: Sequence[tuple[str, str]]
     folders: Sequence[tuple[Key, str, LabelFolder]]
 
 
 def provenance_section(study: Study, sources: Mapping[str, str]) -> Section:
-    """How the study was measured, and how the labels in each folder were made.
-
-    Parameters
-    ----------
-    study : Study
-        It describes the first file of each folder.
-    sources : mapping of str to str
-        What else the report was made from.
-    """
+    """How the study was measured, how the first file in each folder was made, and the sources."""
     folders = list(_folders(study))
     facts = [*_measured(study), *sources.items()]
     metas = [folder.first.meta for *_, folder in folders if folder.first is not None]
@@ -46,20 +30,16 @@ def provenance_section(study: Study, sources: Mapping[str, str]) -> Section:
 
 
 def _measured(study: Study) -> Iterator[tuple[str, str]]:
-    found = study.measurement
-    if found is not None:
-        for name, stems in (("validation images", found.val), ("training images", found.train)):
-            if stems:
-                yield name, f"{len(stems)}, from {stems[0]} to {stems[-1]}"
+    found = study.measurement or Measurement()
+    for name, stems in (("validation images", found.val), ("training images", found.train)):
+        if stems:
+            yield name, f"{len(stems)}, from {stems[0]} to {stems[-1]}"
     if study.class_names:
         yield "classes", f"{len(study.class_names)}: {', '.join(study.class_names)}"
-    if found is not None and found.bootstrap is not None:
-        yield (
-            "intervals",
-            f"{100 * found.bootstrap.level:g} %, {found.bootstrap.resamples} resamples of the "
-            f"images, seed {found.bootstrap.seed}",
-        )
-    if found is not None and found.widths:
+    if one := found.bootstrap:
+        times = f"{one.resamples} resamples of the images"
+        yield "intervals", f"{100 * one.level:g} %, {times}, seed {one.seed}"
+    if found.widths:
         void = ", unlabelled pixels are borders" if found.void_is_border else ""
         yield "bands", f"{', '.join(map(str, found.widths))} px{void}"
 

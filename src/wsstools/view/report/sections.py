@@ -12,15 +12,8 @@ from wsstools.view.figures.drawing import Drawing
 class Section:
     """A part of the page under a heading.
 
-    Attributes
-    ----------
-    anchor : str
-        Its `id`, and the name of its template.
-    heading : str
-    content : object
-        What the template shows; something empty if there is nothing to show.
-    missing : sequence of str
-        What is left out, and why.
+    The anchor is its `id` and the name of its template; `content` is what the template shows,
+    something empty if there is nothing; `missing` says what is left out, and why.
     """
 
     anchor: str

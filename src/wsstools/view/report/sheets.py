@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from wsstools.core.evaluation.gap import BASELINE, FULL
 from wsstools.core.evaluation.study import Key, Study
-from wsstools.view.report.figures import image_accuracies
+from wsstools.view.report.figures import image_accuracies, paired_images
 from wsstools.view.report.sections import Section
 from wsstools.view.report.summary import best_row, blocks
+from wsstools.view.sheet import fit
 
 THUMBNAIL = 256
 """Width of a picture, in pixels; twice what it takes on a screen."""
@@ -22,16 +22,10 @@ IMAGE, TRUTH = "image", "ground truth"
 
 @dataclass(frozen=True)
 class SheetPlan:
-    """One sheet: the images on which a strategy and the baseline differ most.
+    """One sheet: the images on which the best strategy of a group and the baseline differ most.
 
-    Attributes
-    ----------
-    key : Key
-        The strategy, the best of its group.
-    folders : mapping of str to str
-        Title of each column of labels to the folder that holds them.
-    gains, losses : sequence of (stem, baseline, strategy)
-        Images with their pixel accuracies, the largest differences first.
+    `folders` gives the folder of labels under the title of each column; `gains` and `losses` are
+    (stem, baseline, strategy): images with their pixel accuracies, largest differences first.
     """
 
     key: Key
@@ -47,18 +41,10 @@ class SheetPlan:
 
 @dataclass(frozen=True)
 class Pictures:
-    """What could be read for the sheets.
+    """What could be read for the sheets: JPEG files by (group, stem, column).
 
-    Attributes
-    ----------
-    found : mapping of (group, stem, column) to bytes
-        JPEG files.
-    columns : sequence of str
-        Columns that stand before the labels: the image and the ground truth, where they are given.
-    legend : sequence of (name, (red, green, blue))
-        Of the classes that occur.
-    missing : sequence of str
-        What is left out, and why.
+    `columns` come before the labels: the image and the ground truth, where they are given. The
+    legend has (name, RGB) of the classes that occur; `missing` says what is left out, and why.
     """
 
     found: Mapping[tuple[str, str, str], bytes] = field(default_factory=dict)
@@ -86,22 +72,15 @@ def sheet_plans(study: Study, count: int) -> list[SheetPlan]:
     Of several seeds the first stands for the strategy's labels; the differences are of the means.
     """
     scored = image_accuracies(study)
-    folders = {
-        one.key: one.val[0].folder
-        for one in (study.measurement.labels if study.measurement else ())
-        if one.val
-    }
+    labels = study.measurement.labels if study.measurement else ()
+    folders = {one.key: one.val[0].folder for one in labels if one.val}
     plans = []
     for group, rows in blocks(study):
         best = best_row(rows)
         base = Key(group, BASELINE)
         if count == 0 or best is None or best.key not in scored or base not in scored:
             continue
-        pairs = [
-            (stem, scored[base][stem], value)
-            for stem, value in scored[best.key].items()
-            if stem in scored[base]
-        ]
+        pairs = paired_images(scored[base], scored[best.key])
         pairs.sort(key=lambda one: (one[1] - one[2], one[0]))
         gains = [one for one in pairs if one[2] > one[1]][:count]
         losses = [one for one in pairs[::-1] if one[2] < one[1]][:count]
@@ -114,11 +93,7 @@ def sheet_plans(study: Study, count: int) -> list[SheetPlan]:
 
 def thumbnail(picture: NDArray[np.uint8], width: int = THUMBNAIL) -> NDArray[np.uint8]:
     """The picture, (H, W, 3) uint8, reduced to that width if it is wider."""
-    if picture.shape[1] <= width:
-        return picture
-    height = max(round(picture.shape[0] * width / picture.shape[1]), 1)
-    small = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
-    return np.array(small, np.uint8)
+    return picture if picture.shape[1] <= width else fit(picture, width)
 
 
 def sheets_section(sheets: Sheets) -> Section:

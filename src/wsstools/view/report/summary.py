@@ -34,14 +34,12 @@ def is_known(part: Part | None) -> bool:
 
 def summary(study: Study) -> list[str]:
     """A few sentences for each group that was measured or given here."""
-    told = []
+    texts = []
     for group, rows in blocks(study):
-        if any(row.source for row in rows):
-            continue
         sentences = _group_sentences(rows, study.differences)
-        if sentences:
-            told.append(" ".join([f"{group}:"] * bool(group) + sentences))
-    return [one.replace(" %", "\N{NO-BREAK SPACE}%") for one in told]
+        if sentences and not any(row.source for row in rows):
+            texts.append(" ".join([f"{group}:"] * bool(group) + sentences))
+    return [text.replace(" %", "\N{NO-BREAK SPACE}%") for text in texts]
 
 
 def _group_sentences(rows: Sequence[StudyRow], found: Sequence[Difference]) -> list[str]:
@@ -62,19 +60,14 @@ def _group_sentences(rows: Sequence[StudyRow], found: Sequence[Difference]) -> l
     reached = f"{which} {best.key.name} reaches {share_text(best.val.mean_iou)}"
     if gap <= 0 or best.reduction is None:
         return [*sentences, f"{reached}."]
-    told = interval_text(best.reduction_interval, " %")
-    interval = f" (95 % interval {told})" if told else ""
+    reduction, interval = share_text(best.reduction), interval_text(best.reduction_interval, " %")
+    interval = interval and f" (95 % interval {interval})"
     if best.reduction <= 0:
-        sentences.append(
-            f"{reached} and closes none of the gap: its gap reduction is "
-            f"{share_text(best.reduction)}{interval}."
-        )
+        what = f"none of the gap: its gap reduction is {reduction}{interval}"
     else:
-        sentences.append(
-            f"{reached} and closes {share_text(best.reduction)} of the gap{interval}; "
-            f"{100 * (full.val.mean_iou - best.val.mean_iou):.1f} points remain."
-        )
-    return sentences + _lead(best, found)
+        points = 100 * (full.val.mean_iou - best.val.mean_iou)
+        what = f"{reduction} of the gap{interval}; {points:.1f} points remain"
+    return [*sentences, f"{reached} and closes {what}.", *_lead(best, found)]
 
 
 def _lead(best: StudyRow, found: Sequence[Difference]) -> list[str]:
