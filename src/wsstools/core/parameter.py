@@ -12,34 +12,16 @@ B = TypeVar("B")
 
 @dataclass(frozen=True)
 class OptionText:
-    """What a command's help says of a parameter, and what it may be.
+    """What a command's help says of a parameter, and what it may be."""
 
-    Attributes
-    ----------
-    help : str
-        One sentence.
-    flags : tuple of str
-        The option's names; empty: the name of the field, with dashes.
-    metavar : str or None
-        What the help calls the value.
-    min, max : float or None
-        Least and largest value.
-    envvar : str or None
-        Environment variable that gives the value where the option does not.
-    kind : type or None
-        The type of the value on the command line; None: that of the field.
-    shows_default : bool
-        The help names the default by itself; False where `help` does.
-    """
-
-    help: str
-    flags: tuple[str, ...] = ()
-    metavar: str | None = None
+    help: str  # one sentence
+    flags: tuple[str, ...] = ()  # empty: the name of the field, with dashes
+    metavar: str | None = None  # what the help calls the value
     min: float | None = None
     max: float | None = None
-    envvar: str | None = None
-    kind: object = None
-    shows_default: bool = True
+    envvar: str | None = None  # environment variable that gives the value where the option does not
+    kind: object = None  # type of the value on the command line; None: that of the field
+    shows_default: bool = True  # the help names the default by itself; False where `help` does
 
 
 OPTION = "option"
@@ -59,18 +41,10 @@ def parameter(  # the type of a field is that of its default
     kind: object = None,
     shows_default: bool = True,
 ) -> Any:  # noqa: ANN401
-    """A dataclass field that is an option of the commands that take the dataclass.
+    """A dataclass field that is an option of commands that take the dataclass; see `OptionText`.
 
-    Parameters
-    ----------
-    default : object
-        The default, on the command line and in Python.
-    help : str
-        What it means; for a weight, which way a larger one pushes.
-    *flags : str
-        Names of the option; by default the field's.
-    metavar, min, max, envvar, kind, shows_default
-        Further attributes of OptionText.
+    The default is that of the command line and of Python. The help of a weight says which way a
+    larger one pushes.
     """
     text = OptionText(help, flags, metavar, min, max, envvar, kind, shows_default)
     return dataclasses.field(default=default, metadata={OPTION: text})
@@ -109,16 +83,9 @@ def optional_copy(
 ) -> Callable[[type[B]], type[B]]:
     """Make a subclass of Given a dataclass with parameters of others, any of which may be left out.
 
-    Parameters
-    ----------
-    *kinds : type
-        Dataclasses; of parameters with one name, the first counts.
-    default_text : callable or None
-        Gives what the help says of a field's default; None: the default.
-    kind, metavar
-        Type and name of the values on the command line; None: those of the field.
-    without : tuple of str
-        Fields that are left out.
+    Of parameters of `kinds` with one name, the first counts; those in `without` are left out.
+    `default_text` gives what the help says of a field's default; `kind` and `metavar` are type and
+    name of the values on the command line, if not those of the field.
     """
     fields: dict[str, tuple[str, object, object]] = {}
     for one in kinds:

@@ -20,16 +20,6 @@ def confusion_matrix(labels: NDArray[np.uint8], gt: NDArray[np.uint8]) -> NDArra
 
     Row 255 (ignored in the ground truth) is zero. Column 255 counts pixels that the labels leave
     open: a miss for their ground-truth class, and no claim of any class.
-
-    Parameters
-    ----------
-    labels, gt : (H, W) uint8
-        Class ids; 255 = ignore.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
     """
     _check_shapes(labels, gt)
     valid = gt != IGNORE_LABEL
@@ -43,16 +33,6 @@ def class_counts(labels: NDArray[np.uint8], gt: NDArray[np.uint8]) -> NDArray[np
     Row 0 counts those that labels and ground truth agree on, row 1 those of the ground truth, row
     2 those of the labels; pixels that the ground truth leaves out (255) do not count. They are the
     diagonal and the two sums of `confusion_matrix`, much faster.
-
-    Parameters
-    ----------
-    labels, gt : (H, W) uint8
-        Class ids; 255 = ignore.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
     """
     _check_shapes(labels, gt)
     valid = gt != IGNORE_LABEL
@@ -121,14 +101,10 @@ class Scores:
 
 
 def scores(confusion: NDArray[np.int64], n_classes: int | None = None) -> Scores:
-    """IoU, mean IoU and pixel accuracy of a confusion matrix.
+    """IoU, mean IoU and pixel accuracy of the summed confusion matrices of a set, (256, 256) int64.
 
-    Parameters
-    ----------
-    confusion : (256, 256) int64
-        Sum of the confusion matrices of a set, rows ground truth (see `confusion_matrix`).
-    n_classes : int or None
-        Size of the label space, to name the absent classes; None takes the largest id that occurs.
+    `n_classes` is the size of the label space, to name the absent classes; None takes the largest
+    id that occurs.
 
     Notes
     -----

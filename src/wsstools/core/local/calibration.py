@@ -12,14 +12,8 @@ _LOG_BOUNDS = (np.log(0.1), np.log(10.0))
 def tempered(probs: NDArray[np.float32], temperature: float, floor: float) -> NDArray[np.float32]:
     """Probabilities proportional to max(probs, floor)**(1 / temperature), over the first axis.
 
-    Parameters
-    ----------
-    probs : (K, ...) float32
-        Probabilities.
-    temperature : float
-        Larger is less sure; 1 changes nothing but the floor.
-    floor : float
-        Smaller probabilities count as this: of n trees none is not never.
+    Larger temperatures are less sure. Smaller probabilities than `floor` count as this: of n trees
+    none is not never.
 
     References
     ----------
@@ -35,16 +29,9 @@ def tempered(probs: NDArray[np.float32], temperature: float, floor: float) -> ND
 def best_temperature(
     probs: NDArray[np.float32], labels: NDArray[np.integer], floor: float
 ) -> float:
-    """The temperature in 0.1..10 with the least negative log-likelihood.
+    """The temperature in 0.1..10 with the least negative log-likelihood; `floor` as in `tempered`.
 
-    Parameters
-    ----------
-    probs : (K, n) float32
-        Probabilities of samples that the model was not trained on.
-    labels : (n,) integers
-        Their classes.
-    floor : float
-        As `tempered` takes it.
+    `probs` (K, n) are of samples that the model was not trained on, `labels` (n,) their classes.
     """
     logs = np.log(np.maximum(probs, floor).astype(np.float64))
 

@@ -23,22 +23,12 @@ _SORTED_SIZE = 64
 class BinnedSamples:
     """Training samples, and the rank of each value within its feature.
 
-    Attributes
-    ----------
-    values : (F, n) float32
-        The features.
-    codes : (F, n) uint16
-        Rank of each value; equal values share one, and where there are more than 65536 values,
-        so do neighbours.
-    labels : (n,) uint8
-        Class of each sample, 0..n_classes-1.
-    n_classes : int
-        Number of classes.
+    Equal values share a rank, and where there are more than 65536 values, so do neighbours.
     """
 
-    values: NDArray[np.float32]
-    codes: NDArray[np.uint16]
-    labels: NDArray[np.uint8]
+    values: NDArray[np.float32]  # (F, n), the features
+    codes: NDArray[np.uint16]  # (F, n), the ranks
+    labels: NDArray[np.uint8]  # (n,), class of each sample, 0..n_classes-1
     n_classes: int
 
     def subset(self, chosen: NDArray[np.int64]) -> BinnedSamples:
@@ -63,33 +53,18 @@ class BinnedSamples:
 class Growth:
     """A forest as it came out of its training.
 
-    Attributes
-    ----------
-    forest : Forest
-        Over the classes 0..n_classes-1 of the samples.
-    importances : (F,) float64
-        Share of the decrease in Gini impurity that splits on each feature brought, in the mean
-        over the trees; they sum to 1 unless no tree has a split.
+    An importance is the share of the decrease in Gini impurity that splits on a feature brought, in
+    the mean over the trees; they sum to 1 unless no tree has a split.
     """
 
-    forest: Forest
-    importances: NDArray[np.float64]
+    forest: Forest  # over the classes 0..n_classes-1 of the samples
+    importances: NDArray[np.float64]  # (F,)
 
 
 def binned(
     features: NDArray[np.float32], labels: NDArray[np.integer], n_classes: int
 ) -> BinnedSamples:
-    """Samples as the forest takes them.
-
-    Parameters
-    ----------
-    features : (F, n) float32
-        Finite.
-    labels : (n,) integers
-        In 0..n_classes-1.
-    n_classes : int
-        At most 255.
-    """
+    """Samples as the forest takes them: finite features (F, n), labels (n,), up to 255 classes."""
     values = np.ascontiguousarray(features, np.float32)
     codes = np.empty(values.shape, np.uint16)
     _fill_codes(np.sort(values, axis=1), values, N_CODES, codes)
@@ -101,15 +76,6 @@ def grow(samples: BinnedSamples, *, n_trees: int, rng: np.random.Generator) -> G
 
     Each tree is grown on a bootstrap sample until its leaves are pure; a node takes the best of
     sqrt(F) features drawn at random.
-
-    Parameters
-    ----------
-    samples : BinnedSamples
-        The training samples.
-    n_trees : int
-        Trees of the forest.
-    rng : numpy.random.Generator
-        Draws the seed of each tree.
 
     Notes
     -----

@@ -18,16 +18,9 @@ _SAMPLES_AT_ONCE = 1 << 15
 
 
 class Responses:
-    """The responses of a bank on one image, computed where they are asked for.
+    """The responses of a bank on one image, (H, W, 3) in 0..255, computed where they are asked for.
 
     Beyond its border the image goes on with its outermost pixels.
-
-    Parameters
-    ----------
-    image : (H, W, 3) uint8 or float32
-        RGB in 0..255.
-    bank : FilterBank
-        The filters.
     """
 
     def __init__(self, image: AnyArray, bank: FilterBank) -> None:

@@ -25,31 +25,18 @@ _BLOCK = 64
 class Forest:
     """Binary trees that split on one feature at a time.
 
-    Attributes
-    ----------
-    roots : (T,) int32
-        Node at which each tree begins.
-    features : (N,) int32
-        Feature that a node splits on.
-    thresholds : (N,) float32
-        A pixel goes left where its feature is not above the threshold. A leaf has +infinity.
-    children : (N,) int32
-        Left child, the right one follows it; a leaf is its own left child.
-    leaves : (N,) int32
-        Of a leaf, its row of `shares`.
-    shares : (L, K) float32
-        Class shares of leaves, each row sums to 1. The first K rows are the pure leaves.
-    depth : int
-        Most splits between a root and a leaf.
+    A pixel goes left where its feature is not above the threshold; a leaf has +infinity. The right
+    child follows the left one; a leaf is its own left child.
     """
 
-    roots: NDArray[np.int32]
-    features: NDArray[np.int32]
-    thresholds: NDArray[np.float32]
-    children: NDArray[np.int32]
-    leaves: NDArray[np.int32]
+    roots: NDArray[np.int32]  # (T,), node at which each tree begins
+    features: NDArray[np.int32]  # (N,), feature that a node splits on
+    thresholds: NDArray[np.float32]  # (N,)
+    children: NDArray[np.int32]  # (N,), left child
+    leaves: NDArray[np.int32]  # (N,), of a leaf, its row of `shares`
+    # (L, K), class shares of leaves, sum 1; the first K rows are the pure leaves
     shares: NDArray[np.float32]
-    depth: int
+    depth: int  # most splits between a root and a leaf
 
     @property
     def n_classes(self) -> int:

@@ -28,26 +28,14 @@ _NEAR = 20
 
 
 class PrimalDual(ABC):
-    """The iterations at one image size, wherever they are computed, and how far they have come.
-
-    Parameters
-    ----------
-    problem : Problem
-    tol : float
-        Relative duality gap to stop at.
+    """The iterations at one image size, on any device, until the relative gap is `tol`.
 
     Attributes
     ----------
-    tau, sigma : float
-        The steps of M and of p.
-    primal : float
-        The energy of M, sharpened.
-    sharpness : float
-        What `sharpen` is to take for that.
-    dual : float
-        The best lower bound so far.
-    done : int
-        Number of iterations.
+    tau, sigma : the steps of M and of p
+    primal, dual : the energy of M, sharpened, and the best lower bound so far
+    sharpness : what `sharpen` is to take for that
+    done : number of iterations
     """
 
     def __init__(self, problem: Problem, tol: float) -> None:

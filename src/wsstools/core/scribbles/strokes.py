@@ -27,17 +27,10 @@ _LARGEST_REGION = 1 << 21
 
 @dataclass(frozen=True)
 class Stroke:
-    """One open line that carries one class.
-
-    Attributes
-    ----------
-    label : int
-        Class id, 0..255.
-    points : (N, 2) float64
-        x, y in pixels; (0, 0) is the centre of the upper left pixel. One point makes a dot.
-    """
+    """One open line that carries one class, 0..255."""
 
     label: int
+    # (N, 2), x, y; (0, 0) is the centre of the upper left pixel; one is a dot
     points: NDArray[np.float64]
 
 
@@ -50,22 +43,9 @@ def draw_strokes(
 ) -> NDArray[np.uint8]:
     """Scribbles, (H, W) uint8, drawn with a round brush; later strokes cover earlier ones.
 
-    Parameters
-    ----------
-    strokes : iterable of Stroke
-        Points may lie outside the image; the part of the line inside is drawn.
-    shape : (H, W)
-        Size of the image.
-    width : float, pixels
-        Diameter of the brush; larger is thicker. A pixel is drawn if its centre lies within
-        `width / 2` of the line, or a point of the stroke lies in it.
-    ignore_label : int
-        Label of the pixels that no stroke covers.
-
-    Raises
-    ------
-    ValueError
-        If a label is not in 0..255, the points are not a finite (N, 2), or `width` is not above 0.
+    A pixel is drawn if its centre lies within `width / 2` pixels of the line, or a point of the
+    stroke lies in it; what lies outside the image is not. ValueError if a label is not in 0..255,
+    the points are not a finite (N, 2), or `width` is not above 0.
     """
     if not width > 0:
         raise ValueError(f"width is {width}, expected a number above 0")
@@ -97,14 +77,9 @@ def grow_scribbles(
 
 
 def parse_strokes(text: str) -> list[Stroke]:
-    """The strokes in a text, one a line: `class,x,y,x,y,...`.
+    """The strokes in a text, one a line: `class,x,y,x,y,...`; coordinates may be decimal.
 
-    Blank lines and lines that start with `#` are skipped. Coordinates may be decimal.
-
-    Raises
-    ------
-    ValueError
-        If a line is not of this form; the message names the line number.
+    Blank lines and lines that start with `#` are skipped. ValueError names the line that is not so.
     """
     strokes = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -130,33 +105,20 @@ def simulate_scribbles(
 ) -> NDArray[np.uint8]:
     """Scribbles, (H, W) uint8, as a person would draw them over a picture with these labels.
 
-    Each connected region that is large enough gets one to three smooth strokes that keep away
-    from its border; so does the largest of each class, however small. No stroke pixel has another
-    class than `labels`.
+    Each connected region of at least `min_area` pixels (None: `(4 * width) ** 2`) gets one to
+    `max_strokes` smooth strokes that keep away from its border; so does, with `every_class`, the
+    largest of each class, however small. No stroke pixel has another class than `labels`.
 
     Parameters
     ----------
     labels : (H, W) uint8
         Ground truth.
-    rng : numpy.random.Generator
-        Same state, same scribbles.
     width : float, pixels
         Diameter of the brush.
     share : float, 0..1
         Share of the pixels to cover, about; larger means longer strokes.
-    min_area : int, pixels
-        Smaller regions are passed over; None means `(4 * width) ** 2`.
-    max_strokes : int
-        Most strokes in a region; more of them share the length that `share` gives it.
-    every_class : bool
-        Whether the largest region of a class gets a stroke where it is smaller than `min_area`.
     ignore_label : int
         Label of pixels that get no stroke, in `labels` and in the result.
-
-    Raises
-    ------
-    ValueError
-        If `labels` is not (H, W), or `width` is not above 0.
     """
     labels = np.asarray(labels)
     if labels.ndim != 2:
