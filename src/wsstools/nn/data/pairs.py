@@ -65,10 +65,7 @@ class LabelledImages:
     def count(self, position: int, pair: Pair, n_classes: int) -> Counted:
         """Labelled pixels of each class in a pair that was read, (C,); of a map probabilities.
 
-        Raises
-        ------
-        DataError
-            If it has other classes than 0..n_classes-1.
+        DataError if it has other classes than 0..n_classes-1.
         """
         target, path = pair[1], self.labels[position]
         if isinstance(target, ProbabilityMap):
@@ -90,14 +87,7 @@ class LabelledImages:
 
 
 class CachedPairs:
-    """Pairs that stay in memory once they are read, as many as a budget holds.
-
-    Parameters
-    ----------
-    pairs : LabelledImages
-    budget : int
-        Bytes. What does not fit is read each time.
-    """
+    """Pairs that stay in memory once they are read, as many as a budget of bytes holds."""
 
     def __init__(self, pairs: LabelledImages, budget: int) -> None:
         self._pairs, self._left = pairs, budget
@@ -119,16 +109,7 @@ class CachedPairs:
     def check(
         self, n_classes: int, *, threads: int, advance: Callable[[], None]
     ) -> tuple[NDArray[np.float64], list[str]]:
-        """Read all pairs once.
-
-        Parameters
-        ----------
-        n_classes : int
-            Size of the label space.
-        threads : int
-            How many read at a time.
-        advance : callable
-            Called after each pair.
+        """Read all pairs once, some threads at a time; `advance` is called after each pair.
 
         Returns
         -------
@@ -140,9 +121,8 @@ class CachedPairs:
         Raises
         ------
         DataError, OSError
-            Of the first pair that cannot be read, whose sizes differ or that has other classes.
-        DataError
-            If there is no labelled pixel in all of them.
+            Of the first pair that cannot be read, whose sizes differ or that has other classes; or
+            if there is no labelled pixel in all of them.
         """
 
         def count(position: int) -> Counted:

@@ -35,24 +35,12 @@ class TrainingStopped(Exception):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is.
+    """How far a run is."""
 
-    Attributes
-    ----------
-    iteration : int
-        Iterations done, 1 .. schedule.iterations.
-    loss : float
-        Of the last one, over its labelled pixels.
-    learning_rate : float
-        Of the backbone, in the last one.
-    val_miou : float or None
-        Fraction, where the network was validated after the last one.
-    """
-
-    iteration: int
-    loss: float
-    learning_rate: float
-    val_miou: float | None = None
+    iteration: int  # iterations done, 1 .. schedule.iterations
+    loss: float  # of the last one, over its labelled pixels
+    learning_rate: float  # of the backbone, in the last one
+    val_miou: float | None = None  # fraction, where the network was validated after the last one
 
 
 def train(
@@ -375,16 +363,7 @@ def _anchors(network: SegmentationNetwork) -> list[tuple[Tensor, Tensor]]:
 
 
 def check_target(target: Tensor, n_classes: int) -> None:
-    """Refuse labels outside 0..n_classes-1 that are not 255, and maps of other classes.
-
-    Parameters
-    ----------
-    target : (..., H, W) uint8, or (N, C, H, W) float32
-
-    Raises
-    ------
-    DataError
-    """
+    """Refuse labels outside 0..n_classes-1 that are not 255, and maps of other classes."""
     if target.is_floating_point():
         if target.shape[1] != n_classes:
             raise DataError(f"the maps are of {target.shape[1]} classes, expected {n_classes}")

@@ -231,10 +231,7 @@ class ScheduleChanges(Given):
     def schedule(self, arch: str) -> Schedule:
         """The schedule of an architecture with the given numbers put in.
 
-        Raises
-        ------
-        UsageError
-            If there is no such architecture, or the scales are in the wrong order.
+        UsageError if there is no such architecture, or the scales are in the wrong order.
         """
         if arch not in SCHEDULES:
             raise UsageError(f"--arch {arch}: expected one of {', '.join(SCHEDULES)}")
