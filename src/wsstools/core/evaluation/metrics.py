@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.arrays import AnyArray
-from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.labels import IGNORE_LABEL, check_sizes
 
 N_VALUES = 256
 IN_GT = 1
@@ -21,7 +20,7 @@ def confusion_matrix(labels: NDArray[np.uint8], gt: NDArray[np.uint8]) -> NDArra
     Row 255 (ignored in the ground truth) is zero. Column 255 counts pixels that the labels leave
     open: a miss for their ground-truth class, and no claim of any class.
     """
-    _check_shapes(labels, gt)
+    check_sizes(labels, gt)
     valid = gt != IGNORE_LABEL
     pairs = gt[valid].astype(np.int64) * N_VALUES + labels[valid]
     return np.bincount(pairs, minlength=N_VALUES * N_VALUES).reshape(N_VALUES, N_VALUES)
@@ -34,17 +33,12 @@ def class_counts(labels: NDArray[np.uint8], gt: NDArray[np.uint8]) -> NDArray[np
     2 those of the labels; pixels that the ground truth leaves out (255) do not count. They are the
     diagonal and the two sums of `confusion_matrix`, much faster.
     """
-    _check_shapes(labels, gt)
+    check_sizes(labels, gt)
     valid = gt != IGNORE_LABEL
     truth, found = gt[valid], labels[valid]
     return np.stack(
         [np.bincount(part, minlength=N_VALUES) for part in (truth[truth == found], truth, found)]
     )
-
-
-def _check_shapes(labels: AnyArray, gt: AnyArray) -> None:
-    if labels.shape != gt.shape:
-        raise ValueError(f"labels have shape {labels.shape}, ground truth {gt.shape} (H, W)")
 
 
 def hits_and_unions(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

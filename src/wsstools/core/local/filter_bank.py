@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-"""Smoothed responses vary slowly: every fourth pixel holds all of them."""
-
 
 @dataclass(frozen=True)
 class FilterLayer:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.compiled.jit import compiled
-from wsstools.core.local.trees import Forest, from_scikit_learn
+from wsstools.core.local.trees import Forest, Nodes, from_scikit_learn, joined
 
 N_CODES = 65536
 """Most codes of a feature; where it has fewer values, each has its own."""
@@ -34,19 +33,6 @@ class BinnedSamples:
     def subset(self, chosen: NDArray[np.int64]) -> BinnedSamples:
         """The samples with these features only."""
         return BinnedSamples(self.values[chosen], self.codes[chosen], self.labels, self.n_classes)
-
-    def split(self, is_second: NDArray[np.bool_]) -> tuple[BinnedSamples, BinnedSamples]:
-        """The samples that are not marked, and those that are."""
-        parts = (
-            BinnedSamples(
-                np.ascontiguousarray(self.values[:, here]),
-                np.ascontiguousarray(self.codes[:, here]),
-                self.labels[here],
-                self.n_classes,
-            )
-            for here in (~is_second, is_second)
-        )
-        return next(parts), next(parts)
 
 
 @dataclass(frozen=True)
@@ -92,14 +78,14 @@ def grow(samples: BinnedSamples, *, n_trees: int, rng: np.random.Generator) -> G
     n_features, n_samples = samples.values.shape
     n_draws = max(1, int(np.sqrt(n_features)))
     room = 2 * n_samples
-    nodes = _Nodes(
+    nodes = Nodes(
         np.empty(room, np.int32),
         np.empty(room, np.float32),
         np.empty(room, np.int32),
         np.empty(room, np.int32),
         np.empty((room, samples.n_classes), np.float32),
     )
-    joined = _Joined(samples.n_classes)
+    trees, most_splits = [], 0
     importances = np.zeros(n_features)
     for seed in rng.integers(1, 2**63, size=n_trees, dtype=np.uint64):
         gained = np.zeros(n_features)
@@ -115,11 +101,14 @@ def grow(samples: BinnedSamples, *, n_trees: int, rng: np.random.Generator) -> G
             *nodes,
             gained,
         )
-        joined.add(nodes, size, n_mixed, depth)
+        most_splits = max(most_splits, depth)
+        ends = (size, size, size, size, n_mixed)
+        trees.append(Nodes(*(part[:end].copy() for part, end in zip(nodes, ends, strict=True))))
         if gained.any():
             importances += gained / gained.sum()
     total = importances.sum()
-    return Growth(joined.forest(), importances / total if total else importances)
+    forest = joined(trees, most_splits)
+    return Growth(forest, importances / total if total else importances)
 
 
 def grow_with_scikit_learn(
@@ -134,50 +123,6 @@ def grow_with_scikit_learn(
     fitted.fit(np.ascontiguousarray(samples.values.T), samples.labels)
     forest = from_scikit_learn(fitted, samples.n_classes)
     return Growth(forest, fitted.feature_importances_)
-
-
-class _Nodes(NamedTuple):
-    """The nodes of one tree, as Forest holds them, with room for the largest that can come."""
-
-    features: NDArray[np.int32]
-    thresholds: NDArray[np.float32]
-    children: NDArray[np.int32]
-    leaves: NDArray[np.int32]
-    shares: NDArray[np.float32]
-
-
-class _Joined:
-    """Trees that are put behind each other."""
-
-    def __init__(self, n_classes: int) -> None:
-        self._n_classes = n_classes
-        self._parts: list[_Nodes] = []
-        self._roots = [0]
-        self._n_shares = n_classes
-        self._depth = 0
-
-    def add(self, nodes: _Nodes, size: int, n_mixed: int, depth: int) -> None:
-        is_mixed = nodes.leaves[:size] >= self._n_classes
-        self._parts.append(
-            _Nodes(
-                nodes.features[:size].copy(),
-                nodes.thresholds[:size].copy(),
-                nodes.children[:size] + np.int32(self._roots[-1]),
-                nodes.leaves[:size] + is_mixed * np.int32(self._n_shares - self._n_classes),
-                nodes.shares[:n_mixed].copy(),
-            )
-        )
-        self._roots.append(self._roots[-1] + size)
-        self._n_shares += n_mixed
-        self._depth = max(self._depth, depth)
-
-    def forest(self) -> Forest:
-        nodes = _Nodes(*(np.concatenate(part) for part in zip(*self._parts, strict=True)))
-        pure = np.eye(self._n_classes, dtype=np.float32)
-        shares = np.concatenate([pure, nodes.shares])
-        return Forest(
-            np.array(self._roots[:-1], np.int32), *nodes[:4], shares=shares, depth=self._depth
-        )
 
 
 @compiled

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.core.scribbles.strokes import Stroke, draw_strokes
+from wsstools.core.scribbles.strokes import Stroke, draw_strokes, pixels_of
 
 VOC_CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
@@ -112,13 +112,8 @@ def draw_annotation(
 
 def points_outside(annotation: Annotation, shape: tuple[int, int]) -> int:
     """How many points of the lines lie in no pixel of an (H, W) image."""
-    count = 0
-    for mark in annotation.marks:
-        if isinstance(mark, Line):
-            x, y = np.floor(mark.points + 0.5).T
-            inside = (x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0])
-            count += int((~inside).sum())
-    return count
+    lines = [mark.points for mark in annotation.marks if isinstance(mark, Line)]
+    return sum(len(points) - len(pixels_of(points, shape)[0]) for points in lines)
 
 
 def areas_of_labels(labels: NDArray[np.integer], ignore: NDArray[np.bool_]) -> tuple[Area, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.labels import IGNORE_LABEL, check_sizes
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,7 @@ def curate_scribbles(scribbles: NDArray[np.uint8], gt: NDArray[np.uint8]) -> Cur
     Mayer, Timofte, Paul, Towards Closing the Gap in Weakly Supervised Semantic Segmentation with
     DCNNs, arXiv:1808.01625, which curates the scribbles of ScribbleSup so.
     """
-    if scribbles.shape != gt.shape:
-        raise ValueError(f"scribbles have shape {scribbles.shape}, ground truth {gt.shape} (H, W)")
+    check_sizes(scribbles, gt, what="scribbles")
     drawn = scribbles != IGNORE_LABEL
     curated = np.where(drawn, gt, np.uint8(IGNORE_LABEL))
     dropped = drawn & (gt == IGNORE_LABEL)
