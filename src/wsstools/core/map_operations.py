@@ -127,33 +127,19 @@ def without_improbable(probability_map: ProbabilityMap, floor: float) -> Probabi
     return restricted(probability_map, probability_map.classes[keep])
 
 
-def argmax_labels(
-    probability_map: ProbabilityMap, *, min_prob: float = 0.0, ignore_label: int = IGNORE_LABEL
-) -> NDArray[np.uint8]:
-    """The class of largest probability at each pixel, (H, W) uint8.
+def argmax_labels(probability_map: ProbabilityMap, *, min_prob: float = 0.0) -> NDArray[np.uint8]:
+    """The class of largest probability at each pixel, (H, W) uint8; the lowest id among equals.
 
-    Parameters
-    ----------
-    probability_map : ProbabilityMap
-        The map; among equal probabilities the lowest class id wins.
-    min_prob : float
-        Pixels whose largest probability is below it get `ignore_label`; larger keeps fewer.
-    ignore_label : int
-        Label of those pixels.
-
-    Raises
-    ------
-    ValueError
-        If a class id does not fit beside `ignore_label`.
+    Pixels whose largest probability is below `min_prob` get 255.
     """
-    if probability_map.classes[-1] >= ignore_label:
+    if probability_map.classes[-1] >= IGNORE_LABEL:
         raise ValueError(
             f"class id {probability_map.classes[-1]} does not fit in 8-bit labels "
-            f"(ids below {ignore_label})"
+            f"(ids below {IGNORE_LABEL})"
         )
     probs = probability_map.probs
     ids = probability_map.classes.astype(np.uint8)
     labels: NDArray[np.uint8] = ids[probs.argmax(axis=0)]
     if min_prob > 0:
-        labels[probs.max(axis=0) < min_prob] = ignore_label
+        labels[probs.max(axis=0) < min_prob] = IGNORE_LABEL
     return labels

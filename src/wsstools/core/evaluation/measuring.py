@@ -54,9 +54,10 @@ def measured_rows(
     pfa, train = pfa or {}, train or {}
     rows = []
     for group in groups([*val.of, *pfa, *train]):
-        parts = parts_of(Counts(val.classes, _of_group(val.of, group)), WHOLE, resampled)
+        here = Counts(val.classes, {key: of for key, of in val.of.items() if key.group == group})
+        parts = parts_of(here, WHOLE, resampled)
         bands = {
-            width: parts_of(Counts(val.classes, _of_group(val.of, group)), region, resampled)
+            width: parts_of(here, region, resampled)
             for region, width in enumerate(widths, start=WHOLE + 1)
         }
         for row in gap_table({key.name: part.mean_iou for key, part in parts.items()}):
@@ -142,20 +143,9 @@ def differences(
         if other is None or key == other:
             continue
         drawn = resampled[key][WHOLE] - resampled[other][WHOLE]
-        found.append(
-            Difference(
-                key,
-                other,
-                miou - scored[other],
-                percentile_interval(drawn),
-                float((drawn > 0).mean()),
-            )
-        )
+        interval, better = percentile_interval(drawn), float((drawn > 0).mean())
+        found.append(Difference(key, other, miou - scored[other], interval, better))
     return found
-
-
-def _of_group(of: Mapping[Key, NDArray[np.int64]], group: str) -> dict[Key, NDArray[np.int64]]:
-    return {key: found for key, found in of.items() if key.group == group}
 
 
 def _best(scored: Mapping[Key, float], group: str) -> Key | None:

@@ -69,7 +69,7 @@ class Responses:
     ) -> Iterator[tuple[FilterLayer | PositionLayer, NDArray[np.float32]]]:
         """The layers, each with its own part of the responses of all."""
         ends = np.cumsum([len(layer) for layer in self._bank.layers])
-        return zip(self._bank.layers, np.split(out, ends[:-1]), strict=True)
+        return zip(self._bank.layers, np.split(out, ends)[:-1], strict=True)
 
     def _fill_positions(
         self, layer: PositionLayer, rows: Places, columns: Places, out: NDArray[np.float32]

@@ -14,7 +14,6 @@ from wsstools.core.potts.planes import one_hot, padded
 from wsstools.core.potts.primal_dual import PrimalDual, relative_gap
 from wsstools.core.potts.settings import PottsSettings
 
-# Probabilities below it are not told apart: maps on disk hold them to 5e-4.
 _DEFAULT = PottsSettings()
 
 _SMALLEST_SIDE = 8  # of the coarsest level
@@ -209,13 +208,13 @@ def _coarse_to_fine(
     """M on the finest level, its energy, the lower bound, and iterations by level."""
     tols = [tol] + [max(3 * tol, _COARSE_TOL)] * (len(pyramid) - 1)
     level = start(pyramid[-1], tols[-1])
-    iterations = []
-    for finer, finer_tol in zip(pyramid[-2::-1], tols[-2::-1], strict=True):
-        level.run(max_iterations)
-        iterations.append(level.done)
-        level = level.finer(finer, finer_tol)
     level.run(max_iterations)
-    return level.soft(), level.primal, level.dual, (*iterations, level.done)
+    done = [level.done]
+    for problem, finer_tol in zip(pyramid[-2::-1], tols[-2::-1], strict=True):
+        level = level.finer(problem, finer_tol)
+        level.run(max_iterations)
+        done.append(level.done)
+    return level.soft(), level.primal, level.dual, tuple(done)
 
 
 def needed_classes(unary: NDArray[np.float32]) -> list[int]:

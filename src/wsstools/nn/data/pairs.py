@@ -90,7 +90,8 @@ class CachedPairs:
     """Pairs that stay in memory once they are read, as many as a budget of bytes holds."""
 
     def __init__(self, pairs: LabelledImages, budget: int) -> None:
-        self._pairs, self._left = pairs, budget
+        self._pairs = pairs
+        self.left = budget  # what is left of it
         self._kept: dict[int, Pair] = {}
         self._lock = threading.Lock()
 
@@ -98,13 +99,16 @@ class CachedPairs:
         return len(self._pairs)
 
     def __getitem__(self, position: int) -> Pair:
-        pair = self._kept.get(position)
-        return self._read(position) if pair is None else pair
-
-    @property
-    def left(self) -> int:
-        """What is left of the budget."""
-        return self._left
+        if position in self._kept:
+            return self._kept[position]
+        image, target = self._pairs[position]
+        values = target.probs if isinstance(target, ProbabilityMap) else target
+        size = image.nbytes + values.nbytes
+        with self._lock:
+            if position not in self._kept and size <= self.left:
+                self.left -= size
+                self._kept[position] = image, target
+        return image, target
 
     def check(
         self, n_classes: int, *, threads: int, advance: Callable[[], None]
@@ -143,15 +147,3 @@ class CachedPairs:
         if len(empty) == len(self):
             raise DataError("no pixel of the images is labelled")
         return pixels, empty
-
-    def _read(self, position: int) -> Pair:
-        pair = self._pairs[position]
-        image, target = pair
-        size = (
-            image.nbytes + (target.probs if isinstance(target, ProbabilityMap) else target).nbytes
-        )
-        with self._lock:
-            if position not in self._kept and size <= self._left:
-                self._left -= size
-                self._kept[position] = pair
-        return pair

@@ -93,21 +93,17 @@ def parameter_groups(
     )
     weights, biases = _split(network.backbone)
     head_weights, head_biases = _split(network.head, network.aux_head)
-    groups = [
-        {"params": weights, "lr_factor": 1.0, "weight_decay": backbone_decay},
-        {"params": biases, "lr_factor": schedule.bias_lr_factor, "weight_decay": 0.0},
-        {
-            "params": head_weights,
-            "lr_factor": schedule.head_lr_factor,
-            "weight_decay": head_decay,
-        },
-        {
-            "params": head_biases,
-            "lr_factor": schedule.head_bias_lr_factor,
-            "weight_decay": 0.0,
-        },
+    rows = (
+        (weights, 1.0, backbone_decay),
+        (biases, schedule.bias_lr_factor, 0.0),
+        (head_weights, schedule.head_lr_factor, head_decay),
+        (head_biases, schedule.head_bias_lr_factor, 0.0),
+    )
+    return [
+        {"params": params, "lr_factor": factor, "weight_decay": decay}
+        for params, factor, decay in rows
+        if params
     ]
-    return [group for group in groups if group["params"]]
 
 
 def freeze_batch_norm(module: nn.Module) -> None:
@@ -137,10 +133,6 @@ def _deeplabv2(backbone: Backbone, n_classes: int) -> SegmentationNetwork:
     return SegmentationNetwork(backbone, AtrousHead(backbone.channels, n_classes))
 
 
-def _large_fov(n_classes: int) -> SegmentationNetwork:
-    return SegmentationNetwork(VGG16(), LinearHead(VGG16.channels, n_classes))
-
-
 def _pspnet(name: str, n_classes: int) -> SegmentationNetwork:
     return SegmentationNetwork(
         ResNet(name),
@@ -152,7 +144,7 @@ def _pspnet(name: str, n_classes: int) -> SegmentationNetwork:
 _BUILDERS: dict[str, Callable[[int], SegmentationNetwork]] = {
     "deeplabv2-resnet101": lambda n: _deeplabv2(ResNet("resnet101"), n),
     "deeplabv2-resnet50": lambda n: _deeplabv2(ResNet("resnet50"), n),
-    "deeplabv2-vgg16": _large_fov,
+    "deeplabv2-vgg16": lambda n: SegmentationNetwork(VGG16(), LinearHead(VGG16.channels, n)),
     "deeplabv2-mobilenetv2": lambda n: _deeplabv2(MobileNetV2(), n),
     "pspnet-resnet101": lambda n: _pspnet("resnet101", n),
     "pspnet-resnet50": lambda n: _pspnet("resnet50", n),
