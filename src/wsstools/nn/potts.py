@@ -151,7 +151,7 @@ class DeviceIteration(PrimalDual):
     def _column_bound(self) -> float:
         """The dual energy of p with the best vertical field there is inside pieces of columns.
 
-        That is `core.potts_bounds.column_bound` with p as it is at the ends of the pieces, which
+        That is `core.potts.bounds.column_bound` with p as it is at the ends of the pieces, which
         then are independent: a GPU goes down all of them at once.
         """
         px, py = self._field

@@ -262,9 +262,7 @@ def _negligible(probs: AnyArray, prune: float) -> tuple[list[int], float]:
 
 
 def _as_one(
-    costs: NDArray[np.float32],
-    pruned: list[int],
-    solve: Callable[..., NDArray[np.float32]],
+    costs: NDArray[np.float32], pruned: list[int], solve: Callable[..., NDArray[np.float32]]
 ) -> NDArray[np.float32]:
     """Marginals where the pruned classes are solved as one and share what it gets."""
     kept = np.setdiff1d(np.arange(len(costs)), pruned)

@@ -66,9 +66,7 @@ class GapSettings:
     )
     seed: int = parameter(0, "Seed of everything left to chance.", metavar="N", min=0)
     band: Optional[str] = parameter(
-        None,
-        "Add the mIoU of the pixels within N pixels of another class.",
-        metavar="N,...",
+        None, "Add the mIoU of the pixels within N pixels of another class.", metavar="N,..."
     )
     void_is_border: bool = parameter(
         False,

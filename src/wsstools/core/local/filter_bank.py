@@ -107,10 +107,7 @@ class FilterBank:
 
 
 def extended(
-    bank: FilterBank,
-    *,
-    scales: Sequence[int] = (1,),
-    position: bool = False,
+    bank: FilterBank, *, scales: Sequence[int] = (1,), position: bool = False
 ) -> FilterBank:
     """The filters at each of these reductions of the image, 1 is itself, and the position."""
     layers: list[FilterLayer | PositionLayer] = [

@@ -58,10 +58,9 @@ def binned(
 
 
 def grow(samples: BinnedSamples, *, n_trees: int, rng: np.random.Generator) -> Growth:
-    """A random forest of fully grown trees, by compiled code.
+    """A random forest of fully grown trees, each on a bootstrap sample, by compiled code.
 
-    Each tree is grown on a bootstrap sample until its leaves are pure; a node takes the best of
-    sqrt(F) features drawn at random.
+    A node takes the best of sqrt(F) features drawn at random.
 
     Notes
     -----
@@ -91,16 +90,9 @@ def grow(samples: BinnedSamples, *, n_trees: int, rng: np.random.Generator) -> G
         gained = np.zeros(n_features)
         weights = np.zeros(n_samples, np.int32)
         size, n_mixed, depth = _grow_tree(
-            samples.values,
-            samples.codes,
-            samples.labels,
-            samples.n_classes,
-            n_draws,
-            seed,
-            weights,
-            *nodes,
-            gained,
-        )
+            samples.values, samples.codes, samples.labels, samples.n_classes,
+            n_draws, seed, weights, *nodes, gained,
+        )  # fmt: skip
         most_splits = max(most_splits, depth)
         ends = (size, size, size, size, n_mixed)
         trees.append(Nodes(*(part[:end].copy() for part, end in zip(nodes, ends, strict=True))))
@@ -265,20 +257,9 @@ def _part(inside, first, last, codes, values, best_code):
 
 @compiled
 def _grow_tree(
-    values,
-    codes,
-    labels,
-    n_classes,
-    n_draws,
-    seed,
-    weights,
-    features,
-    thresholds,
-    children,
-    leaves,
-    shares,
-    gained,
-):
+    values, codes, labels, n_classes, n_draws, seed, weights,
+    features, thresholds, children, leaves, shares, gained,
+):  # fmt: skip
     """Fill the nodes of one tree; gives the number of nodes, of mixed leaves, and the depth."""
     n_features = len(codes)
     state = np.full(1, seed, np.uint64)

@@ -57,16 +57,9 @@ class Forest:
         features = np.ascontiguousarray(features, np.float32)
         probs = np.empty((self.n_classes, features.shape[1]), np.float32)
         _predict(
-            features,
-            self.roots,
-            self.features,
-            self.thresholds,
-            self.children,
-            self.leaves,
-            self.shares,
-            self.depth,
-            probs,
-        )
+            features, self.roots, self.features, self.thresholds, self.children, self.leaves,
+            self.shares, self.depth, probs,
+        )  # fmt: skip
         return probs
 
 

@@ -222,11 +222,7 @@ def _regions(
 
 
 def _paths_inside(
-    mask: NDArray[np.bool_],
-    length: float,
-    width: float,
-    max_strokes: int,
-    rng: np.random.Generator,
+    mask: NDArray[np.bool_], length: float, width: float, max_strokes: int, rng: np.random.Generator
 ) -> list[NDArray[np.float64]]:
     """One to `max_strokes` smooth lines inside a region, together about `length` pixels long.
 

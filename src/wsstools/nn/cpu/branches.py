@@ -37,11 +37,7 @@ class _Summed(torch.autograd.Function):
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
     def forward(
-        context: _Context,
-        features: Tensor,
-        weights: Tensor,
-        biases: Tensor,
-        rates: Sequence[int],
+        context: _Context, features: Tensor, weights: Tensor, biases: Tensor, rates: Sequence[int]
     ) -> Tensor:
         weights = weights.to(features.dtype)
         context.save_for_backward(features, weights)

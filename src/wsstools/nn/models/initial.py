@@ -9,12 +9,7 @@ from torch import Tensor
 
 from wsstools.errors import DataError
 from wsstools.files.torch_archive import read_torch
-from wsstools.nn.models.model_files import (
-    decode_checkpoint,
-    decode_model,
-    is_checkpoint,
-    is_model,
-)
+from wsstools.nn.models.model_files import decode_checkpoint, decode_model, is_checkpoint, is_model
 from wsstools.nn.models.networks import SegmentationNetwork
 from wsstools.nn.models.pretrained import PRETRAINED, find_weights
 

@@ -66,11 +66,7 @@ class LoadedModel:
 
 
 def encode_model(
-    arch: str,
-    n_classes: int,
-    class_names: Sequence[str],
-    state: Mapping[str, Tensor],
-    meta: str,
+    arch: str, n_classes: int, class_names: Sequence[str], state: Mapping[str, Tensor], meta: str
 ) -> bytes:
     """A model file, for `decode_model`.
 
