@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 
 _LOG_BOUNDS = (np.log(0.1), np.log(10.0))
 
@@ -36,9 +37,7 @@ def best_temperature(
     logs = np.log(np.maximum(probs, floor).astype(np.float64))
 
     def loss(log_temperature: float) -> float:
-        scores = logs / np.exp(log_temperature)
-        largest = scores.max(axis=0)
-        totals = largest + np.log(np.exp(scores - largest).sum(axis=0))
-        return float((totals - scores[labels, np.arange(len(labels))]).mean())
+        likelihoods = log_softmax(logs / np.exp(log_temperature), axis=0)
+        return -float(likelihoods[labels, np.arange(len(labels))].mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=_LOG_BOUNDS, method="bounded").x))

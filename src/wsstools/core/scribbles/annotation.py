@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.scribbles.strokes import Stroke, draw_strokes, pixels_of
@@ -121,9 +122,8 @@ def areas_of_labels(labels: NDArray[np.integer], ignore: NDArray[np.bool_]) -> t
     areas = []
     for class_id in np.unique(labels[~ignore]):
         mask = (labels == class_id) & ~ignore
-        rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
-        box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        areas.append(Area(int(class_id), (int(columns[0]), int(rows[0])), box))
+        box = find_objects(mask.view(np.uint8))[0]
+        areas.append(Area(int(class_id), (box[1].start, box[0].start), mask[box]))
     return tuple(areas)
 
 
