@@ -149,9 +149,15 @@ def potts(
 
 def soft_map(probability_map: ProbabilityMap, solution: PottsSolution) -> ProbabilityMap:
     """The map that a solution of the Potts model gives, with its numbers."""
-    names = ("primal", "dual", "gap", "iterations", "label_energy", "converged")
-    info = {name: getattr(solution, name) for name in names}
-    info["needless"] = probability_map.classes[list(solution.needless)].tolist()
+    info = {
+        "primal": solution.primal,
+        "dual": solution.dual,
+        "gap": solution.gap,
+        "iterations": solution.iterations,
+        "label_energy": solution.label_energy,
+        "converged": solution.converged,
+        "needless": probability_map.classes[list(solution.needless)].tolist(),
+    }
     return probability_map.with_probs(solution.soft, info)
 
 
