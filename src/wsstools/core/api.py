@@ -211,19 +211,10 @@ def dense_crf(
     found = as_map(probs)
     check_size(found, image)
     solution = mean_field.dense_crf(
-        found.probs,
-        image,
-        w1=w1,
-        sigma_alpha=sigma_alpha,
-        sigma_beta=sigma_beta,
-        w2=w2,
-        sigma_gamma=sigma_gamma,
-        iterations=iterations,
-        floor=floor,
-        prune=prune,
-        engine=engine,
+        found.probs, image, w1=w1, sigma_alpha=sigma_alpha, sigma_beta=sigma_beta, w2=w2,
+        sigma_gamma=sigma_gamma, iterations=iterations, floor=floor, prune=prune, engine=engine,
         kernels=kernels,
-    )
+    )  # fmt: skip
     info = {
         "pruned": found.classes[list(solution.pruned)].tolist(),
         "pruned_mass": solution.pruned_mass,

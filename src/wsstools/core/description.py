@@ -8,21 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Description:
-    """What a file is.
-
-    Attributes
-    ----------
-    file : str
-        Its path.
-    what : str
-        In words, such as "a probability map".
-    facts : mapping of str to str
-        Label to text.
-    meta : mapping or None
-        The record of how it was made, as JSON values.
-    """
+    """What a file is."""
 
     file: str
-    what: str
-    facts: Mapping[str, str]
-    meta: Mapping[str, object] | None = None
+    what: str  # in words, such as "a probability map"
+    facts: Mapping[str, str]  # label to text
+    meta: Mapping[str, object] | None = None  # the record of how it was made, as JSON values

@@ -16,27 +16,9 @@ _TINY = 1e-30
 
 
 def fuse_maps(maps: Sequence[ProbabilityMap], weights: Sequence[float]) -> ProbabilityMap:
-    """Weighted mean of the maps of one image, over the union of their classes.
+    """Weighted mean of the maps of one image, over the union of their classes; see `core.api.fuse`.
 
-    A class that a map does not hold has probability 0 in it.
-
-    Parameters
-    ----------
-    maps : sequence of ProbabilityMap
-        At least one; all of the same (H, W) and the same number of classes.
-    weights : sequence of float
-        One positive number per map; only their ratios count. A larger weight pulls the mean
-        towards its map.
-
-    Returns
-    -------
-    ProbabilityMap
-        Sums to 1 over the union of the classes.
-
-    Raises
-    ------
-    ValueError
-        If the sizes or the label spaces differ, or a weight is not positive.
+    A class that a map does not hold has probability 0 in it. Only the ratios of the weights count.
     """
     if not maps:
         raise ValueError("there are no maps to fuse")
@@ -60,13 +42,7 @@ def fuse_maps(maps: Sequence[ProbabilityMap], weights: Sequence[float]) -> Proba
 
 
 def class_shares(pixels: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Shares of the classes, (C,), from their pixels, (C,); they sum to 1.
-
-    Raises
-    ------
-    ValueError
-        If there is no pixel.
-    """
+    """Shares of the classes, (C,), from their pixels, (C,); ValueError where there are none."""
     total = pixels.sum()
     if not total:
         raise ValueError("no pixel carries a class")
@@ -83,24 +59,9 @@ def adjust_prior(
 ) -> ProbabilityMap:
     """The map that a model would give if the classes had other shares of the pixels.
 
-    Parameters
-    ----------
-    probability_map : ProbabilityMap
-    learned, wanted : (C,) float64
-        Shares of the classes among the pixels that the model learned from, and among those that
-        it is asked about; positive.
-    power : float
-        How much of the change is made: 0 none, 1 all of it.
-
-    Returns
-    -------
-    ProbabilityMap
-        P_c (wanted_c / learned_c)^power, brought back to sum 1.
-
-    Raises
-    ------
-    ValueError
-        If the shares are not of all classes, or one is not positive.
+    It is P_c (wanted_c / learned_c)^power, brought back to sum 1. `learned` and `wanted` are the
+    shares, (C,) and positive, among the pixels that the model learned from, and among those that it
+    is asked about. `power` is how much of the change is made: 0 none, 1 all of it.
 
     References
     ----------
@@ -127,19 +88,10 @@ def adjust_prior(
 
 
 def restricted(probability_map: ProbabilityMap, classes: Iterable[int]) -> ProbabilityMap:
-    """The map with probability 0 for all but some classes, and the rest brought back to sum 1.
+    """The map with probability 0 for all but these classes, and the rest brought back to sum 1.
 
-    Parameters
-    ----------
-    probability_map : ProbabilityMap
-    classes : iterable of int
-        The classes that are kept. Where all of them together have a probability below 1e-30, they
-        share it evenly.
-
-    Raises
-    ------
-    ValueError
-        If the map can hold none of them.
+    Where all of them together have a probability below 1e-30, they share it evenly. ValueError if
+    the map can hold none of them.
     """
     keep = np.isin(probability_map.classes, list(classes))
     if not keep.any():
@@ -156,14 +108,9 @@ def restricted(probability_map: ProbabilityMap, classes: Iterable[int]) -> Proba
 
 
 def without_improbable(probability_map: ProbabilityMap, floor: float) -> ProbabilityMap:
-    """The map without the classes that are nowhere as probable as a floor.
+    """The map without the classes that are nowhere as probable as `floor`, in [0, 1).
 
-    Parameters
-    ----------
-    probability_map : ProbabilityMap
-    floor : float
-        In [0, 1); larger leaves out more. A class that is the most probable one of a pixel stays
-        in any case, so that no label changes.
+    A class that is the most probable one of a pixel stays in any case, so that no label changes.
 
     Notes
     -----
@@ -180,33 +127,19 @@ def without_improbable(probability_map: ProbabilityMap, floor: float) -> Probabi
     return restricted(probability_map, probability_map.classes[keep])
 
 
-def argmax_labels(
-    probability_map: ProbabilityMap, *, min_prob: float = 0.0, ignore_label: int = IGNORE_LABEL
-) -> NDArray[np.uint8]:
-    """The class of largest probability at each pixel, (H, W) uint8.
+def argmax_labels(probability_map: ProbabilityMap, *, min_prob: float = 0.0) -> NDArray[np.uint8]:
+    """The class of largest probability at each pixel, (H, W) uint8; the lowest id among equals.
 
-    Parameters
-    ----------
-    probability_map : ProbabilityMap
-        The map; among equal probabilities the lowest class id wins.
-    min_prob : float
-        Pixels whose largest probability is below it get `ignore_label`; larger keeps fewer.
-    ignore_label : int
-        Label of those pixels.
-
-    Raises
-    ------
-    ValueError
-        If a class id does not fit beside `ignore_label`.
+    Pixels whose largest probability is below `min_prob` get 255.
     """
-    if probability_map.classes[-1] >= ignore_label:
+    if probability_map.classes[-1] >= IGNORE_LABEL:
         raise ValueError(
             f"class id {probability_map.classes[-1]} does not fit in 8-bit labels "
-            f"(ids below {ignore_label})"
+            f"(ids below {IGNORE_LABEL})"
         )
     probs = probability_map.probs
     ids = probability_map.classes.astype(np.uint8)
     labels: NDArray[np.uint8] = ids[probs.argmax(axis=0)]
     if min_prob > 0:
-        labels[probs.max(axis=0) < min_prob] = ignore_label
+        labels[probs.max(axis=0) < min_prob] = IGNORE_LABEL
     return labels

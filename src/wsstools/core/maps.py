@@ -82,21 +82,13 @@ def normalized_entropy(probability_map: ProbabilityMap) -> NDArray[np.float32]:
 def checked_map(probs: ArrayLike, classes: ArrayLike, n_classes: int) -> ProbabilityMap:
     """A map whose probabilities sum to 1, made from arrays that nearly do.
 
-    Parameters
-    ----------
-    probs : (K, H, W), any float dtype
-        Probabilities; their sum over K may be off by 1e-2, or by K/2048 where that is more
-        (rounding), which is divided out.
-    classes : (K,) integers
-        Class ids, strictly ascending, in 0..n_classes-1.
-    n_classes : int
-        Number of classes of the label space, at least 1.
+    The sums of `probs` (K, H, W) may be off by 1e-2, or by K/2048 where that is more (rounding),
+    which is divided out. The ids `classes` (K,) are strictly ascending, in 0..n_classes-1.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, there are too many classes, an id is out of range or out of
-        order, or a probability is negative, not finite or part of a sum that is off by more.
+        If the arrays are not so, or a probability is negative or not finite.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
         probs = np.asarray(probs, np.float32)
@@ -124,13 +116,7 @@ def checked_map(probs: ArrayLike, classes: ArrayLike, n_classes: int) -> Probabi
 
 
 def as_map(probs: ProbabilityMap | AnyArray) -> ProbabilityMap:
-    """A map, from a map or from the probabilities of all classes, (C, H, W) of any float dtype.
-
-    Raises
-    ------
-    ValueError
-        As of `checked_map`.
-    """
+    """A map, from a map or from the probabilities of all classes, as `checked_map` takes them."""
     if isinstance(probs, ProbabilityMap):
         return probs
     probs = np.asarray(probs)

@@ -16,10 +16,7 @@ _FILL = "fill_uninitialized_memory"  # torch makes this attribute of a module at
 def chosen_device(name: str) -> str:
     """The device of that name; `auto` is the first GPU, or the CPU where there is none.
 
-    Raises
-    ------
-    UsageError
-        If there is no such device on this machine.
+    UsageError if there is no such device on this machine.
     """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"

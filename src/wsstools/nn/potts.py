@@ -34,27 +34,9 @@ def solve_potts_on_device(
 ) -> PottsSolution:
     """The soft segmentation of least Potts energy, as `solve_potts`, computed on a device.
 
-    Parameters
-    ----------
-    unary, weights, tol, max_iterations, isotropic, levels
-        As for `wsstools.core.potts.solver.solve_potts`.
-    device : str
-        A name that `chosen_device` knows: `cuda`, `cuda:1`, `cpu`, `auto`.
-
-    Returns
-    -------
-    PottsSolution
-        Primal and dual bracket the same minimum as those of `solve_potts`, so that the energies
-        of two converged solutions differ by at most the tolerance.
-
-    Raises
-    ------
-    ValueError
-        As `solve_potts`.
-    UsageError
-        If there is no such device.
-    WssError
-        If its memory does not suffice.
+    Primal and dual bracket the same minimum as those of `solve_potts`, so that the energies of two
+    converged solutions differ by at most the tolerance. `device` is a name that `chosen_device`
+    knows. WssError if its memory does not suffice.
 
     Notes
     -----
@@ -77,17 +59,8 @@ def solve_potts_on_device(
 class DeviceIteration(PrimalDual):
     """The iterations in torch, on whole planes.
 
-    Parameters
-    ----------
-    problem : Problem
-    tol : float
-        Relative duality gap to stop at.
-    device : str
-        Where to compute.
-    soft : (K, H, W) tensor, optional
-        Where to begin; without it, at the cheapest class of each pixel.
-    field : (2, K, H, W) tensor, optional
-        The dual field along rows and along columns to begin from; without it, 0.
+    They begin from `soft` (K, H, W) and the dual `field` (2, K, H, W) along rows and along columns;
+    without them, at the cheapest class of each pixel and at 0.
     """
 
     def __init__(
@@ -178,7 +151,7 @@ class DeviceIteration(PrimalDual):
     def _column_bound(self) -> float:
         """The dual energy of p with the best vertical field there is inside pieces of columns.
 
-        That is `core.potts_bounds.column_bound` with p as it is at the ends of the pieces, which
+        That is `core.potts.bounds.column_bound` with p as it is at the ends of the pieces, which
         then are independent: a GPU goes down all of them at once.
         """
         px, py = self._field

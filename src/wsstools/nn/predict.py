@@ -20,18 +20,10 @@ from wsstools.nn.models.networks import SegmentationNetwork, upsample
 
 @dataclass(frozen=True)
 class Views:
-    """How often, and how, a network looks at an image; the probabilities are averaged.
+    """How often, and how, a network looks at an image; the probabilities are averaged."""
 
-    Attributes
-    ----------
-    scales : tuple of float
-        Sizes at which it is shown, in units of its own.
-    flip : bool
-        It is also shown mirrored left to right, at each size.
-    """
-
-    scales: tuple[float, ...] = (1.0,)
-    flip: bool = False
+    scales: tuple[float, ...] = (1.0,)  # sizes at which it is shown, in units of its own
+    flip: bool = False  # it is also shown mirrored left to right, at each size
 
 
 @torch.inference_mode()
@@ -43,30 +35,12 @@ def predict_probs(
     views: Views = Views(),
     precision: str = "float32",
 ) -> NDArray[np.float32]:
-    """Class probabilities of each pixel, (C, H, W), or (N, C, H, W) for several images.
+    """Class probabilities of each pixel, (C, H, W) float32, or (N, C, H, W) for several images.
 
-    Parameters
-    ----------
-    network : SegmentationNetwork
-        In eval mode, on `device`.
-    images : (H, W, 3) or (N, H, W, 3), uint8 or float32
-        RGB, 0..255.
-    device : str or torch.device
-        Where to compute.
-    views : Views
-        Multi-scale and mirrored prediction (MSC).
-    precision : {"float32", "bfloat16", "float16"}
-        Of the convolutions; logits and probabilities are float32.
-
-    Returns
-    -------
-    (C, H, W) or (N, C, H, W) float32
-        They sum to 1 over the classes.
-
-    Raises
-    ------
-    DataError
-        If they are not finite: the weights are not, or too large for the precision.
+    The network is in eval mode, on `device`. The images are (H, W, 3) or (N, H, W, 3), RGB in
+    0..255. `precision` is float32, bfloat16 or float16, of the convolutions; logits and
+    probabilities are float32. DataError if they are not finite: the weights are not, or too large
+    for the precision.
 
     Notes
     -----
@@ -101,13 +75,8 @@ def predict_probs(
 def fuse_batch_norm(network: SegmentationNetwork) -> SegmentationNetwork:
     """The network, changed in place, with batch normalisation folded into its convolutions.
 
-    It predicts the same up to rounding, with a pass over the features less for each layer, and
-    cannot be trained any more.
-
-    Parameters
-    ----------
-    network : SegmentationNetwork
-        In eval mode.
+    It is in eval mode and predicts the same up to rounding, with a pass over the features less for
+    each layer, and cannot be trained any more.
     """
     for module in list(network.modules()):
         children = list(module.named_children())

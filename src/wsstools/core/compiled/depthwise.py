@@ -15,23 +15,11 @@ _HALF = np.uint32(16)
 def weight_gradient(
     image: AnyArray, gradient: AnyArray, *, stride: int = 1, dilation: int = 1
 ) -> NDArray[np.float32]:
-    """The gradient of the weights of a 3x3 depthwise convolution of one image, (3, 3, C).
+    """The gradient of the weights of a 3x3 depthwise convolution of one image, (3, 3, C) float32.
 
-    Parameters
-    ----------
-    image : (H, W, C) float32, or uint16
-        What was convolved, as if surrounded by zeros. Unsigned integers are the bits of bfloat16.
-    gradient : (h, w, C), of the same kind
-        Of the loss with respect to the result.
-    stride : int
-        From a pixel of the result to the next, in pixels of the image.
-    dilation : int
-        From one of the 3x3 weights to the next, in pixels of the image.
-
-    Notes
-    -----
-    ``sum_ij gradient[i, j] image[stride i + (u - 1) dilation, stride j + (v - 1) dilation]``, in
-    float32.
+    ``sum_ij gradient[i, j] image[stride i + (u - 1) dilation, stride j + (v - 1) dilation]`` of an
+    image (H, W, C), as if surrounded by zeros, and the gradient (h, w, C) of the loss with respect
+    to the result: both float32, or uint16, which are the bits of bfloat16.
     """
     total = np.zeros((3, 3, image.shape[2]), np.float32)
     kernel = _of_floats if image.dtype == np.float32 else _of_bfloats

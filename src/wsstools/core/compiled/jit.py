@@ -23,20 +23,10 @@ _FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 def compiled(function: F) -> F:
     """The function compiled by numba, without the GIL; what is compiled is kept on disk.
 
-    Parameters
-    ----------
-    function : callable
-        Takes arrays and numbers. Call it with one combination of types only: of two processes
-        that compile two combinations at the same moment, one can spoil the other's file.
+    Call it with one combination of types only: of two processes that compile two combinations at
+    the same moment, one can spoil the other's file. It compiles at its first call, or loads what an
+    earlier process compiled. Division by zero gives infinity or NaN and raises nothing.
 
-    Returns
-    -------
-    numba dispatcher
-        Compiles at its first call, or loads what an earlier process compiled. Division by zero
-        gives infinity or NaN and raises nothing.
-
-    Notes
-    -----
     Files go to the folder named by NUMBA_CACHE_DIR where that is set, else to wsstools/numba in
     XDG_CACHE_HOME or ~/.cache. Where nothing can be written, each process compiles anew. Numba
     renews a file when the source file of its function changes, whatever that function calls: let

@@ -16,23 +16,11 @@ from wsstools.core.labels import IGNORE_LABEL
 def warp_image(
     image: AnyArray, matrix: NDArray[np.float64], size: int, fill: Sequence[float]
 ) -> NDArray[np.float32]:
-    """A square view of an image, bilinear, (size, size, 3).
+    """A square view of an image (H, W, 3) uint8 or float32, bilinear, (size, size, 3).
 
-    Parameters
-    ----------
-    image : (H, W, 3) uint8 or float32
-    matrix : (2, 3) float64
-        Row and column in the image of a pixel (r, c) of the view: ``matrix @ (r, c, 1)``. Pixel
-        centres are whole numbers.
-    size : int
-        Height and width of the view, pixels.
-    fill : three floats
-        Colour outside the image.
-
-    Raises
-    ------
-    ValueError
-        If the image has another shape or another kind of values.
+    `matrix` gives row and column in the image of a pixel (r, c) of the view, ``matrix @ (r, c,
+    1)``; pixel centres are whole numbers. `fill` is the colour outside the image. ValueError if the
+    image has another shape or another kind of values.
     """
     if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ValueError(f"image has shape {image.shape}, expected (H, W, 3)")
@@ -48,10 +36,7 @@ def warp_image(
 def warp_labels(
     labels: NDArray[np.uint8], matrix: NDArray[np.float64], size: int
 ) -> NDArray[np.uint8]:
-    """A square view of (H, W) labels, of the nearest pixel; 255 outside the image.
-
-    `matrix` and `size` are those of `warp_image`.
-    """
+    """A view of (H, W) labels as of `warp_image`, of the nearest pixel; 255 outside the image."""
     view = np.empty((size, size), np.uint8)
     _warp_labels(np.ascontiguousarray(labels), matrix, view)
     return view
@@ -60,10 +45,7 @@ def warp_labels(
 def warp_probs(
     probs: NDArray[np.float32], matrix: NDArray[np.float64], size: int
 ) -> NDArray[np.float32]:
-    """A square view of (K, H, W) probabilities, bilinear, (K, size, size); 0 outside the image.
-
-    `matrix` and `size` are those of `warp_image`.
-    """
+    """A view of (K, H, W) probabilities as of `warp_image`, bilinear; 0 outside the image."""
     view = np.empty((len(probs), size, size), np.float32)
     _warp_probs(np.ascontiguousarray(probs), matrix, view)
     return view

@@ -262,10 +262,7 @@ def _kernel(make: Callable[[int], F]) -> Callable[[int], F]:
 
 @_kernel
 def blur(size: int) -> Callable[..., None]:
-    """The kernel that blurs values (M, size) along each axis of a lattice, in place.
-
-    It takes `values` and the `chains` of `wsstools.core.crf.lattice.Lattice`.
-    """
+    """The kernel that blurs values (M, size) in place along each axis, by the `chains`."""
     fetches = size >= _LANES
 
     def kernel(values, chains):

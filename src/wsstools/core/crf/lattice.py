@@ -20,17 +20,6 @@ _FARTHEST = 32767
 class Lattice:
     """A symmetrically normalised Gaussian filter K of n points.
 
-    Attributes
-    ----------
-    offsets : (n, D + 1) int32
-        Vertices of the simplex around each point.
-    weights : (n, D + 1) float32
-        Share of a point in each of its vertices, times the square roots that normalise: the same
-        weights splat and slice.
-    chains : (D + 1, M + 1) int32
-        For each axis the M vertices such that neighbours follow each other; a vertex without a next
-        neighbour has its bits inverted. One more entry, so that each has a next.
-
     Notes
     -----
     K = N B^T A B N, where B are the barycentric weights, A blurs along one axis of the lattice
@@ -47,18 +36,16 @@ class Lattice:
     Eurographics 2010.
     """
 
-    offsets: NDArray[np.int32]
+    offsets: NDArray[np.int32]  # (n, D + 1), vertices of the simplex around each point
+    # (n, D + 1), a point's share of each, normalised: they splat and slice
     weights: NDArray[np.float32]
-    chains: NDArray[np.int32]
+    chains: NDArray[np.int32]  # (D + 1, M + 1), see `find_chains`
 
     @classmethod
     def of(cls, features: NDArray[np.float32]) -> Lattice:
         """The filter exp(-|f_i - f_j|^2 / 2) of points f, (D, n) float32.
 
-        Raises
-        ------
-        ValueError
-            If the points lie too far from each other or from the origin.
+        ValueError if the points lie too far from each other or from the origin.
         """
         n_features, n_points = features.shape
         filled = np.zeros((n_features, -(-n_points // _GROUP) * _GROUP), np.float32)

@@ -134,27 +134,13 @@ def _list_vertices(nearest, rests, ranks, n, strides, keys, shares, sorted_rests
 
 @compiled_exactly
 def find_vertices(features, scales, strides, offsets, weights, n_bits):
-    """The vertices around each point: their keys, by first appearance, and a table of them.
+    """The vertices around each point: keys (M,), by first appearance, and a table (T, 2) of them.
 
-    Parameters
-    ----------
-    features : (D, n) float32
-        The points.
-    scales : (D,) float32
-        What features are multiplied by before they are elevated.
-    strides : (D + 1,) int64
-        Weights of a vertex's coordinates in its key; the last is 0.
-    offsets : (m, D + 1) int32
-        Takes the numbers of the vertices of the first m points; the others only have vertices.
-    weights : (m, D + 1) float32
-        Takes the barycentric coordinates; they sum to 1.
-    n_bits : int
-        The table begins with 2^n_bits rows and grows.
-
-    Returns
-    -------
-    keys : (M,) int64
-    table : (T, 2) int64
+    `features` (D, n) are the points, `scales` (D,) what they are multiplied by before they are
+    elevated, `strides` (D + 1,) the weights of a vertex's coordinates in its key; the last is 0.
+    `offsets` and `weights` (m, D + 1) take the numbers of the vertices and the barycentric
+    coordinates of the first m points; the others only have vertices. The table begins with 2^n_bits
+    rows and grows.
     """
     n_axes, n_points = len(scales) + 1, features.shape[1]
     elevated = np.empty((n_axes, _BLOCK), np.float32)

@@ -24,13 +24,8 @@ def pydensecrf_marginals(
 ) -> NDArray[np.float32]:
     """Marginals Q, (K, H, W), of costs (K, H, W) and an image (H, W, 3); they sum to 1 over K.
 
-    The parameters are those of `wsstools.core.crf.mean_field.dense_crf`. The GIL is held
-    all the time.
-
-    Raises
-    ------
-    WssError
-        If pydensecrf is not installed.
+    The parameters are those of `wsstools.core.crf.mean_field.dense_crf`. The GIL is held all the
+    time.
     """
     n_classes, height, width = costs.shape
     crf = _pydensecrf().DenseCRF2D(width, height, n_classes)

@@ -29,21 +29,10 @@ def resampled_mean_ious(
 ) -> NDArray[np.float64]:
     """Mean IoUs of label sets on the same resamples of their images, (S, B).
 
-    Parameters
-    ----------
-    hits, unions : (S, N, C) int64
-        Pixels in the intersection and in the union of labels and ground truth, for each of S sets
-        of labels, N images and C classes.
-    rng : Generator
-        Draws the resamples; all sets are seen on the same ones, so that differences between them
-        are paired.
-    n_resamples : int
-        B; more make the answer depend less on chance.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, or there are fewer than two images.
+    `hits` and `unions` (S, N, C) are the pixels in the intersection and in the union of labels and
+    ground truth, for each of S sets of labels, N images and C classes. All sets are seen on the
+    same resamples, so that differences between them are paired. ValueError if the shapes differ, or
+    there are fewer than two images.
 
     Notes
     -----

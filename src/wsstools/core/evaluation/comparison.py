@@ -27,18 +27,10 @@ from wsstools.core.labels import IGNORE_LABEL
 
 @dataclass(frozen=True)
 class PairCounts:
-    """The pixels of one image in both sets.
+    """The pixels of one image in both sets."""
 
-    Attributes
-    ----------
-    classes : (U,) int64
-        The ids that occur, ascending, without 255.
-    pixels : (2, 3, U) int64
-        Of each class in the first and the second set, see
-        `wsstools.core.evaluation.metrics.class_counts`.
-    """
-
-    classes: NDArray[np.int64]
+    classes: NDArray[np.int64]  # (U,), the ids that occur, ascending, without 255
+    # (2, 3, U), `class_counts` of each class in the first and the second set
     pixels: NDArray[np.int64]
 
     @property
@@ -57,18 +49,7 @@ class PairCounts:
 def pair_counts(
     first: NDArray[np.uint8], second: NDArray[np.uint8], gt: NDArray[np.uint8]
 ) -> PairCounts:
-    """The pixels of one image in two sets of labels.
-
-    Parameters
-    ----------
-    first, second, gt : (H, W) uint8
-        Class ids; 255 = ignore.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
-    """
+    """The pixels of one image in two sets of labels, (H, W) uint8; 255 = ignore."""
     counts = np.stack([class_counts(one, gt) for one in (first, second)])[..., :IGNORE_LABEL]
     present = np.flatnonzero(counts.any(axis=(0, 1)))
     return PairCounts(present, counts[..., present])
@@ -76,21 +57,11 @@ def pair_counts(
 
 @dataclass(frozen=True)
 class Paired:
-    """One score of both sets on the same images.
+    """One score of both sets on the same images."""
 
-    Attributes
-    ----------
-    values : (2, N) float64
-        Of the first and the second set on each image, fractions.
-    totals : (float, float)
-        Of both sets on all images together, from their summed pixels.
-    interval : Interval or None
-        95 % interval of the mean difference; None without resamples.
-    """
-
-    values: NDArray[np.float64]
-    totals: tuple[float, float]
-    interval: Interval | None = None
+    values: NDArray[np.float64]  # (2, N), of the first and the second set on each image, fractions
+    totals: tuple[float, float]  # of both sets on all images together, from their summed pixels
+    interval: Interval | None = None  # 95 % interval of the mean difference; None without resamples
 
     @property
     def differences(self) -> NDArray[np.float64]:
@@ -113,24 +84,12 @@ class Paired:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two sets of labels on the same images.
+    """Two sets of labels on the same images."""
 
-    Attributes
-    ----------
-    names : (str, str)
-        Of the first and the second set.
-    stems : tuple of str
-        The images.
-    scores : mapping of str to Paired
-        For each of `METRICS`.
-    metric : str
-        The one that ranks the images.
-    """
-
-    names: tuple[str, str]
-    stems: tuple[str, ...]
-    scores: Mapping[str, Paired]
-    metric: str = ACCURACY
+    names: tuple[str, str]  # of the first and the second set
+    stems: tuple[str, ...]  # the images
+    scores: Mapping[str, Paired]  # for each of `METRICS`
+    metric: str = ACCURACY  # the one that ranks the images
 
     @property
     def ranking(self) -> Paired:
@@ -166,23 +125,8 @@ def compared(
 ) -> Comparison:
     """The comparison that pixel counts give, without the images that have no ground truth.
 
-    Parameters
-    ----------
-    names : (str, str)
-        Of the two sets.
-    images : mapping of str to PairCounts
-        The images by stem.
-    rng : Generator
-        Draws the resamples of the images; both sets are seen on the same ones.
-    n_resamples : int
-        0, or fewer than two images, give no intervals.
-    metric : str
-        One of `METRICS`.
-
-    Raises
-    ------
-    ValueError
-        If no image has ground truth.
+    Both sets of these `names` are seen on the same resamples of the images (stem to counts); 0
+    resamples, or fewer than two images, give no intervals. ValueError if no image has ground truth.
     """
     kept = {stem: counts for stem, counts in images.items() if counts.has_ground_truth}
     if not kept:

@@ -16,37 +16,19 @@ _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
 @dataclass(frozen=True)
 class ClassCount:
-    """How often a class occurs.
-
-    Attributes
-    ----------
-    pixels : int
-        Pixels.
-    strokes : int
-        8-connected regions; scribbles that touch count as one.
-    images : int
-        Images.
-    """
+    """How often a class occurs."""
 
     pixels: int
-    strokes: int
+    strokes: int  # 8-connected regions; scribbles that touch count as one
     images: int = 1
 
 
 @dataclass(frozen=True)
 class LabelStats:
-    """What is labelled in an image or a set.
+    """What is labelled in an image or a set."""
 
-    Attributes
-    ----------
-    size : int
-        Pixels, labelled or not.
-    classes : mapping of int to ClassCount
-        The classes that occur, ascending.
-    """
-
-    size: int
-    classes: Mapping[int, ClassCount]
+    size: int  # pixels, labelled or not
+    classes: Mapping[int, ClassCount]  # the classes that occur, ascending
 
     @property
     def labelled(self) -> int:

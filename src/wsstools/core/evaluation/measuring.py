@@ -27,18 +27,13 @@ Resampled = Mapping[Key, NDArray[np.float64]]  # (R, B) each
 class Counts:
     """Pixels of each class on the images of a set.
 
-    Attributes
-    ----------
-    classes : (C,) int
-        The ids that occur, ascending, without 255.
-    of : mapping of Key to (S, R, N, 3, C) int64
-        For each of S label folders (one per seed), R regions (the whole image, then the bands)
-        and N images: pixels hit, in the ground truth, in the labels (see `class_counts`). All
-        strategies have the same R, N and C.
+    For each strategy, S label folders (one per seed), R regions (the whole image, then the bands)
+    and N images: pixels hit, in the ground truth, in the labels (see `class_counts`). All
+    strategies have the same R, N and C.
     """
 
-    classes: NDArray[np.int64]
-    of: Mapping[Key, NDArray[np.int64]]
+    classes: NDArray[np.int64]  # (C,), the ids that occur, ascending, without 255
+    of: Mapping[Key, NDArray[np.int64]]  # (S, R, N, 3, C) each
 
 
 def measured_rows(
@@ -51,23 +46,18 @@ def measured_rows(
 ) -> list[StudyRow]:
     """The rows of what was measured, group by group: `full`, `baseline`, then the strategies.
 
-    Parameters
-    ----------
-    val : Counts
-        On the validation images; every group in it holds `full` and `baseline`.
-    widths : sequence of int
-        Of the bands, in the order of the regions after the whole image.
-    resampled : mapping of Key to (R, B) float, or None
-        Of `resample`; None gives no intervals.
-    pfa, train : mapping of Key to Part
-        Scores on the training images; may hold further names.
+    `val` counts the validation images; every group in it holds `full` and `baseline`. `widths` are
+    those of the bands, in the order of the regions after the whole image. `resampled`, of
+    `resample`, gives intervals. `pfa` and `train`, scores on the training images, may hold further
+    names.
     """
     pfa, train = pfa or {}, train or {}
     rows = []
     for group in groups([*val.of, *pfa, *train]):
-        parts = parts_of(Counts(val.classes, _of_group(val.of, group)), WHOLE, resampled)
+        here = Counts(val.classes, {key: of for key, of in val.of.items() if key.group == group})
+        parts = parts_of(here, WHOLE, resampled)
         bands = {
-            width: parts_of(Counts(val.classes, _of_group(val.of, group)), region, resampled)
+            width: parts_of(here, region, resampled)
             for region, width in enumerate(widths, start=WHOLE + 1)
         }
         for row in gap_table({key.name: part.mean_iou for key, part in parts.items()}):
@@ -141,22 +131,10 @@ def resample(
 def differences(
     rows: Sequence[StudyRow], resampled: Resampled, against: Key | None = None
 ) -> list[Difference]:
-    """How much each strategy differs from another one, paired over the images.
+    """How much each strategy differs from another one, paired over the images; by row.
 
-    Parameters
-    ----------
-    rows : sequence of StudyRow
-        Of `measured_rows`.
-    resampled : mapping of Key to (R, B) float
-        Of `resample`.
-    against : Key or None
-        The other one, for all rows; None takes the best strategy of each group. That one was
-        chosen by the same images, which flatters it a little.
-
-    Returns
-    -------
-    list of Difference
-        In the order of the rows.
+    Without `against`, each is compared with the best strategy of its group. That one was chosen by
+    the same images, which flatters it a little.
     """
     scored = {row.key: row.val.mean_iou for row in rows if row.val is not None}
     found = []
@@ -165,20 +143,9 @@ def differences(
         if other is None or key == other:
             continue
         drawn = resampled[key][WHOLE] - resampled[other][WHOLE]
-        found.append(
-            Difference(
-                key,
-                other,
-                miou - scored[other],
-                percentile_interval(drawn),
-                float((drawn > 0).mean()),
-            )
-        )
+        interval, better = percentile_interval(drawn), float((drawn > 0).mean())
+        found.append(Difference(key, other, miou - scored[other], interval, better))
     return found
-
-
-def _of_group(of: Mapping[Key, NDArray[np.int64]], group: str) -> dict[Key, NDArray[np.int64]]:
-    return {key: found for key, found in of.items() if key.group == group}
 
 
 def _best(scored: Mapping[Key, float], group: str) -> Key | None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.arrays import AnyArray
-from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.labels import IGNORE_LABEL, check_sizes
 
 N_VALUES = 256
 IN_GT = 1
@@ -20,18 +19,8 @@ def confusion_matrix(labels: NDArray[np.uint8], gt: NDArray[np.uint8]) -> NDArra
 
     Row 255 (ignored in the ground truth) is zero. Column 255 counts pixels that the labels leave
     open: a miss for their ground-truth class, and no claim of any class.
-
-    Parameters
-    ----------
-    labels, gt : (H, W) uint8
-        Class ids; 255 = ignore.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
     """
-    _check_shapes(labels, gt)
+    check_sizes(labels, gt)
     valid = gt != IGNORE_LABEL
     pairs = gt[valid].astype(np.int64) * N_VALUES + labels[valid]
     return np.bincount(pairs, minlength=N_VALUES * N_VALUES).reshape(N_VALUES, N_VALUES)
@@ -43,28 +32,13 @@ def class_counts(labels: NDArray[np.uint8], gt: NDArray[np.uint8]) -> NDArray[np
     Row 0 counts those that labels and ground truth agree on, row 1 those of the ground truth, row
     2 those of the labels; pixels that the ground truth leaves out (255) do not count. They are the
     diagonal and the two sums of `confusion_matrix`, much faster.
-
-    Parameters
-    ----------
-    labels, gt : (H, W) uint8
-        Class ids; 255 = ignore.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
     """
-    _check_shapes(labels, gt)
+    check_sizes(labels, gt)
     valid = gt != IGNORE_LABEL
     truth, found = gt[valid], labels[valid]
     return np.stack(
         [np.bincount(part, minlength=N_VALUES) for part in (truth[truth == found], truth, found)]
     )
-
-
-def _check_shapes(labels: AnyArray, gt: AnyArray) -> None:
-    if labels.shape != gt.shape:
-        raise ValueError(f"labels have shape {labels.shape}, ground truth {gt.shape} (H, W)")
 
 
 def hits_and_unions(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -121,14 +95,10 @@ class Scores:
 
 
 def scores(confusion: NDArray[np.int64], n_classes: int | None = None) -> Scores:
-    """IoU, mean IoU and pixel accuracy of a confusion matrix.
+    """IoU, mean IoU and pixel accuracy of the summed confusion matrices of a set, (256, 256) int64.
 
-    Parameters
-    ----------
-    confusion : (256, 256) int64
-        Sum of the confusion matrices of a set, rows ground truth (see `confusion_matrix`).
-    n_classes : int or None
-        Size of the label space, to name the absent classes; None takes the largest id that occurs.
+    `n_classes` is the size of the label space, to name the absent classes; None takes the largest
+    id that occurs.
 
     Notes
     -----

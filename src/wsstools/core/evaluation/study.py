@@ -30,104 +30,56 @@ class Key(NamedTuple):
 class Part:
     """The score of a strategy on one set of images, or in one band of them; fractions.
 
-    Attributes
-    ----------
-    mean_iou : float
-        From the pixels summed over the images; the mean over the seeds where there are several.
-    std : float or None
-        Standard deviation over the seeds, with n - 1; None for one seed.
-    interval : Interval or None
-        95 % interval of `mean_iou` under resampling of the images; the seeds stay.
-    iou : mapping of int to float
-        IoU of each class that occurs; the mean over the seeds in which it does.
+    With several seeds, `mean_iou` is the mean over them, `iou` of a class over those in which it
+    occurs.
     """
 
-    mean_iou: float
-    std: float | None = None
+    mean_iou: float  # from the pixels summed over the images
+    std: float | None = None  # over the seeds, with n - 1; None for one seed
+    # 95 % interval of `mean_iou` under resampling of the images; the seeds stay
     interval: Interval | None = None
-    iou: Mapping[int, float] = field(default_factory=dict)
+    iou: Mapping[int, float] = field(default_factory=dict)  # of each class that occurs
 
 
 @dataclass(frozen=True)
 class StudyRow:
-    """One strategy; fractions.
-
-    Attributes
-    ----------
-    key : Key
-        Group and name.
-    val, pfa, train : Part or None
-        The network's labels on the validation images; the labels that it was trained on, and
-        the network's, both on the training images.
-    gap, reduction : float or None
-        Of `val`, see `wsstools.core.evaluation.gap.GapRow`; None where they are not known.
-    reduction_interval : Interval or None
-        95 % interval; full supervision and baseline are resampled along.
-    bands : mapping of int to Part
-        Within so many pixels of a border.
-    printed_reduction : float or None
-        The gap reduction that a given table prints.
-    source : str
-        Where a row was published; empty for what was measured or given here.
-    """
+    """One strategy; fractions."""
 
     key: Key
-    val: Part | None = None
+    val: Part | None = None  # the network's labels on the validation images
+    # of `val`, see `GapRow`; None where it is not known, and so is the reduction
     gap: float | None = None
     reduction: float | None = None
+    # 95 % interval; full supervision and baseline are resampled along
     reduction_interval: Interval | None = None
-    pfa: Part | None = None
-    train: Part | None = None
-    bands: Mapping[int, Part] = field(default_factory=dict)
-    printed_reduction: float | None = None
-    source: str = ""
+    pfa: Part | None = None  # the labels that it was trained on, of the training images
+    train: Part | None = None  # the network's labels on the training images
+    bands: Mapping[int, Part] = field(default_factory=dict)  # within so many pixels of a border
+    printed_reduction: float | None = None  # the gap reduction that a given table prints
+    source: str = ""  # where a row was published; empty for what was measured or given here
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean IoU of a strategy less that of another on the same images; fractions.
-
-    Attributes
-    ----------
-    key, against : Key
-        The two.
-    value : float
-        Their difference, positive if `key` is better.
-    interval : Interval
-        95 % interval under resampling of the images, paired.
-    better : float
-        Share of the resamples in which `key` is better.
-    """
+    """Mean IoU of a strategy less that of another on the same images; fractions."""
 
     key: Key
     against: Key
-    value: float
-    interval: Interval
-    better: float
+    value: float  # positive if `key` is better
+    interval: Interval  # 95 % interval under resampling of the images, paired
+    better: float  # share of the resamples in which `key` is better
 
 
 @dataclass(frozen=True)
 class Given:
-    """A row of a table of scores; fractions.
-
-    Attributes
-    ----------
-    key : Key
-        Group and name.
-    miou, pfa, train : float or None
-        Scores, as in the columns of the paper's Table 1.
-    printed_reduction : float or None
-        Gap reduction as printed.
-    source : str
-        Where the row was published; empty if it was not.
-    """
+    """A row of a table of scores, as in the columns of the paper's Table 1; fractions."""
 
     key: Key
     miou: float | None
     pfa: float | None = None
     train: float | None = None
-    printed_reduction: float | None = None
-    source: str = ""
+    printed_reduction: float | None = None  # gap reduction as printed
+    source: str = ""  # where the row was published; empty if it was not
 
 
 @dataclass(frozen=True)
@@ -140,21 +92,11 @@ class ImageScore:
 
 @dataclass(frozen=True)
 class LabelFolder:
-    """A folder of labels that was measured.
+    """A folder of labels that was measured."""
 
-    Attributes
-    ----------
-    folder : str
-        As it was named.
-    first : Description or None
-        What its first file is.
-    images : mapping of str to ImageScore
-        By stem.
-    """
-
-    folder: str
-    first: Description | None
-    images: Mapping[str, ImageScore]
+    folder: str  # as it was named
+    first: Description | None  # what its first file is
+    images: Mapping[str, ImageScore]  # by stem
 
 
 @dataclass(frozen=True)
@@ -178,49 +120,24 @@ class Bootstrap:
 
 @dataclass(frozen=True)
 class Measurement:
-    """How a study was measured.
+    """How a study was measured."""
 
-    Attributes
-    ----------
-    val, train : sequence of str
-        The validation images and the training images.
-    bootstrap : Bootstrap or None
-        None: there are no intervals.
-    widths : sequence of int
-        Of the bands around borders, in pixels.
-    void_is_border : bool
-        Whether what the ground truth leaves out has bands around it too.
-    labels : sequence of StrategyLabels
-    """
-
-    val: Sequence[str] = ()
-    train: Sequence[str] = ()
-    bootstrap: Bootstrap | None = None
-    widths: Sequence[int] = ()
-    void_is_border: bool = False
+    val: Sequence[str] = ()  # the validation images
+    train: Sequence[str] = ()  # the training images
+    bootstrap: Bootstrap | None = None  # None: there are no intervals
+    widths: Sequence[int] = ()  # of the bands around borders, in pixels
+    void_is_border: bool = False  # whether what the ground truth leaves out has bands around it too
     labels: Sequence[StrategyLabels] = ()
 
 
 @dataclass(frozen=True)
 class Study:
-    """All that a study found.
+    """All that a study found."""
 
-    Attributes
-    ----------
-    rows : sequence of StudyRow
-        A block per group.
-    differences : sequence of Difference
-        Between strategies; none without the bootstrap.
-    class_names : sequence of str or None
-        Names of the classes, if known.
-    measurement : Measurement or None
-        How it was measured; None where scores were given.
-    """
-
-    rows: Sequence[StudyRow]
-    differences: Sequence[Difference] = ()
-    class_names: Sequence[str] | None = None
-    measurement: Measurement | None = None
+    rows: Sequence[StudyRow]  # a block per group
+    differences: Sequence[Difference] = ()  # between strategies; none without the bootstrap
+    class_names: Sequence[str] | None = None  # if known
+    measurement: Measurement | None = None  # None where scores were given
 
 
 def given_rows(table: Iterable[Given]) -> list[StudyRow]:

@@ -12,23 +12,12 @@ from wsstools.core.labels import IGNORE_LABEL
 def border_distance(
     gt: NDArray[np.uint8], limit: int, *, void_is_border: bool = False
 ) -> NDArray[np.float64]:
-    """Distance of each pixel to the nearest pixel of another class, (H, W), in pixels.
+    """Euclidean distance of each pixel to the nearest one of another class, (H, W), in pixels.
 
-    Parameters
-    ----------
-    gt : (H, W) uint8
-        Class ids; 255 = ignore.
-    limit : int
-        Longer distances are given as infinity, which saves time.
-    void_is_border : bool
-        Whether pixels that are 255 count as another class. They do in the trimaps of Kohli et al.
-        and of DeepLab, for PASCAL VOC, where a line of 255 covers the borders; elsewhere 255
-        often marks what nobody labelled, and its edges are no borders of classes.
-
-    Returns
-    -------
-    (H, W) float64
-        Euclidean; 1 beside a pixel of another class; infinity where `gt` is 255.
+    It is 1 beside a pixel of another class, and infinity where `gt` is 255 or the distance is above
+    `limit`, which saves time. `void_is_border` counts 255 as another class. It does in the trimaps
+    of Kohli et al. and of DeepLab, for PASCAL VOC, where a line of 255 covers the borders;
+    elsewhere 255 often marks what nobody labelled, and its edges are no borders of classes.
 
     References
     ----------
@@ -55,15 +44,5 @@ def border_distance(
 def within_band(
     gt: NDArray[np.uint8], distance: NDArray[np.float64], width: int
 ) -> NDArray[np.uint8]:
-    """The ground truth within so many pixels of a border, 255 elsewhere, (H, W) uint8.
-
-    Parameters
-    ----------
-    gt : (H, W) uint8
-        Class ids; 255 = ignore.
-    distance : (H, W) float
-        Of `border_distance`, with a limit of `width` or more.
-    width : int
-        In pixels on either side of the border; larger takes in more of the picture.
-    """
+    """The ground truth within `width` pixels of a border, by `border_distance`, else 255."""
     return np.where(distance <= width, gt, np.uint8(IGNORE_LABEL))

@@ -21,24 +21,12 @@ GRIDS = {
 
 @dataclass(frozen=True)
 class Standing:
-    """How one setting did.
-
-    Attributes
-    ----------
-    parameters : mapping
-        The setting.
-    mean_iou : float
-        From the confusion matrix summed over the images.
-    is_paper : bool
-        Whether it is the paper's setting.
-    is_contender : bool
-        Whether it can win; the paper's setting cannot where the grid leaves it out.
-    """
+    """How one setting did."""
 
     parameters: Mapping[str, float | str]
-    mean_iou: float
-    is_paper: bool = False
-    is_contender: bool = True
+    mean_iou: float  # from the confusion matrix summed over the images
+    is_paper: bool = False  # whether it is the paper's setting
+    is_contender: bool = True  # whether it can win; the paper's cannot where the grid leaves it out
 
 
 def ranked(standings: Iterable[Standing]) -> list[Standing]:

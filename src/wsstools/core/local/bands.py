@@ -18,16 +18,9 @@ _LEAST_ROWS = 16
 def predicted_in_bands(
     predict: Callable[[NDArray[np.float32]], AnyArray], responses: Responses, n_classes: int
 ) -> NDArray[np.float32]:
-    """Class probabilities of all pixels, (K, H, W); memory is that of a band.
+    """Class probabilities of all pixels, (K, H, W) float32; memory is that of a band.
 
-    Parameters
-    ----------
-    predict : callable
-        Takes the features of n pixels, (F, n) float32, and gives (K, n) probabilities.
-    responses : Responses
-        The features.
-    n_classes : int
-        K.
+    `predict` takes the features of n pixels, (F, n) float32, and gives (K, n) probabilities.
     """
     height, width = responses.height, responses.width
     probs = np.empty((n_classes, height, width), np.float32)

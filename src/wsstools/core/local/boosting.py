@@ -33,32 +33,7 @@ def gradient_boosting(
 ) -> ProbabilityMap:
     """Class probabilities of all pixels from gradient boosting on the scribbled ones.
 
-    Parameters
-    ----------
-    image : (H, W, 3) uint8 or float32
-        RGB in 0..255.
-    scribbles : (H, W) uint8
-        Class ids; 255 = unlabelled.
-    bank : FilterBank
-        The filters whose responses are the features.
-    n_classes : int or None
-        Number of classes of the label space; None: the largest class scribbled is the last one.
-    settings : BoostingSettings
-        How the model is trained.
-    rng : numpy.random.Generator
-        Draws the seed of the features that each split may choose from.
-
-    Returns
-    -------
-    ProbabilityMap
-        Over the classes scribbled in this image only. With a single one, its probability is 1.
-
-    Raises
-    ------
-    SkippedImage
-        If nothing is scribbled.
-    ValueError
-        If the sizes differ or a scribble has a class outside 0..n_classes-1.
+    Parameters, result and errors are those of `random_forest`, with the `settings` of boosting.
 
     Notes
     -----

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 
 _LOG_BOUNDS = (np.log(0.1), np.log(10.0))
 
@@ -12,14 +13,8 @@ _LOG_BOUNDS = (np.log(0.1), np.log(10.0))
 def tempered(probs: NDArray[np.float32], temperature: float, floor: float) -> NDArray[np.float32]:
     """Probabilities proportional to max(probs, floor)**(1 / temperature), over the first axis.
 
-    Parameters
-    ----------
-    probs : (K, ...) float32
-        Probabilities.
-    temperature : float
-        Larger is less sure; 1 changes nothing but the floor.
-    floor : float
-        Smaller probabilities count as this: of n trees none is not never.
+    Larger temperatures are less sure. Smaller probabilities than `floor` count as this: of n trees
+    none is not never.
 
     References
     ----------
@@ -35,23 +30,14 @@ def tempered(probs: NDArray[np.float32], temperature: float, floor: float) -> ND
 def best_temperature(
     probs: NDArray[np.float32], labels: NDArray[np.integer], floor: float
 ) -> float:
-    """The temperature in 0.1..10 with the least negative log-likelihood.
+    """The temperature in 0.1..10 with the least negative log-likelihood; `floor` as in `tempered`.
 
-    Parameters
-    ----------
-    probs : (K, n) float32
-        Probabilities of samples that the model was not trained on.
-    labels : (n,) integers
-        Their classes.
-    floor : float
-        As `tempered` takes it.
+    `probs` (K, n) are of samples that the model was not trained on, `labels` (n,) their classes.
     """
     logs = np.log(np.maximum(probs, floor).astype(np.float64))
 
     def loss(log_temperature: float) -> float:
-        scores = logs / np.exp(log_temperature)
-        largest = scores.max(axis=0)
-        totals = largest + np.log(np.exp(scores - largest).sum(axis=0))
-        return float((totals - scores[labels, np.arange(len(labels))]).mean())
+        likelihoods = log_softmax(logs / np.exp(log_temperature), axis=0)
+        return -float(likelihoods[labels, np.arange(len(labels))].mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=_LOG_BOUNDS, method="bounded").x))

@@ -8,40 +8,26 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-"""Smoothed responses vary slowly: every fourth pixel holds all of them."""
-
 
 @dataclass(frozen=True)
 class FilterLayer:
     """Filters of one size, acting on RGB in 0..255.
 
-    Attributes
-    ----------
-    weights : (F, 3, k, k) float32
-        Correlation kernels over the three planes that `colours` makes; k is odd.
-    biases : (F,) float32
-        Added to the responses (they matter only with `is_rectified`).
-    stride : int
-        Responses are taken at every `stride`-th pixel of rows and columns, from the first, and
-        interpolated bilinearly between them, so that pixel centres stay where they are.
-    is_rectified : bool
-        Negative responses become 0 before the interpolation, as in the network's next layer.
-    is_energy : bool
-        Filters 2i and 2i + 1 are the even and odd part of one complex filter, whose response is
-        the modulus: how much of a grating there is, wherever its phase stands.
-    colours : (3, 3) float32 or None
-        Planes as combinations of RGB (rows); None keeps RGB.
-    scale : int
-        The filters act on the image reduced by this factor (means of squares of pixels).
+    Responses are taken at every `stride`-th pixel of rows and columns, from the first, and
+    interpolated bilinearly between them, so that pixel centres stay where they are. With
+    `is_rectified`, negative ones become 0 before that, as in the network's next layer. With
+    `is_energy`, filters 2i and 2i + 1 are the even and odd part of one complex filter, whose
+    response is the modulus: how much of a grating there is, wherever its phase stands.
     """
 
-    weights: NDArray[np.float32]
+    weights: NDArray[np.float32]  # (F, 3, k, k), correlation kernels over the planes; k is odd
+    # (F,), added to the responses (they matter only with `is_rectified`)
     biases: NDArray[np.float32]
     stride: int = 1
     is_rectified: bool = False
     is_energy: bool = False
-    colours: NDArray[np.float32] | None = None
-    scale: int = 1
+    colours: NDArray[np.float32] | None = None  # (3, 3), planes as combinations of RGB (rows)
+    scale: int = 1  # they act on the image reduced by it (means of squares of pixels)
 
     def __len__(self) -> int:
         """Number of responses."""
@@ -81,15 +67,9 @@ class FilterLayer:
 
 @dataclass(frozen=True)
 class PositionLayer:
-    """Where a pixel lies: its row and column, as shares of the image's height and width.
+    """Where a pixel lies: its row and column, as shares of the image's height and width."""
 
-    Attributes
-    ----------
-    axes : (n,) int64
-        0 for the row, 1 for the column.
-    """
-
-    axes: NDArray[np.int64]
+    axes: NDArray[np.int64]  # (n,), 0 for the row, 1 for the column
 
     def __len__(self) -> int:
         """Number of responses."""
@@ -102,17 +82,9 @@ class PositionLayer:
 
 @dataclass(frozen=True)
 class FilterBank:
-    """Layers whose responses stand one after the other.
+    """Layers whose responses stand one after the other; at least one response in all."""
 
-    Attributes
-    ----------
-    name : str
-        What the record of a map calls it.
-    layers : tuple of FilterLayer or PositionLayer
-        At least one response in all.
-    """
-
-    name: str
+    name: str  # what the record of a map calls it
     layers: tuple[FilterLayer | PositionLayer, ...]
 
     def __len__(self) -> int:
@@ -135,22 +107,9 @@ class FilterBank:
 
 
 def extended(
-    bank: FilterBank,
-    *,
-    scales: Sequence[int] = (1,),
-    position: bool = False,
+    bank: FilterBank, *, scales: Sequence[int] = (1,), position: bool = False
 ) -> FilterBank:
-    """The bank with further responses behind its own.
-
-    Parameters
-    ----------
-    bank : FilterBank
-        Filters at scale 1.
-    scales : sequence of int
-        Every filter at each of these reductions of the image; 1 is the image itself.
-    position : bool
-        Row and column as two more responses.
-    """
+    """The filters at each of these reductions of the image, 1 is itself, and the position."""
     layers: list[FilterLayer | PositionLayer] = [
         replace(layer, scale=scale) for scale in scales for layer in bank.filters
     ]

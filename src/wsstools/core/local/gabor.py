@@ -26,6 +26,8 @@ _GRATINGS = (
 )
 """Per opponent channel: (wavelength, sigma of the envelope) in pixels, about an octave wide."""
 _GRATING_STRIDE = 4
+"""Smoothed responses vary slowly: every fourth pixel holds all of them."""
+_Y, _X = np.mgrid[-(_SIZE // 2) : _SIZE // 2 + 1, -(_SIZE // 2) : _SIZE // 2 + 1]
 
 
 def gabor_bank() -> FilterBank:
@@ -123,13 +125,11 @@ def _gratings() -> NDArray[np.float32]:
 
 def _quadrature_pairs(wavelength: float, sigma: float) -> list[NDArray[np.float64]]:
     """Even and odd Gabor functions of every orientation, of zero mean and equal 2-norm."""
-    radius = _SIZE // 2
-    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
-    envelope = np.exp(-(x**2 + y**2) / (2 * sigma**2))
+    envelope = np.exp(-(_X**2 + _Y**2) / (2 * sigma**2))
     planes = []
     for k in range(_N_ORIENTATIONS):
         angle = np.pi * k / _N_ORIENTATIONS
-        phase = 2 * np.pi * (x * np.cos(angle) + y * np.sin(angle)) / wavelength
+        phase = 2 * np.pi * (_X * np.cos(angle) + _Y * np.sin(angle)) / wavelength
         even = envelope * np.cos(phase)
         even = _unit(even - envelope * (even.sum() / envelope.sum()))
         odd = envelope * np.sin(phase)
@@ -138,9 +138,7 @@ def _quadrature_pairs(wavelength: float, sigma: float) -> list[NDArray[np.float6
 
 
 def _gaussian(sigma: float) -> NDArray[np.float64]:
-    radius = _SIZE // 2
-    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
-    plane: NDArray[np.float64] = np.exp(-(x**2 + y**2) / (2 * sigma**2))
+    plane: NDArray[np.float64] = np.exp(-(_X**2 + _Y**2) / (2 * sigma**2))
     plane /= plane.sum()
     return plane
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.compiled.jit import compiled
-from wsstools.core.local.trees import Forest, from_scikit_learn
+from wsstools.core.local.trees import Forest, Nodes, from_scikit_learn, joined
 
 N_CODES = 65536
 """Most codes of a feature; where it has fewer values, each has its own."""
@@ -23,73 +22,35 @@ _SORTED_SIZE = 64
 class BinnedSamples:
     """Training samples, and the rank of each value within its feature.
 
-    Attributes
-    ----------
-    values : (F, n) float32
-        The features.
-    codes : (F, n) uint16
-        Rank of each value; equal values share one, and where there are more than 65536 values,
-        so do neighbours.
-    labels : (n,) uint8
-        Class of each sample, 0..n_classes-1.
-    n_classes : int
-        Number of classes.
+    Equal values share a rank, and where there are more than 65536 values, so do neighbours.
     """
 
-    values: NDArray[np.float32]
-    codes: NDArray[np.uint16]
-    labels: NDArray[np.uint8]
+    values: NDArray[np.float32]  # (F, n), the features
+    codes: NDArray[np.uint16]  # (F, n), the ranks
+    labels: NDArray[np.uint8]  # (n,), class of each sample, 0..n_classes-1
     n_classes: int
 
     def subset(self, chosen: NDArray[np.int64]) -> BinnedSamples:
         """The samples with these features only."""
         return BinnedSamples(self.values[chosen], self.codes[chosen], self.labels, self.n_classes)
 
-    def split(self, is_second: NDArray[np.bool_]) -> tuple[BinnedSamples, BinnedSamples]:
-        """The samples that are not marked, and those that are."""
-        parts = (
-            BinnedSamples(
-                np.ascontiguousarray(self.values[:, here]),
-                np.ascontiguousarray(self.codes[:, here]),
-                self.labels[here],
-                self.n_classes,
-            )
-            for here in (~is_second, is_second)
-        )
-        return next(parts), next(parts)
-
 
 @dataclass(frozen=True)
 class Growth:
     """A forest as it came out of its training.
 
-    Attributes
-    ----------
-    forest : Forest
-        Over the classes 0..n_classes-1 of the samples.
-    importances : (F,) float64
-        Share of the decrease in Gini impurity that splits on each feature brought, in the mean
-        over the trees; they sum to 1 unless no tree has a split.
+    An importance is the share of the decrease in Gini impurity that splits on a feature brought, in
+    the mean over the trees; they sum to 1 unless no tree has a split.
     """
 
-    forest: Forest
-    importances: NDArray[np.float64]
+    forest: Forest  # over the classes 0..n_classes-1 of the samples
+    importances: NDArray[np.float64]  # (F,)
 
 
 def binned(
     features: NDArray[np.float32], labels: NDArray[np.integer], n_classes: int
 ) -> BinnedSamples:
-    """Samples as the forest takes them.
-
-    Parameters
-    ----------
-    features : (F, n) float32
-        Finite.
-    labels : (n,) integers
-        In 0..n_classes-1.
-    n_classes : int
-        At most 255.
-    """
+    """Samples as the forest takes them: finite features (F, n), labels (n,), up to 255 classes."""
     values = np.ascontiguousarray(features, np.float32)
     codes = np.empty(values.shape, np.uint16)
     _fill_codes(np.sort(values, axis=1), values, N_CODES, codes)
@@ -97,19 +58,9 @@ def binned(
 
 
 def grow(samples: BinnedSamples, *, n_trees: int, rng: np.random.Generator) -> Growth:
-    """A random forest of fully grown trees, by compiled code.
+    """A random forest of fully grown trees, each on a bootstrap sample, by compiled code.
 
-    Each tree is grown on a bootstrap sample until its leaves are pure; a node takes the best of
-    sqrt(F) features drawn at random.
-
-    Parameters
-    ----------
-    samples : BinnedSamples
-        The training samples.
-    n_trees : int
-        Trees of the forest.
-    rng : numpy.random.Generator
-        Draws the seed of each tree.
+    A node takes the best of sqrt(F) features drawn at random.
 
     Notes
     -----
@@ -126,34 +77,30 @@ def grow(samples: BinnedSamples, *, n_trees: int, rng: np.random.Generator) -> G
     n_features, n_samples = samples.values.shape
     n_draws = max(1, int(np.sqrt(n_features)))
     room = 2 * n_samples
-    nodes = _Nodes(
+    nodes = Nodes(
         np.empty(room, np.int32),
         np.empty(room, np.float32),
         np.empty(room, np.int32),
         np.empty(room, np.int32),
         np.empty((room, samples.n_classes), np.float32),
     )
-    joined = _Joined(samples.n_classes)
+    trees, most_splits = [], 0
     importances = np.zeros(n_features)
     for seed in rng.integers(1, 2**63, size=n_trees, dtype=np.uint64):
         gained = np.zeros(n_features)
         weights = np.zeros(n_samples, np.int32)
         size, n_mixed, depth = _grow_tree(
-            samples.values,
-            samples.codes,
-            samples.labels,
-            samples.n_classes,
-            n_draws,
-            seed,
-            weights,
-            *nodes,
-            gained,
-        )
-        joined.add(nodes, size, n_mixed, depth)
+            samples.values, samples.codes, samples.labels, samples.n_classes,
+            n_draws, seed, weights, *nodes, gained,
+        )  # fmt: skip
+        most_splits = max(most_splits, depth)
+        ends = (size, size, size, size, n_mixed)
+        trees.append(Nodes(*(part[:end].copy() for part, end in zip(nodes, ends, strict=True))))
         if gained.any():
             importances += gained / gained.sum()
     total = importances.sum()
-    return Growth(joined.forest(), importances / total if total else importances)
+    forest = joined(trees, most_splits)
+    return Growth(forest, importances / total if total else importances)
 
 
 def grow_with_scikit_learn(
@@ -168,50 +115,6 @@ def grow_with_scikit_learn(
     fitted.fit(np.ascontiguousarray(samples.values.T), samples.labels)
     forest = from_scikit_learn(fitted, samples.n_classes)
     return Growth(forest, fitted.feature_importances_)
-
-
-class _Nodes(NamedTuple):
-    """The nodes of one tree, as Forest holds them, with room for the largest that can come."""
-
-    features: NDArray[np.int32]
-    thresholds: NDArray[np.float32]
-    children: NDArray[np.int32]
-    leaves: NDArray[np.int32]
-    shares: NDArray[np.float32]
-
-
-class _Joined:
-    """Trees that are put behind each other."""
-
-    def __init__(self, n_classes: int) -> None:
-        self._n_classes = n_classes
-        self._parts: list[_Nodes] = []
-        self._roots = [0]
-        self._n_shares = n_classes
-        self._depth = 0
-
-    def add(self, nodes: _Nodes, size: int, n_mixed: int, depth: int) -> None:
-        is_mixed = nodes.leaves[:size] >= self._n_classes
-        self._parts.append(
-            _Nodes(
-                nodes.features[:size].copy(),
-                nodes.thresholds[:size].copy(),
-                nodes.children[:size] + np.int32(self._roots[-1]),
-                nodes.leaves[:size] + is_mixed * np.int32(self._n_shares - self._n_classes),
-                nodes.shares[:n_mixed].copy(),
-            )
-        )
-        self._roots.append(self._roots[-1] + size)
-        self._n_shares += n_mixed
-        self._depth = max(self._depth, depth)
-
-    def forest(self) -> Forest:
-        nodes = _Nodes(*(np.concatenate(part) for part in zip(*self._parts, strict=True)))
-        pure = np.eye(self._n_classes, dtype=np.float32)
-        shares = np.concatenate([pure, nodes.shares])
-        return Forest(
-            np.array(self._roots[:-1], np.int32), *nodes[:4], shares=shares, depth=self._depth
-        )
 
 
 @compiled
@@ -354,20 +257,9 @@ def _part(inside, first, last, codes, values, best_code):
 
 @compiled
 def _grow_tree(
-    values,
-    codes,
-    labels,
-    n_classes,
-    n_draws,
-    seed,
-    weights,
-    features,
-    thresholds,
-    children,
-    leaves,
-    shares,
-    gained,
-):
+    values, codes, labels, n_classes, n_draws, seed, weights,
+    features, thresholds, children, leaves, shares, gained,
+):  # fmt: skip
     """Fill the nodes of one tree; gives the number of nodes, of mixed leaves, and the depth."""
     n_features = len(codes)
     state = np.full(1, seed, np.uint64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -18,54 +19,37 @@ _SAMPLES_AT_ONCE = 1 << 15
 
 
 class Responses:
-    """The responses of a bank on one image, computed where they are asked for.
+    """The responses of a bank on one image, (H, W, 3) in 0..255, computed where they are asked for.
 
     Beyond its border the image goes on with its outermost pixels.
-
-    Parameters
-    ----------
-    image : (H, W, 3) uint8 or float32
-        RGB in 0..255.
-    bank : FilterBank
-        The filters.
     """
 
-    def __init__(self, image: AnyArray, bank: FilterBank) -> None:
-        self._set(Planes(image), bank)
-
-    def _set(self, planes: Planes, bank: FilterBank) -> None:
-        self._planes = planes
+    def __init__(self, image: AnyArray | Planes, bank: FilterBank) -> None:
+        self._planes = image if isinstance(image, Planes) else Planes(image)
         self._bank = bank
-        self.height, self.width = planes.size
+        self.height, self.width = self._planes.size
         self.n_filters = len(bank)
 
     def subset(self, chosen: NDArray[np.int64]) -> Responses:
         """These responses only, in ascending order of their number."""
-        part = Responses.__new__(Responses)
-        part._set(self._planes, self._bank.subset(chosen))
-        return part
+        return Responses(self._planes, self._bank.subset(chosen))
 
     def at(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
         """Responses at n pixels, (n, F) float32."""
         out = np.empty((self.n_filters, len(rows)), np.float32)
-        start = 0
-        for layer in self._bank.layers:
-            part = out[start : start + len(layer)]
+        for layer, part in self._parts(out):
             if isinstance(layer, PositionLayer):
                 self._fill_positions(layer, rows, columns, part)
             elif layer.step == 1:
                 part[:] = layer.finish(_point_values(layer, self._planes, rows, columns))
             else:
                 self._interpolate_at(layer, rows, columns, part)
-            start += len(layer)
         return out.T
 
     def of_rows(self, first: int, last: int) -> NDArray[np.float32]:
         """Responses at all pixels of rows first..last-1, (F, last - first, W) float32."""
         out = np.empty((self.n_filters, last - first, self.width), np.float32)
-        start = 0
-        for layer in self._bank.layers:
-            part = out[start : start + len(layer)]
+        for layer, part in self._parts(out):
             if isinstance(layer, PositionLayer):
                 rows, columns = np.arange(first, last)[:, None], np.arange(self.width)[None]
                 self._fill_positions(layer, rows, columns, part)
@@ -78,8 +62,14 @@ class Responses:
                 x, u = self._between(layer, np.arange(self.width))
                 samples = self._samples(layer, y[0], y[-1] - y[0] + 2, x[-1] + 2)
                 _interpolate_rows(samples, y - y[0], v, x, u, part)
-            start += len(layer)
         return out
+
+    def _parts(
+        self, out: NDArray[np.float32]
+    ) -> Iterator[tuple[FilterLayer | PositionLayer, NDArray[np.float32]]]:
+        """The layers, each with its own part of the responses of all."""
+        ends = np.cumsum([len(layer) for layer in self._bank.layers])
+        return zip(self._bank.layers, np.split(out, ends)[:-1], strict=True)
 
     def _fill_positions(
         self, layer: PositionLayer, rows: Places, columns: Places, out: NDArray[np.float32]

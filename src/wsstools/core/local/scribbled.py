@@ -16,28 +16,14 @@ from wsstools.errors import SkippedImage
 
 @dataclass(frozen=True)
 class ScribbledPixels:
-    """The n pixels of an image that carry a class.
+    """The n pixels of an image that carry a class."""
 
-    Attributes
-    ----------
-    rows, columns : (n,) int64
-        Where they are, in raster order.
-    labels : (n,) int64
-        Index of each one's class in `classes`.
-    classes : (K,) int64
-        Ids of the classes that occur, ascending.
-    shape : tuple of int
-        (H, W) of the image.
-    n_classes : int
-        Number of classes of the label space.
-    """
-
-    rows: NDArray[np.int64]
+    rows: NDArray[np.int64]  # (n,), in raster order, as the columns
     columns: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    classes: NDArray[np.int64]
-    shape: tuple[int, int]
-    n_classes: int
+    labels: NDArray[np.int64]  # (n,), index of each one's class in `classes`
+    classes: NDArray[np.int64]  # (K,), ids of the classes that occur, ascending
+    shape: tuple[int, int]  # (H, W) of the image
+    n_classes: int  # of the label space
 
     def certain(self) -> ProbabilityMap:
         """The map of an image in which a single class is scribbled: probability 1."""
@@ -49,14 +35,8 @@ def scribbled_pixels(
 ) -> ScribbledPixels:
     """The pixels of (H, W) `scribbles` that are not 255, checked against the image.
 
-    Where `n_classes` is None, the largest class that is scribbled is the last one.
-
-    Raises
-    ------
-    SkippedImage
-        If nothing is scribbled.
-    ValueError
-        If the sizes differ or a scribble has a class outside 0..n_classes-1.
+    Where `n_classes` is None, the largest class that is scribbled is the last one. SkippedImage if
+    nothing is scribbled.
     """
     if image.shape[:2] != scribbles.shape:
         raise ValueError(f"image has shape {image.shape[:2]}, scribbles {scribbles.shape} (H, W)")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -25,31 +26,18 @@ _BLOCK = 64
 class Forest:
     """Binary trees that split on one feature at a time.
 
-    Attributes
-    ----------
-    roots : (T,) int32
-        Node at which each tree begins.
-    features : (N,) int32
-        Feature that a node splits on.
-    thresholds : (N,) float32
-        A pixel goes left where its feature is not above the threshold. A leaf has +infinity.
-    children : (N,) int32
-        Left child, the right one follows it; a leaf is its own left child.
-    leaves : (N,) int32
-        Of a leaf, its row of `shares`.
-    shares : (L, K) float32
-        Class shares of leaves, each row sums to 1. The first K rows are the pure leaves.
-    depth : int
-        Most splits between a root and a leaf.
+    A pixel goes left where its feature is not above the threshold; a leaf has +infinity. The right
+    child follows the left one; a leaf is its own left child.
     """
 
-    roots: NDArray[np.int32]
-    features: NDArray[np.int32]
-    thresholds: NDArray[np.float32]
-    children: NDArray[np.int32]
-    leaves: NDArray[np.int32]
+    roots: NDArray[np.int32]  # (T,), node at which each tree begins
+    features: NDArray[np.int32]  # (N,), feature that a node splits on
+    thresholds: NDArray[np.float32]  # (N,)
+    children: NDArray[np.int32]  # (N,), left child
+    leaves: NDArray[np.int32]  # (N,), of a leaf, its row of `shares`
+    # (L, K), class shares of leaves, sum 1; the first K rows are the pure leaves
     shares: NDArray[np.float32]
-    depth: int
+    depth: int  # most splits between a root and a leaf
 
     @property
     def n_classes(self) -> int:
@@ -69,17 +57,20 @@ class Forest:
         features = np.ascontiguousarray(features, np.float32)
         probs = np.empty((self.n_classes, features.shape[1]), np.float32)
         _predict(
-            features,
-            self.roots,
-            self.features,
-            self.thresholds,
-            self.children,
-            self.leaves,
-            self.shares,
-            self.depth,
-            probs,
-        )
+            features, self.roots, self.features, self.thresholds, self.children, self.leaves,
+            self.shares, self.depth, probs,
+        )  # fmt: skip
         return probs
+
+
+class Nodes(NamedTuple):
+    """The nodes of one tree, as `Forest` holds them; `shares` are those of its mixed leaves."""
+
+    features: NDArray[np.int32]
+    thresholds: NDArray[np.float32]
+    children: NDArray[np.int32]
+    leaves: NDArray[np.int32]
+    shares: NDArray[np.float32]
 
 
 def from_scikit_learn(fitted: RandomForestClassifier, n_classes: int) -> Forest:
@@ -92,13 +83,9 @@ def from_scikit_learn(fitted: RandomForestClassifier, n_classes: int) -> Forest:
     scikit-learn casts features to float32 and compares them with float64 thresholds; the largest
     float32 that is not above a threshold decides in the same way.
     """
-    trees = [estimator.tree_ for estimator in fitted.estimators_]
-    sizes = np.array([tree.node_count for tree in trees])
-    roots = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    features, thresholds, children, leaves = [], [], [], []
-    shares = [np.eye(n_classes)]
-    n_shares = n_classes
-    for root, tree in zip(roots, trees, strict=True):
+    trees = []
+    fitted_trees = [estimator.tree_ for estimator in fitted.estimators_]
+    for tree in fitted_trees:
         order, left = _siblings_together(tree.children_left, tree.children_right)
         is_leaf = left < 0
         values = np.zeros((len(order), n_classes))
@@ -106,22 +93,34 @@ def from_scikit_learn(fitted: RandomForestClassifier, n_classes: int) -> Forest:
         values /= values.sum(axis=1, keepdims=True)
         rows = values.argmax(axis=1)
         is_mixed = is_leaf & (values.max(axis=1) < 1)
-        rows[is_mixed] = n_shares + np.arange(is_mixed.sum())
-        n_shares += int(is_mixed.sum())
-        shares.append(values[is_mixed])
-        features.append(np.where(is_leaf, 0, tree.feature[order]))
-        thresholds.append(np.where(is_leaf, np.float32(np.inf), _floor32(tree.threshold[order])))
-        children.append(root + np.where(is_leaf, np.arange(len(order)), left))
-        leaves.append(np.where(is_leaf, rows, -1))
-    return Forest(
-        roots.astype(np.int32),
-        np.concatenate(features).astype(np.int32),
-        np.concatenate(thresholds).astype(np.float32),
-        np.concatenate(children).astype(np.int32),
-        np.concatenate(leaves).astype(np.int32),
-        np.concatenate(shares).astype(np.float32),
-        max(tree.max_depth for tree in trees),
-    )
+        rows[is_mixed] = n_classes + np.arange(is_mixed.sum())
+        trees.append(
+            Nodes(
+                np.where(is_leaf, 0, tree.feature[order]).astype(np.int32),
+                np.where(is_leaf, np.float32(np.inf), _floor32(tree.threshold[order])),
+                np.where(is_leaf, np.arange(len(order)), left).astype(np.int32),
+                np.where(is_leaf, rows, -1).astype(np.int32),
+                values[is_mixed].astype(np.float32),
+            )
+        )
+    return joined(trees, max(tree.max_depth for tree in fitted_trees))
+
+
+def joined(trees: Sequence[Nodes], depth: int) -> Forest:
+    """The forest of some trees, one behind the other; `depth` is that of the deepest."""
+    n_classes = trees[0].shares.shape[1]
+    roots = np.cumsum([0, *(len(tree.children) for tree in trees)], dtype=np.int32)[:-1]
+    n_mixed = np.cumsum([0, *(len(tree.shares) for tree in trees)], dtype=np.int32)[:-1]
+    moved = [
+        tree._replace(
+            children=tree.children + root,
+            leaves=np.where(tree.leaves < n_classes, tree.leaves, tree.leaves + n_before),
+        )
+        for tree, root, n_before in zip(trees, roots, n_mixed, strict=True)
+    ]
+    nodes = Nodes(*(np.concatenate(part) for part in zip(*moved, strict=True)))
+    shares = np.concatenate([np.eye(n_classes, dtype=np.float32), nodes.shares])
+    return Forest(roots, *nodes[:4], shares=shares, depth=depth)
 
 
 def _siblings_together(

@@ -16,15 +16,9 @@ _SKEWED_ITERATIONS = 8
 
 
 class Iteration(PrimalDual):
-    """The iterations on the CPU, tile by tile.
+    """The iterations on the CPU, tile by tile; `fields`, where to begin, are changed in place.
 
-    Parameters
-    ----------
-    problem : Problem
-    tol : float
-        Relative duality gap to stop at.
-    fields : Fields, optional
-        Where to begin, changed in place; without them, at the cheapest class of each pixel.
+    Without them, they begin at the cheapest class of each pixel.
     """
 
     def __init__(self, problem: Problem, tol: float, fields: Fields | None = None) -> None:

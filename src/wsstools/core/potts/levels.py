@@ -20,26 +20,14 @@ _THREE_QUARTERS = np.float32(0.75)
 class Problem:
     """Unary costs and weights whose rows are padded to whole tiles.
 
-    Attributes
-    ----------
-    unary : (K, H, W') float32
-        Costs with least costs of 0 at each pixel, for which float32 is more exact; padding costs
-        nothing.
-    weights : (H, W') float32
-        Weights; that of the padding is 0.
-    width : int
-        W, the columns of the image.
-    offset : float
-        The sum over the pixels of what was taken off the costs.
-    isotropic : bool
-        Length of the gradient.
+    Least costs are 0 at each pixel, for which float32 is more exact; padding costs nothing.
     """
 
-    unary: NDArray[np.float32]
-    weights: NDArray[np.float32]
-    width: int
-    offset: float
-    isotropic: bool
+    unary: NDArray[np.float32]  # (K, H, W')
+    weights: NDArray[np.float32]  # (H, W'); that of the padding is 0
+    width: int  # W, the columns of the image
+    offset: float  # the sum over the pixels of what was taken off the costs
+    isotropic: bool  # length of the gradient, see `solve_potts`
 
     @classmethod
     def of(

@@ -28,31 +28,20 @@ _NEAR = 20
 
 
 class PrimalDual(ABC):
-    """The iterations at one image size, wherever they are computed, and how far they have come.
-
-    Parameters
-    ----------
-    problem : Problem
-    tol : float
-        Relative duality gap to stop at.
+    """The iterations at one image size, on any device, until the relative gap is `tol`.
 
     Attributes
     ----------
-    tau, sigma : float
-        The steps of M and of p.
-    primal : float
-        The energy of M, sharpened.
-    sharpness : float
-        What `sharpen` is to take for that.
-    dual : float
-        The best lower bound so far.
-    done : int
-        Number of iterations.
+    tau, sigma : the steps of M and of p
+    primal, dual : the energy of M, sharpened, and the best lower bound so far
+    sharpness : what `sharpen` is to take for that
+    done : number of iterations
     """
 
     def __init__(self, problem: Problem, tol: float) -> None:
         self._problem, self._tol = problem, tol
-        balance = step_balance(tol, isotropic=problem.isotropic) * problem.dual_scale()
+        balance = _TIGHT_BALANCE if tol < _TIGHT and not problem.isotropic else 1.0
+        balance *= problem.dual_scale()  # tau = 1 / (b s sqrt(8)), sigma = b s / sqrt(8)
         self.tau, self.sigma = 1 / (balance * _OPERATOR_NORM), balance / _OPERATOR_NORM
         self.primal, self.dual = np.inf, -np.inf
         self.sharpness = 0.1 if problem.isotropic else 0.999  # the likely best, to begin with
@@ -113,11 +102,6 @@ class PrimalDual(ABC):
     @abstractmethod
     def _column_bound(self) -> float:
         """A better bound from the columns, which costs more."""
-
-
-def step_balance(tol: float, *, isotropic: bool) -> float:
-    """b of the steps tau = 1 / (b s sqrt(8)) and sigma = b s / sqrt(8)."""
-    return _TIGHT_BALANCE if tol < _TIGHT and not isotropic else 1.0
 
 
 def relative_gap(primal: float, dual: float) -> float:

@@ -14,7 +14,6 @@ from wsstools.core.potts.planes import one_hot, padded
 from wsstools.core.potts.primal_dual import PrimalDual, relative_gap
 from wsstools.core.potts.settings import PottsSettings
 
-# Probabilities below it are not told apart: maps on disk hold them to 5e-4.
 _DEFAULT = PottsSettings()
 
 _SMALLEST_SIDE = 8  # of the coarsest level
@@ -23,58 +22,26 @@ _COARSE_TOL = 1e-3  # coarse levels need not do better
 
 @dataclass(frozen=True)
 class PottsSolution:
-    """A minimiser of the relaxed Potts energy, and how close to the minimum it is.
+    """A minimiser of the relaxed Potts energy, and how close to the minimum it is."""
 
-    Attributes
-    ----------
-    soft : (K, H, W) float32
-        The soft segmentation M; it sums to 1 over the classes.
-    primal : float
-        Its energy E(M).
-    dual : float
-        A lower bound of the energy of every soft or hard segmentation.
-    gap : float
-        (primal - dual) / |primal|.
-    label_energy : float
-        Energy of the labels of largest M; at least `dual`.
-    iterations : tuple of int
-        Iterations per level, coarsest first; empty if there was nothing to solve.
-    converged : bool
-        Whether the gap reached the tolerance.
-    needless : tuple of int
-        Classes that were left out because no pixel needs them; their M is 0.
-    """
-
-    soft: NDArray[np.float32]
-    primal: float
-    dual: float
-    gap: float
-    label_energy: float
-    iterations: tuple[int, ...]
-    converged: bool
+    soft: NDArray[np.float32]  # (K, H, W), the soft segmentation M; it sums to 1 over the classes
+    primal: float  # its energy E(M)
+    dual: float  # a lower bound of the energy of every soft or hard segmentation
+    gap: float  # (primal - dual) / |primal|
+    label_energy: float  # of the labels of largest M; at least `dual`
+    iterations: tuple[int, ...]  # per level, coarsest first; empty if there was nothing to solve
+    converged: bool  # whether the gap reached the tolerance
+    # classes that were left out because no pixel needs them; their M is 0
     needless: tuple[int, ...]
 
 
 def edge_weights(image: ArrayLike, *, eta: float) -> NDArray[np.float32]:
-    """How cheap a class border is at each pixel: 1 in flat regions, towards 0 on edges, (H, W).
+    """How cheap a class border is at each pixel of an image in 0..255, (H, W): towards 0 on edges.
 
-    Parameters
-    ----------
-    image : (H, W, 3) or (H, W), uint8 or float
-        The image in 0..255.
-    eta : float
-        Decay per grey level; larger lets weaker edges attract class borders, 0 ignores the image.
-
-    Returns
-    -------
-    (H, W) float32
-        g = exp(-eta |grad I|), with forward differences, 0 beyond the last row and column, and
-        the root mean square over the channels.
-
-    Raises
-    ------
-    ValueError
-        If the shape is another, a value is not finite or `eta` is negative.
+    It is g = exp(-eta |grad I|), with forward differences, 0 beyond the last row and column, and
+    the root mean square over the channels. A larger `eta`, the decay per grey level, lets weaker
+    edges attract class borders; 0 ignores the image. ValueError if the shape is not (H, W, 3) or
+    (H, W), a value is not finite or `eta` is negative.
 
     References
     ----------
@@ -98,17 +65,8 @@ def edge_weights(image: ArrayLike, *, eta: float) -> NDArray[np.float32]:
 def unary(probs: ArrayLike, *, floor: float = _DEFAULT.floor) -> NDArray[np.float32]:
     """The cost of each class at each pixel, U = -log max(P, floor), (K, H, W) float32.
 
-    Parameters
-    ----------
-    probs : (K, H, W) float
-        Class probabilities P.
-    floor : float
-        In (0, 1]; larger lets improbable classes win more easily.
-
-    Raises
-    ------
-    ValueError
-        If the shape is another, `floor` is out of range or a probability is not finite.
+    A larger `floor`, in (0, 1], lets improbable classes win more easily. ValueError if the shape is
+    another, `floor` is out of range or a probability is not finite.
     """
     probs = np.asarray(probs, np.float32)
     if probs.ndim != 3 or 0 in probs.shape:
@@ -250,22 +208,17 @@ def _coarse_to_fine(
     """M on the finest level, its energy, the lower bound, and iterations by level."""
     tols = [tol] + [max(3 * tol, _COARSE_TOL)] * (len(pyramid) - 1)
     level = start(pyramid[-1], tols[-1])
-    iterations = []
-    for finer, finer_tol in zip(pyramid[-2::-1], tols[-2::-1], strict=True):
-        level.run(max_iterations)
-        iterations.append(level.done)
-        level = level.finer(finer, finer_tol)
     level.run(max_iterations)
-    return level.soft(), level.primal, level.dual, (*iterations, level.done)
+    done = [level.done]
+    for problem, finer_tol in zip(pyramid[-2::-1], tols[-2::-1], strict=True):
+        level = level.finer(problem, finer_tol)
+        level.run(max_iterations)
+        done.append(level.done)
+    return level.soft(), level.primal, level.dual, tuple(done)
 
 
 def needed_classes(unary: NDArray[np.float32]) -> list[int]:
-    """The classes that a map of least energy can need, ascending.
-
-    Parameters
-    ----------
-    unary : (K, H, W) float
-        Cost U of each class at each pixel.
+    """The classes that a map of least energy can need, ascending, by the unary costs (K, H, W).
 
     Notes
     -----

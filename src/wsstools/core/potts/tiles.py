@@ -29,20 +29,11 @@ _ONE = np.float32(1)
 
 
 class Tiles:
-    """The active classes of each tile, and the least reduced costs, from look to look.
+    """The active classes of each tile of planes (K, H, W'), and the least reduced costs.
 
-    Parameters
-    ----------
-    shape : (K, H, W')
-        Of the planes; W' is a multiple of TILE_WIDTH.
-
-    Attributes
-    ----------
-    bands, runs, classes : arrays of int64
-        What `potts_kernels.iterate` takes: runs[bands[b] : bands[b + 1]] are the runs of tiles in
-        rows b * BAND_HEIGHT onwards, as (column, width, where in `classes`, number of classes).
-    changed : (n_bands, n_tiles) bool
-        Tiles where the iterates may have changed since the last look.
+    What `kernels.iterate` takes, int64: runs[bands[b] : bands[b + 1]] are the runs of tiles in rows
+    b * BAND_HEIGHT onwards, as (column, width, where in `classes`, number of classes). `changed`
+    (n_bands, n_tiles) are the tiles where the iterates may have changed since the last look.
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:

@@ -8,9 +8,10 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.core.scribbles.strokes import Stroke, draw_strokes
+from wsstools.core.scribbles.strokes import Stroke, draw_strokes, pixels_of
 
 VOC_CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
@@ -33,56 +34,28 @@ ClassName: TypeAlias = "str | int"
 
 @dataclass(frozen=True)
 class Line:
-    """An open line.
+    """An open line."""
 
-    Attributes
-    ----------
-    name : str or int
-        Name of its class, or its id.
-    points : (N, 2) float64
-        x, y in pixels; (0, 0) is the centre of the upper left pixel. One point makes a dot.
-    """
-
-    name: ClassName
-    points: NDArray[np.float64]
+    name: ClassName  # of its class, or its id
+    points: NDArray[np.float64]  # (N, 2), x, y; (0, 0) is the centre of the upper left pixel
 
 
 @dataclass(frozen=True)
 class Area:
-    """Some pixels.
+    """Some pixels."""
 
-    Attributes
-    ----------
-    name : str or int
-        Name of their class, or its id.
-    corner : (int, int)
-        x, y of the mask's upper left pixel; the mask may reach out of the image.
-    mask : (h, w) bool
-        Which pixels.
-    """
-
-    name: ClassName
-    corner: tuple[int, int]
-    mask: NDArray[np.bool_]
+    name: ClassName  # of their class, or its id
+    corner: tuple[int, int]  # x, y of the mask's upper left pixel, which may lie outside the image
+    mask: NDArray[np.bool_]  # (h, w)
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """What a file says of one image.
+    """What a file says of one image."""
 
-    Attributes
-    ----------
-    marks : tuple of Line and Area
-        In drawing order.
-    shape : (int, int) or None
-        (H, W) of the image, if the file states it.
-    class_names : tuple of str or None
-        The classes in the order of their ids, if the format fixes them.
-    """
-
-    marks: tuple[Line | Area, ...]
-    shape: tuple[int, int] | None = None
-    class_names: tuple[str, ...] | None = None
+    marks: tuple[Line | Area, ...]  # in drawing order
+    shape: tuple[int, int] | None = None  # (H, W) of the image, if the file states it
+    class_names: tuple[str, ...] | None = None  # by id, if the format fixes them
 
 
 def resolve_names(
@@ -91,19 +64,8 @@ def resolve_names(
     """The class id of each name.
 
     A name is looked up as it is, then without regard to case, spaces and punctuation, then by its
-    SYNONYMS. An id stands for itself, and so does a number that is no class name.
-
-    Parameters
-    ----------
-    names : sequence of str or int
-        As they stand in the annotations.
-    class_names : sequence of str or None
-        The names of the classes, in the order of their ids. None: numbers only.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown or an id too large; the message lists all of them.
+    SYNONYMS. An id stands for itself, and so does a number that is no class name; without
+    `class_names` (by id) only these do. ValueError lists all names that are unknown or too large.
     """
     exact = {name: k for k, name in reversed(list(enumerate(class_names or ())))}
     folded = {_folded(name): k for name, k in exact.items()}
@@ -135,15 +97,8 @@ def draw_annotation(
 ) -> NDArray[np.uint8]:
     """Scribbles, (H, W) uint8, 255 where nothing is drawn; later marks cover earlier ones.
 
-    Parameters
-    ----------
-    annotation : Annotation
-    class_ids : mapping
-        Class id of each name in the annotation, as `resolve_names` gives it.
-    shape : (H, W)
-        Size of the image; what lies outside is cut off.
-    width : float, pixels
-        Diameter of the brush that draws the lines; larger is thicker.
+    `class_ids` are those of `resolve_names`, `width` the diameter of the brush in pixels. What lies
+    outside of the image is cut off.
     """
     scribbles = np.full(shape, IGNORE_LABEL, np.uint8)
     for mark in annotation.marks:
@@ -158,13 +113,8 @@ def draw_annotation(
 
 def points_outside(annotation: Annotation, shape: tuple[int, int]) -> int:
     """How many points of the lines lie in no pixel of an (H, W) image."""
-    count = 0
-    for mark in annotation.marks:
-        if isinstance(mark, Line):
-            x, y = np.floor(mark.points + 0.5).T
-            inside = (x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0])
-            count += int((~inside).sum())
-    return count
+    lines = [mark.points for mark in annotation.marks if isinstance(mark, Line)]
+    return sum(len(points) - len(pixels_of(points, shape)[0]) for points in lines)
 
 
 def areas_of_labels(labels: NDArray[np.integer], ignore: NDArray[np.bool_]) -> tuple[Area, ...]:
@@ -172,9 +122,8 @@ def areas_of_labels(labels: NDArray[np.integer], ignore: NDArray[np.bool_]) -> t
     areas = []
     for class_id in np.unique(labels[~ignore]):
         mask = (labels == class_id) & ~ignore
-        rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
-        box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        areas.append(Area(int(class_id), (int(columns[0]), int(rows[0])), box))
+        box = find_objects(mask.view(np.uint8))[0]
+        areas.append(Area(int(class_id), (box[1].start, box[0].start), mask[box]))
     return tuple(areas)
 
 

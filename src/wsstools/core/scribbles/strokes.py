@@ -10,7 +10,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.ndimage import gaussian_filter1d
 from skimage.graph import MCP_Geometric
 
 from wsstools.core.arrays import AnyArray
@@ -27,17 +26,10 @@ _LARGEST_REGION = 1 << 21
 
 @dataclass(frozen=True)
 class Stroke:
-    """One open line that carries one class.
-
-    Attributes
-    ----------
-    label : int
-        Class id, 0..255.
-    points : (N, 2) float64
-        x, y in pixels; (0, 0) is the centre of the upper left pixel. One point makes a dot.
-    """
+    """One open line that carries one class, 0..255."""
 
     label: int
+    # (N, 2), x, y; (0, 0) is the centre of the upper left pixel; one is a dot
     points: NDArray[np.float64]
 
 
@@ -50,33 +42,19 @@ def draw_strokes(
 ) -> NDArray[np.uint8]:
     """Scribbles, (H, W) uint8, drawn with a round brush; later strokes cover earlier ones.
 
-    Parameters
-    ----------
-    strokes : iterable of Stroke
-        Points may lie outside the image; the part of the line inside is drawn.
-    shape : (H, W)
-        Size of the image.
-    width : float, pixels
-        Diameter of the brush; larger is thicker. A pixel is drawn if its centre lies within
-        `width / 2` of the line, or a point of the stroke lies in it.
-    ignore_label : int
-        Label of the pixels that no stroke covers.
-
-    Raises
-    ------
-    ValueError
-        If a label is not in 0..255, the points are not a finite (N, 2), or `width` is not above 0.
+    A pixel is drawn if its centre lies within `width / 2` pixels of the line, or a point of the
+    stroke lies in it; what lies outside the image is not. ValueError if a label is not in 0..255,
+    the points are not a finite (N, 2), or `width` is not above 0.
     """
     if not width > 0:
         raise ValueError(f"width is {width}, expected a number above 0")
     scribbles = np.full(shape, ignore_label, np.uint8)
     for stroke in strokes:
         points = _checked_points(stroke)
-        _mark_points(scribbles, points, stroke.label)
-        for start, end in pairwise(points):
+        # So that no thin stroke falls between pixels.
+        scribbles[pixels_of(points, shape)] = stroke.label
+        for start, end in pairwise(points if len(points) > 1 else points.repeat(2, axis=0)):
             _draw_segment(scribbles, start, end, width / 2, stroke.label)
-        if len(points) == 1:
-            _draw_segment(scribbles, points[0], points[0], width / 2, stroke.label)
     return scribbles
 
 
@@ -97,14 +75,9 @@ def grow_scribbles(
 
 
 def parse_strokes(text: str) -> list[Stroke]:
-    """The strokes in a text, one a line: `class,x,y,x,y,...`.
+    """The strokes in a text, one a line: `class,x,y,x,y,...`; coordinates may be decimal.
 
-    Blank lines and lines that start with `#` are skipped. Coordinates may be decimal.
-
-    Raises
-    ------
-    ValueError
-        If a line is not of this form; the message names the line number.
+    Blank lines and lines that start with `#` are skipped. ValueError names the line that is not so.
     """
     strokes = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -126,44 +99,28 @@ def simulate_scribbles(
     min_area: int | None = None,
     max_strokes: int = MAX_STROKES_PER_REGION,
     every_class: bool = True,
-    ignore_label: int = IGNORE_LABEL,
 ) -> NDArray[np.uint8]:
     """Scribbles, (H, W) uint8, as a person would draw them over a picture with these labels.
 
-    Each connected region that is large enough gets one to three smooth strokes that keep away
-    from its border; so does the largest of each class, however small. No stroke pixel has another
-    class than `labels`.
+    Each connected region of at least `min_area` pixels (None: `(4 * width) ** 2`) gets one to
+    `max_strokes` smooth strokes that keep away from its border; so does, with `every_class`, the
+    largest of each class, however small. No stroke pixel has another class than `labels`.
 
     Parameters
     ----------
     labels : (H, W) uint8
         Ground truth.
-    rng : numpy.random.Generator
-        Same state, same scribbles.
     width : float, pixels
         Diameter of the brush.
     share : float, 0..1
         Share of the pixels to cover, about; larger means longer strokes.
-    min_area : int, pixels
-        Smaller regions are passed over; None means `(4 * width) ** 2`.
-    max_strokes : int
-        Most strokes in a region; more of them share the length that `share` gives it.
-    every_class : bool
-        Whether the largest region of a class gets a stroke where it is smaller than `min_area`.
-    ignore_label : int
-        Label of pixels that get no stroke, in `labels` and in the result.
-
-    Raises
-    ------
-    ValueError
-        If `labels` is not (H, W), or `width` is not above 0.
     """
     labels = np.asarray(labels)
     if labels.ndim != 2:
         raise ValueError(f"labels has shape {labels.shape}, expected (H, W)")
     if min_area is None:
         min_area = round((4 * width) ** 2)
-    regions = list(_regions(labels, min_area, every_class, ignore_label))
+    regions = list(_regions(labels, min_area, every_class))
     diameters = np.array([math.sqrt(mask.sum()) for _, _, mask in regions])
     lengths = share * labels.size / width * diameters / max(diameters.sum(), 1)
     strokes = [
@@ -171,8 +128,8 @@ def simulate_scribbles(
         for (label, corner, mask), length in zip(regions, lengths, strict=True)
         for path in _paths_inside(mask, max(length, 2 * width), width, max_strokes, rng)
     ]
-    scribbles = draw_strokes(strokes, labels.shape, width=width, ignore_label=ignore_label)
-    scribbles[scribbles != labels] = ignore_label
+    scribbles = draw_strokes(strokes, labels.shape, width=width)
+    scribbles[scribbles != labels] = IGNORE_LABEL
     return scribbles
 
 
@@ -189,11 +146,13 @@ def _checked_points(stroke: Stroke) -> NDArray[np.float64]:
     return points
 
 
-def _mark_points(scribbles: NDArray[np.uint8], points: NDArray[np.float64], label: int) -> None:
-    """Label the pixels that the points lie in, so that no thin stroke falls between pixels."""
+def pixels_of(
+    points: NDArray[np.float64], shape: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of the pixels of an (H, W) image that those of the points inside lie in."""
     x, y = np.floor(points + 0.5).T
-    inside = (x >= 0) & (x < scribbles.shape[1]) & (y >= 0) & (y < scribbles.shape[0])
-    scribbles[y[inside].astype(int), x[inside].astype(int)] = label
+    inside = (x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0])
+    return y[inside].astype(np.int64), x[inside].astype(np.int64)
 
 
 def _draw_segment(
@@ -248,11 +207,11 @@ def _parse_stroke(line: str) -> Stroke:
 
 
 def _regions(
-    labels: AnyArray, min_area: int, every_class: bool, ignore_label: int
+    labels: AnyArray, min_area: int, every_class: bool
 ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.bool_]]]:
     """Class, upper left corner (x, y) and mask, padded by 1, of each region that gets strokes."""
     for label in np.unique(labels):
-        if label == ignore_label:
+        if label == IGNORE_LABEL:
             continue
         components, _ = ndimage.label(labels == label)
         areas = np.bincount(components.ravel())[1:]
@@ -263,29 +222,18 @@ def _regions(
 
 
 def _paths_inside(
-    mask: NDArray[np.bool_],
-    length: float,
-    width: float,
-    max_strokes: int,
-    rng: np.random.Generator,
+    mask: NDArray[np.bool_], length: float, width: float, max_strokes: int, rng: np.random.Generator
 ) -> list[NDArray[np.float64]]:
-    """As `_simulate_paths`; of a large region only every second or third pixel or so is seen."""
+    """One to `max_strokes` smooth lines inside a region, together about `length` pixels long.
+
+    Of a large region only every second or third pixel or so is seen.
+    """
     step = math.ceil(math.sqrt(mask.size / _LARGEST_REGION))
     seen = np.pad(mask[1:-1:step, 1:-1:step], 1)
-    if not seen.any():
-        step, seen = 1, mask
-    paths = _simulate_paths(seen, length / step, width / step, max_strokes, rng)
-    return [1 + step * (path - 1) for path in paths]
-
-
-def _simulate_paths(
-    mask: NDArray[np.bool_],
-    length: float,
-    width: float,
-    max_strokes: int,
-    rng: np.random.Generator,
-) -> list[NDArray[np.float64]]:
-    """One to `max_strokes` smooth lines inside a region, together about `length` pixels long."""
+    if seen.any():
+        mask, length, width = seen, length / step, width / step
+    else:
+        step = 1
     depth = ndimage.distance_transform_edt(mask)
     deep = depth >= min(width / 2 + 2, 0.6 * depth.max())
     wander = ndimage.gaussian_filter(rng.standard_normal(mask.shape), math.sqrt(mask.sum()) / 10)
@@ -295,11 +243,12 @@ def _simulate_paths(
     remaining = length
     while remaining > length / 4 and len(paths) < max_strokes:
         path = _far_path(cost, paths, rng)
-        path = gaussian_filter1d(path, np.clip(depth.max() / 4, 1.5, 10), axis=0, mode="nearest")
+        sigma = np.clip(depth.max() / 4, 1.5, 10)
+        path = ndimage.gaussian_filter1d(path, sigma, axis=0, mode="nearest")
         path = _cut(path, remaining, 0.0 if paths else rng.random())
         remaining -= _lengths(path)[-1] + width
         paths.append(path)
-    return paths
+    return [1 + step * (path - 1) for path in paths]
 
 
 def _far_path(

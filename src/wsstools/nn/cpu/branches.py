@@ -13,15 +13,10 @@ from torch.autograd.function import FunctionCtx
 def summed_branches(
     features: Tensor, weights: Tensor, biases: Tensor, rates: Sequence[int]
 ) -> Tensor:
-    """The sum of 3x3 convolutions at several dilations, (N, C, h, w).
+    """The sum of 3x3 convolutions of (N, channels, h, w) at several dilations, (N, C, h, w).
 
-    Parameters
-    ----------
-    features : (N, channels, h, w)
-    weights : (branches, C, channels, 3, 3)
-    biases : (branches, C)
-    rates : sequence of int
-        Dilation and padding of each branch.
+    `weights` are (branches, C, channels, 3, 3), `biases` (branches, C), `rates` dilation and
+    padding of each branch.
 
     Notes
     -----
@@ -42,11 +37,7 @@ class _Summed(torch.autograd.Function):
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu", cast_inputs=torch.bfloat16)
     def forward(
-        context: _Context,
-        features: Tensor,
-        weights: Tensor,
-        biases: Tensor,
-        rates: Sequence[int],
+        context: _Context, features: Tensor, weights: Tensor, biases: Tensor, rates: Sequence[int]
     ) -> Tensor:
         weights = weights.to(features.dtype)
         context.save_for_backward(features, weights)

@@ -17,13 +17,7 @@ from wsstools.core.compiled.depthwise import weight_gradient
 
 
 class Depthwise(nn.Conv2d):
-    """A 3x3 convolution of each channel by itself, padded by its dilation.
-
-    Parameters
-    ----------
-    channels : int
-    stride, dilation : int
-        One of them is 1.
+    """A 3x3 convolution of each channel by itself, padded by its dilation; stride or dilation is 1.
 
     Notes
     -----

@@ -23,24 +23,13 @@ _INSIDE = 0.5
 
 @dataclass(frozen=True)
 class View:
-    """Which part of an image a crop shows, and how.
+    """Which part of an image a crop shows, and how."""
 
-    Attributes
-    ----------
-    scale : float
-        Size of the scaled image over that of the image; larger shows less, in more detail.
-    rotation : float
-        Angle by which the image's content is turned about its centre, degrees, clockwise.
-    mirror : bool
-        The crop is mirrored left to right.
-    row, column : int
-        Upper left corner of the crop in the scaled image; negative where the image is padded.
-    """
-
+    # size of the scaled image over that of the image; larger shows less, in more detail
     scale: float = 1.0
-    rotation: float = 0.0
-    mirror: bool = False
-    row: int = 0
+    rotation: float = 0.0  # the image's content is turned about its centre, degrees, clockwise
+    mirror: bool = False  # the crop is mirrored left to right
+    row: int = 0  # upper left corner of the crop in the scaled image; negative where it is padded
     column: int = 0
 
     def matrix(self, shape: tuple[int, int], crop: int) -> NDArray[np.float64]:
@@ -60,21 +49,10 @@ class View:
 
 
 def draw_view(shape: tuple[int, int], schedule: Schedule, *, rng: np.random.Generator) -> View:
-    """A random view for training.
+    """A random view of an image of (H, W) for training, in the ranges of the schedule.
 
-    Parameters
-    ----------
-    shape : (H, W)
-        Of the image.
-    schedule : Schedule
-        Gives the ranges and the size of the crop.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    View
-        The crop lies anywhere inside the scaled image; along a side that is shorter than the
-        crop, the image lies anywhere inside the crop.
+    The crop lies anywhere inside the scaled image; along a side that is shorter than the crop, the
+    image lies anywhere inside the crop.
     """
     scale = rng.uniform(schedule.min_scale, schedule.max_scale)
     rotation = rng.uniform(-schedule.max_rotation, schedule.max_rotation)
@@ -89,26 +67,13 @@ def crop_view(
 ) -> tuple[NDArray[np.float32], AnyArray]:
     """A square crop of an image and of what is known about its pixels.
 
-    Parameters
-    ----------
-    image : (H, W, 3) uint8 or float32
-        RGB, 0..255.
-    target : (H, W) uint8, or ProbabilityMap
-        Labels, 255 is ignored; or class probabilities.
-    view : View
-        What the crop shows.
-    crop : int
-        Height and width of the crop.
-    min_prob : float
-        Pixels whose most probable class is less probable are ignored; for probabilities only.
-
     Returns
     -------
     image : (crop, crop, 3) float32
         Bilinear; the mean of ImageNet outside the image.
     target : (crop, crop) uint8, or (C, crop, crop) float32
         Labels of the nearest pixel, 255 outside the image; or probabilities of all classes,
-        bilinear, which are 0 where the pixel is ignored or outside.
+        bilinear, 0 outside and where the most probable class is less probable than `min_prob`.
     """
     matrix = view.matrix((image.shape[0], image.shape[1]), crop)
     pixels = warp_image(image, matrix, crop, _MEAN)

@@ -30,17 +30,10 @@ class Pairs(Protocol):
 
 @dataclass(frozen=True)
 class Samples:
-    """Sample n of a training run, n = 0 .. iterations * batch - 1.
+    """Sample n of a training run, n = 0 .. iterations * batch - 1; the seed is not negative.
 
     Each epoch goes through all images, in an order of its own. Samples keep no state: a resumed
     run, or one with other workers, sees the very same.
-
-    Attributes
-    ----------
-    pairs : Pairs
-    schedule : Schedule
-    seed : int
-        Not negative.
     """
 
     pairs: Pairs
@@ -60,16 +53,9 @@ class Samples:
     def batch(
         self, number: int, share: tuple[int, int] = (0, 1), *, pinned: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """A batch, or every n-th sample of it.
+        """A batch, or with `share` (i, n) samples i, i + n, i + 2 n, ... of it.
 
-        Parameters
-        ----------
-        number : int
-            0 .. iterations - 1.
-        share : (int, int)
-            `(i, n)`: samples i, i + n, i + 2 n, ... of the batch.
-        pinned : bool
-            In memory that a GPU copies from by itself.
+        `pinned` puts it into memory that a GPU copies from by itself.
 
         Returns
         -------
@@ -93,23 +79,10 @@ def batches(
     share: tuple[int, int] = (0, 1),
     pinned: bool = False,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of a training run, in order, as `Samples.batch` gives them.
+    """Batches of a training run from the `first` on, in order, as `Samples.batch` gives them.
 
-    Parameters
-    ----------
-    samples : Samples
-    first : int
-        Number of the batch to begin with.
-    workers : int
-        Threads that prepare batches ahead, one more than there are of them; 0 prepares a batch
-        when it is asked for.
-    share, pinned
-        See `Samples.batch`.
-
-    Raises
-    ------
-    DataError, OSError
-        An image or what is known about it cannot be read.
+    So many threads as `workers` prepare batches ahead, one more than there are of them; 0 prepares
+    a batch when it is asked for. DataError or OSError of what cannot be read.
     """
 
     def made(number: int) -> tuple[Tensor, Tensor]:

@@ -65,10 +65,7 @@ class LabelledImages:
     def count(self, position: int, pair: Pair, n_classes: int) -> Counted:
         """Labelled pixels of each class in a pair that was read, (C,); of a map probabilities.
 
-        Raises
-        ------
-        DataError
-            If it has other classes than 0..n_classes-1.
+        DataError if it has other classes than 0..n_classes-1.
         """
         target, path = pair[1], self.labels[position]
         if isinstance(target, ProbabilityMap):
@@ -90,17 +87,11 @@ class LabelledImages:
 
 
 class CachedPairs:
-    """Pairs that stay in memory once they are read, as many as a budget holds.
-
-    Parameters
-    ----------
-    pairs : LabelledImages
-    budget : int
-        Bytes. What does not fit is read each time.
-    """
+    """Pairs that stay in memory once they are read, as many as a budget of bytes holds."""
 
     def __init__(self, pairs: LabelledImages, budget: int) -> None:
-        self._pairs, self._left = pairs, budget
+        self._pairs = pairs
+        self.left = budget  # what is left of it
         self._kept: dict[int, Pair] = {}
         self._lock = threading.Lock()
 
@@ -108,27 +99,21 @@ class CachedPairs:
         return len(self._pairs)
 
     def __getitem__(self, position: int) -> Pair:
-        pair = self._kept.get(position)
-        return self._read(position) if pair is None else pair
-
-    @property
-    def left(self) -> int:
-        """What is left of the budget."""
-        return self._left
+        if position in self._kept:
+            return self._kept[position]
+        image, target = self._pairs[position]
+        values = target.probs if isinstance(target, ProbabilityMap) else target
+        size = image.nbytes + values.nbytes
+        with self._lock:
+            if position not in self._kept and size <= self.left:
+                self.left -= size
+                self._kept[position] = image, target
+        return image, target
 
     def check(
         self, n_classes: int, *, threads: int, advance: Callable[[], None]
     ) -> tuple[NDArray[np.float64], list[str]]:
-        """Read all pairs once.
-
-        Parameters
-        ----------
-        n_classes : int
-            Size of the label space.
-        threads : int
-            How many read at a time.
-        advance : callable
-            Called after each pair.
+        """Read all pairs once, some threads at a time; `advance` is called after each pair.
 
         Returns
         -------
@@ -140,9 +125,8 @@ class CachedPairs:
         Raises
         ------
         DataError, OSError
-            Of the first pair that cannot be read, whose sizes differ or that has other classes.
-        DataError
-            If there is no labelled pixel in all of them.
+            Of the first pair that cannot be read, whose sizes differ or that has other classes; or
+            if there is no labelled pixel in all of them.
         """
 
         def count(position: int) -> Counted:
@@ -163,15 +147,3 @@ class CachedPairs:
         if len(empty) == len(self):
             raise DataError("no pixel of the images is labelled")
         return pixels, empty
-
-    def _read(self, position: int) -> Pair:
-        pair = self._pairs[position]
-        image, target = pair
-        size = (
-            image.nbytes + (target.probs if isinstance(target, ProbabilityMap) else target).nbytes
-        )
-        with self._lock:
-            if position not in self._kept and size <= self._left:
-                self._left -= size
-                self._kept[position] = pair
-        return pair

@@ -11,14 +11,10 @@ from wsstools.nn.models.torchvision_compat import import_torchvision
 
 
 class Backbone(nn.Module):
-    """A network that gives its middle and its last features.
+    """A network that gives its middle and its last features, of so many channels.
 
-    Attributes
-    ----------
-    classifier_prefixes : tuple of str
-        How the names of the tensors begin that torchvision's state dict has on top.
-    middle_channels, channels : int
-        Of the middle and of the last features.
+    The names of the tensors that torchvision's state dict has on top begin with
+    `classifier_prefixes`.
     """
 
     classifier_prefixes: tuple[str, ...]
@@ -26,22 +22,9 @@ class Backbone(nn.Module):
     channels: int
 
     def from_imagenet(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The tensors of torchvision's ImageNet state dict that this backbone takes.
+        """The tensors of torchvision's ImageNet state dict, without those of the classifier.
 
-        Parameters
-        ----------
-        state : mapping of str to Tensor
-            Of the whole classification network.
-
-        Returns
-        -------
-        dict of str to Tensor
-            Named as in ``self.state_dict()``; without the classifier.
-
-        Raises
-        ------
-        ValueError
-            A tensor that has to be converted is missing or has another shape.
+        ValueError if a tensor that has to be converted is missing or has another shape.
         """
         return {
             name: tensor
@@ -170,21 +153,7 @@ class VGG16(Backbone):
     def from_imagenet(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The tensors of torchvision's VGG-16, its fully connected layers thinned out.
 
-        Parameters
-        ----------
-        state : mapping of str to Tensor
-            ``torchvision.models.vgg16().state_dict()``; or one with an fc6 already, which is
-            taken as it is.
-
-        Returns
-        -------
-        dict of str to Tensor
-            Named as in ``self.state_dict()``.
-
-        Raises
-        ------
-        ValueError
-            A fully connected layer is missing or has another shape.
+        A state dict that has an fc6 already is taken as it is.
 
         Notes
         -----

@@ -21,23 +21,8 @@ _TIMEOUT = 30.0
 def download(url: str, target: Path, sha256: str, advance: Callable[[], None]) -> None:
     """Download a file; it takes its place when its checksum is right, or not at all.
 
-    Parameters
-    ----------
-    url : str
-        Where it comes from.
-    target : Path
-        Where it goes; the folder is made if it does not exist.
-    sha256 : str
-        Expected of the file, in hexadecimal digits.
-    advance : callable
-        Called after each 2**20 bytes.
-
-    Raises
-    ------
-    DataError
-        There is no connection, or it ends early, or the checksum is another.
-    OSError
-        The file cannot be written.
+    The folder is made if it does not exist; `advance` is called after each 2**20 bytes. DataError
+    if there is no connection, it ends early or the checksum is another.
     """
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT) as response:
@@ -60,19 +45,8 @@ def copy_checked(
 ) -> None:
     """Write a stream to a file, which takes its place when its checksum is right, or not at all.
 
-    Parameters
-    ----------
-    source : binary stream
-        What is read.
-    target, sha256, advance
-        As of `download`.
-    length : int or None
-        Expected number of bytes, None if not known.
-
-    Raises
-    ------
-    DataError
-        There are fewer bytes, or the checksum is another; the target stays as it was.
+    DataError if there are fewer bytes than `length` or the checksum is another; the target stays as
+    it was then.
     """
     remove_leftovers(target.parent)
     digest = hashlib.sha256()

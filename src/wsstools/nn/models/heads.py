@@ -65,12 +65,7 @@ class PyramidHead(nn.Module):
     """
 
     def __init__(
-        self,
-        channels: int,
-        n_classes: int,
-        *,
-        bins: Sequence[int] = (1, 2, 3, 6),
-        width: int = 512,
+        self, channels: int, n_classes: int, *, bins: Sequence[int] = (1, 2, 3, 6), width: int = 512
     ) -> None:
         super().__init__()
         self.bins = tuple(bins)

@@ -9,12 +9,7 @@ from torch import Tensor
 
 from wsstools.errors import DataError
 from wsstools.files.torch_archive import read_torch
-from wsstools.nn.models.model_files import (
-    decode_checkpoint,
-    decode_model,
-    is_checkpoint,
-    is_model,
-)
+from wsstools.nn.models.model_files import decode_checkpoint, decode_model, is_checkpoint, is_model
 from wsstools.nn.models.networks import SegmentationNetwork
 from wsstools.nn.models.pretrained import PRETRAINED, find_weights
 
@@ -22,20 +17,7 @@ _MISFIT = "the initial weights do not fit the network"
 
 
 def imagenet_state(arch: str, folder: str | None = None) -> dict[str, Tensor]:
-    """Torchvision's ImageNet state dict of the backbone of a network.
-
-    Parameters
-    ----------
-    arch : str
-        A key of `SCHEDULES`.
-    folder : str or None
-        Looked into before torch's cache; what is in neither is downloaded.
-
-    Raises
-    ------
-    DataError
-        The weights are damaged, or neither at hand nor to be downloaded.
-    """
+    """Torchvision's ImageNet state dict of a network's backbone, as `find_weights` finds it."""
     (name,) = (weights.name for weights in PRETRAINED.values() if arch in weights.archs)
     return load_pretrained(name, folder)
 
@@ -47,13 +29,7 @@ def load_pretrained(name: str, folder: str | None = None) -> dict[str, Tensor]:
 
 
 def read_state(data: bytes) -> dict[str, Tensor]:
-    """State dict in a file: a model or checkpoint of ours, or one such as torchvision's.
-
-    Raises
-    ------
-    DataError
-        The bytes are neither.
-    """
+    """State dict in a file: a model or checkpoint of ours, or one such as torchvision's."""
     if is_model(data):
         return decode_model(data).network.state_dict()
     if is_checkpoint(data):
@@ -70,18 +46,9 @@ def read_state(data: bytes) -> dict[str, Tensor]:
 def load_initial(network: SegmentationNetwork, state: Mapping[str, Tensor]) -> None:
     """Copy initial weights into a network.
 
-    Parameters
-    ----------
-    network : SegmentationNetwork
-        Changed in place.
-    state : mapping of str to Tensor
-        Either torchvision's of the backbone (see `Backbone.from_imagenet`; the head of `network`
-        stays as it is), or of a whole network as `network.state_dict()`.
-
-    Raises
-    ------
-    DataError
-        A tensor is missing, left over, or has another shape.
+    They are torchvision's of the backbone (see `Backbone.from_imagenet`; the head of the network
+    stays as it is), or those of a whole network, as of `network.state_dict()`. DataError if a
+    tensor is missing, left over, or has another shape.
     """
     whole = any(name.startswith("backbone.") for name in state)
     target = network if whole else network.backbone

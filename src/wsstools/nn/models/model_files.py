@@ -66,31 +66,12 @@ class LoadedModel:
 
 
 def encode_model(
-    arch: str,
-    n_classes: int,
-    class_names: Sequence[str],
-    state: Mapping[str, Tensor],
-    meta: str,
+    arch: str, n_classes: int, class_names: Sequence[str], state: Mapping[str, Tensor], meta: str
 ) -> bytes:
-    """A model file.
+    """A model file, for `decode_model`.
 
-    Parameters
-    ----------
-    arch : str
-        A key of `SCHEDULES`.
-    n_classes : int
-    class_names : sequence of str
-        One per class.
-    state : mapping of str to Tensor
-        ``network.state_dict()``.
-    meta : str
-        JSON: how the model was made.
-
-    Returns
-    -------
-    bytes
-        For ``decode_model``; ``torch.load`` reads them too: a dict with a JSON ``header`` and the
-        tensors under ``state``.
+    ``torch.load`` reads it too: a dict with a JSON ``header`` and the tensors under ``state``.
+    `meta` is JSON: how the model was made.
     """
     if len(class_names) != n_classes:
         raise ValueError(f"there are {len(class_names)} class names, expected {n_classes}")
@@ -104,13 +85,7 @@ def encode_model(
 
 
 def decode_model(data: bytes) -> LoadedModel:
-    """The model in a model file.
-
-    Raises
-    ------
-    DataError
-        The bytes are no model, a damaged one, or one of another version.
-    """
+    """The model in a model file; DataError if it is none, damaged, or of another version."""
     found, tensors = _load(_MODEL, data)
     header = _checked_header(found)
     try:
@@ -126,13 +101,7 @@ def decode_model(data: bytes) -> LoadedModel:
 
 
 def read_model_header(data: bytes) -> ModelHeader:
-    """`arch`, `n_classes`, `class_names` and `meta` (JSON text) of a model file.
-
-    Raises
-    ------
-    DataError
-        The bytes are no model, a damaged one, or one of another version.
-    """
+    """What a model file says of its network; DataError as of `decode_model`."""
     return _checked_header(_load(_MODEL, data)[0])
 
 
@@ -153,13 +122,7 @@ def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
 
 
 def decode_checkpoint(data: bytes) -> Checkpoint:
-    """What ``train`` resumes from, out of a checkpoint file.
-
-    Raises
-    ------
-    DataError
-        The bytes are no checkpoint, a damaged one, or one of another version.
-    """
+    """What ``train`` resumes from, out of a checkpoint file; DataError if it is no complete one."""
     header, tensors = _load(_CHECKPOINT, data)
     states = tensors.get("network"), tensors.get("momentum")
     if not isinstance(header.get("run"), dict) or type(tensors.get("iteration")) is not int:

@@ -25,14 +25,8 @@ class SegmentationNetwork(nn.Module):
     The image is normalised, then padded at the right and at the bottom to sides of 8 k + 1
     pixels: logit (i, j) then sits exactly on pixel (8 i, 8 j), and `upsample` undoes it.
 
-    Parameters
-    ----------
-    backbone : Backbone
-        Gives its middle and its last features.
-    head : nn.Module
-        Logits from the last features.
-    aux_head : nn.Module or None
-        Logits from the middle features, for an auxiliary loss; not used outside training.
+    `head` makes logits from the last features, `aux_head` from the middle ones, for an auxiliary
+    loss; it is not used outside training.
     """
 
     backbone: Backbone
@@ -53,15 +47,7 @@ class SegmentationNetwork(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Logits (N, C, h, w); while training, the auxiliary head's follow where there is one.
 
-        Parameters
-        ----------
-        images : (N, 3, H, W) float32
-            RGB, 0..255.
-
-        Returns
-        -------
-        tuple of (N, C, h, w)
-            h = ceil((H - 1) / 8) + 1, and w likewise.
+        Of (N, 3, H, W) float32, RGB in 0..255; h = ceil((H - 1) / 8) + 1, and w likewise.
         """
         height, width = images.shape[-2:]
         pad = (0, -(width - 1) % STRIDE, 0, -(height - 1) % STRIDE)
@@ -73,21 +59,8 @@ class SegmentationNetwork(nn.Module):
 
 
 def upsample(logits: Tensor, size: tuple[int, int]) -> Tensor:
-    """Logits of each pixel, bilinear between those of the network.
+    """Logits (N, C, H, W) float32 of each pixel, bilinear between those of a network, (N, C, h, w).
 
-    Parameters
-    ----------
-    logits : (N, C, h, w)
-        As a `SegmentationNetwork` gives them.
-    size : (H, W)
-        Of the images that the network was given.
-
-    Returns
-    -------
-    (N, C, H, W) float32
-
-    Notes
-    -----
     Logits (i, j) belong to pixel (8 i, 8 j), the last ones perhaps to a pixel outside the image.
     """
     return bilinear(logits, size, scale=STRIDE)
@@ -96,17 +69,7 @@ def upsample(logits: Tensor, size: tuple[int, int]) -> Tensor:
 def build(arch: str, n_classes: int) -> SegmentationNetwork:
     """A new network with random weights, from torch's global generator.
 
-    Parameters
-    ----------
-    arch : str
-        A key of `SCHEDULES`.
-    n_classes : int
-        Number of classes, at least 1.
-
-    Raises
-    ------
-    ValueError
-        `arch` is not a known name, or `n_classes` is below 1.
+    ValueError if `arch` is not a known name, or `n_classes` is below 1.
     """
     if arch not in _BUILDERS:
         raise ValueError(f"no network {arch!r}; there are {', '.join(SCHEDULES)}")
@@ -120,41 +83,27 @@ def parameter_groups(
 ) -> list[dict[str, object]]:
     """Parameters that share a learning rate and a decay, for a torch optimizer.
 
-    Parameters
-    ----------
-    network : SegmentationNetwork
-    schedule : Schedule
-        Gives the factors and the decay.
-    l2sp : bool
-        The backbone is pulled towards its initial weights (which is not the optimizer's work),
-        the new layers decay by `schedule.l2sp_beta`.
-
-    Returns
-    -------
-    list of dict
-        Keys ``params``, ``lr_factor``, ``weight_decay``. Biases and batch normalisation do not
-        decay; frozen parameters are left out.
+    They have the keys ``params``, ``lr_factor``, ``weight_decay``. Biases and batch normalisation
+    do not decay; frozen parameters are left out. With `l2sp`, the backbone is pulled towards its
+    initial weights (which is not the optimizer's work), and the new layers decay by
+    `schedule.l2sp_beta`.
     """
     backbone_decay, head_decay = (
         (0.0, schedule.l2sp_beta) if l2sp else (schedule.weight_decay, schedule.weight_decay)
     )
     weights, biases = _split(network.backbone)
     head_weights, head_biases = _split(network.head, network.aux_head)
-    groups = [
-        {"params": weights, "lr_factor": 1.0, "weight_decay": backbone_decay},
-        {"params": biases, "lr_factor": schedule.bias_lr_factor, "weight_decay": 0.0},
-        {
-            "params": head_weights,
-            "lr_factor": schedule.head_lr_factor,
-            "weight_decay": head_decay,
-        },
-        {
-            "params": head_biases,
-            "lr_factor": schedule.head_bias_lr_factor,
-            "weight_decay": 0.0,
-        },
+    rows = (
+        (weights, 1.0, backbone_decay),
+        (biases, schedule.bias_lr_factor, 0.0),
+        (head_weights, schedule.head_lr_factor, head_decay),
+        (head_biases, schedule.head_bias_lr_factor, 0.0),
+    )
+    return [
+        {"params": params, "lr_factor": factor, "weight_decay": decay}
+        for params, factor, decay in rows
+        if params
     ]
-    return [group for group in groups if group["params"]]
 
 
 def freeze_batch_norm(module: nn.Module) -> None:
@@ -184,10 +133,6 @@ def _deeplabv2(backbone: Backbone, n_classes: int) -> SegmentationNetwork:
     return SegmentationNetwork(backbone, AtrousHead(backbone.channels, n_classes))
 
 
-def _large_fov(n_classes: int) -> SegmentationNetwork:
-    return SegmentationNetwork(VGG16(), LinearHead(VGG16.channels, n_classes))
-
-
 def _pspnet(name: str, n_classes: int) -> SegmentationNetwork:
     return SegmentationNetwork(
         ResNet(name),
@@ -199,7 +144,7 @@ def _pspnet(name: str, n_classes: int) -> SegmentationNetwork:
 _BUILDERS: dict[str, Callable[[int], SegmentationNetwork]] = {
     "deeplabv2-resnet101": lambda n: _deeplabv2(ResNet("resnet101"), n),
     "deeplabv2-resnet50": lambda n: _deeplabv2(ResNet("resnet50"), n),
-    "deeplabv2-vgg16": _large_fov,
+    "deeplabv2-vgg16": lambda n: SegmentationNetwork(VGG16(), LinearHead(VGG16.channels, n)),
     "deeplabv2-mobilenetv2": lambda n: _deeplabv2(MobileNetV2(), n),
     "pspnet-resnet101": lambda n: _pspnet("resnet101", n),
     "pspnet-resnet50": lambda n: _pspnet("resnet50", n),

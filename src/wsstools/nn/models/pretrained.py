@@ -22,36 +22,16 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A published file of weights.
+    """A published file of weights."""
 
-    Attributes
-    ----------
-    name : str
-        What the commands call it.
-    file : str
-        File name.
-    site : str
-        What stands before the file name in its address.
-    sha256 : str
-        Of the file, in hexadecimal digits.
-    megabytes : float
-        Size in units of 2**20 bytes.
-    archs : tuple of str
-        The architectures whose backbone starts from it.
-    filters : str
-        The option of the filter bank that it serves, and its filters; empty for none.
-    filter_input : str
-        What the network takes, where it serves as a filter bank; empty elsewhere.
-    """
-
-    name: str
-    file: str
-    site: str
-    sha256: str
-    megabytes: float
-    archs: tuple[str, ...] = ()
-    filters: str = ""
-    filter_input: str = ""
+    name: str  # what the commands call it
+    file: str  # its name
+    site: str  # what stands before that in its address
+    sha256: str  # of the file, in hexadecimal digits
+    megabytes: float  # of 2**20 bytes
+    archs: tuple[str, ...] = ()  # the architectures whose backbone starts from it
+    filters: str = ""  # the option of the filter bank that it serves, and its filters
+    filter_input: str = ""  # what the network takes, where it serves as a filter bank
 
     @property
     def url(self) -> str:
@@ -147,27 +127,14 @@ def torch_cache() -> Path:
 
 
 def find_pretrained(name: str, folder: str | None = None) -> Path | None:
-    """Path of a file of weights in `folder` or else in torch's own cache; None if in neither.
-
-    Parameters
-    ----------
-    name : str
-        A key of `PRETRAINED`.
-    folder : str or None
-        A folder to look into first.
-    """
+    """Path of a file of weights in `folder` or else in torch's own cache; None if in neither."""
     folders = [torch_cache()] if folder is None else [Path(folder), torch_cache()]
     paths = (place / PRETRAINED[name].file for place in folders)
     return next((path for path in paths if path.is_file()), None)
 
 
 def check_pretrained(name: str, path: Path) -> None:
-    """Refuse a file whose SHA-256 is not the published one.
-
-    Raises
-    ------
-    DataError
-    """
+    """Refuse a file whose SHA-256 is not the published one, by a DataError."""
     sha256 = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
@@ -188,24 +155,12 @@ def fetch_pretrained(
     began: Callable[[str], None] = lambda text: None,
     advance: Callable[[], None] = lambda: None,
 ) -> Path:
-    """Path of a checked file of weights in `folder`, brought there if it is not there.
+    """Path of a checked file of weights in `folder` (None: torch's cache), brought there if needed.
 
-    Parameters
-    ----------
-    name : str
-        A key of `PRETRAINED`.
-    folder : str or None
-        Where the file shall be; None: in torch's cache. A right file in torch's cache is copied,
-        else it is downloaded. A wrong one in the folder is replaced.
-    began : callable
-        Told what is done, if anything is to be done.
-    advance : callable
-        Called after each 2**20 bytes.
-
-    Raises
-    ------
-    DataError
-        It cannot be downloaded, or what comes is wrong; nothing is left behind.
+    A right file in torch's cache is copied, else it is downloaded. A wrong one in the folder is
+    replaced. `began` is called with what is done, if anything is to be done; `advance` after each
+    2**20 bytes. DataError if it cannot be downloaded, or what comes is wrong; nothing is left
+    behind.
     """
     weights = PRETRAINED[name]
     target = (torch_cache() if folder is None else Path(folder)) / weights.file
@@ -237,21 +192,10 @@ def _is_right(name: str, path: Path) -> bool:
 
 
 def find_weights(name: str, folder: str | None = None) -> Path:
-    """Path of a checked file of weights, downloaded into torch's cache where it is missing.
+    """Path of a checked file of weights, in `folder` or else in torch's cache.
 
-    A download is reported on standard error.
-
-    Parameters
-    ----------
-    name : str
-        A key of `PRETRAINED`.
-    folder : str or None
-        A folder to look into first.
-
-    Raises
-    ------
-    DataError
-        The file is damaged, or it is neither there nor can it be downloaded.
+    A missing one is downloaded there, which is reported on standard error. DataError if it is
+    damaged, or neither there nor to be downloaded.
     """
     path = find_pretrained(name, folder)
     if path is None:

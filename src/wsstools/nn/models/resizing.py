@@ -15,13 +15,9 @@ from torch import Tensor
 def bilinear(x: Tensor, size: tuple[int, int], scale: float | None = None) -> Tensor:
     """x (N, C, h, w) between its pixels, (N, C, H, W) float32.
 
-    Parameters
-    ----------
-    x : (N, C, h, w)
-    size : (H, W)
-    scale : float or None
-        Pixels of the result from a pixel of x to the next, in both directions; the first pixels
-        coincide. None: the corners coincide. Beyond the last pixel of x, values fall to 0.
+    `scale` is how many pixels of the result lie from a pixel of x to the next, in both directions;
+    the first pixels coincide. None: the corners coincide. Beyond the last pixel of x, values fall
+    to 0.
     """
     device = x.device.type
     has_autocast = torch.amp.is_autocast_available(device)

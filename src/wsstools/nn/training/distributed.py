@@ -20,21 +20,11 @@ _VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The processes of a run.
+    """The processes of a run."""
 
-    Attributes
-    ----------
-    rank : int
-        Number of this process, 0 .. size - 1.
-    size : int
-        How many there are.
-    device : str
-        What this one computes on.
-    """
-
-    rank: int = 0
-    size: int = 1
-    device: str = "cpu"
+    rank: int = 0  # number of this process, 0 .. size - 1
+    size: int = 1  # how many there are
+    device: str = "cpu"  # what this one computes on
 
     @property
     def is_first(self) -> bool:
@@ -87,10 +77,7 @@ class ProcessGroup:
 def joined_process_group(device: str) -> Iterator[ProcessGroup]:
     """The processes that `torchrun` started with this one; without it, this one alone.
 
-    Parameters
-    ----------
-    device : str
-        `cpu`, or `cuda`: then each process takes the GPU of its number on its machine.
+    With `cuda` each process takes the GPU of its number on its machine.
 
     Raises
     ------

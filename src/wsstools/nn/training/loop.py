@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
@@ -35,24 +35,12 @@ class TrainingStopped(Exception):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is.
+    """How far a run is."""
 
-    Attributes
-    ----------
-    iteration : int
-        Iterations done, 1 .. schedule.iterations.
-    loss : float
-        Of the last one, over its labelled pixels.
-    learning_rate : float
-        Of the backbone, in the last one.
-    val_miou : float or None
-        Fraction, where the network was validated after the last one.
-    """
-
-    iteration: int
-    loss: float
-    learning_rate: float
-    val_miou: float | None = None
+    iteration: int  # iterations done, 1 .. schedule.iterations
+    loss: float  # of the last one, over its labelled pixels
+    learning_rate: float  # of the backbone, in the last one
+    val_miou: float | None = None  # fraction, where the network was validated after the last one
 
 
 def train(
@@ -80,13 +68,7 @@ def train(
     Parameters
     ----------
     pairs : Pairs
-        Images, with labels or probabilities.
-    arch : str
-        A key of `SCHEDULES`.
-    n_classes : int
-        Labels are 0..n_classes-1, or 255, which is ignored.
-    schedule : Schedule
-        The numbers of the run.
+        Images, with labels 0..n_classes-1 or 255, which is ignored, or with probabilities.
     seed : int
         Of all that is drawn: order, crops, new layers, dropout. Not negative.
     initial_state : mapping of str to Tensor, or None
@@ -100,19 +82,14 @@ def train(
         As how many pixels one of each class counts in the loss; None: as one.
     workers : int
         Threads that prepare batches ahead. They do not change the result.
-    resume : mapping or None
+    resume : Checkpoint or None
         What `on_checkpoint` got in a run with the same arguments.
     validate : callable or None
-        Gives the mean IoU of a network in eval mode. It is called in all processes.
-    validate_every : int or None
-        Iterations between validations; None validates after the last one only.
-    on_iteration : callable or None
-        Called after each iteration.
+        Gives the mean IoU of a network in eval mode. It is called in all processes, after the last
+        iteration and every `validate_every`.
     on_checkpoint : callable or None
         Called with all that `resume` needs, every `checkpoint_every` iterations and when the run
         is stopped. In the first process only.
-    checkpoint_every : int or None
-        None makes no checkpoints but the one of a stop.
     should_stop : callable
         Asked before each iteration.
 
@@ -160,7 +137,7 @@ def train(
 
         def report(step: _Step | None, *, val_miou: float | None = None) -> None:
             if step is not None:
-                progress = replace(step.checked(), val_miou=val_miou)
+                progress = step.checked(val_miou)
                 if on_iteration is not None:
                     on_iteration(progress)
 
@@ -227,7 +204,7 @@ class _Step:
             self._arrival = torch.cuda.Event()
             self._arrival.record()
 
-    def checked(self) -> Progress:
+    def checked(self, val_miou: float | None = None) -> Progress:
         """It as numbers; waits for the device. DataError if the loss is not finite."""
         if self._arrival is not None:
             self._arrival.synchronize()
@@ -238,7 +215,7 @@ class _Step:
                 "too large, or an image is not finite; the last checkpoint is kept, and can be "
                 "started from with --init"
             )
-        return Progress(self.iteration, loss, self.learning_rate)
+        return Progress(self.iteration, loss, self.learning_rate, val_miou)
 
 
 class _Run:
@@ -375,16 +352,7 @@ def _anchors(network: SegmentationNetwork) -> list[tuple[Tensor, Tensor]]:
 
 
 def check_target(target: Tensor, n_classes: int) -> None:
-    """Refuse labels outside 0..n_classes-1 that are not 255, and maps of other classes.
-
-    Parameters
-    ----------
-    target : (..., H, W) uint8, or (N, C, H, W) float32
-
-    Raises
-    ------
-    DataError
-    """
+    """Refuse labels outside 0..n_classes-1 that are not 255, and maps of other classes."""
     if target.is_floating_point():
         if target.shape[1] != n_classes:
             raise DataError(f"the maps are of {target.shape[1]} classes, expected {n_classes}")

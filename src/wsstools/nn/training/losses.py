@@ -17,19 +17,10 @@ _SPARSE = 1 / 8
 
 
 def class_weights(pixels: AnyArray, balance: float) -> NDArray[np.float32]:
-    """How much a pixel of each class counts in the loss: ``share ** -balance``, in mean 1.
+    """How much a pixel of each class counts in the loss, (C,): ``share ** -balance``, in mean 1.
 
-    Parameters
-    ----------
-    pixels : (C,)
-        Labelled pixels of each class; a class without any gets the weight 0.
-    balance : float
-        In [0, 1]: 0 weighs all pixels alike, 1 all classes.
-
-    Returns
-    -------
-    (C,) float32
-        Their mean over the labelled pixels is 1.
+    The mean is over the labelled pixels (C,); a class without any gets the weight 0. `balance` is
+    in [0, 1]: 0 weighs all pixels alike, 1 all classes.
     """
     share = pixels / pixels.sum()
     weights = np.zeros(len(share))
@@ -39,15 +30,7 @@ def class_weights(pixels: AnyArray, balance: float) -> NDArray[np.float32]:
 
 
 def target_mass(target: Tensor, weights: Tensor | None = None) -> Tensor:
-    """How many pixels a target labels, a number on its device; 0-dimensional float64.
-
-    Parameters
-    ----------
-    target : (N, H, W) uint8, or (N, C, H, W) float32
-        Labels, 255 is ignored; or probabilities, all 0 at ignored pixels.
-    weights : (C,) float32 or None
-        As how many pixels one of each class counts; None: as one.
-    """
+    """How many pixels a target of `loss_sum` labels, on its device; 0-dimensional float64."""
     if target.ndim == 4:
         return _weighted(target, weights).sum(dtype=torch.float64)
     if weights is None:
@@ -104,14 +87,7 @@ def _weighted(probs: Tensor, weights: Tensor | None) -> Tensor:
 
 
 def logits_at(logits: Tensor, images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Logits (P, C) of single pixels, those that `upsample` gives them.
-
-    Parameters
-    ----------
-    logits : (N, C, h, w)
-    images, rows, columns : (P,) int64
-        Where the pixels are.
-    """
+    """Logits (P, C) of single pixels, those that `upsample` gives them."""
     _, n_classes, h, w = logits.shape
     table = logits.permute(0, 2, 3, 1).reshape(-1, n_classes)
     top, left = rows // STRIDE, columns // STRIDE

@@ -14,48 +14,19 @@ from wsstools.errors import UsageError
 class Schedule:
     """The numbers of one training run: stochastic gradient descent with a poly learning rate.
 
-    Attributes
-    ----------
-    iterations : int
-        Steps of gradient descent.
-    batch : int
-        Crops in a step.
-    crop : int
-        Height and width of a crop, pixels.
-    learning_rate : float
-        Of the backbone, at the first iteration; larger moves further from the initial weights.
-    power : float
-        The rate falls as ``(1 - iteration / iterations) ** power``; larger falls faster.
-    momentum : float
-        Share of the last step that the next one keeps, in [0, 1).
-    weight_decay : float
-        Pull of the convolution weights towards 0; larger is stiffer. Biases and batch
-        normalisation have none.
-    bias_lr_factor : float
-        Learning rate of the backbone's biases, in units of its weights'.
-    head_lr_factor, head_bias_lr_factor : float
-        Learning rate of the new layers' weights and biases, in units of the backbone's.
-    min_scale, max_scale : float
-        Crops come from the image scaled by a factor drawn evenly from this range.
-    max_rotation : float
-        Crops are turned by an angle drawn evenly from -max_rotation..max_rotation, degrees.
-    mirror : bool
-        Half the crops are mirrored left to right.
-    l2sp_alpha : float or None
-        Pull of the backbone's weights towards the initial ones, in place of weight decay; larger
-        stays nearer. None: plain weight decay, as in a run from random weights.
-    l2sp_beta : float
-        Pull of the new layers' weights towards 0 where `l2sp_alpha` is used.
-    aux_weight : float
-        Weight of the auxiliary loss of PSPNet; 0 for networks without one.
-    frozen_batch_norm : bool
-        Keep the backbone's batch normalisation as it was initially. Never in a run from random
-        weights, where there is nothing to keep.
-    min_prob : float
-        Of a run on soft maps: pixels whose most probable class is less probable are ignored.
-    class_balance : float
-        In [0, 1]: a pixel of class c counts ``share_c ** -class_balance`` in the loss; share_c is
-        the share of c among all labelled pixels. 0 weighs all pixels alike, 1 all classes.
+    The options' help says what they are. Further:
+
+    - The rate falls as ``(1 - iteration / iterations) ** power``; larger falls faster.
+    - `momentum` is the share of the last step that the next one keeps.
+    - `weight_decay` acts on the convolution weights; biases and batch normalisation have none.
+    - Crops come from the image scaled by a factor drawn evenly from `min_scale`..`max_scale`, and
+      turned by an angle drawn evenly from -`max_rotation`..`max_rotation`, degrees.
+    - `l2sp_alpha` takes the place of weight decay; larger stays nearer to the initial weights.
+      None: plain weight decay, as in a run from random weights.
+    - `aux_weight` is 0 for networks without an auxiliary loss.
+    - `frozen_batch_norm` does nothing in a run from random weights, which have none to keep.
+    - A pixel of class c counts ``share_c ** -class_balance`` in the loss; share_c is the share of c
+      among all labelled pixels.
 
     References
     ----------
@@ -75,10 +46,7 @@ class Schedule:
         1.0, "Learning rate of the backbone's biases over its weights'.", metavar="X", min=0.0
     )
     head_lr_factor: float = parameter(
-        10.0,
-        "Learning rate of the new layers over that of the backbone.",
-        metavar="X",
-        min=0.0,
+        10.0, "Learning rate of the new layers over that of the backbone.", metavar="X", min=0.0
     )
     head_bias_lr_factor: float = parameter(20.0, "The same of their biases.", metavar="X", min=0.0)
     min_scale: float = parameter(0.5, "Least random scaling.", metavar="X", min=0.05)
@@ -169,20 +137,14 @@ class TrainSettings:
         metavar="NAME",
     )
     workers: Optional[int] = parameter(
-        None,
-        "Threads that prepare crops. Default: 1, on a GPU up to 8.",
-        metavar="N",
-        min=0,
+        None, "Threads that prepare crops. Default: 1, on a GPU up to 8.", metavar="N", min=0
     )
     cache: int = parameter(2048, "Memory for decoded images and labels.", metavar="MB", min=0)
     val_images: Optional[str] = parameter(None, "Images to validate on.", metavar="DIR")
     val_labels: Optional[str] = parameter(None, "Their ground truth.", metavar="DIR")
     val_ids: Optional[str] = parameter(None, "Validate on the names in FILE only.", metavar="FILE")
     val_every: Optional[int] = parameter(
-        None,
-        "Iterations between validations. Default: at the end only.",
-        metavar="N",
-        min=1,
+        None, "Iterations between validations. Default: at the end only.", metavar="N", min=1
     )
     checkpoint_every: int = parameter(100, "Iterations between checkpoints.", metavar="N", min=1)
     log: Optional[str] = parameter(None, "CSV log; default: MODEL.csv.", metavar="FILE")
@@ -231,10 +193,7 @@ class ScheduleChanges(Given):
     def schedule(self, arch: str) -> Schedule:
         """The schedule of an architecture with the given numbers put in.
 
-        Raises
-        ------
-        UsageError
-            If there is no such architecture, or the scales are in the wrong order.
+        UsageError if there is no such architecture, or the scales are in the wrong order.
         """
         if arch not in SCHEDULES:
             raise UsageError(f"--arch {arch}: expected one of {', '.join(SCHEDULES)}")

@@ -7,19 +7,9 @@ from wsstools.nn.training.loop import Progress
 
 
 class Board:
-    """Writes the curves into a folder.
+    """Writes the curves into a folder, where `tensorboard --logdir` looks; UsageError without it.
 
-    Parameters
-    ----------
-    folder : str
-        Where `tensorboard --logdir` looks.
-    iteration : int
-        Iterations that the run starts from; what an interrupted run wrote beyond is hidden.
-
-    Raises
-    ------
-    UsageError
-        TensorBoard is not installed.
+    `iteration` is what the run starts from; what an interrupted run wrote beyond is hidden.
     """
 
     def __init__(self, folder: str, iteration: int) -> None:

@@ -18,20 +18,8 @@ def mean_iou(
 ) -> float:
     """The mean IoU over the classes, a fraction; see `wsstools.core.evaluation.metrics.scores`.
 
-    Parameters
-    ----------
-    network : SegmentationNetwork
-        In eval mode, on the device of the world.
-    pairs : Pairs
-        Images and their ground truth, (H, W) uint8, 255 is ignored.
-    n_classes : int
-    world : ProcessGroup
-        Each process looks at its share of the images.
-
-    Raises
-    ------
-    ValueError
-        If ground truth is no labels.
+    The network is in eval mode, on the device of the world, of which each process looks at its
+    share of the images. ValueError if the ground truth is no labels.
     """
     confusion = np.zeros((N_VALUES, N_VALUES), np.int64)
     for index in range(world.rank, len(pairs), world.size):
