@@ -10,6 +10,10 @@ class WssError(Exception):
     exit_code = 1
 
 
+class OutputsToMake(WssError):
+    """A dry run has found outputs that a run would make; that is said already. Exit code 1."""
+
+
 _LONGEST_LINE = 1000
 
 

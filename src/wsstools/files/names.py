@@ -1,0 +1,147 @@
+"""Names by which files join: what counts of a path, which files count, and why nothing joins."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+_DOUBLE_ENDINGS = (".ome.tif", ".ome.tiff", ".nii.gz")
+"""Endings that are one, though they hold two dots."""
+_COLUMNS = re.compile(r"[\s,;]+")
+_EXAMPLES = 3
+_MOST_GUESSES = 50
+"""Names that are looked at to find out why nothing joins."""
+
+
+@dataclass(frozen=True)
+class NameRule:
+    """How the name of an image follows from the path of one of its files.
+
+    The name is that of the file without folder and ending, in Unicode's normal form C, so that
+    names of macOS and of Linux are equal.
+
+    Attributes
+    ----------
+    suffixes : tuple of str
+        Ends such as `_leftImg8bit` that are no part of an image's name. Where names in a folder
+        end so, only these files count.
+    is_recursive : bool
+        Files in subfolders count; their names begin with the path of the subfolder.
+    """
+
+    suffixes: tuple[str, ...] = ()
+    is_recursive: bool = False
+
+    def name(self, path: str | PurePath) -> str:
+        """The image's name of a file, without its folder."""
+        return self._without_suffix(plain_name(os.path.basename(path)))
+
+    def names(self, files: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """The image's name and the file, of each file that counts; paths relative to a folder."""
+        named = [(plain_name(file), file) for file in files]
+        ended = [(name, file) for name, file in named if name.endswith(self.suffixes)]
+        if not self.suffixes or not ended:
+            return iter(named)
+        return ((self._without_suffix(name), file) for name, file in ended)
+
+    def listed_names(self, line: str) -> list[str]:
+        """What a line of a list of names may mean, the likeliest first.
+
+        It is a name, or a path, or the first column of several.
+        """
+        whole = unicodedata.normalize("NFC", line.strip())
+        found = []
+        for text in (whole, _COLUMNS.split(whole)[0]):
+            for name in (text, plain_name(text), plain_name(os.path.basename(text))):
+                found += [name, self._without_suffix(name)]
+        return [name for name in dict.fromkeys(found) if name]
+
+    def _without_suffix(self, name: str) -> str:
+        for suffix in sorted(self.suffixes, key=len, reverse=True):
+            if name.endswith(suffix) and len(os.path.basename(name)) > len(suffix):
+                return name[: -len(suffix)]
+        return name
+
+
+def plain_name(path: str) -> str:
+    """A path without its ending, in normal form C: `a.ome.tif` is `a`, `x/b.png` is `x/b`."""
+    text = unicodedata.normalize("NFC", path)
+    for ending in _DOUBLE_ENDINGS:
+        if text.lower().endswith(ending) and len(os.path.basename(text)) > len(ending):
+            return text[: -len(ending)]
+    return os.path.join(os.path.dirname(text), PurePath(os.path.basename(text)).stem)
+
+
+def named_examples(names: Sequence[str]) -> str:
+    """A few of the names, for a message: `'a', 'b', 'c' and 4 more`."""
+    shown = ", ".join(repr(name) for name in names[:_EXAMPLES])
+    rest = len(names) - _EXAMPLES
+    return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def why_nothing_joins(first: Sequence[str], second: Sequence[str]) -> str:
+    """The likeliest reason why no name of one folder is a name of another, as a sentence.
+
+    Parameters
+    ----------
+    first, second : sequence of str
+        The names, sorted; neither is empty, and none is in both.
+    """
+    first, second = first[:_MOST_GUESSES], second[:_MOST_GUESSES]
+    pair = f"{first[0]!r} and {second[0]!r}"
+    if _meet(first, second, _base_name):
+        return f"they are in other subfolders: {pair}"
+    if _meet(first, second, str.casefold):
+        return f"they differ in upper and lower case: {pair}"
+    suffixes = _differing_suffixes(first, second)
+    if suffixes:
+        return f"their names end differently: {pair}; try --suffix {','.join(suffixes)}"
+    if _meet(first, second, _number):
+        return f"their numbers are written with other zeros: {pair}"
+    return f"names are joined without folder and ending: {pair}"
+
+
+def _meet(first: Sequence[str], second: Sequence[str], key: Callable[[str], str]) -> bool:
+    """Whether some names are equal under a key."""
+    return bool({key(name) for name in first} & {key(name) for name in second} - {""})
+
+
+def _base_name(name: str) -> str:
+    return os.path.basename(name)
+
+
+def _number(name: str) -> str:
+    """The last number in a name, without zeros in front."""
+    digits = re.findall(r"[0-9]+", name)
+    return str(int(digits[-1])) if digits else ""
+
+
+def _differing_suffixes(first: Sequence[str], second: Sequence[str]) -> list[str]:
+    """Ends of the names without which most of the fewer names join, or none."""
+    for one in first[:_EXAMPLES]:
+        start, other = max((_shared_start(one, name), name) for name in second)
+        while 0 < start < max(len(one), len(other)) and not _begins_suffix(one, other, start):
+            start -= 1
+        suffixes = [suffix for suffix in (one[start:], other[start:]) if suffix]
+        if start == 0:
+            continue
+        rule = NameRule(tuple(suffixes))
+        joined = {rule.name(n) for n in first} & {rule.name(n) for n in second}
+        if 2 * len(joined) >= min(len(first), len(second)):
+            return suffixes
+    return []
+
+
+def _shared_start(one: str, other: str) -> int:
+    """How many letters at their starts are equal."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((k for k, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _begins_suffix(one: str, other: str, start: int) -> bool:
+    """Whether both names may be cut there: at an end, or before a sign."""
+    return all(not name[start : start + 1].isalnum() for name in (one, other))

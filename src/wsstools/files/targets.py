@@ -1,0 +1,102 @@
+"""What the path of an output means: one rule for every file that a command writes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from wsstools.errors import UsageError
+from wsstools.files.provenance import Meta, Origin
+
+
+def output_file(
+    path: str | Path,
+    inputs: Iterable[str | Path],
+    *,
+    endings: Sequence[str] = (),
+    is_ours: bool | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """A path that a command may write one file to.
+
+    Parameters
+    ----------
+    path : str or Path
+        As the user gave it.
+    inputs : iterable of str or Path
+        Files and folders that the command reads, `-` apart; none of them is ever replaced.
+    endings : sequence of str
+        Endings of files of the format that is written, lower case; empty: any.
+    is_ours : bool or None
+        Whether the file that is there is an earlier output of this command; None: of no concern.
+    overwrite : bool
+        A file that is not may be replaced.
+
+    Raises
+    ------
+    UsageError
+        If it is a folder, has another ending, is an input, or would replace a file of others.
+    """
+    target = Path(path)
+    if str(path).endswith(("/", os.sep)) or target.is_dir():
+        raise UsageError(f"{path} is a folder, expected a file to write")
+    if endings and target.suffix.lower() not in endings:
+        raise UsageError(f"{path}: expected a name that ends in {' or '.join(endings)}")
+    if target.exists():
+        check_no_input(target, inputs)
+        if is_ours is False and not overwrite:
+            raise UsageError(
+                f"{path} exists and was not made by this command; write elsewhere, "
+                "or give --overwrite"
+            )
+    return target
+
+
+def recorded_output_file(
+    path: str | Path,
+    inputs: Iterable[str | Path],
+    origin: Origin,
+    *,
+    read_meta: Callable[[Path], Meta | None],
+    endings: Sequence[str] = (),
+    overwrite: bool = False,
+) -> Path:
+    """The same for an output that carries a record, which `read_meta` reads.
+
+    Raises
+    ------
+    UsageError
+        Also if the file that is there was made with other options.
+    """
+    target = output_file(path, inputs, endings=endings)
+    if target.exists() and not overwrite:
+        origin.refuse_other_run(target, read_meta(target))
+    return target
+
+
+def check_no_input(target: Path, inputs: Iterable[str | Path]) -> None:
+    """Raise UsageError if a file that exists is one of the inputs, under whatever name.
+
+    Parameters
+    ----------
+    target : Path
+        The file that is to be written.
+    inputs : iterable of str or Path
+        Files, and folders whose files are meant.
+    """
+    wanted = target.stat()
+    for place in inputs:
+        for file in _files(Path(place), wanted.st_ino):
+            if os.path.samestat(file, wanted):
+                raise UsageError(f"{target} is an input; write to another file")
+
+
+def _files(place: Path, inode: int) -> Iterator[os.stat_result]:
+    """The file, or those in the folder that may be the one of that inode."""
+    if place.is_dir():
+        for entry in os.scandir(place):
+            if (entry.inode() == inode or entry.is_symlink()) and os.path.exists(entry.path):
+                yield entry.stat()
+    elif place.exists():
+        yield place.stat()

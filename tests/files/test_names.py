@@ -1,0 +1,78 @@
+"""Names by which files join."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+
+from wsstools.files.names import NameRule, plain_name, why_nothing_joins
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("a.png", "a"),
+        ("a.ome.tif", "a"),
+        ("a.OME.TIFF", "a"),
+        ("case_001.nii.gz", "case_001"),
+        ("a.b.png", "a.b"),
+        ("x/y/a.png", "x/y/a"),
+        (".ome.tif", ".ome"),
+        (unicodedata.normalize("NFD", "café.png"), unicodedata.normalize("NFC", "café")),
+    ],
+)
+def test_the_ending_and_the_form_of_letters_do_not_count(path, name):
+    assert plain_name(path) == name
+
+
+def test_where_names_end_in_a_suffix_only_these_count():
+    rule = NameRule(("_gtFine_labelIds", "_leftImg8bit"))
+    files = ["a_gtFine_color.png", "a_gtFine_labelIds.png", "b_gtFine_labelIds.png"]
+    assert dict(rule.names(files)) == {
+        "a": "a_gtFine_labelIds.png",
+        "b": "b_gtFine_labelIds.png",
+    }
+    assert dict(rule.names(["a.png", "b.png"])) == {"a": "a.png", "b": "b.png"}
+    assert rule.name("x/a_leftImg8bit.jpg") == "a"
+    assert rule.name("_leftImg8bit.jpg") == "_leftImg8bit"  # nothing would be left
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("a", "a"),
+        ("a.png", "a"),
+        ("images/a.png", "a"),
+        ("/JPEGImages/a.jpg /SegmentationClassAug/a.png", "a"),
+        ("a\t1", "a"),
+        ("a,0.5,train", "a"),
+        ("a_leftImg8bit", "a"),
+    ],
+)
+def test_a_line_of_a_list_may_be_a_name_a_path_or_the_first_of_several_columns(line, meant):
+    assert meant in NameRule(("_leftImg8bit",)).listed_names(line)
+
+
+def test_a_name_with_spaces_comes_before_its_first_word():
+    names = NameRule().listed_names("my photo 1")
+    assert names.index("my photo 1") < names.index("my")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [
+        (["car1", "car2"], ["car1_mask", "car2_mask"], "--suffix _mask"),
+        (
+            ["aachen_000_019_leftImg8bit", "aachen_001_019_leftImg8bit"],
+            ["aachen_000_019_gtFine_labelIds", "aachen_001_019_gtFine_labelIds"],
+            "--suffix _leftImg8bit,_gtFine_labelIds",
+        ),
+        (["IMG1"], ["img1"], "upper and lower case"),
+        (["train/a", "train/b"], ["a", "b"], "subfolders"),
+        (["image 7"], ["0007"], "zeros"),
+        (["a"], ["b"], "without folder and ending: 'a' and 'b'"),
+    ],
+)
+def test_the_likeliest_reason_is_named(first, second, reason):
+    assert reason in why_nothing_joins(first, second)
