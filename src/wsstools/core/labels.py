@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wsstools.core.arrays import AnyArray
 
 IGNORE_LABEL = 255
 """The label of pixels that carry no class: unlabelled, ignored, left open."""
+IGNORED_NAME = "__ignore__"
+"""What labelme calls pixels that carry no class."""
 
 
 def class_name(names: Sequence[str] | None, class_id: int) -> str:
     """The name of a class, or its id where there is no name for it."""
     return names[class_id] if names and class_id < len(names) else str(class_id)
+
+
+def check_class_ids(labels: NDArray[np.integer], n_classes: int | None, what: str) -> None:
+    """Raise ValueError if labels hold an id, 255 apart, that is none of `n_classes` (None: any)."""
+    if n_classes is None:
+        return
+    ids = np.bincount(labels.ravel(), minlength=IGNORE_LABEL + 1).nonzero()[0]
+    odd = ids[(ids >= n_classes) & (ids != IGNORE_LABEL)]
+    if odd.size:
+        raise ValueError(
+            f"{what} holds class {odd[-1]}, classes.txt names {n_classes}: "
+            f"expected 0..{n_classes - 1} or {IGNORE_LABEL}"
+        )
 
 
 def check_sizes(labels: AnyArray, gt: AnyArray, *, what: str = "labels") -> None:

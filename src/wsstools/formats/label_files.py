@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
+from unicodedata import category
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from wsstools.core.arrays import AnyArray
-from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.labels import IGNORE_LABEL, IGNORED_NAME
 from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError, UsageError
 from wsstools.files import tiff
@@ -90,14 +92,40 @@ def read_meta(path: Path) -> Meta | None:
 
 
 def read_class_names(path: Path) -> list[str]:
-    """The names in a `classes.txt`, 1 to 255: one per line, line number = class id (from 0)."""
+    """The names in a `classes.txt`: one per line, line number = class id (from 0).
+
+    A first line `__ignore__`, as labelme has it, is no class. DataError if a line is empty, a
+    comment, a name that another line has, or holds control characters: ids would be shifted.
+    """
     text = decode_text(path.read_bytes(), str(path))
-    names = [line.strip() for line in text.splitlines()]
+    names = [line.strip() for line in re.split("\r\n|\r|\n", text)]
     while names and not names[-1]:
         names.pop()
+    if names[:1] == [IGNORED_NAME]:
+        del names[0]
     if not 1 <= len(names) <= IGNORE_LABEL:
         raise DataError(f"{path}: {len(names)} class names, expected 1 to {IGNORE_LABEL}")
+    for number, name in enumerate(names):
+        why = _why_no_class_name(name, names[:number])
+        if why:
+            raise DataError(
+                f"{path}: the line of class {number} {why}; "
+                "expected one class name per line, from class 0 on"
+            )
     return names
+
+
+def _why_no_class_name(name: str, earlier: Sequence[str]) -> str | None:
+    """What is wrong with a line, or None."""
+    if not name:
+        return "is empty"
+    if name.startswith("#"):
+        return f"is a comment: {name!r}"
+    if any(category(letter) == "Cc" for letter in name):
+        return f"holds control characters: {name!r}"
+    if name in earlier:
+        return f"is {name!r}, as that of class {earlier.index(name)}"
+    return None
 
 
 def find_class_names(*places: str) -> list[str] | None:

@@ -94,9 +94,11 @@ def write_map(
 
     Parameters
     ----------
-    path : str or Path, the file, which ends in `.npz`; its stem joins the map to its image
+    path : str or Path
+        The file, which ends in `.npz`; its stem joins the map to its image.
     probs : ProbabilityMap or (C, H, W) array, class probabilities; they sum to 1 over the classes
-    made_by : str, what made it, for its record
+    made_by : str
+        What made it, for its record.
 
     Raises
     ------

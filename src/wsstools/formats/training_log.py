@@ -46,6 +46,12 @@ class TrainingLog:
             self._file.close()
 
 
+def is_log(path: Path) -> bool:
+    """Whether a file is a log of ours, or empty."""
+    with path.open("rb") as file:
+        return file.read(len(_HEADER)) in (_HEADER.encode(), b"")
+
+
 def _is_of_iteration(line: str, last: int) -> bool:
     """Whether a line is whole and tells of an iteration up to the last one."""
     match = _LINE.fullmatch(line)
