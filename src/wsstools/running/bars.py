@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 B = TypeVar("B", bound="Bar")
 _LINES = 20
 """Lines that a training run without a terminal prints."""
+_TIMED = 5
+"""Iterations after which a training run says how long it will take."""
 _KEPT = 0.95
 """Share of the running mean of the loss that an iteration leaves."""
 
@@ -39,7 +42,7 @@ class Bar:
         return self._progress is not None
 
     def __enter__(self: B) -> B:
-        if sys.stderr.isatty() and not _feeds_a_pipe():
+        if sys.stderr.isatty() and not _feeds_a_pipe() and not is_quiet():
             self._progress = _progress(with_loss=self._with_loss)
             self._progress.start()
             self._task = self._progress.add_task(
@@ -66,8 +69,10 @@ class Bar:
         if self._progress is not None:
             self._progress.update(self._task, completed=completed, loss=f"{loss:.3f}")
 
-    def print(self, line: str) -> None:
-        """A line on standard error, above the bar if there is one."""
+    def print(self, line: str, *, is_error: bool = False) -> None:
+        """A line on standard error, above the bar if there is one; errors alone if quiet."""
+        if is_quiet() and not is_error:
+            return
         if self._progress is not None:
             self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
@@ -78,12 +83,16 @@ class Bar:
 class TrainingBar(Bar):
     """A bar with loss and time left on a terminal, now and then a line elsewhere.
 
-    An interrupted run has left `done` of the `total` iterations behind.
+    An interrupted run has left `done` of the `total` iterations behind. `advice` takes the seconds
+    that an iteration takes, and may give a further line.
     """
 
-    def __init__(self, total: int, done: int) -> None:
+    def __init__(
+        self, total: int, done: int, *, advice: Callable[[float], str | None] | None = None
+    ) -> None:
         super().__init__("wss train", total, completed=done, with_loss=True)
         self._total, self._first, self._began = total, done, time.monotonic()
+        self._advice, self._warm = advice, self._began
         self._loss: float | None = None
         if done:
             self.print(f"wss train: going on from iteration {done}")
@@ -92,6 +101,7 @@ class TrainingBar(Bar):
         """An iteration is done; the loss shown is a running mean."""
         self._loss = loss if self._loss is None else _KEPT * self._loss + (1 - _KEPT) * loss
         self.update(iteration, self._loss)
+        self._foretell(iteration - self._first)
         is_line_due = iteration % max(1, self._total // _LINES) == 0 or iteration == self._total
         if is_line_due and not self.is_drawn:
             passed = time.monotonic() - self._began
@@ -102,6 +112,33 @@ class TrainingBar(Bar):
             )
         if val_miou is not None:
             self.print(f"wss train: iteration {iteration}, validation mIoU {100 * val_miou:.2f}")
+
+    def _foretell(self, n_done: int) -> None:
+        """Say how long all will take, from the first iterations but the very first."""
+        if n_done == 1:
+            self._warm = time.monotonic()
+        left = self._total - self._first
+        if n_done != min(_TIMED, left) or n_done < 2:
+            return
+        seconds = (time.monotonic() - self._warm) / (n_done - 1)
+        self.print(
+            f"wss train: {left} iterations of {seconds:.2g} s take about {duration(seconds * left)}"
+        )
+        advice = self._advice(seconds) if self._advice else None
+        if advice:
+            self.print(f"wss train: {advice}")
+
+
+def duration(seconds: float) -> str:
+    """A time in words: `40 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def is_quiet() -> bool:
+    """Whether errors alone are printed on standard error."""
+    return bool(os.environ.get("WSS_QUIET"))
 
 
 def _feeds_a_pipe() -> bool:

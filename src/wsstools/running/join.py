@@ -8,8 +8,9 @@ from itertools import count
 from pathlib import Path
 
 from wsstools.errors import DataError, UsageError
+from wsstools.files.names import named_examples, why_nothing_joins
 from wsstools.files.provenance import Decoded
-from wsstools.running.settings import Selection
+from wsstools.running.settings import STANDARD_INPUT, Selection
 from wsstools.running.sources import Part, PathStream, Source
 
 _STREAM_WINDOW = 256
@@ -59,6 +60,43 @@ def output_folder(out: str | Path, inputs: Sequence[Input]) -> Path:
     return folder
 
 
+def check_joins(inputs: Sequence[Input]) -> None:
+    """Raise DataError if an input has no file that belongs to any of the first input's.
+
+    Paths on standard input are not known before they come; see `Messages.summarise`.
+    """
+    first = inputs[0].source
+    if first.is_stream:
+        return
+    for source in (entry.source for entry in inputs[1:]):
+        if not source.is_stream and not any(stem in source for stem in first.stems):
+            why = why_nothing_joins(first.stems, source.stems)
+            raise DataError(
+                f"no {first.what} of {first.argument} has {source.what} in {source.argument}: {why}"
+            )
+
+
+def check_predictions(
+    gt: Source, labels: Source, selection: Selection, *, option: str = "--ids"
+) -> None:
+    """Raise DataError if there is ground truth without labels, unless ids name the set.
+
+    An image without a prediction is no image that is right; leaving it out flatters the mean.
+    """
+    if gt.is_stream or labels.is_stream or selection.names is not None:
+        return
+    missing = [stem for stem in gt.stems if stem not in labels]
+    if missing:
+        if len(missing) == len(gt):
+            why = why_nothing_joins(gt.stems, labels.stems)
+        else:
+            why = f"{named_examples(missing)}; {option} names the set that is meant"
+        raise DataError(
+            f"{len(missing)} of {len(gt)} ground truth of {gt.argument} have no labels in "
+            f"{labels.argument}: {why}"
+        )
+
+
 def stream_among(inputs: Sequence[Input]) -> Source | None:
     """The paths on standard input, where one of the inputs is that; UsageError if several are."""
     streams = [entry.source for entry in inputs if entry.source.is_stream]
@@ -76,18 +114,21 @@ def batches(inputs: Sequence[Input], selection: Selection) -> Iterator[Iterable[
     if source is None:
         yield (_task(stem, inputs) for stem in selection.choose(inputs[0].source.stems))
         return
+    if selection.ids == STANDARD_INPUT:
+        raise UsageError("--ids - and an input - cannot both be standard input")
     stream = PathStream(null=source.null)
     positions = count()
-    wanted = None if selection.names is None else set(selection.names)
+    wanted = selection.wanted_names
     seen: set[str] = set()
     while True:
         paths = list(stream.available(_STREAM_WINDOW))
         if not paths:
             return
         yield [
-            _task_of(path, inputs, seen)
+            _task_of(path, name, inputs, seen)
             for path in paths
-            if (wanted is None or path.stem in wanted) and selection.takes_position(next(positions))
+            for name in (source.rule.name(path),)
+            if (wanted is None or name in wanted) and selection.takes_position(next(positions))
         ]
 
 
@@ -98,12 +139,12 @@ def count_tasks(inputs: Sequence[Input], selection: Selection) -> int | None:
     return len(selection.choose(inputs[0].source.stems))
 
 
-def _task_of(path: Path, inputs: Sequence[Input], seen: set[str]) -> Task:
-    """The task of a path from standard input; the stems of such tasks are gathered in `seen`."""
-    if path.stem in seen:  # its output would replace that of the first
-        return Task(path.stem, problem=f"{path}: a second file of that name on standard input")
-    seen.add(path.stem)
-    return _task(path.stem, inputs, given=path)
+def _task_of(path: Path, name: str, inputs: Sequence[Input], seen: set[str]) -> Task:
+    """The task of a path from standard input; the names of such tasks are gathered in `seen`."""
+    if name in seen:  # its output would replace that of the first
+        return Task(name, problem=f"{path}: a second file of that name on standard input")
+    seen.add(name)
+    return _task(name, inputs, given=path)
 
 
 def _task(stem: str, inputs: Sequence[Input], given: Path | None = None) -> Task:

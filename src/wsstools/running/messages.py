@@ -7,13 +7,18 @@ import os
 import sys
 from pathlib import Path
 
-from wsstools.errors import WssError, one_line
-from wsstools.running.bars import Bar
+from wsstools.errors import DataError, OutputsToMake, WssError, one_line
+from wsstools.running.bars import Bar, is_quiet
 from wsstools.running.settings import Selection
+
+_MOST_NOTES = 5
+"""Images of which the same is said."""
 
 
 def say(text: str, command: str = "") -> None:
-    """Print a line for the user on standard error."""
+    """Print a line for the user on standard error, unless it is to be quiet."""
+    if is_quiet():
+        return
     with contextlib.suppress(OSError):  # a log on a full disk does not stop the work
         print(f"wss {command}: {text}" if command else f"wss: {text}", file=sys.stderr, flush=True)
 
@@ -65,16 +70,29 @@ class Messages(Bar):
         self._selection = selection
         self._failures: list[str] = []
         self._counts = {"done": 0, "current": 0, "skipped": 0}
+        self._to_make = {"new": 0, "stale": 0}
         self._missing: dict[str, int] = {}
+        self._notes: dict[str, int] = {}
 
     def say(self, text: str) -> None:
         """A line on standard error."""
         self.print(f"wss {self.command}: {text}")
 
+    def note(self, stem: str, text: str) -> None:
+        """A line on an image; where many have the same, the others are counted."""
+        _, _, kind = text.rpartition(": ")
+        self._notes[kind] = self._notes.get(kind, 0) + 1
+        if self._notes[kind] <= _MOST_NOTES:
+            self.say(f"{one_line(stem)}: {text}")
+
     def finished(self, path: Path, *, is_up_to_date: bool) -> None:
         """An output is finished; `is_up_to_date`: it was made by an earlier run."""
         self._counts["current" if is_up_to_date else "done"] += 1
         print_path(path, self._selection)
+
+    def to_make(self, kind: str) -> None:
+        """A dry run has found an output that is to be made; it is `new` or `stale`."""
+        self._to_make[kind] += 1
 
     def missing(self, what: str) -> None:
         """An image is left out because it has no file of that kind."""
@@ -88,19 +106,29 @@ class Messages(Bar):
     def failed(self, stem: str, why: str) -> None:
         """An image failed; the others go on."""
         self._failures.append(f"{stem}: {why}")
-        self.say(f"{one_line(stem)}: failed: {why}")
+        self.print(f"wss {self.command}: {one_line(stem)}: failed: {why}", is_error=True)
 
     def summarise(self, where: str) -> None:
-        """The closing line; raises SomeFailed if an image failed."""
+        """The closing line; raises SomeFailed if an image failed, DataError if all are left out."""
         counts = self._counts
-        parts = [f"{counts['done']} written to {where}"]
+        to_make = [f"{number} {kind}" for kind, number in self._to_make.items() if number]
+        parts = [f"to make in {where}: {', '.join(to_make)}"] if to_make else []
+        if counts["done"] or not to_make:
+            parts.append(f"{counts['done']} written to {where}")
         if counts["current"]:
             parts.append(f"skipped {counts['current']} (up to date)")
         if counts["skipped"]:
             parts.append(f"{counts['skipped']} skipped")
         parts += [f"{number} left out ({what})" for what, number in self._missing.items()]
+        for kind, number in self._notes.items():
+            if number > _MOST_NOTES:
+                self.say(f"{number - _MOST_NOTES} more: {kind}")
         self.say(", ".join(parts))
         self.raise_failures()
+        if to_make:
+            raise OutputsToMake("outputs are to be made")
+        if self._missing and not any(counts.values()) and self._selection.share == (1, 1):
+            raise DataError(f"nothing to do: every image is left out ({', '.join(self._missing)})")
 
     def raise_failures(self) -> None:
         """Raise SomeFailed if an image failed."""

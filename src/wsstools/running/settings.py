@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,19 +12,47 @@ from typing import Optional, TypeVar, Union
 
 from wsstools.core.parameter import ON_COMMAND_LINE, documented, parameter
 from wsstools.errors import UsageError
+from wsstools.files.names import NameRule
 from wsstools.files.text import decode_text
 
+STANDARD_INPUT = "-"
 S = TypeVar("S", bound="Selection")
 
 
 @documented
 @dataclass(frozen=True)
-class Selection:
+class NameSettings:
+    """How names of images follow from those of files."""
+
+    suffix: Union[Sequence[str], str, None] = parameter(
+        None,
+        "Leave these ends of names, such as _leftImg8bit,_gtFine_labelIds, out when files are "
+        "joined; where names in a folder end so, only these files count.",
+        metavar="TEXT,...",
+        kind=Optional[str],
+    )
+    recursive: bool = parameter(
+        False, "Take files in subfolders too, and keep the subfolders of outputs."
+    )
+
+    @cached_property
+    def rule(self) -> NameRule:
+        """How names of images follow from those of files."""
+        texts = self.suffix.split(",") if isinstance(self.suffix, str) else self.suffix or ()
+        return NameRule(tuple(text for text in texts if text), self.recursive)
+
+
+@documented
+@dataclass(frozen=True)
+class Selection(NameSettings):
     """Which of the stems a step takes."""
 
     # the stems in their order, or a file of them; None takes all
     ids: Union[Sequence[str], str, None] = parameter(
-        None, "Take only the names in FILE, one per line.", metavar="FILE", kind=Optional[str]
+        None,
+        "Take only the names in FILE, one per line; - reads standard input.",
+        metavar="FILE",
+        kind=Optional[str],
     )
     # `(i, n)` or `"i/n"`: the i-th of n shares (i from 1): every n-th stem
     shard: Union[tuple[int, int], str, None] = parameter(
@@ -35,10 +64,17 @@ class Selection:
 
     @cached_property
     def names(self) -> tuple[str, ...] | None:
-        """The stems that `ids` names, None for all; UsageError if its file names none."""
+        """What `ids` names, None for all; UsageError if its file names none."""
         if self.ids is None:
             return None
         return read_ids(self.ids) if isinstance(self.ids, str) else tuple(self.ids)
+
+    @cached_property
+    def wanted_names(self) -> frozenset[str] | None:
+        """All that `ids` may mean, None for all."""
+        if self.names is None:
+            return None
+        return frozenset(name for line in self.names for name in self.rule.listed_names(line))
 
     @cached_property
     def share(self) -> tuple[int, int]:
@@ -52,9 +88,15 @@ class Selection:
 
     def choose(self, stems: Sequence[str]) -> Sequence[str]:
         """What it takes of these stems; the given ids instead of them, where there are any."""
-        chosen = stems if self.names is None else self.names
         part, parts = self.share
-        return chosen[part - 1 :: parts]
+        if self.names is None:
+            return stems[part - 1 :: parts]
+        known = set(stems)
+        chosen = [
+            next((name for name in self.rule.listed_names(line) if name in known), line)
+            for line in self.names
+        ]
+        return list(dict.fromkeys(chosen))[part - 1 :: parts]
 
     def takes_position(self, position: int) -> bool:
         """Whether the stem at this position (from 0) belongs to the share."""
@@ -94,12 +136,16 @@ class RunSettings(JobSettings):
     """How a step that writes a folder runs; nothing here changes the bytes of an output."""
 
     overwrite: bool = parameter(False, "Replace outputs that another step or other options made.")
+    dry_run: bool = parameter(
+        False, "Write nothing; count what would be made; exit with 1 if anything would."
+    )
 
 
 def read_ids(path: str) -> tuple[str, ...]:
-    """The stems in a list file, one per line."""
-    lines = decode_text(Path(path).read_bytes(), path).splitlines()
-    ids = tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
+    """The lines of a list of names, empty ones and those that start with `#` apart."""
+    data = sys.stdin.buffer.read() if path == STANDARD_INPUT else Path(path).read_bytes()
+    lines = [line.strip() for line in decode_text(data, path).splitlines()]
+    ids = tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
     if not ids:
         raise UsageError(f"--ids {path}: no stem in it (expected one per line)")
     return ids

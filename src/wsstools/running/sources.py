@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wsstools.errors import DataError, UsageError
+from wsstools.files.names import NameRule
+from wsstools.running.settings import STANDARD_INPUT
 
-STANDARD_INPUT = "-"
 _WINDOW = 256
 
 
@@ -42,8 +43,8 @@ class Source:
     """The files that one folder argument names: a folder, a single file, or standard input (`-`).
 
     Of a folder those count whose ending is in `suffixes` (lower case), that are not hidden, and
-    not called as in `without`. Messages call one of them `what`. Paths on standard input end with
-    NUL where `null` is set.
+    not called as in `without`; names of images follow from theirs by `rule`. Messages call one of
+    them `what`. Paths on standard input end with NUL where `null` is set.
     """
 
     def __init__(
@@ -52,34 +53,25 @@ class Source:
         suffixes: Sequence[str],
         what: str,
         *,
+        rule: NameRule = NameRule(),
         null: bool = False,
         without: Sequence[str] = (),
     ) -> None:
-        self.argument, self.what, self.null = argument, what, null
+        self.argument, self.what, self.rule, self.null = argument, what, rule, null
         self.is_stream = argument == STANDARD_INPUT
         self._paths: dict[str, list[Path | Part]] = {}
         if self.is_stream:
             return
         place = Path(argument)
         if place.is_dir():
-            entries = [
-                entry
-                for entry in os.scandir(place)
-                if not entry.name.startswith(".")
-                and entry.name.lower().endswith(tuple(suffixes))
-                and entry.name not in without
-            ]
-            if not entries:
-                raise UsageError(f"no {what} in {argument} (looked for *{', *'.join(suffixes)})")
-            for entry in sorted(entries, key=lambda entry: entry.name):
-                if _is_endless(entry):
-                    raise UsageError(
-                        f"{place / entry.name} is a pipe or a device, expected files in a folder"
-                    )
-                path = place / entry.name
-                self._paths.setdefault(path.stem, []).append(path)
+            endings = tuple(suffixes)
+            files = _files_in(place, endings, without, is_recursive=rule.is_recursive)
+            for name, file in rule.names(files):
+                self._paths.setdefault(name, []).append(place / file)
+            if not self._paths:
+                raise UsageError(_nothing_found(place, what, endings, rule))
         elif place.exists():
-            self._paths[place.stem] = [place]
+            self._paths[rule.name(place)] = [place]
         else:
             raise UsageError(f"{argument}: no such file or folder (looked for {what})")
 
@@ -99,7 +91,7 @@ class Source:
         stream = PathStream(null=self.null)
         while paths := list(stream.available(_WINDOW)):
             for path in paths:
-                self._paths.setdefault(path.stem, []).append(path)
+                self._paths.setdefault(self.rule.name(path), []).append(path)
         if not self._paths:
             raise UsageError(f"no {self.what} on standard input")
         self.is_stream = False
@@ -116,6 +108,14 @@ class Source:
                     for name, data in parts.items():
                         found.setdefault(name, []).append(Part(Path(str(file)), name, data))
         self._paths = found
+
+    def files(self) -> list[Path]:
+        """All files."""
+        return [
+            file.path if isinstance(file, Part) else file
+            for files in self._paths.values()
+            for file in files
+        ]
 
     def some_file(self) -> Path | None:
         """One of the files, or None where standard input tells them."""
@@ -142,12 +142,44 @@ class Source:
         return paths[0]
 
 
+def _files_in(
+    place: Path, endings: tuple[str, ...], without: Sequence[str], *, is_recursive: bool
+) -> list[str]:
+    """The files of a folder with these endings, hidden ones apart, sorted, relative to it."""
+    found: list[str] = []
+    folders, seen = [""], {os.path.realpath(place)}
+    while folders:
+        folder = folders.pop()
+        for entry in os.scandir(place / folder):
+            if entry.name.startswith("."):
+                continue
+            if is_recursive and entry.is_dir():
+                real = os.path.realpath(entry.path)
+                if real not in seen:  # links may go in circles
+                    seen.add(real)
+                    folders.append(os.path.join(folder, entry.name))
+            elif entry.name.lower().endswith(endings) and entry.name not in without:
+                if _is_endless(entry):
+                    raise UsageError(
+                        f"{place / folder / entry.name} is a pipe or a device, expected files "
+                        "in a folder"
+                    )
+                found.append(os.path.join(folder, entry.name))
+    return sorted(found)
+
+
 def _is_endless(entry: os.DirEntry[str]) -> bool:
     """Whether it is, or leads to, a pipe, a socket or a device, which may never be read to an end.
 
     A link that leads nowhere is not: its image fails by name.
     """
     return not entry.is_file() and not entry.is_dir() and os.path.exists(entry.path)
+
+
+def _nothing_found(place: Path, what: str, endings: Sequence[str], rule: NameRule) -> str:
+    text = f"no {what} in {place} (looked for *{', *'.join(endings)})"
+    has_folders = any(entry.is_dir() for entry in os.scandir(place))
+    return f"{text}; it holds subfolders: --recursive" if has_folders else text
 
 
 class PathStream:

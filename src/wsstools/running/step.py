@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,11 +12,22 @@ from pathlib import Path
 import numpy as np
 
 from wsstools.files.atomic import remove_leftovers, write_atomic
+from wsstools.files.names import named_examples
 from wsstools.files.provenance import Decoded, InputRecord, Json, Origin, input_record
-from wsstools.running.join import Input, Reader, Task, batches, count_tasks, output_folder
+from wsstools.files.targets import check_no_input
+from wsstools.running.join import (
+    Input,
+    Reader,
+    Task,
+    batches,
+    check_joins,
+    count_tasks,
+    output_folder,
+)
 from wsstools.running.messages import Messages
 from wsstools.running.outputs import FORMS, Kind, Output
 from wsstools.running.settings import RunSettings, Selection
+from wsstools.running.sources import Part
 from wsstools.running.tasks import (
     InputFiles,
     TaskOutcome,
@@ -76,16 +87,20 @@ def run_step(
     SomeFailed if an image failed.
     """
     folder = output_folder(out, inputs)
+    check_joins(inputs)
     if not settings.overwrite:
-        _refuse_foreign_outputs(step, folder)
-    remove_leftovers(folder)
+        _refuse_foreign_outputs(step, folder, is_recursive=settings.recursive)
+    if not settings.dry_run:
+        _remove_leftovers(folder, settings)
     work = partial(
         _make_group,
         step=step,
         readers=[entry.reader for entry in inputs],
         overwrite=settings.overwrite,
+        dry_run=settings.dry_run,
     )
-    with Messages(step.step, count_tasks(inputs, settings), settings) as messages:
+    total = count_tasks(inputs, settings)
+    with Messages(step.step, total, settings) as messages:
         _warn_unmatched(inputs, settings, messages)
         for outcomes in map_tasks(
             work,
@@ -96,32 +111,48 @@ def run_step(
             on_worker_death=_dead_group,
             together=step.together,
             folder=folder,
+            n_tasks=total,
         ):
             for outcome in outcomes:
                 show_outcome(outcome, messages, settings, folder)
-        remove_leftovers(folder)  # workers of an earlier, killed run may have ended meanwhile
-        if afterwards is not None:
-            afterwards()
+        if not settings.dry_run:
+            # workers of an earlier, killed run may have ended meanwhile
+            _remove_leftovers(folder, settings)
+            if afterwards is not None:
+                afterwards()
         messages.summarise(str(out))
+
+
+def _remove_leftovers(folder: Path, settings: RunSettings) -> None:
+    remove_leftovers(folder)
+    if settings.recursive:
+        for place, folders, _ in os.walk(folder):
+            for name in folders:
+                remove_leftovers(Path(place, name))
 
 
 def _dead_group(tasks: Sequence[Task]) -> list[TaskOutcome[_Prepared]]:
     return [dead_outcome(task) for task in tasks]
 
 
-def _refuse_foreign_outputs(step: Step, folder: Path) -> None:
+def _refuse_foreign_outputs(step: Step, folder: Path, *, is_recursive: bool) -> None:
     """Look at one output that exists: a folder belongs to one step with one set of options."""
     if not folder.is_dir():
         return
     form = FORMS[step.kind]
-    names = (
-        entry.name
-        for entry in os.scandir(folder)
-        if entry.name.endswith(form.suffix) and not entry.name.startswith(".")
-    )
-    first = min(names, default=None)
+    first = min(_files(folder, form.suffix, is_recursive=is_recursive), default=None)
     if first is not None:
-        step.refuse_other_run(folder / first, form.read_meta(folder / first))
+        step.refuse_other_run(first, form.read_meta(first))
+
+
+def _files(folder: Path, suffix: str, *, is_recursive: bool) -> Iterator[Path]:
+    """The files with an ending in a folder, hidden ones apart."""
+    for place, folders, names in os.walk(folder):
+        if not is_recursive:
+            folders.clear()
+        for name in names:
+            if name.endswith(suffix) and not name.startswith("."):
+                yield Path(place, name)
 
 
 def _warn_unmatched(inputs: Sequence[Input], selection: Selection, messages: Messages) -> None:
@@ -129,14 +160,13 @@ def _warn_unmatched(inputs: Sequence[Input], selection: Selection, messages: Mes
     first = inputs[0].source
     if first.is_stream or selection.names is not None:
         return
-    for entry in inputs[1:]:
-        if entry.is_optional and not entry.source.is_stream:
-            extra = [stem for stem in entry.source.stems if stem not in first]
-            if extra:
-                messages.say(
-                    f"{len(extra)} {entry.source.what} without {first.what}, "
-                    f"such as {extra[0]!r} (names are joined without their endings)"
-                )
+    for source in (entry.source for entry in inputs[1:] if entry.is_optional):
+        extra = [] if source.is_stream else [stem for stem in source.stems if stem not in first]
+        if extra:
+            messages.say(
+                f"{len(extra)} {source.what} of {source.argument} without {first.what}: "
+                f"{named_examples(extra)} (names are joined without their endings)"
+            )
 
 
 @dataclass(frozen=True)
@@ -155,10 +185,18 @@ class _Prepared:
 
 
 def _make_group(
-    tasks: Sequence[Task], *, step: Step, readers: Sequence[Reader], folder: Path, overwrite: bool
+    tasks: Sequence[Task],
+    *,
+    step: Step,
+    readers: Sequence[Reader],
+    folder: Path,
+    overwrite: bool,
+    dry_run: bool,
 ) -> list[TaskOutcome[_Prepared]]:
     """Some images in a worker, computed together where the step does that."""
-    prepare = partial(_prepare, step=step, readers=readers, folder=folder, overwrite=overwrite)
+    prepare = partial(
+        _prepare, step=step, readers=readers, folder=folder, overwrite=overwrite, dry_run=dry_run
+    )
     outcomes = [guarded(task, make=prepare) for task in tasks]
     waiting = [(o.stem, o.value) for o in outcomes if o.value is not None]
     computed: Sequence[Computed | None] = [None] * len(waiting)
@@ -176,18 +214,27 @@ def _make_group(
 
 
 def _prepare(
-    task: Task, *, step: Step, readers: Sequence[Reader], folder: Path, overwrite: bool
+    task: Task,
+    *,
+    step: Step,
+    readers: Sequence[Reader],
+    folder: Path,
+    overwrite: bool,
+    dry_run: bool,
 ) -> TaskOutcome[_Prepared]:
     """What is needed to make an output, or that it is up to date."""
     form = FORMS[step.kind]
     target = folder / (task.stem + form.suffix)
     files = InputFiles.read(task, readers)
     if target.exists():
+        check_no_input(target, (p.path if isinstance(p, Part) else p for p in task.paths))
         meta = form.read_meta(target)
         if not overwrite:
             step.refuse_other_run(target, meta)
         if step.is_up_to_date(meta, [*files.records, *step.shared]):
             return TaskOutcome(task.stem, "up to date", path=target)
+    if dry_run:
+        return TaskOutcome(task.stem, "stale" if target.exists() else "new")
     prepared = _Prepared(target, files.records, files.names, files.decode())
     return TaskOutcome(task.stem, "prepared", value=prepared)
 

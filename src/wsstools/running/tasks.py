@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from wsstools.errors import SkippedImage, WssError, memory_error_line, one_line, os_error_line
 from wsstools.files.provenance import Decoded, InputRecord, digest, input_record
-from wsstools.running.join import Input, Reader, Task, batches, count_tasks
+from wsstools.running.join import Input, Reader, Task, batches, check_joins, count_tasks
 from wsstools.running.messages import Messages
 from wsstools.running.remote_paths import is_remote, remote_folder, remote_tasks, visible_files
 from wsstools.running.settings import JobSettings
@@ -76,6 +76,7 @@ def map_tasks(
     on_worker_death: Callable[..., R],
     together: int = 0,
     folder: Path | None = None,
+    n_tasks: int | None = None,
 ) -> Iterator[R]:
     """`work` of every task by the workers of this machine or of a cluster, in order.
 
@@ -92,6 +93,7 @@ def map_tasks(
             settings,
             on_worker_death=on_worker_death,
             required_files=required_files,
+            n_tasks=n_tasks,
             say=messages.say,
         )
 
@@ -103,12 +105,20 @@ def map_images(
 
     An image that fails is reported, and the others go on; then SomeFailed is raised at the end.
     """
-    with Messages(name, count_tasks(inputs, settings), settings) as messages:
+    check_joins(inputs)
+    total = count_tasks(inputs, settings)
+    with Messages(name, total, settings) as messages:
         readers = [entry.reader for entry in inputs]
         work = partial(guarded, make=partial(_computed, compute=compute, readers=readers))
         blocks = batches(inputs, settings)
         outcomes: Iterator[TaskOutcome[V]] = map_tasks(
-            work, blocks, inputs, settings, messages, on_worker_death=dead_outcome
+            work,
+            blocks,
+            inputs,
+            settings,
+            messages,
+            on_worker_death=dead_outcome,
+            n_tasks=total,
         )
         for outcome in outcomes:
             if outcome.value is not None:
@@ -127,10 +137,12 @@ def show_outcome(
     if outcome.host is not None and is_remote(settings):
         text = f"{text} (on {outcome.host})"
     for note in outcome.notes:
-        messages.say(f"{outcome.stem}: {note}")
+        messages.note(outcome.stem, note)
     if outcome.status in ("done", "up to date") and outcome.path is not None:
-        path = folder / outcome.path.name
+        path = folder / f"{outcome.stem}{outcome.path.suffix}"
         messages.finished(path, is_up_to_date=outcome.status == "up to date")
+    elif outcome.status in ("new", "stale"):
+        messages.to_make(outcome.status)
     elif outcome.status == "missing":
         messages.missing(text)
     elif outcome.status == "skipped":

@@ -31,6 +31,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _WATCH_SECONDS = 0.5
+_MANY = 4
+"""So many workers a core are no help."""
 _HARMLESS = (
     "A worker stopped while some jobs",  # loky renews those whose memory has grown
     r"\d+ tasks (have been|which were) ",  # left by a run that was interrupted
@@ -45,6 +47,7 @@ def map_in_workers(
     *,
     on_worker_death: Callable[[T], R],
     required_files: Sequence[Path] = (),
+    n_tasks: int | None = None,
     say: Callable[[str], None] = messages.say,
 ) -> Iterator[R]:
     """`function` of every task, in the order of the tasks, each as soon as it is computed.
@@ -56,10 +59,14 @@ def map_in_workers(
     that, the second time with no other task under way; in a cluster as often as the scheduler
     allows, and the workers must see the `required_files` before they begin.
 
-    UsageError if the settings contradict each other.
+    There are never more workers than `n_tasks`, where that is known. UsageError if the settings
+    contradict each other.
     """
     _check(settings)
-    jobs = settings.jobs or joblib.cpu_count()
+    cores = joblib.cpu_count()
+    jobs = min(settings.jobs or cores, max(1, n_tasks or settings.jobs or cores))
+    if jobs > _MANY * cores and settings.backend != "dask":
+        say(f"warning: {jobs} workers on {cores} cores take memory and save no time")
     if settings.backend == "dask":
         with _cluster_class()(
             jobs, settings.scheduler, required_files=required_files, say=say
@@ -71,7 +78,9 @@ def map_in_workers(
     with ExitStack() as stack:
         for message in _HARMLESS:  # for good: some come when all is over
             warnings.filterwarnings("ignore", message=message)
-        ends_with_us = {"initializer": _end_with, "initargs": (os.getpid(),)}
+        # joblib keeps workers for the next call, but not where these differ: paths are relative
+        here = (os.getpid(), os.path.realpath("."))
+        ends_with_us = {"initializer": _end_with, "initargs": here}
         options = ends_with_us if settings.backend == "loky" else {}
         stack.enter_context(joblib.parallel_config(settings.backend, n_jobs=jobs, **options))
         parallel = joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch=2 * jobs)
@@ -147,8 +156,11 @@ def _deaf_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end_with(parent: int) -> None:
-    """End this worker soon after the run that started it was killed; loky lets it live on."""
+def _end_with(parent: int, folder: str) -> None:
+    """End this worker, whose folder that is, soon after the run that started it was killed.
+
+    loky lets it live on.
+    """
     quiet_readers()
     is_child = os.getppid() == parent  # not so if the run was killed while this worker started
 
