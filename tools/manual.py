@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,22 @@ def _fixed() -> dict[str, Any]:
 
 
 def _help(command: Any, name: str) -> str:
-    return command.get_help(_context(command, name)).rstrip() + "\n"
+    text = command.get_help(_context(command, name)).rstrip() + "\n"
+    if hasattr(command, "list_commands"):
+        head = text[: text.index("\nCommands:\n")]
+        return f"{head}\nCommands, in the order of the pipeline:\n{_command_list()}"
+    return text
+
+
+def _command_list() -> str:
+    """Each command with the whole first sentence of its help."""
+    margin = 2 + max(map(len, command_names())) + 2
+    lines = []
+    for name in command_names():
+        wrapped = textwrap.wrap(_summary(load_command(name)), _WIDTH - margin)
+        lines += [f"  {name:{margin - 2}}{wrapped[0]}"]
+        lines += [" " * margin + line for line in wrapped[1:]]
+    return "\n".join(lines) + "\n"
 
 
 def _main_page() -> str:

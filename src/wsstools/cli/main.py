@@ -6,9 +6,13 @@ import contextlib
 import importlib
 import os
 import pkgutil
+import platform
 import signal
 import sys
 import traceback
+from functools import partial
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as package_version
 from types import FrameType
 from typing import Annotated, cast
 
@@ -17,26 +21,50 @@ from typer.core import TyperCommand, TyperGroup
 
 from wsstools import __version__, cli
 from wsstools.cli.options import expanded
-from wsstools.errors import UsageError, WssError, memory_error_line, one_line, os_error_line
+from wsstools.errors import (
+    OutputsToMake,
+    UsageError,
+    WssError,
+    memory_error_line,
+    one_line,
+    os_error_line,
+)
 from wsstools.running.messages import ClosedPipe
 from wsstools.running.quiet import quiet_readers
 from wsstools.running.signals import INTERRUPTIONS
 
 PIPELINE = (
+    "demo-data",
+    "slices",
+    "scribbles",
+    "curate",
+    "weights",
     "rf-predict",
     "local-predict",
     "train",
     "global-predict",
+    "adjust-prior",
     "fuse",
+    "tune",
     "regularize",
     "argmax",
+    "volumes",
     "score",
+    "compare",
     "eval-gap",
+    "report",
+    "show",
+    "stats",
+    "info",
 )
-"""Commands that help lists first, in the order in which they work; the others follow by name."""
+"""Commands in the order in which they work, as help lists them; new ones follow by name."""
 NO_COMMANDS = ("entry", "main", "options")
 """Modules of `wsstools.cli` that are no command."""
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_ANYWHERE = {("--debug",): "WSS_DEBUG", ("--quiet", "-q"): "WSS_QUIET"}
+"""Options that may be anywhere on the line, and the variables by which workers see them."""
+_PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "scikit-image", "torch", "pillow")
+"""Those whose versions may change the bytes of outputs."""
 _BY_SIGNAL = 128
 """A run that a signal ended exits with this and the signal's number, as shells have it."""
 
@@ -59,7 +87,24 @@ def load_command(name: str) -> TyperCommand:
     app.command(name, context_settings=CONTEXT)(expanded(getattr(module, identifier)))
     command = typer.main.get_command(app)
     command.name = name
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            parameter.display_type_rich = _no_type  # type: ignore[attr-defined]
+        limits = getattr(parameter, "min", None), getattr(parameter, "max", None)
+        words = partial(_range_in_words, *limits)
+        parameter._get_number_range_help_str = words  # type: ignore[attr-defined]
     return cast(TyperCommand, command)
+
+
+def _no_type(ctx: object) -> None:
+    """What help says of the type of an argument: nothing, as it would be one of Python's."""
+
+
+def _range_in_words(low: float | None, high: float | None) -> str | None:
+    """The range of a number in help, which Typer writes as `0<=x<=1`."""
+    if low is None:
+        return None if high is None else f"at most {high:g}"
+    return f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
 
 
 class _Commands(TyperGroup):
@@ -101,7 +146,12 @@ app = typer.Typer(
 
 def _print_version(value: bool) -> None:
     if value:
+        versions = [f"python {platform.python_version()}"]
+        for name in _PACKAGES:
+            with contextlib.suppress(PackageNotFoundError):
+                versions.append(f"{name} {package_version(name)}")
         print(f"wss {__version__}")
+        print(f"{', '.join(versions)}; {platform.machine()}")
         raise typer.Exit()
 
 
@@ -110,11 +160,17 @@ def wss(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", help="Print the version.", callback=_print_version, is_eager=True
+            "--version",
+            help="Print the version, and those of the packages that matter for the bytes.",
+            callback=_print_version,
+            is_eager=True,
         ),
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Print the traceback of an error.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print nothing but results and errors.")
     ] = False,
 ) -> None:
     """From scribbles to segmentation networks, one step at a time.
@@ -138,20 +194,27 @@ def run(arguments: list[str]) -> int:
     0: done; 1: an image or the command failed; 2: wrong usage; 130, 143, 129: interrupted,
     terminated, the terminal went away.
     """
-    if "--debug" in arguments:  # may be anywhere on the line; workers see it too
-        arguments = [argument for argument in arguments if argument != "--debug"]
-        os.environ["WSS_DEBUG"] = "1"
+    before = set(os.environ)
+    for options, variable in _ANYWHERE.items():
+        if not set(options).isdisjoint(arguments):
+            arguments = [argument for argument in arguments if argument not in options]
+            os.environ[variable] = "1"
     quiet_readers()
     name = next((argument for argument in arguments if not argument.startswith("-")), "")
     prefix = f"wss {name}" if name in command_names() else "wss"
-    return _flushed(_exit_code(arguments, prefix), prefix)
+    try:
+        return _flushed(_exit_code(arguments, prefix), prefix)
+    finally:
+        for variable in _ANYWHERE.values():
+            if variable not in before:
+                os.environ.pop(variable, None)
 
 
 def _exit_code(arguments: list[str], prefix: str) -> int:
     try:
         app(arguments, prog_name="wss", standalone_mode=True)
     except WssError as error:
-        if error.exit_code:
+        if error.exit_code and not isinstance(error, OutputsToMake):
             _complain(prefix, error, str(error))
         return error.exit_code
     except OSError as error:
