@@ -65,7 +65,8 @@ TRAIN   = $(LAUNCH) $(WSS) train --images $(D)/images --ids $(TRAIN_IDS) --init 
 PREDICT = $(WSS) global-predict $(D)/images --jobs $(JOBS)
 SMOOTH  = $(WSS) regularize --images $(D)/images --jobs $(JOBS)
 LABELS  = $(WSS) argmax --jobs $(JOBS)
-GAP     = $(WSS) eval-gap --gt $(D)/gt --train-ids $(TRAIN_IDS) --jobs $(JOBS) $(GAP_OPTIONS)
+GAP     = $(WSS) eval-gap --gt $(D)/gt --ids $(VAL_IDS) --train-ids $(TRAIN_IDS) --jobs $(JOBS) \
+          $(GAP_OPTIONS)
 
 .PHONY: all table table1 table2 pfa figures report data smoke tidy clean FORCE
 all: table
@@ -291,7 +292,8 @@ $(OUT)/%.tex: $(OUT)/%.csv
 	@mv $@.part $@
 
 $(OUT)/report.html: $(OUT)/gap.json
-	$(WSS) report $< --images $(D)/images --gt $(D)/gt --title "$(TITLE)" -o $@
+	$(WSS) report $< --images $(D)/images --gt $(D)/gt --title "$(TITLE)" --overwrite \
+	  -o $@
 
 # How good the labels are that networks train on; `global` is no row, but made on the way.
 PFA_ROWS = local $(filter-out local,$(filter local%,$(ROWS))) global $(filter-out local%,$(ROWS))
@@ -299,7 +301,8 @@ pfa_of   = $(foreach s,$(SCRIBBLES),$(foreach r,$(PFA_ROWS),$(foreach n,$(SEEDS)
   $(call annotated,$s,$(ARCH),$n,$r)/pfa)))
 
 pfa: $(addprefix $(OUT)/,$(addsuffix /.done,$(pfa_of)))
-	@$(foreach p,$(pfa_of),printf '%s: ' $p; $(WSS) score $(OUT)/$p $(D)/gt --jobs $(JOBS) | sed -n 1p;)
+	@$(foreach p,$(pfa_of),printf '%s: ' $p; $(WSS) score $(OUT)/$p $(D)/gt --ids $(TRAIN_IDS) \
+	  --jobs $(JOBS) | sed -n 1p;)
 
 # --- Figures.
 
@@ -311,7 +314,7 @@ first = $(firstword $(SEEDS))
 # What a row predicts, and the labels it trains on: (scribbles, row).
 predicted = $(OUT)/$(call trained,$1,$(ARCH),$(first),$2)/val/labels
 pfa_folder = $(OUT)/$(call annotated,$1,$(ARCH),$(first),$2)/pfa
-SHEET = $(WSS) show $(D)/images --classes $(D)/classes.txt --rows $(SHEET_ROWS)
+SHEET = $(WSS) show $(D)/images --classes $(D)/classes.txt --rows $(SHEET_ROWS) --overwrite
 
 define figures_of
 $(OUT)/figures/$1/labels.png: $(foreach r,$(ROWS),$(OUT)/$(call annotated,$1,$(ARCH),$(first),$r)/pfa/.done)

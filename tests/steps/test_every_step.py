@@ -178,7 +178,7 @@ def test_images_without_scribbles_are_left_out_and_empty_scribbles_skipped(wss, 
     assert [path.stem for path in outcome.paths] == ["c", "d"]
     assert "b: skipped: no scribble" in outcome.err
     assert "1 left out (no scribbles)" in outcome.err
-    assert "1 scribbles without image, such as 'z'" in outcome.err
+    assert "without image: 'z' (names are joined" in outcome.err
     found = map_files.decode_map((tmp_path / "out" / "c.npz").read_bytes(), "c").value
     assert found.classes.tolist() == [3]
     assert (found.probs == 1).all()

@@ -77,7 +77,9 @@ def test_views_of_labels_mark_errors_and_differences(wss, dataset, predicted):
     sheet = iio.imread(out)
     assert contains(sheet, draw_marks(image, error_marks(first, truth)))
     assert contains(sheet, draw_marks(image, difference_marks(first, second, truth)))
-    assert wss(*arguments[:2], *arguments[3:]).code == 0
+    others = (*arguments[:2], *arguments[3:])
+    assert "made with other options: columns" in wss(*others).err
+    assert wss(*others, "--overwrite").code == 0
     assert contains(iio.imread(out), draw_marks(image, difference_marks(first, second)))
 
 
@@ -124,7 +126,8 @@ def test_the_legend_names_only_what_occurs(wss, dataset, predicted):
 def test_ground_truth_adds_what_is_right(wss, dataset, predicted):
     def drawn(*more, column=f"first={predicted}/first"):
         out = predicted / "sheet.png"
-        assert wss("show", dataset / "images", column, "--rows", 2, "-o", out, *more).code == 0
+        assert wss("show", dataset / "images", column, "--rows", 2, "-o", out, "--overwrite",
+                   *more).code == 0  # fmt: skip
         return iio.imread(out)
 
     plain, noted = drawn(), drawn("--gt", dataset / "gt")
@@ -141,7 +144,7 @@ def test_opacity_is_that_of_the_labels(wss, dataset, tmp_path):
     out = tmp_path / "sheet.png"
     for opacity in (0.25, 1):
         wss("show", dataset / "images", f"truth={dataset}/gt", "--opacity", opacity,
-            "--cell-width", 56, "-o", out)  # fmt: skip
+            "--cell-width", 56, "-o", out, "--overwrite")  # fmt: skip
         assert contains(iio.imread(out), overlay_labels(image, truth, PALETTE, opacity))
     assert wss("show", dataset / "images", f"t={dataset}/gt", "--opacity", 2, "-o", out).code == 2
 
@@ -149,7 +152,8 @@ def test_opacity_is_that_of_the_labels(wss, dataset, tmp_path):
 def test_a_grid_shows_many_images(wss, dataset, tmp_path):
     def grid(*arguments):
         out = tmp_path / "grid.png"
-        outcome = wss("show", dataset / "images", *arguments, "--cell-width", 56, "-o", out)
+        outcome = wss("show", dataset / "images", *arguments, "--cell-width", 56, "-o", out,
+                      "--overwrite")  # fmt: skip
         assert outcome.code == 0, outcome.err
         return iio.imread(out), outcome.err
 
@@ -242,7 +246,7 @@ def test_show_refuses_what_has_no_meaning(wss, dataset, tmp_path, arguments, mes
         text.replace("GT", str(dataset / "gt")).replace("MAPS", str(dataset / "maps"))
         for text in arguments
     ]
-    outcome = wss("show", dataset / "images", *given, "-o", tmp_path / "out")
+    outcome = wss("show", dataset / "images", *given, "-o", tmp_path / "o.png")
     assert outcome.code == 2
     assert message in outcome.err
     assert not (tmp_path / "out").exists()

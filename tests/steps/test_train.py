@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from builders import PATIENCE, SHARED, STEMS, folder_bytes, wait_until
 from wsstools.formats import map_files
 from wsstools.formats.label_files import decode_labels, encode_labels
 from wsstools.nn.data.pairs import CachedPairs, LabelledImages
+from wsstools.nn.training.schedules import SCHEDULES, hour_options
 
 pytestmark = pytest.mark.trains
 ITERATIONS = 6
@@ -384,3 +386,15 @@ def test_a_killed_process_ends_the_run_and_a_rerun_gives_the_same_bytes(dataset,
     subprocess.run(command(dataset, whole), capture_output=True, check=True)
     assert model.read_bytes() == whole.read_bytes()
     assert Path(f"{model}.csv").read_bytes() == Path(f"{whole}.csv").read_bytes()
+
+
+def test_a_run_foretells_how_long_it_takes(wss, dataset, tmp_path):
+    outcome = wss(*train_command(dataset, tmp_path / "net.pt", "--iterations", 6))
+    assert outcome.code == 0, outcome.err
+    assert re.search(r"6 iterations of [\d.]+ s take about \d+ s", outcome.err)
+    assert "about an hour" not in outcome.err
+
+
+def test_a_training_of_days_on_a_cpu_names_one_of_an_hour():
+    options = hour_options("deeplabv2-resnet101", SCHEDULES["deeplabv2-resnet101"], 30.0)
+    assert options == "--arch deeplabv2-mobilenetv2 --batch 8 --crop 193 --iterations 2900"

@@ -30,7 +30,7 @@ def demo_data(
     from wsstools.steps.demo_data import demo_data, demo_photos, print_path
 
     if photos:
-        demo_photos(out)
+        demo_photos(out, overwrite=overwrite)
     else:
         demo_data(out, n_train=n_train, n_val=n_val, seed=seed, overwrite=overwrite)
     print_path(out, Selection(prints_paths=True))

@@ -8,12 +8,13 @@ from typing import Optional
 from wsstools.cli.options import NClasses, Seed
 from wsstools.core.parameter import parameter
 from wsstools.nn.training.schedules import SCHEDULES, ScheduleChanges, TrainSettings
-from wsstools.running.settings import Selection
+from wsstools.running.settings import NameSettings, Selection
 
 
 def train(
     changes: ScheduleChanges,
     settings: TrainSettings,
+    naming: NameSettings,
     images: str = parameter(MISSING, "The images.", metavar="DIR"),
     labels: str = parameter(
         MISSING,
@@ -56,5 +57,5 @@ def train(
         n_classes=n_classes,
         seed=seed,
         settings=settings,
-        run=Selection(ids, prints_paths=True),
+        run=Selection(naming.suffix, naming.recursive, ids, prints_paths=True),
     )

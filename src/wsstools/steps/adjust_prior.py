@@ -32,11 +32,16 @@ def adjust_prior(
 
     Parameters
     ----------
-    maps : str, a folder, a file, or `-` for paths on standard input
-    out : str or Path, folder to write to; made if missing
-    learned : str, folder of the scribbles or labels that the maps' model learned from
-    wanted : str, folder of labels whose class shares are taken for the true ones
-    power : float, how much of the change is made: 0 none, 1 all of it
+    maps : str
+        A folder, a file, or `-` for paths on standard input.
+    out : str or Path
+        Folder to write to; made if missing.
+    learned : str
+        Folder of the scribbles or labels that the maps' model learned from.
+    wanted : str
+        Folder of labels whose class shares are taken for the true ones.
+    power : float
+        How much of the change is made: 0 none, 1 all of it.
     run : RunSettings
         Which images, and how they are computed. All files of the two folders count.
 

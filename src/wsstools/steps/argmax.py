@@ -18,10 +18,14 @@ def argmax(
 
     Parameters
     ----------
-    maps : str, a folder, a file, or `-` for paths on standard input
-    out : str or Path, folder of the labels; made if missing
-    min_prob : float, pixels whose best class is less probable get 255; larger ignores more
-    run : RunSettings, which images, and how they are computed
+    maps : str
+        A folder, a file, or `-` for paths on standard input.
+    out : str or Path
+        Folder of the labels; made if missing.
+    min_prob : float
+        Pixels whose best class is less probable get 255; larger ignores more.
+    run : RunSettings
+        Which images, and how they are computed.
 
     Raises
     ------

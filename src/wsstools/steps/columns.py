@@ -87,7 +87,7 @@ def column_inputs(
         suffixes = map_files.SUFFIXES + (() if maps_only else label_files.SUFFIXES)
         what = "map" if maps_only else "map or label file"
         for folder in column.folders:
-            source = Source(folder, suffixes, what, null=run.null)
+            source = Source(folder, suffixes, what, rule=run.rule, null=run.null)
             inputs.append(Input(column.name, source, decode_either, is_optional))
     if gt is not None:
         inputs.append(label_input(gt, run, role="gt", is_optional=is_optional))

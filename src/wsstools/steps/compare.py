@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,14 @@ from numpy.typing import NDArray
 
 from wsstools.core.evaluation.comparison import Comparison, PairCounts, compared, pair_counts
 from wsstools.core.evaluation.settings import METRICS, ComparisonSettings
+from wsstools.core.labels import check_class_ids
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
 from wsstools.files.provenance import InputRecord, Origin, set_record
 from wsstools.formats import parameter_files
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import find_class_names, read_meta
-from wsstools.running.join import Input, output_folder, stream_among
+from wsstools.running.join import Input, check_predictions, output_folder, stream_among
 from wsstools.running.messages import print_result, say
 from wsstools.running.settings import RunSettings
 from wsstools.running.tasks import map_images
@@ -110,7 +112,9 @@ def compare(
     ]
     image_files = None if images is None else image_input(images, run)
     stems = _stems(inputs, run, [*inputs, *([image_files] if image_files else [])], folder)
-    counted = _counted(inputs, settings, run.of(stems))
+    class_names = find_class_names(gt, *places)
+    n_classes = None if class_names is None else len(class_names)
+    counted = _counted(inputs, n_classes, settings, run.of(stems))
     try:
         comparison = compared(
             names,
@@ -123,7 +127,7 @@ def compare(
         raise DataError(str(error)) from error
     shown = _shown(comparison, settings.top)
     pictures = _read_images(image_files, [comparison.stems[k] for k in shown], run)
-    sheet = _sheet(comparison, counted.labels, pictures, settings, find_class_names(gt, *places))
+    sheet = _sheet(comparison, counted.labels, pictures, settings, class_names)
     records = [
         _record(entry, list(counted.images), [digests[k] for digests in counted.digests.values()])
         for k, entry in enumerate(inputs)
@@ -210,6 +214,7 @@ def _stems(
         stream.read_whole()
     elif run.ids is None:
         check_same_images([entry.source for entry in labels[:2]])
+        check_predictions(labels[2].source, labels[0].source, run)
     return tuple(run.choose(chooser.stems))
 
 
@@ -222,12 +227,15 @@ class _Counted:
     labels: dict[str, tuple[Labels, ...]]
 
 
-def _counted(inputs: Sequence[Input], settings: ComparisonSettings, run: RunSettings) -> _Counted:
+def _counted(
+    inputs: Sequence[Input], n_classes: int | None, settings: ComparisonSettings, run: RunSettings
+) -> _Counted:
     """The pixels of all images, and the labels of those with the largest differences so far."""
     found = _Counted({}, {}, {})
     differences: dict[str, float] = {}
     read = [digested(entry) for entry in inputs]
-    for stem, (counts, digests, labels) in map_images("compare", _count, read, run):
+    count = partial(_count, n_classes=n_classes)
+    for stem, (counts, digests, labels) in map_images("compare", count, read, run):
         found.images[stem], found.digests[stem] = counts, digests
         if not counts.has_ground_truth:
             continue
@@ -241,8 +249,12 @@ def _counted(inputs: Sequence[Input], settings: ComparisonSettings, run: RunSett
     return found
 
 
-def _count(*files: Digested[Labels]) -> tuple[PairCounts, tuple[str, ...], tuple[Labels, ...]]:
+def _count(
+    *files: Digested[Labels], n_classes: int | None
+) -> tuple[PairCounts, tuple[str, ...], tuple[Labels, ...]]:
     first, second, gt = (file.value for file in files)
+    for labels, what in ((first, "first"), (second, "second"), (gt, "ground truth")):
+        check_class_ids(labels, n_classes, what)
     digests = tuple(file.digest for file in files)
     return pair_counts(first, second, gt), digests, (first, second, gt)
 

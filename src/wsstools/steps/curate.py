@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from wsstools.core.labels import IGNORE_LABEL, class_name
 from wsstools.core.scribbles.curation import curate_scribbles
 from wsstools.files.atomic import write_all
+from wsstools.files.provenance import Json
+from wsstools.files.targets import output_file
 from wsstools.formats import label_files
 from wsstools.running.messages import say
 from wsstools.running.settings import RunSettings
@@ -27,11 +30,13 @@ def curate(scribbles: str, gt: str, out: str | Path, *, run: RunSettings = RunSe
 
     Parameters
     ----------
-    scribbles, gt : str, folders of index PNGs, files, or one of them `-`
+    scribbles, gt : str
+        Folders of index PNGs, files, or one of them `-`.
     out : str or Path
         Folder to write to, made if missing; its complete.txt lists the images that have a
         scribble of every class in their ground truth.
-    run : RunSettings, which images, and how they are computed
+    run : RunSettings
+        Which images, and how they are computed.
 
     Raises
     ------
@@ -43,7 +48,10 @@ def curate(scribbles: str, gt: str, out: str | Path, *, run: RunSettings = RunSe
     inputs = [label_input(scribbles, run, role="scribbles"), label_input(gt, run, role="gt")]
     names = label_files.find_class_names(scribbles, gt)
     step = Step("curate", {}, kind="scribbles", compute=_compute)
-    run_step(step, inputs, out, run, afterwards=partial(_finish, Path(out), names))
+    folder = Path(out)
+    is_list_ours = bool(_results(folder)) if (folder / _LIST).exists() else None
+    output_file(folder / _LIST, [], is_ours=is_list_ours, overwrite=run.overwrite)
+    run_step(step, inputs, out, run, afterwards=partial(_finish, folder, names))
 
 
 def _compute(scribbles: NDArray[np.uint8], gt: NDArray[np.uint8]) -> Computed:
@@ -67,16 +75,7 @@ def _finish(folder: Path, names: list[str] | None) -> None:
     """
     if names is not None:
         label_files.carry_class_names(names, folder)
-    records = {
-        path.stem: label_files.read_meta(path)
-        for path in sorted(folder.glob(f"*{label_files.SUFFIX}"))
-        if not path.name.startswith(".")
-    }
-    results = {
-        stem: record["result"]
-        for stem, record in records.items()
-        if record is not None and record["step"] == "curate"
-    }
+    results = _results(folder)
     if not results:
         return
     missing = Counter(c for result in results.values() for c in cast(list[int], result["missing"]))
@@ -98,3 +97,14 @@ def _finish(folder: Path, names: list[str] | None) -> None:
         f"of {drawn} scribbled pixels, {moved} had another class and {dropped} no ground truth",
         "curate",
     )
+
+
+def _results(folder: Path) -> dict[str, Mapping[str, Json]]:
+    """What the records of the outputs in a folder and its subfolders say, by image."""
+    paths = sorted(folder.rglob(f"*{label_files.SUFFIX}"))
+    records = [label_files.read_meta(path) for path in paths if not path.name.startswith(".")]
+    return {
+        record["stem"]: record["result"]
+        for record in records
+        if record is not None and record["step"] == "curate"
+    }

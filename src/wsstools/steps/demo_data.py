@@ -14,6 +14,7 @@ from wsstools.demo.scenes import SCENE_CLASSES, draw_scene
 from wsstools.errors import UsageError
 from wsstools.files.atomic import remove_leftovers, write_atomic
 from wsstools.files.provenance import Origin
+from wsstools.files.targets import output_file
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels, read_meta
 from wsstools.running.messages import print_path, say
@@ -24,13 +25,22 @@ _STROKE_SHARE = 0.02
 _STROKE_WIDTH = 3.0
 
 
-def demo_photos(out: str | Path) -> None:
-    """Write the six photographs that ship with scikit-image and scikit-learn into a folder."""
+def demo_photos(out: str | Path, *, overwrite: bool = False) -> None:
+    """Write the six photographs that ship with scikit-image and scikit-learn into a folder.
+
+    Raises
+    ------
+    UsageError
+        If a file of that name holds another picture, unless `overwrite` is set.
+    """
     folder = Path(out)
+    photos = {folder / f"{name}.png": encode_image(p) for name, p in load_photos().items()}
+    for path, data in photos.items():
+        is_ours = path.read_bytes() == data if path.is_file() else None
+        output_file(path, [], is_ours=is_ours, overwrite=overwrite)
     remove_leftovers(folder)
-    photos = load_photos()
-    for name, photo in photos.items():
-        write_atomic(folder / f"{name}.png", encode_image(photo))
+    for path, data in photos.items():
+        write_atomic(path, data)
     say(f"{len(photos)} photographs written to {folder}", "demo-data")
 
 

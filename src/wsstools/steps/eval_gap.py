@@ -22,6 +22,7 @@ from wsstools.core.evaluation.measuring import (
     resample,
 )
 from wsstools.core.evaluation.metrics import (
+    IN_GT,
     class_counts,
     hits_and_unions,
     mean_iou,
@@ -41,20 +42,23 @@ from wsstools.core.evaluation.study import (
     groups,
 )
 from wsstools.core.evaluation.trimap import border_distance, within_band
-from wsstools.core.labels import IGNORE_LABEL, class_name
+from wsstools.core.labels import IGNORE_LABEL, check_class_ids, class_name
 from wsstools.errors import DataError, UsageError
 from wsstools.formats.label_files import find_class_names
 from wsstools.formats.score_files import read_published, read_scores
 from wsstools.formats.study_files import PARTS, Folders, parse_entry, read_study
 from wsstools.formats.study_json import encode_study
+from wsstools.running.join import check_predictions
 from wsstools.running.messages import say
 from wsstools.running.settings import JobSettings, Selection
 from wsstools.running.sources import Source
 from wsstools.running.tasks import map_images
 from wsstools.steps.info import info
-from wsstools.steps.inputs import check_same_images, label_input
+from wsstools.steps.inputs import check_same_images, check_truth, label_input
 from wsstools.view.gap_tables import STUDY_FORMATS
 
+_FEW_IMAGES = 20
+"""Percentile intervals of means over fewer images cover less often than they state."""
 Occurring: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.int64]]"
 """The class ids of an image, (U,), and their pixels by folder and region, (F, R, 3, U)."""
 
@@ -114,7 +118,7 @@ def eval_gap(
     UsageError
         If arguments are missing or contradict each other.
     DataError
-        If the folders hold different images.
+        If the folders hold different images, or there is ground truth without labels.
     SomeFailed
         If an image failed.
     """
@@ -222,6 +226,12 @@ def _measured_study(plan: _StudyPlan, run: JobSettings) -> Study:
             return None
         if len(stems) < MIN_IMAGES:
             raise UsageError(f"--bootstrap resamples images, and there is only {len(stems)}")
+        if len(stems) < _FEW_IMAGES:
+            say(
+                f"warning: intervals by resampling {len(stems)} images are too narrow; "
+                f"trust them from about {_FEW_IMAGES} images on",
+                "eval-gap",
+            )
         rng = np.random.default_rng([settings.seed, stream])
         return resample(counts, rng, settings.bootstrap)
 
@@ -252,9 +262,10 @@ def _train_part(plan: _StudyPlan, run: JobSettings) -> CountedFolders:
     places = [*_places(plan.parts["pfa"]), *_places(plan.parts["train"])]
     if not places:
         return CountedFolders((), (), np.zeros(0, np.int64), np.zeros(0, np.int64))
-    names = Selection(plan.folders.train_ids).names
+    names = Selection(ids=plan.folders.train_ids).names
     run = run.of_all() if names is None else run.of(names)
-    return count_folders(places, plan.folders.train_gt or plan.gt, run)
+    truth = plan.folders.train_gt or plan.gt
+    return count_folders(places, truth, run, ids_option="--train-ids")
 
 
 def _places(folders: Folders) -> list[str]:
@@ -280,6 +291,7 @@ def count_folders(
     widths: Sequence[int] = (),
     *,
     void_is_border: bool = False,
+    ids_option: str = "--ids",
 ) -> CountedFolders:
     """Pixels of each class in each folder, region and image; the ground truth is read once."""
     inputs = [label_input(place, run) for place in places]
@@ -287,7 +299,16 @@ def count_folders(
     if run.names is None:
         check_same_images([source for source in sources if not source.is_stream])
     inputs.append(label_input(gt, run, role="gt"))
-    count = partial(_count, places=places, widths=tuple(widths), void_is_border=void_is_border)
+    for source in sources:
+        check_predictions(inputs[-1].source, source, run, option=ids_option)
+    names = find_class_names(gt)
+    count = partial(
+        _count,
+        places=places,
+        n_classes=None if names is None else len(names),
+        widths=tuple(widths),
+        void_is_border=void_is_border,
+    )
     images = dict(map_images("eval-gap", count, inputs, run))
     if not images:
         raise DataError("no image to score")
@@ -297,6 +318,7 @@ def count_folders(
     pixels = np.zeros((n_folders, n_regions, len(stems), 3, len(classes)), np.int64)
     for position, (occur, found) in enumerate(images.values()):
         pixels[:, :, position][..., np.searchsorted(classes, occur)] = found
+    check_truth(classes[pixels[0, WHOLE, :, IN_GT].any(axis=0)], gt, "eval-gap")
     folders = [
         _label_folder(source, stems, of_folder[WHOLE])
         for source, of_folder in zip(sources, pixels, strict=True)
@@ -307,13 +329,16 @@ def count_folders(
 def _count(
     *decoded: NDArray[np.uint8],
     places: Sequence[str],
+    n_classes: int | None,
     widths: Sequence[int],
     void_is_border: bool,
 ) -> Occurring:
     *labels, gt = decoded
+    check_class_ids(gt, n_classes, "ground truth")
     for place, found in zip(places, labels, strict=True):
         if found.shape != gt.shape:
             raise ValueError(f"{place}: labels have shape {found.shape}, ground truth {gt.shape}")
+        check_class_ids(found, n_classes, place)
     truths = [gt]
     if widths:
         distance = border_distance(gt, max(widths), void_is_border=void_is_border)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -25,11 +26,14 @@ def fuse(
 
     Parameters
     ----------
-    maps : sequence of str, two or more folders of maps; one of them may be `-`
-    out : str or Path, folder of the fused maps; made if missing
+    maps : sequence of str
+        Two or more folders of maps; one of them may be `-`. What all have is fused.
+    out : str or Path
+        Folder of the fused maps; made if missing.
     weights : sequence of float or None
         A positive number for each; a larger one pulls the mean to its map. None: equal.
-    run : RunSettings, which images, and how they are computed
+    run : RunSettings
+        Which images, and how they are computed.
 
     Raises
     ------
@@ -43,7 +47,8 @@ def fuse(
         raise UsageError("fuse needs two or more folders of maps")
     numbers = _checked_weights(weights, len(maps))
     step = Step("fuse", {"weights": list(numbers)}, compute=partial(_compute, weights=numbers))
-    run_step(step, [map_input(place, run) for place in maps], out, run)
+    first, *others = [map_input(place, run) for place in maps]
+    run_step(step, [first, *(replace(entry, is_optional=True) for entry in others)], out, run)
 
 
 def _compute(*maps: ProbabilityMap, weights: tuple[float, ...]) -> ProbabilityMap:

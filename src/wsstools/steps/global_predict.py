@@ -46,13 +46,18 @@ def global_predict(
 
     Parameters
     ----------
-    images : str, a folder, a file, or `-` for paths on standard input
-    out : str or Path, folder of the maps; made if missing
-    model : str, a model file of `train`
+    images : str
+        A folder, a file, or `-` for paths on standard input.
+    out : str or Path
+        Folder of the maps; made if missing.
+    model : str
+        A model file of `train`.
     restrict_to : str or None
         Folder of scribbles: classes that are not scribbled in an image get probability 0 there.
-    settings : PredictionSettings, how the network looks at images, and what is kept of its maps
-    run : RunSettings, which images, and how they are computed; on a GPU the workers are threads
+    settings : PredictionSettings
+        How the network looks at images, and what is kept of its maps.
+    run : RunSettings
+        Which images, and how they are computed; on a GPU the workers are threads.
 
     Raises
     ------

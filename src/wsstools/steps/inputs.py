@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Generic, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.labels import IGNORE_LABEL
 from wsstools.errors import DataError
 from wsstools.files.provenance import Decoded, digest
 from wsstools.formats import image_files, label_files, map_files
+from wsstools.formats.palettes import used_colours
 from wsstools.running.join import Input
+from wsstools.running.messages import say
 from wsstools.running.settings import Selection
 from wsstools.running.sources import Source
 
 T = TypeVar("T")
+_NO_SCRIBBLES = (
+    "every pixel is labelled; are these labels of whole images, or is another value than 255 "
+    "unlabelled (wss scribbles --unlabelled)?"
+)
+_PALETTES = 20
+"""Files of a folder whose palettes are compared."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +41,13 @@ class Digested(Generic[T]):
 
 def map_input(place: str, run: Selection) -> Input:
     """Maps: a folder, a file, or `-`; so are the others."""
-    source = Source(place, map_files.SUFFIXES, "map", null=run.null)
+    source = Source(place, map_files.SUFFIXES, "map", rule=run.rule, null=run.null)
     return Input("map", source, map_files.decode_map)
 
 
 def image_input(place: str, run: Selection) -> Input:
     """Images."""
-    source = Source(place, image_files.SUFFIXES, "image", null=run.null)
+    source = Source(place, image_files.SUFFIXES, "image", rule=run.rule, null=run.null)
     return Input("image", source, image_files.decode_image)
 
 
@@ -42,14 +56,45 @@ def label_input(
 ) -> Input:
     """Labels; `role` is `labels`, `scribbles` or `gt`."""
     what = "ground truth" if role == "gt" else role
-    source = Source(place, label_files.SUFFIXES, what, null=run.null)
+    source = Source(place, label_files.SUFFIXES, what, rule=run.rule, null=run.null)
     return Input(role, source, label_files.decode_labels, is_optional)
 
 
-def local_inputs(images: str, scribbles: str, run: Selection) -> list[Input]:
+def local_inputs(images: str, scribbles: str, run: Selection, command: str) -> list[Input]:
     """What a local model takes: images, and scribbles of some of them."""
     of_some = label_input(scribbles, run, role="scribbles", is_optional=True)
-    return [image_input(images, run), of_some]
+    warn_of_palettes(of_some.source, command)
+    return [image_input(images, run), replace(of_some, decode=_decode_scribbles)]
+
+
+def _decode_scribbles(data: bytes, name: str) -> Decoded[NDArray[np.uint8]]:
+    """Scribbles, with a note where they leave no pixel open, as labels of whole images do."""
+    found = label_files.decode_labels(data, name)
+    if found.note is None and found.value.size and (found.value != IGNORE_LABEL).all():
+        return replace(found, note=_NO_SCRIBBLES)
+    return found
+
+
+def warn_of_palettes(source: Source, command: str) -> None:
+    """Warn if an index has one colour in a file of a folder and another in the next.
+
+    Programs that number colours anew in each picture give one index several classes. Some files of
+    the folder are looked at.
+    """
+    files = [] if source.is_stream else source.files()
+    first: dict[int, tuple[tuple[int, int, int], Path]] = {}
+    for path in files[:: max(1, len(files) // _PALETTES)][:_PALETTES]:
+        with contextlib.suppress(OSError):
+            for index, colour in used_colours(path.read_bytes()).items():
+                known, other = first.setdefault(index, (colour, path))
+                if index != IGNORE_LABEL and known != colour:
+                    one, two = ("#" + bytes(rgb).hex() for rgb in (known, colour))
+                    say(
+                        f"warning: index {index} is {one} in {other.name} and {two} in {path.name};"
+                        " does it mean one class? wss scribbles --colors reads colours",
+                        command,
+                    )
+                    return
 
 
 def check_same_images(sources: Sequence[Source]) -> None:
@@ -62,6 +107,33 @@ def check_same_images(sources: Sequence[Source]) -> None:
                 f"{first.argument} and {source.argument} hold different images: {len(odd)} are "
                 f"in one only, such as {odd[0]!r} (--ids chooses the images)"
             )
+
+
+def check_truth(classes: Sequence[int] | NDArray[np.int64], gt: str, command: str) -> None:
+    """Warn if ground truth holds one class only, as masks of 0 and 255 do.
+
+    Parameters
+    ----------
+    classes : (C,) of int
+        The ids that it holds.
+    gt : str
+        Where it is.
+    command : str
+        Who warns.
+
+    Raises
+    ------
+    DataError
+        If it holds none.
+    """
+    if len(classes) == 0:
+        raise DataError(f"no pixel of the ground truth in {gt} counts: all are 255 (ignored)")
+    if len(classes) == 1:
+        say(
+            f"warning: the ground truth in {gt} holds class {classes[0]} only, besides 255, which "
+            "is ignored; if 255 is a class, wss scribbles --remap 255=1 makes it class 1",
+            command,
+        )
 
 
 def digested(entry: Input) -> Input:

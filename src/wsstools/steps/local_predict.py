@@ -43,16 +43,22 @@ def local_predict(
     ----------
     images, scribbles : str
         Folders, files, or one of them `-`. Images without scribbles are skipped.
-    out : str or Path, folder of the maps; made if missing
-    model : str, one of MODELS
+    out : str or Path
+        Folder of the maps; made if missing.
+    model : str
+        One of MODELS.
     walker : WalkerSettings
         Of the random walker, which has no features and leaves nothing to chance.
-    boosting : BoostingSettings, of gradient boosting
-    features : FeatureSettings, what boosting learns from
+    boosting : BoostingSettings
+        Of gradient boosting.
+    features : FeatureSettings
+        What boosting learns from.
     n_classes : int or None
         Number of classes; None: the lines of classes.txt in or beside `scribbles`.
-    seed : int, of boosting: the generator of an image follows from (seed, stem)
-    run : RunSettings, which images, and how they are computed
+    seed : int
+        Of boosting: the generator of an image follows from (seed, stem).
+    run : RunSettings
+        Which images, and how they are computed.
 
     Raises
     ------
@@ -87,7 +93,7 @@ def local_predict(
             seed=seed,
             shared=records,
         )
-    run_step(step, local_inputs(images, scribbles, run), out, run)
+    run_step(step, local_inputs(images, scribbles, run, "local-predict"), out, run)
 
 
 def _check_numbers(settings: WalkerSettings | BoostingSettings) -> None:

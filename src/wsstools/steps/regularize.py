@@ -52,11 +52,16 @@ def regularize(
 
     Parameters
     ----------
-    maps : str, a folder, a file, or `-` for paths on standard input
-    out : str or Path, folder of the soft maps; made if missing
-    images : str, their images
-    settings : PottsSettings or CrfSettings, the method and its parameters
-    run : RunSettings, which images, and how they are computed
+    maps : str
+        A folder, a file, or `-` for paths on standard input.
+    out : str or Path
+        Folder of the soft maps; made if missing.
+    images : str
+        Their images.
+    settings : PottsSettings or CrfSettings
+        The method and its parameters.
+    run : RunSettings
+        Which images, and how they are computed.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,12 +15,13 @@ from wsstools.core.labels import IGNORE_LABEL, class_name
 from wsstools.core.palette import voc_palette
 from wsstools.errors import WssError
 from wsstools.files.atomic import remove_leftovers, write_atomic
-from wsstools.files.provenance import Decoded, digest
-from wsstools.formats import image_files, label_files
+from wsstools.files.provenance import Decoded, Json, Origin, digest, input_record
+from wsstools.files.targets import recorded_output_file
+from wsstools.formats import image_files, label_files, page_files
 from wsstools.formats.study_json import decode_study
 from wsstools.running.messages import print_path, say
-from wsstools.running.settings import Selection
-from wsstools.running.sources import STANDARD_INPUT, Source
+from wsstools.running.settings import STANDARD_INPUT, Selection
+from wsstools.running.sources import Source
 from wsstools.view.overlay import colour_labels, overlay_labels
 from wsstools.view.report.page import report_page
 from wsstools.view.report.sheets import (
@@ -34,6 +36,7 @@ from wsstools.view.report.sheets import (
 from wsstools.view.settings import ReportSettings
 
 T = TypeVar("T")
+_ENDINGS = (".html", ".htm")
 
 
 def report(
@@ -62,16 +65,43 @@ def report(
     ------
     DataError
         If the file holds no study.
+    UsageError
+        If `out` is an input, or a file of others or of other options.
     """
     is_stream = study == STANDARD_INPUT
     name = "standard input" if is_stream else Path(study).name
+    places = (study, images, gt)
+    inputs = [place for place in places if place is not None and place != STANDARD_INPUT]
+    options: dict[str, Json] = {
+        "title": settings.title,
+        "sheet_images": settings.sheet_images,
+        "images": images is not None,
+        "gt": gt is not None,
+    }
+    origin = Origin("report", options)
+    target = recorded_output_file(
+        out,
+        inputs,
+        origin,
+        read_meta=page_files.read_meta,
+        endings=_ENDINGS,
+        overwrite=settings.overwrite,
+    )
     data = sys.stdin.buffer.read() if is_stream else Path(study).read_bytes()
     found = decode_study(data, name if is_stream else study)
     sheets = _sheets(found, settings.sheet_images, images, gt)
-    sources = {"numbers": f"{name}, blake2b {digest(data)}"}
-    page = report_page(found, sheets, title=settings.title, sources=sources).encode()
-    remove_leftovers(Path(out).parent)
-    write_atomic(Path(out), page)
+    record = input_record("study", name, digest(data))
+    sources = {"numbers": f"{name}, blake2b {record['blake2b']}"}
+    meta = origin.record(kind="page", stem="report", inputs=[record])
+    page = report_page(
+        found,
+        sheets,
+        title=settings.title,
+        sources=sources,
+        record=json.dumps(meta, sort_keys=True),
+    ).encode()
+    remove_leftovers(target.parent)
+    write_atomic(target, page)
     for one in sheets.pictures.missing:
         say(f"left out: {one}", "report")
     say(f"{len(page) / 1e6:.1f} MB, written to {out}", "report")

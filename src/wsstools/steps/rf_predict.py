@@ -36,13 +36,18 @@ def rf_predict(
     ----------
     images, scribbles : str
         Folders, files, or one of them `-`. Images without scribbles are skipped.
-    out : str or Path, folder of the maps; made if missing
-    forest : ForestSettings, how each forest is trained
-    features : FeatureSettings, what it learns from
+    out : str or Path
+        Folder of the maps; made if missing.
+    forest : ForestSettings
+        How each forest is trained.
+    features : FeatureSettings
+        What it learns from.
     n_classes : int or None
         Number of classes; None: the lines of classes.txt in or beside `scribbles`.
-    seed : int, the generator of an image follows from (seed, stem)
-    run : RunSettings, which images, and how they are computed
+    seed : int
+        The generator of an image follows from (seed, stem).
+    run : RunSettings
+        Which images, and how they are computed.
 
     Raises
     ------
@@ -69,4 +74,4 @@ def rf_predict(
         seed=seed,
         shared=shared,
     )
-    run_step(step, local_inputs(images, scribbles, run), out, run)
+    run_step(step, local_inputs(images, scribbles, run, "rf-predict"), out, run)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.evaluation.metrics import N_VALUES, Scores, confusion_matrix, scores
-from wsstools.core.labels import class_name
+from wsstools.core.labels import check_class_ids, class_name
 from wsstools.errors import DataError
 from wsstools.formats.label_files import find_class_names
+from wsstools.running.join import check_predictions
 from wsstools.running.settings import JobSettings
 from wsstools.running.tasks import map_images
-from wsstools.steps.inputs import label_input
+from wsstools.steps.inputs import check_truth, label_input
 from wsstools.view.tables import score_table
 
 
@@ -63,27 +65,33 @@ def score(labels: str, gt: str, *, run: JobSettings = JobSettings()) -> ScoredLa
     Raises
     ------
     DataError
-        If there is no image to score.
+        If there is no image or pixel to score, or ground truth without labels.
     SomeFailed
         If an image failed.
     """
     inputs = [label_input(labels, run), label_input(gt, run, role="gt")]
+    check_predictions(inputs[1].source, inputs[0].source, run)
+    names = find_class_names(gt, labels)
+    n_classes = None if names is None else len(names)
     total = np.zeros(N_VALUES * N_VALUES, np.int64)
     images = {}
-    for stem, (cells, counts, found) in map_images("score", _compare, inputs, run):
+    compare = partial(_compare, n_classes=n_classes)
+    for stem, (cells, counts, found) in map_images("score", compare, inputs, run):
         total[cells] += counts
         images[stem] = found
     if not images:
         raise DataError("no image to score")
-    names = find_class_names(gt, labels)
-    summed = scores(total.reshape(N_VALUES, N_VALUES), None if names is None else len(names))
-    return ScoredLabels(summed, images, names)
+    matrix = total.reshape(N_VALUES, N_VALUES)
+    check_truth(matrix.sum(axis=1).nonzero()[0], gt, "score")
+    return ScoredLabels(scores(matrix, n_classes), images, names)
 
 
 def _compare(
-    labels: NDArray[np.uint8], gt: NDArray[np.uint8]
+    labels: NDArray[np.uint8], gt: NDArray[np.uint8], *, n_classes: int | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Scores]:
     """The cells of the confusion matrix that are not zero, their counts, and the Scores."""
+    check_class_ids(gt, n_classes, "ground truth")
+    check_class_ids(labels, n_classes, "the prediction")
     matrix = confusion_matrix(labels, gt)
     cells = matrix.ravel().nonzero()[0]
     return cells, matrix.ravel()[cells], scores(matrix)

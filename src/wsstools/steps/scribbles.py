@@ -49,12 +49,18 @@ def scribbles(
 
     Parameters
     ----------
-    source : str, annotations of one format: a folder, a file, or `-`
-    out : str or Path, folder to write to; made if missing
-    images : str or None, the images, which give the sizes where the annotations do not state them
-    width : float, diameter of the brush in pixels
-    reading : ReadingSettings, how the annotations are read
-    run : RunSettings, which images, and how they are computed
+    source : str
+        Annotations of one format: a folder, a file, or `-`.
+    out : str or Path
+        Folder to write to; made if missing.
+    images : str or None
+        The images, which give the sizes where the annotations do not state them.
+    width : float
+        Diameter of the brush in pixels.
+    reading : ReadingSettings
+        How the annotations are read.
+    run : RunSettings
+        Which images, and how they are computed.
 
     Raises
     ------
@@ -119,11 +125,16 @@ def simulate(
 
     Parameters
     ----------
-    gt : str, ground truth: a folder of index PNGs, a file, or `-`
-    out : str or Path, folder to write to; made if missing
-    width : float, diameter of the brush in pixels
-    simulation : SimulationSettings, what the strokes are like
-    run : RunSettings, which images, and how they are computed
+    gt : str
+        Ground truth: a folder of index PNGs, a file, or `-`.
+    out : str or Path
+        Folder to write to; made if missing.
+    width : float
+        Diameter of the brush in pixels.
+    simulation : SimulationSettings
+        What the strokes are like.
+    run : RunSettings
+        Which images, and how they are computed.
 
     Raises
     ------
@@ -185,7 +196,9 @@ def _open_source(argument: str, form: str | None, run: Selection) -> Source:
     holds. A file of CVAT counts as its images.
     """
     suffixes = detection.suffixes_of(argument, form)
-    source = Source(argument, suffixes, "annotation", null=run.null, without=(CLASSES_FILE,))
+    source = Source(
+        argument, suffixes, "annotation", rule=run.rule, null=run.null, without=(CLASSES_FILE,)
+    )
     if form in (None, "cvat"):
         source.unpack(cvat.split_file)
     return source

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import remove_leftovers, write_atomic
 from wsstools.files.provenance import InputRecord, Json, Origin, files_record
+from wsstools.files.targets import output_file, recorded_output_file
 from wsstools.formats import label_files, map_files
-from wsstools.formats.picture_files import KIND, encode_picture
+from wsstools.formats.picture_files import KIND, SUFFIX, encode_picture, read_meta
 from wsstools.running.join import Input, stream_among
 from wsstools.running.messages import print_path, say
 from wsstools.running.settings import RunSettings, Selection
@@ -79,7 +80,8 @@ def show(
         if images is not None:
             raise UsageError("either IMAGES and columns, or --filters; not both")
         sheet = _filter_sheet(filters, filter_input or [], weights_dir, settings)
-        _write_sheet(sheet, Path(out), run)
+        files = [name for name in filters if Path(name).is_file()]
+        _write_sheet(sheet, out, files, run)
         return
     if images is None:
         raise UsageError("expected IMAGES and at least one NAME=DIR, or --filters BANK")
@@ -91,7 +93,10 @@ def show(
     if each:
         _write_each(images, found, gt, out, settings, run)
     else:
-        _write_sheet(_image_sheet(images, found, gt, names, settings, run), Path(out), run)
+        places = [*(folder for column in found for folder in column.folders), gt, classes, run.ids]
+        inputs = [images, *(place for place in places if isinstance(place, str))]
+        output_file(out, inputs, endings=[SUFFIX])  # before the work
+        _write_sheet(_image_sheet(images, found, gt, names, settings, run), out, inputs, run)
 
 
 @dataclass(frozen=True)
@@ -102,12 +107,22 @@ class _Sheet:
     what: str
     options: Mapping[str, Json]
     inputs: Sequence[InputRecord]
+    files: Sequence[Path] = ()
 
 
-def _write_sheet(sheet: _Sheet, path: Path, run: Selection) -> None:
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder, expected a PNG file to write")
-    meta = Origin("show", sheet.options).record(kind=KIND, stem=path.stem, inputs=sheet.inputs)
+def _write_sheet(
+    sheet: _Sheet, out: str | Path, inputs: Sequence[str | Path], run: RunSettings
+) -> None:
+    origin = Origin("show", sheet.options)
+    path = recorded_output_file(
+        out,
+        [*inputs, *sheet.files],
+        origin,
+        endings=[SUFFIX],
+        read_meta=read_meta,
+        overwrite=run.overwrite,
+    )
+    meta = origin.record(kind=KIND, stem=path.stem, inputs=sheet.inputs)
     remove_leftovers(path.parent)
     write_atomic(path, encode_picture(sheet.pixels, meta))
     say(f"{sheet.what}, written to {path}", "show")
@@ -169,7 +184,8 @@ def _image_sheet(
         "cell_width": width,
     }
     records = [_shown_files(entry, stems) for entry in inputs]
-    return _Sheet(pixels, f"{len(stems)} images", options, records)
+    files = [entry.source.find(stem) for entry in inputs for stem in stems]
+    return _Sheet(pixels, f"{len(stems)} images", options, records, files)
 
 
 def _shown_stems(inputs: Sequence[Input], count: int, run: Selection) -> list[str]:

@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wsstools.errors import DataError, UsageError, naming
+from wsstools.errors import DataError, OutputsToMake, UsageError, naming
 from wsstools.files.atomic import remove_leftovers, write_atomic
+from wsstools.files.names import named_examples, why_nothing_joins
 from wsstools.files.provenance import (
     InputRecord,
     Json,
@@ -27,8 +28,8 @@ from wsstools.files.provenance import (
     input_record,
     parse_record,
 )
-from wsstools.formats import image_files, label_files, map_files
-from wsstools.formats.training_log import TrainingLog
+from wsstools.files.targets import output_file
+from wsstools.formats import image_files, label_files, map_files, training_log
 from wsstools.nn.data.pairs import CachedPairs, LabelledImages
 from wsstools.nn.device import chosen_device
 from wsstools.nn.models.initial import imagenet_state, read_state
@@ -44,7 +45,13 @@ from wsstools.nn.training.distributed import ProcessGroup, joined_process_group
 from wsstools.nn.training.loop import Progress, TrainingStopped, uses_bfloat16
 from wsstools.nn.training.loop import train as train_network
 from wsstools.nn.training.losses import class_weights
-from wsstools.nn.training.schedules import SCHEDULES, Schedule, TrainSettings
+from wsstools.nn.training.schedules import (
+    LONG,
+    SCHEDULES,
+    Schedule,
+    TrainSettings,
+    hour_options,
+)
 from wsstools.nn.training.tensorboard import Board
 from wsstools.nn.training.validation import mean_iou
 from wsstools.running.bars import Bar, TrainingBar
@@ -52,6 +59,7 @@ from wsstools.running.messages import print_path, say
 from wsstools.running.settings import Selection
 from wsstools.running.signals import Interruption
 from wsstools.running.sources import Source
+from wsstools.steps.inputs import warn_of_palettes
 
 _GPU_WORKERS = 8
 """Threads that prepare batches for a GPU, where there are as many cores."""
@@ -75,16 +83,24 @@ def train(
 
     Parameters
     ----------
-    images : str, folder of the images
-    labels : str, folder of scribbles or full labels, 255 is ignored; or of soft maps
-    out : str or Path, the model file
-    arch : str, a key of `SCHEDULES`
-    schedule : Schedule or None, the numbers of the run; None: those published with the architecture
+    images : str
+        Folder of the images.
+    labels : str
+        Folder of scribbles or full labels, 255 is ignored; or of soft maps.
+    out : str or Path
+        The model file.
+    arch : str
+        A key of `SCHEDULES`.
+    schedule : Schedule or None
+        The numbers of the run; None: those published with the architecture.
     n_classes : int or None
         Number of classes; None: the lines of classes.txt in or beside `labels` or `images`.
-    seed : int, of all that is drawn
-    settings : TrainSettings, how the run starts, computes, validates and is logged
-    run : Selection, which images
+    seed : int
+        Of all that is drawn.
+    settings : TrainSettings
+        How the run starts, computes, validates and is logged.
+    run : Selection
+        Which images.
 
     Raises
     ------
@@ -95,7 +111,7 @@ def train(
     """
     _check(arch, settings)
     schedule = schedule or SCHEDULES[arch]
-    pairs = _pairs(images, labels, run.names)
+    pairs = _pairs(images, labels, run)
     count = label_files.class_count(n_classes, labels, images)
     names = label_files.find_class_names(labels, images)
     if names is None or len(names) != count:
@@ -116,9 +132,17 @@ def train(
         names,
         seed,
         settings,
+        run,
         Origin("train", options),
         [*pairs.records(), *_init_records(settings.init)],
     )
+    job.check_outputs([images, labels])
+    if settings.dry_run:
+        if not job.is_up_to_date():
+            say(f"to make: {out}", "train")
+            raise OutputsToMake("the model is to be made")
+        say(f"{out} is up to date", "train")
+        return
     remove_leftovers(job.out.parent)
     if job.is_up_to_date():
         job.remove_finished_checkpoint()
@@ -141,18 +165,41 @@ def _check(arch: str, settings: TrainSettings) -> None:
         raise UsageError("--val-ids and --val-every need --val-images and --val-labels")
 
 
-def _pairs(images: str, labels: str, ids: Sequence[str] | None) -> LabelledImages:
-    """The images that have labels, or those named by `ids`, which must have them."""
-    image_source = Source(images, image_files.SUFFIXES, "image")
-    label_source = Source(labels, (*label_files.SUFFIXES, *map_files.SUFFIXES), "labels")
-    if ids is None:
-        ids = [stem for stem in image_source.stems if stem in label_source]
-    if not ids:
-        raise DataError(f"no image of {images} has labels in {labels}")
+def _pairs(images: str, labels: str, run: Selection) -> LabelledImages:
+    """The images that have labels, or those that `run` names, which must have them."""
+    suffixes = (*label_files.SUFFIXES, *map_files.SUFFIXES)
+    image_source = Source(images, image_files.SUFFIXES, "image", rule=run.rule)
+    label_source = Source(labels, suffixes, "labels", rule=run.rule)
+    stems = list(run.choose(image_source.stems))
+    warn_of_palettes(label_source, "train")
+    if run.names is None:
+        stems = [stem for stem in stems if stem in label_source]
+        if not stems:
+            why = why_nothing_joins(image_source.stems, label_source.stems)
+            raise DataError(f"no image of {images} has labels in {labels}: {why}")
+        _warn_unpaired(image_source, label_source)
+    for source in (image_source, label_source):
+        missing = [stem for stem in stems if stem not in source]
+        if missing:
+            raise DataError(
+                f"no {source.what} with that name in {source.argument}: {named_examples(missing)}"
+            )
     return LabelledImages(
-        tuple(image_source.find(stem) for stem in ids),
-        tuple(label_source.find(stem) for stem in ids),
+        tuple(image_source.find(stem) for stem in stems),
+        tuple(label_source.find(stem) for stem in stems),
     )
+
+
+def _warn_unpaired(images: Source, labels: Source) -> None:
+    """Say how many files of one folder have none in the other."""
+    for source, other in ((labels, images), (images, labels)):
+        alone = [stem for stem in source.stems if stem not in other]
+        if alone:
+            say(
+                f"{len(alone)} of {len(source)} files of {source.argument} have no {other.what}: "
+                f"{named_examples(alone)}",
+                "train",
+            )
 
 
 def _init_records(init: str) -> list[InputRecord]:
@@ -175,6 +222,7 @@ class _Job:
     class_names: Sequence[str]
     seed: int
     settings: TrainSettings
+    run: Selection
     origin: Origin
     inputs: Sequence[InputRecord]
 
@@ -187,6 +235,32 @@ class _Job:
     def log(self) -> Path:
         """The CSV log."""
         return Path(self.settings.log or f"{self.out}.csv")
+
+    def check_outputs(self, folders: Sequence[str]) -> None:
+        """Refuse to write where an input or a file of others is."""
+        settings = self.settings
+        optional = (settings.val_images, settings.val_labels, settings.val_ids, self.run.ids)
+        inputs = [*folders, settings.init, *(place for place in optional if isinstance(place, str))]
+        overwrite = settings.overwrite
+        if self.out.resolve() == self.log.resolve():
+            raise UsageError(f"--log {self.log}: is the model file; the log needs one of its own")
+        output_file(self.out, inputs)
+        is_log = training_log.is_log(self.log) if self.log.is_file() else None
+        output_file(self.log, inputs, is_ours=is_log, overwrite=overwrite)
+        is_checkpoint = None if settings.resume else self._is_checkpoint()
+        output_file(self.checkpoint, inputs, is_ours=is_checkpoint, overwrite=overwrite)
+        if settings.tensorboard and Path(settings.tensorboard).is_file():
+            raise UsageError(f"--tensorboard {settings.tensorboard} is a file, expected a folder")
+
+    def _is_checkpoint(self) -> bool | None:
+        """Whether the file in the place of the checkpoint is one; None if there is none."""
+        try:
+            decode_checkpoint(self.checkpoint.read_bytes())
+        except DataError:
+            return False
+        except FileNotFoundError:
+            return None
+        return True
 
     def record(self, result: Mapping[str, Json] | None = None) -> Meta:
         """The record of the model."""
@@ -288,6 +362,13 @@ def _trained(
     reader = _PairReader(job.n_classes, max(workers, 2), group, interruption)
     with _journal(job, done, is_first=group.is_first) as on_iteration:
         cached, pixels = reader.read(pairs, settings.cache * 2**20)
+        never = [job.class_names[c] for c in np.flatnonzero(pixels == 0).tolist()]
+        if never and group.is_first:
+            say(
+                f"warning: no pixel of the labels is of {len(never)} of the {job.n_classes} "
+                f"classes: {named_examples(never)}; the network cannot learn them",
+                "train",
+            )
         weights = train_network(
             cached,
             arch=job.arch,
@@ -300,7 +381,7 @@ def _trained(
             class_weights=class_weights(pixels, balance) if balance else None,
             workers=workers,
             resume=state,
-            validate=_validation(settings, cached.left, reader),
+            validate=_validation(job, cached.left, reader),
             validate_every=settings.val_every,
             on_iteration=on_iteration,
             on_checkpoint=job.write_checkpoint,
@@ -314,6 +395,15 @@ def _trained(
         "processes": group.size,
     }
     return result, weights
+
+
+def _advice(job: _Job, seconds: float) -> str | None:
+    """What to do where a training on a CPU takes days."""
+    total = seconds * job.schedule.iterations
+    if total < LONG or not chosen_device(job.settings.device).startswith("cpu"):
+        return None
+    options = hour_options(job.arch, job.schedule, seconds)
+    return f"on this CPU about an hour is enough for {options}; the full schedule is for a GPU"
 
 
 @contextlib.contextmanager
@@ -332,9 +422,11 @@ def _journal(job: _Job, done: int, *, is_first: bool) -> Iterator[Callable[[Prog
 
         def add(progress: Progress) -> None:
             if is_first and progress.iteration == done + 1:
-                log = TrainingLog(job.log, done)
+                log = training_log.TrainingLog(job.log, done)
                 stack.callback(log.close)
-                bar = stack.enter_context(TrainingBar(job.schedule.iterations, done))
+                bar = stack.enter_context(
+                    TrainingBar(job.schedule.iterations, done, advice=partial(_advice, job))
+                )
                 listeners.append(
                     lambda step: log.add(
                         step.iteration, step.loss, step.learning_rate, step.val_miou
@@ -375,11 +467,12 @@ class _PairReader:
 
 
 def _validation(
-    settings: TrainSettings, budget: int, reader: _PairReader
+    job: _Job, budget: int, reader: _PairReader
 ) -> Callable[[SegmentationNetwork], float] | None:
     """The mean IoU on the images to validate on, where there are some."""
+    settings = job.settings
     if settings.val_images is None or settings.val_labels is None:
         return None
-    ids = Selection(settings.val_ids).names
-    pairs, _ = reader.read(_pairs(settings.val_images, settings.val_labels, ids), budget)
+    run = dataclasses.replace(job.run, ids=settings.val_ids)
+    pairs, _ = reader.read(_pairs(settings.val_images, settings.val_labels, run), budget)
     return partial(mean_iou, pairs=pairs, n_classes=reader.n_classes, world=reader.group)

@@ -20,6 +20,7 @@ from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import DataError
 from wsstools.files.atomic import write_all
 from wsstools.files.provenance import InputRecord, set_record
+from wsstools.files.targets import output_file
 from wsstools.formats import map_files
 from wsstools.formats.map_files import as_stored
 from wsstools.running.join import Input, Reader, Task
@@ -61,6 +62,10 @@ class _Trial(Task):
     digests: tuple[str, ...] = ()
 
 
+_START = (b'{"blake2b":', b"\0")
+"""How a file of results begins; with zeros where the disk was full."""
+
+
 @dataclass(frozen=True)
 class _Tried:
     """The results of the settings that were computed, and the digests of the image's files."""
@@ -90,6 +95,8 @@ class Trials:
 
     def run(self, inputs: Sequence[Input], run: RunSettings, messages: Messages) -> None:
         """Compute what has no result yet; each result is kept as soon as it is there."""
+        is_ours = self._path.read_bytes().startswith(_START) if self._path.is_file() else None
+        output_file(self._path, [], is_ours=is_ours, overwrite=run.overwrite)
         self._read()
         trials = [
             _Trial(

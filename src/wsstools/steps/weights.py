@@ -33,11 +33,14 @@ def weights(
 
     Parameters
     ----------
-    action : str, one of ACTIONS
-    names : sequence of str, names from the list, or `paper`; empty: all of them
+    action : str
+        One of ACTIONS.
+    names : sequence of str
+        Names from the list, or `paper`; empty: all of them.
     weights_dir : str or None
         Folder to look into before torch's cache, and to fetch to instead of it.
-    as_json : bool, the list as JSON
+    as_json : bool
+        The list as JSON.
 
     Raises
     ------

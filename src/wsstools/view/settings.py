@@ -56,3 +56,6 @@ class ReportSettings:
         3, "Images in a contact sheet, either way; 0: no sheets.", metavar="N", min=0
     )
     title: str = parameter("The gap to full supervision", "Heading of the page.", metavar="TEXT")
+    overwrite: bool = parameter(
+        False, "Replace a page made with other options, or a file of others."
+    )

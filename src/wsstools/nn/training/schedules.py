@@ -155,6 +155,31 @@ class TrainSettings:
         "--resume/--no-resume",
     )
     overwrite: bool = parameter(False, "Replace a model or checkpoint made with other options.")
+    dry_run: bool = parameter(False, "Train nothing; exit with 1 if the model is not up to date.")
+
+
+_COSTS = {
+    "deeplabv2-resnet101": 7.0,
+    "deeplabv2-resnet50": 4.0,
+    "deeplabv2-vgg16": 5.0,
+    "deeplabv2-mobilenetv2": 1.0,
+    "pspnet-resnet101": 9.0,
+    "pspnet-resnet50": 6.0,
+}
+"""Time that a pixel takes in training on a CPU, roughly (measured at crop 193)."""
+LONG = 12 * 3600.0
+"""Seconds of training from which on a smaller network is worth a thought on a CPU."""
+_SMALL = ("deeplabv2-mobilenetv2", 8, 193)
+_HOUR = 3600.0
+
+
+def hour_options(arch: str, schedule: Schedule, seconds: float) -> str:
+    """Options of a training that takes about an hour where an iteration of this takes `seconds`."""
+    name, batch, crop = _SMALL
+    pixels = schedule.batch * schedule.crop**2
+    each = seconds * _COSTS[name] / _COSTS[arch] * batch * crop**2 / pixels
+    iterations = max(100, int(_HOUR / each) // 100 * 100)
+    return f"--arch {name} --batch {batch} --crop {crop} --iterations {iterations}"
 
 
 def msc_scales(arch: str) -> tuple[float, ...]:

@@ -23,13 +23,18 @@ _LOADER = PackageLoader("wsstools.view.report")
 
 
 def report_page(
-    study: Study, sheets: Sheets, *, title: str, sources: Mapping[str, str] | None = None
+    study: Study,
+    sheets: Sheets,
+    *,
+    title: str,
+    sources: Mapping[str, str] | None = None,
+    record: str = "",
 ) -> str:
     """The HTML of a report; equal input gives equal text.
 
-    `sources` is what it was made from, for the last section. The page forbids itself to load
-    anything but the pictures in it, by a content security policy. Every text is escaped; what HTML
-    cannot hold becomes the replacement character.
+    `sources` is what it was made from, for the last section; `record` is JSON for the next run. The
+    page forbids itself to load anything but the pictures in it, by a content security policy. Every
+    text is escaped; what HTML cannot hold becomes the replacement character.
     """
     sections = [
         gap_section(study),
@@ -48,6 +53,7 @@ def report_page(
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     page = environment.get_template("page.html.j2").render(
         title=title,
+        record=record,
         summary=summary(study),
         sections=sections,
         style=style,
