@@ -80,6 +80,21 @@ def test_subfolders_are_kept(wss, data):
     assert "other options" in other.err
 
 
+def test_subfolders_go_down_a_pipe(shell, data):
+    for folder in ("maps", "other-maps"):
+        renamed(
+            data / folder, lambda stem, ending: f"{'x' if stem in 'ab' else 'y'}/1{stem}{ending}"
+        )
+    (data / "other-maps" / "y" / "1d.npz").rename(data / "other-maps" / "y" / "1a.npz")
+    (data / "maps" / "y" / "1d.npz").rename(data / "maps" / "y" / "1a.npz")
+    outcome = shell(
+        f"wss fuse {data}/maps {data}/other-maps -o fused --recursive |"
+        " wss argmax - -o labels --recursive"
+    )
+    names = ["x/1a", "x/1b", "y/1a", "y/1c"]
+    assert outcome.out.splitlines() == [f"labels/{name}.png" for name in names], outcome.err
+
+
 @pytest.mark.parametrize("line", ["b.png", "images/b.jpg", "b\t1", "/x/b.jpg /y/b.png", "b"])
 def test_lists_of_names_are_read_as_people_write_them(wss, data, tmp_path, line):
     ids = tmp_path / "ids.txt"

@@ -10,6 +10,7 @@ from pathlib import Path
 from wsstools.errors import DataError, UsageError
 from wsstools.files.names import named_examples, why_nothing_joins
 from wsstools.files.provenance import Decoded
+from wsstools.formats import label_files, map_files
 from wsstools.running.settings import STANDARD_INPUT, Selection
 from wsstools.running.sources import Part, PathStream, Source
 
@@ -127,9 +128,29 @@ def batches(inputs: Sequence[Input], selection: Selection) -> Iterator[Iterable[
         yield [
             _task_of(path, name, inputs, seen)
             for path in paths
-            for name in (source.rule.name(path),)
+            for name in (_stream_name(path, source, inputs),)
             if (wanted is None or name in wanted) and selection.takes_position(next(positions))
         ]
+
+
+def _stream_name(path: Path, source: Source, inputs: Sequence[Input]) -> str:
+    """The image's name of a path on standard input.
+
+    With --recursive it is the longest end of the path that another input has, else that of the
+    file's record: which of its folders was the one to search is not known here.
+    """
+    short = source.rule.name(path)
+    if not source.rule.is_recursive:
+        return short
+    folders = path.parent.parts
+    names = ["/".join([*folders[start:], short]) for start in range(len(folders) + 1)]
+    others = [entry.source for entry in inputs if not entry.source.is_stream]
+    for name in names:
+        if any(name in other for other in others):
+            return name
+    read_meta = map_files.read_meta if path.suffix == map_files.SUFFIX else label_files.read_meta
+    meta = read_meta(path)
+    return meta["stem"] if meta is not None and meta["stem"] in names else short
 
 
 def count_tasks(inputs: Sequence[Input], selection: Selection) -> int | None:

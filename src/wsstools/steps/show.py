@@ -17,7 +17,7 @@ from wsstools.files.provenance import InputRecord, Json, Origin, files_record
 from wsstools.files.targets import output_file, recorded_output_file
 from wsstools.formats import label_files, map_files
 from wsstools.formats.picture_files import KIND, SUFFIX, encode_picture, read_meta
-from wsstools.running.join import Input, stream_among
+from wsstools.running.join import Input, check_joins, stream_among
 from wsstools.running.messages import print_path, say
 from wsstools.running.settings import RunSettings, Selection
 from wsstools.running.step import Computed, Step, run_step
@@ -193,6 +193,7 @@ def _shown_stems(inputs: Sequence[Input], count: int, run: Selection) -> list[st
     stream = stream_among(inputs)
     if stream is not None:
         stream.read_whole()
+    check_joins(inputs)
     chosen = run.choose(inputs[0].source.stems)
     stems = [stem for stem in chosen if all(stem in entry.source for entry in inputs)]
     if not stems:

@@ -249,8 +249,11 @@ class _Job:
         output_file(self.log, inputs, is_ours=is_log, overwrite=overwrite)
         is_checkpoint = None if settings.resume else self._is_checkpoint()
         output_file(self.checkpoint, inputs, is_ours=is_checkpoint, overwrite=overwrite)
-        if settings.tensorboard and Path(settings.tensorboard).is_file():
-            raise UsageError(f"--tensorboard {settings.tensorboard} is a file, expected a folder")
+        board = Path(settings.tensorboard) if settings.tensorboard else None
+        if board is not None and board.is_file():
+            raise UsageError(f"--tensorboard {board} is a file, expected a folder")
+        if board is not None and board.exists() and any(map(board.samefile, folders)):
+            raise UsageError(f"--tensorboard {board} holds inputs; write to another folder")
 
     def _is_checkpoint(self) -> bool | None:
         """Whether the file in the place of the checkpoint is one; None if there is none."""
