@@ -113,7 +113,7 @@ def test_a_folder_of_the_users_stays(wss, place, name):
     assert [path.read_bytes() for path in (place / "mine").iterdir()] == [b"mine"]
 
 
-@pytest.mark.parametrize("command", [STUDY, ["show", "images", "x=gt"]])
+@pytest.mark.parametrize("command", [STUDY, ["show", "images", "x=gt"], TRAIN])
 @pytest.mark.parametrize("out", ["mine", "mine/", "new/"])
 def test_a_folder_is_no_file_to_write(wss, place, command, out):
     (place / "gap.json").write_text("{}")

@@ -136,6 +136,7 @@ def train(
         Origin("train", options),
         [*pairs.records(), *_init_records(settings.init)],
     )
+    output_file(out, [])  # as it was given: a slash at its end means a folder
     job.check_outputs([images, labels])
     if settings.dry_run:
         if not job.is_up_to_date():
