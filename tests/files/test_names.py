@@ -18,7 +18,9 @@ from wsstools.files.names import NameRule, plain_name, why_nothing_joins
         ("case_001.nii.gz", "case_001"),
         ("a.b.png", "a.b"),
         ("x/y/a.png", "x/y/a"),
-        (".ome.tif", ".ome"),
+        (".ome.tif", ".ome.tif"),
+        (".gitignore", ".gitignore"),
+        ("noending", "noending"),
         (unicodedata.normalize("NFD", "café.png"), unicodedata.normalize("NFC", "café")),
     ],
 )

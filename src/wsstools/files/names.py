@@ -11,6 +11,7 @@ from pathlib import PurePath
 
 _DOUBLE_ENDINGS = (".ome.tif", ".ome.tiff", ".nii.gz")
 """Endings that are one, though they hold two dots."""
+_LONGEST_ENDING = max(map(len, _DOUBLE_ENDINGS))
 _COLUMNS = re.compile(r"[\s,;]+")
 _EXAMPLES = 3
 _MOST_GUESSES = 50
@@ -43,8 +44,10 @@ class NameRule:
     def names(self, files: Iterable[str]) -> Iterator[tuple[str, str]]:
         """The image's name and the file, of each file that counts; paths relative to a folder."""
         named = [(plain_name(file), file) for file in files]
+        if not self.suffixes:
+            return iter(named)
         ended = [(name, file) for name, file in named if name.endswith(self.suffixes)]
-        if not self.suffixes or not ended:
+        if not ended:
             return iter(named)
         return ((self._without_suffix(name), file) for name, file in ended)
 
@@ -69,11 +72,12 @@ class NameRule:
 
 def plain_name(path: str) -> str:
     """A path without its ending, in normal form C: `a.ome.tif` is `a`, `x/b.png` is `x/b`."""
-    text = unicodedata.normalize("NFC", path)
-    for ending in _DOUBLE_ENDINGS:
-        if text.lower().endswith(ending) and len(os.path.basename(text)) > len(ending):
-            return text[: -len(ending)]
-    return os.path.join(os.path.dirname(text), PurePath(os.path.basename(text)).stem)
+    text = path if path.isascii() else unicodedata.normalize("NFC", path)
+    folder, slash, name = text.rpartition("/")
+    ending = name[-_LONGEST_ENDING:].lower()
+    double = next((e for e in _DOUBLE_ENDINGS if ending.endswith(e)), None)
+    stem = name[: -len(double)] if double else name.rpartition(".")[0]
+    return f"{folder}{slash}{stem or name}"
 
 
 def named_examples(names: Sequence[str]) -> str:

@@ -157,14 +157,14 @@ def _files_in(
                 real = os.path.realpath(entry.path)
                 if real not in seen:  # links may go in circles
                     seen.add(real)
-                    folders.append(os.path.join(folder, entry.name))
+                    folders.append(f"{folder}{entry.name}/")
             elif entry.name.lower().endswith(endings) and entry.name not in without:
                 if _is_endless(entry):
                     raise UsageError(
                         f"{place / folder / entry.name} is a pipe or a device, expected files "
                         "in a folder"
                     )
-                found.append(os.path.join(folder, entry.name))
+                found.append(f"{folder}{entry.name}")
     return sorted(found)
 
 
