@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import ImageFile
 
 from wsstools.core.arrays import AnyArray
-from wsstools.files.limits import LARGEST_PICTURE
+from wsstools.files.limits import LARGEST_PICTURE, check_volume
 from wsstools.files.pillow import opened, upright
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -20,6 +20,7 @@ MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PLAIN = (
     tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB
 )  # fmt: skip
+_INVERTED = tifffile.PHOTOMETRIC.MINISWHITE
 _LOSSLESS = (
     tifffile.COMPRESSION.NONE, tifffile.COMPRESSION.CCITTRLE, tifffile.COMPRESSION.CCITT_T4,
     tifffile.COMPRESSION.CCITT_T6, tifffile.COMPRESSION.LZW, tifffile.COMPRESSION.ADOBE_DEFLATE,
@@ -64,7 +65,7 @@ def read_values(data: bytes) -> AnyArray:
         try:
             values = _moved(series.asarray(), series.axes)
         except (ValueError, NotImplementedError) as error:  # tifffile wants another package
-            if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE or len(series.pages) > 1:
+            if page.photometric == _INVERTED or len(series.pages) > 1:
                 raise
             return _by_pillow(data, page, error)  # Pillow has turned it
         is_picture = values.ndim == 2 or (values.ndim == 3 and "S" in series.axes)
@@ -86,6 +87,39 @@ def read_colours(data: bytes) -> Colours:
         return Colours(_colours(data, series, page), n_pictures)
 
 
+def read_stack(data: bytes) -> AnyArray:
+    """All planes of the first picture or stack as stored, (Z, H, W) or (Z, H, W, 3), upright.
+
+    Three planes of grey that the file calls channels are RGB; other channels are planes.
+    ValueError if it holds palettes or other colours, its compression is not read, or it is too
+    large.
+    """
+    with _opened(data) as file:
+        series = _first_series(file)
+        page = series.keyframe
+        check_volume(int(np.prod(series.shape, dtype=object)))
+        if page.photometric not in _PLAIN or page.photometric == _INVERTED:
+            raise ValueError(f"pixels are {_name(page.photometric)}, expected grey or RGB")
+        try:
+            return _planes(series.asarray(), series.axes, _orientation(page))
+        except (ValueError, NotImplementedError) as error:  # tifffile wants another package
+            if _has_channels(series):
+                raise
+            pages = [one.aspage() for one in series.pages if one is not None]
+            return np.stack([_by_pillow(data, one, error) for one in pages])  # Pillow turns them
+
+
+def _planes(values: AnyArray, axes: str, orientation: int) -> AnyArray:
+    """(Z, H, W) or (Z, H, W, 3) of an array with these axes."""
+    sizes = dict(zip(axes, values.shape, strict=True))
+    colour = "S" if "S" in axes else "C" if sizes.get("C") == 3 else ""
+    order = [k for k, axis in enumerate(axes) if axis not in ("Y", "X", colour)]
+    order += [axes.index(axis) for axis in f"YX{colour}"]
+    ordered = values.transpose(order)
+    planes = ordered.reshape(-1, *ordered.shape[-2 - len(colour) :])
+    return np.stack([upright(plane, orientation) for plane in planes])
+
+
 def _colours(data: bytes, series: tifffile.TiffPageSeries, page: tifffile.TiffPage) -> AnyArray:
     is_whole = _has_channels(series) or _n_pictures(series) == 1
     shape, axes = (series.shape, series.axes) if is_whole else (page.shape, page.axes)
@@ -98,14 +132,14 @@ def _colours(data: bytes, series: tifffile.TiffPageSeries, page: tifffile.TiffPa
     except (ValueError, NotImplementedError) as error:  # tifffile wants another package
         if depth <= 8 and not _has_channels(series):
             return _converted(data, page)
-        if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        if page.photometric == _INVERTED:
             raise
         pages = series.pages[:] if _has_channels(series) else [page]
         planes = [_by_pillow(data, one.aspage(), error) for one in pages if one is not None]
         turned = planes[0] if len(planes) == 1 else np.stack(planes[:3], axis=-1)
         return _in_full_range(turned, depth)
     scaled = _in_full_range(values, depth)
-    if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and scaled.dtype.kind in "bu":
+    if page.photometric == _INVERTED and scaled.dtype.kind in "bu":
         scaled = np.invert(scaled)
     return upright(scaled, _orientation(page))
 

@@ -51,6 +51,17 @@ def decode_image(data: bytes, name: str) -> Decoded[AnyArray]:
     return Decoded(image, note="; ".join(notes) or None)
 
 
+def read_stack(data: bytes) -> AnyArray:
+    """All pictures of a TIFF, or the one of another file, as stored: (Z, H, W) or (Z, H, W, 3).
+
+    ValueError, or what Pillow raises, if it is no picture, too large or damaged.
+    """
+    planes = tiff.read_stack(data) if data.startswith(tiff.MAGIC) else _by_pillow(data)[None]
+    if planes.ndim == 4 and planes.shape[3] in (2, 4):  # with alpha
+        planes = planes[..., : planes.shape[3] - 1]
+    return planes[..., 0] if planes.ndim == 4 and planes.shape[3] == 1 else planes
+
+
 def encode_image(image: NDArray[np.uint8]) -> bytes:
     """The bytes of a PNG of an (H, W, 3) uint8 image."""
     return iio.imwrite("<bytes>", image, extension=".png")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +32,17 @@ _FOREIGN_KEYS = ("probs", "probabilities", "softmax", "arr_0")
 
 def encode_map(probability_map: ProbabilityMap, meta: Meta) -> bytes:
     """The bytes of a map file. Classes whose probability rounds to 0 everywhere are left out."""
-    members = {
-        **_stored_arrays(probability_map),
-        "n_classes": np.int16(probability_map.n_classes),
-        "meta": np.array(json.dumps(meta, sort_keys=True)),
-    }
+    return encode_arrays(
+        {
+            **_stored_arrays(probability_map),
+            "n_classes": np.int16(probability_map.n_classes),
+            "meta": np.array(json.dumps(meta, sort_keys=True)),
+        }
+    )
+
+
+def encode_arrays(members: Mapping[str, AnyArray | np.generic]) -> bytes:
+    """The bytes of a compressed `.npz`, the same each time."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(
         buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=_DEFLATE_LEVEL
@@ -125,7 +132,7 @@ def read_meta(path: Path) -> Meta | None:
     """The record in a map file, or None if the file carries none that can be read."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return _record(archive)
+            return read_record(archive)
     except Exception:  # damaged bytes raise whatever zipfile and zlib stumble over
         return None
 
@@ -148,7 +155,7 @@ def _ours(archive: zipfile.ZipFile, has_meta: bool) -> Decoded[ProbabilityMap]:
     if not all(ids.dtype.kind in "iu" for ids in (classes, n_classes)) or n_classes.shape != ():
         raise ValueError("its classes and their number are no integers")
     probability_map = checked_map(_probs(archive, "probs"), classes, int(n_classes))
-    return Decoded(probability_map, _record(archive) if has_meta else None)
+    return Decoded(probability_map, read_record(archive) if has_meta else None)
 
 
 def _foreign(probs: AnyArray, what: str) -> Decoded[ProbabilityMap]:
@@ -203,5 +210,6 @@ def _check(header: npy.Header, what: str, stored: tuple[int, ...] | None = None)
     check_map(header.n_values)
 
 
-def _record(archive: zipfile.ZipFile) -> Meta | None:
+def read_record(archive: zipfile.ZipFile) -> Meta | None:
+    """The record in the archive of a map."""
     return parse_record(str(npy.read_member(archive, "meta", most_bytes=LARGEST_RECORD)[()]))
