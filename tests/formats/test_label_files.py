@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from builders import META, png_of_rows, tiff
+import tifffile
+from builders import META, by_pillow, png_of_rows, tiff
 from PIL import Image, ImageOps
 
 from wsstools.core.palette import voc_palette
@@ -78,3 +81,129 @@ def test_labels_in_tiff_stand_upright(orientation):
     tags = [(0x0112, "H", 1, orientation, True)]
     data = tiff(values, extratags=tags)
     np.testing.assert_array_equal(label_files.decode_labels(data, "a.tif").value, expected)
+
+
+LABELS = np.array([[0, 1, 7], [20, 255, 1], [3, 3, 0]], np.uint8)
+COLOURED = np.repeat(LABELS[:, :, None], 3, axis=2)
+
+
+def pgm(kind: bytes, values: np.ndarray, white: int, comment: bytes = b"") -> bytes:
+    head = kind + b"\n" + comment + b"%d %d\n%d\n" % (values.shape[1], values.shape[0], white)
+    if kind in (b"P2", b"P3"):
+        return head + b" ".join(b"%d" % value for value in values.ravel()) + b"\n"
+    return head + values.astype(">u2" if white > 255 else "u1").tobytes()
+
+
+EQUAL = {
+    "rgb.png": by_pillow(COLOURED, "PNG"),
+    "rgba.png": by_pillow(np.dstack([COLOURED, np.full_like(LABELS, 255)]), "PNG"),
+    "rgb.bmp": by_pillow(COLOURED, "BMP"),
+    "rgb.tif": tiff(COLOURED, photometric="rgb"),
+    "rgb-planes.tif": tiff(np.moveaxis(COLOURED, -1, 0), photometric="rgb", planarconfig="separate"),
+    "rgb-lzw.tif": by_pillow(COLOURED, "TIFF", compression="tiff_lzw"),
+    "rgb-16.tif": tiff(COLOURED.astype(np.uint16), photometric="rgb"),
+    "thumbnail-first.tif": None,
+    "p2.pgm": pgm(b"P2", LABELS, 255, b"# by hand\n"),
+    "p3.pgm": pgm(b"P3", COLOURED, 255),
+    "p5.pgm": pgm(b"P5", LABELS, 255, b"#\n# two lines\n"),
+    "p5-16.pgm": pgm(b"P5", LABELS, 300),
+    "p6.pgm": pgm(b"P6", COLOURED, 255),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EQUAL)
+def test_the_stored_value_is_the_class_id(name):
+    data = EQUAL[name] or thumbnail_first(LABELS)
+    np.testing.assert_array_equal(label_files.decode_labels(data, name).value, LABELS)
+
+
+def thumbnail_first(values: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as writer:
+        writer.write(values[::2, ::2], subfiletype=1, metadata=None)
+        writer.write(values, metadata=None)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("white", [1, 3, 20, 254, 1000, 65535])
+@pytest.mark.parametrize("kind", [b"P2", b"P5"])
+def test_pgm_counts_as_stored_whatever_is_white(kind, white):
+    values = np.minimum(LABELS, min(white, 255))
+    found = label_files.decode_labels(pgm(kind, values, white), "a.pgm").value
+    np.testing.assert_array_equal(found, values)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (pgm(b"P5", LABELS, 255)[:-1], "holds 8 values, expected 9"),
+        (pgm(b"P5", LABELS, 20), "holds the value 255, its header says at most 20"),
+        (pgm(b"P5", LABELS, 70000), "up to 70000"),
+        (b"P5 0 4 255\n", "0 x 4 pixels"),
+        (b"P5 99999 99999 255\n", "99999 x 99999"),
+        (b"P2 2 1 255\n1 -1", "no whole numbers"),
+        (b"P5 2", "no header of a PGM"),
+        (b"P4 8 1\n\x80", "bitmap"),
+    ],
+)
+def test_damaged_pgm_is_refused(data, told):
+    with pytest.raises(DataError, match=f"^a.pgm: .*{told}"):
+        label_files.decode_labels(data, "a.pgm")
+
+
+def four_bits(values: np.ndarray, compression: int, packed: bytes) -> bytes:
+    """A grey TIFF of 4 bits a pixel; tifffile writes none without another package."""
+    place = 8 + 2 + 12 * 9 + 4
+    entries = [
+        (256, 3, values.shape[1]), (257, 3, values.shape[0]), (258, 3, 4), (259, 3, compression),
+        (262, 3, 1), (273, 4, place), (277, 3, 1), (278, 3, values.shape[0]), (279, 4, len(packed)),
+    ]  # fmt: skip
+    listed = b"".join(
+        struct.pack("<HHI", tag, kind, 1) + struct.pack("<I", value) for tag, kind, value in entries
+    )
+    return b"II*\0" + struct.pack("<IH", 8, 9) + listed + bytes(4) + packed
+
+
+@pytest.mark.parametrize("compression", [1, 8])
+def test_tiff_of_4_bits_counts_as_stored(compression):
+    values = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    packed = bytes(values.ravel()[k] << 4 | values.ravel()[k + 1] for k in range(0, 12, 2))
+    data = four_bits(values, compression, zlib.compress(packed) if compression == 8 else packed)
+    np.testing.assert_array_equal(label_files.decode_labels(data, "a.tif").value, values)
+
+
+GREY_JPEG = by_pillow(LABELS, "JPEG")
+LOSSY = {
+    "jpeg": (GREY_JPEG, "it is JPEG data"),
+    "jpeg in tiff": (by_pillow(LABELS, "TIFF", compression="jpeg"), "compressed as JPEG"),
+    "colour jpeg in tiff": (by_pillow(COLOURED, "TIFF", compression="jpeg"), "compressed as JPEG"),
+    "webp": (by_pillow(COLOURED, "WEBP", quality=90), "it is WEBP data"),
+}
+
+
+@pytest.mark.parametrize("name", LOSSY)
+def test_lossy_pictures_hold_no_class_ids(name):
+    data, told = LOSSY[name]
+    for read in (label_files.decode_labels, label_files.read_indices):
+        with pytest.raises(DataError, match=f"^a.png: .*{told}.* class ids"):
+            read(data, "a.png")
+
+
+def test_colours_of_16_bits_are_no_indices():
+    """Pillow gives their upper bytes, which are equal where the lower ones hold the ids."""
+    rows = b"".join(b"\0" + row.tobytes() for row in COLOURED.astype(">u2"))
+    with pytest.raises(DataError, match="colours are stored as RGB;16B"):
+        label_files.decode_labels(png_of_rows(LABELS.shape, 16, 2, rows), "a.png")
+
+
+@pytest.mark.parametrize("change", ["colour", "alpha"])
+def test_planes_that_differ_are_no_indices(change):
+    planes = np.dstack([COLOURED, np.full_like(LABELS, 255)])
+    planes[1, 1, 2 if change == "colour" else 3] = 9
+    with pytest.raises(DataError, match="stored as RGBA colours"):
+        label_files.decode_labels(by_pillow(planes, "PNG"), "a.png")
+
+
+def test_a_stack_of_labels_is_refused():
+    with pytest.raises(DataError, match="expected class indices"):
+        label_files.decode_labels(tiff(np.stack([LABELS] * 2)), "a.tif")

@@ -6,9 +6,10 @@ import io
 
 import numpy as np
 import pytest
-from builders import META, draw_image, noisy_map, npz
+from builders import META, draw_image, noisy_map, npy, npz
 
 from wsstools.core.maps import ProbabilityMap
+from wsstools.errors import DataError
 from wsstools.formats import map_files
 from wsstools.formats.map_files import as_stored, decode_map, encode_map
 
@@ -48,7 +49,7 @@ def test_classes_that_round_to_zero_everywhere_are_left_out():
     assert map_files.decode_map(stored, "x").value.classes.tolist() == [2]
 
 
-@pytest.mark.parametrize("key", ["probs", "probabilities", "arr_0"])
+@pytest.mark.parametrize("key", ["probs", "probabilities", "softmax", "arr_0"])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_dense_maps_of_others_are_taken_and_told(key, dtype):
     dense = a_map().dense().astype(dtype)
@@ -72,3 +73,49 @@ def test_a_map_as_stored_is_what_comes_back_from_its_file():
     assert (stored.probs == back.probs).all()
     assert (stored.classes == back.classes).all()
     assert stored.n_classes == back.n_classes
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("key", ["probabilities", "softmax"])
+@pytest.mark.parametrize(
+    "as_saved",
+    [
+        lambda dense: dense[:, None],  # nnU-Net, of a picture
+        lambda dense: dense[None],  # a batch of one
+        lambda dense: dense[None, :, None],
+    ],
+)
+def test_axes_of_length_1_do_not_count(as_saved, key, dtype):
+    dense = a_map((24, 32)).dense().astype(dtype)
+    found = map_files.decode_map(npz(**{key: as_saved(dense)}), "x.npz").value
+    assert found.shape == (24, 32)
+    assert found.n_classes == 4
+    np.testing.assert_allclose(found.probs, dense.astype(np.float32), atol=2e-3)
+    found = map_files.decode_map(npy(as_saved(dense)), "x.npy").value
+    np.testing.assert_allclose(found.probs, dense.astype(np.float32), atol=2e-3)
+
+
+def test_a_picture_of_one_row_keeps_its_axes():
+    dense = a_map((1, 32)).dense()
+    np.testing.assert_allclose(decode_map(npy(dense), "x").value.probs, dense, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(24, 32), (4, 32), (3, 3)])
+def test_classes_in_the_last_axis_are_recognised(shape):
+    dense = np.moveaxis(a_map(shape).dense(), 0, -1)
+    with pytest.raises(DataError, match=r"x.npy: .*1 over the last axis: it is \(H, W, C\)"):
+        decode_map(npy(dense), "x.npy")
+
+
+@pytest.mark.parametrize(
+    ("probs", "told"),
+    [
+        (np.zeros((4, 3, 24, 32), np.float32), r"a volume or a batch, \(4, 3, 24, 32\).*slices"),
+        (np.full((4, 5, 6), 3.0), "do not sum to 1 over the classes"),
+        (np.zeros((2, 1, 24, 32), int), r"int64 \(2, 1, 24, 32\), expected floats"),
+        (np.zeros((5, 6)), r"float64 \(5, 6\), expected floats"),
+    ],
+)
+def test_what_is_no_map_is_refused_with_its_shape(probs, told):
+    with pytest.raises(DataError, match=f"^x: not a map: .*{told}"):
+        decode_map(npz(probabilities=probs), "x")

@@ -1,5 +1,6 @@
 """Networks: shapes, sizes, registration of logits and pixels, parameter groups, weights."""
 
+import io
 from dataclasses import replace
 
 import pytest
@@ -177,3 +178,56 @@ def test_read_state_refuses_what_is_none():
     for data in (b"", b"no state", b"PK\x03\x04"):
         with pytest.raises(DataError, match="neither a wsstools model nor a torch state dict"):
             read_state(data)
+
+
+def saved(content):
+    file = io.BytesIO()
+    torch.save(content, file)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "model.", "net.", "_orig_mod.", "module.model."])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: state,
+        lambda state: {"state_dict": state, "epoch": 3, "optimizer": {"state": {}}},
+        lambda state: {"model": state, "args": None},
+        lambda state: {"epoch": 1, "net": state},
+        lambda state: {"network": {"state_dict": state}, "loss": 0.5},
+        lambda state: {"network_weights": state, "init_args": {"plans": {}}},  # nnU-Net
+    ],
+)
+def test_checkpoints_of_others_give_the_state_of_the_network(wrap, prefix):
+    state = {"features.0.weight": torch.arange(6.0).reshape(2, 3), "model.bias": torch.ones(2)}
+    data = saved(wrap({prefix + name: tensor for name, tensor in state.items()}))
+    found = read_state(data)
+    assert found.keys() == state.keys()
+    assert all(torch.equal(found[name], state[name]) for name in state)
+
+
+@pytest.mark.parametrize("parallel", [torch.nn.DataParallel, torch.compile])
+def test_wrapped_networks_start_training_as_the_bare_ones(parallel):
+    torch.manual_seed(0)
+    trained = import_torchvision().models.mobilenet_v2()
+    data = saved({"epoch": 9, "model": parallel(trained).state_dict()})
+    network = build("deeplabv2-mobilenetv2", 2)
+    load_initial(network, read_state(data))
+    torch.testing.assert_close(
+        network.backbone.state_dict()["features.3.conv.0.0.weight"],
+        trained.state_dict()["features.3.conv.0.0.weight"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({}, "it holds nothing, expected tensors or one of state_dict, "),
+        ({"epoch": 3, "optimizer": {"lr": 0.1}}, "it holds 'epoch', 'optimizer', expected tensors"),
+        ([torch.ones(2)], "neither a wsstools model nor a torch state dict$"),
+        ({"model": {"model": {"model": {"model": {"model": {}}}}}}, "nor a torch state dict"),
+    ],
+)
+def test_files_of_torch_without_a_network_are_refused(content, told):
+    with pytest.raises(DataError, match=told):
+        read_state(saved(content))

@@ -464,7 +464,7 @@ def test_a_picture_of_16_bits(converted):
 
 def test_a_picture_of_colours_is_refused(converted):
     file = io.BytesIO()
-    Image.new("RGB", (5, 4)).save(file, "PNG")
+    Image.new("RGB", (5, 4), (9, 9, 8)).save(file, "PNG")
     _, outcome = converted("a.png", file.getvalue(), code=1)
     assert "labels are stored as RGB colours" in outcome.err
 
@@ -480,6 +480,23 @@ def test_label_0_of_napari_is_unlabelled_and_1_is_class_0(converted, dtype, name
     np.testing.assert_array_equal(found, np.where(values == 0, 255, values))
     (found,), _ = converted(name, data, "--unlabelled", 3, "--first-class", 0)
     np.testing.assert_array_equal(found, np.where(values == 3, 255, values))
+
+
+@pytest.mark.parametrize("held", [(0, 1, 255), (0, 255), (0, 1, 2, 3, 4, 9, 255)])
+def test_a_tiff_that_may_be_a_layer_or_a_picture_is_asked_about(converted, held):
+    values = np.array(held, np.uint8)[np.arange(SHAPE[0] * SHAPE[1]).reshape(SHAPE) % len(held)]
+    _, outcome = converted("a.tif", tiff(values), code=1)
+    assert "and 255: class ids of which 255 is unlabelled (--format picture), or" in outcome.err
+    (found,), _ = converted("a.tif", tiff(values), "--format", "picture")
+    np.testing.assert_array_equal(found, values)
+    (found,), _ = converted("a.tif", tiff(values), "--unlabelled", 0)
+    np.testing.assert_array_equal(found, np.where(values == 0, 255, values - 1))
+
+
+def test_a_layer_with_all_labels_up_to_255_is_a_layer(converted):
+    values = (np.arange(SHAPE[0] * SHAPE[1]) % 256).reshape(SHAPE).astype(np.uint8)
+    (found,), _ = converted("a.tif", tiff(values))
+    np.testing.assert_array_equal(found, np.where(values == 0, 255, values - 1))
 
 
 def test_a_layer_may_have_an_axis_of_length_one(converted):

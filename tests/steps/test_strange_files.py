@@ -118,7 +118,7 @@ STRANGE_IMAGES = {
     "negative": Strange(
         tiff(IMAGE.astype(np.int16) - 200, photometric="rgb"), "expected 0 to 65535", ".tif"
     ),
-    "stack": Strange(tiff(np.zeros((2, *SHAPE), np.uint8)), "image has shape", ".tif"),
+    "stack": Strange(tiff(np.zeros((2, *SHAPE), np.uint8)), suffix=".tif"),
     "wide-grey": Strange(by_pillow(WIDE[:, :, 0], "PNG")),
     "wide-colours": Strange(png_of_16_bits(WIDE)),
     "wide-tiff": Strange(tiff(WIDE, photometric="rgb"), suffix=".TIFF"),
@@ -136,6 +136,7 @@ STRANGE_LABELS = {
     "cut": Strange(PNG_LABELS[: len(PNG_LABELS) // 2], "not a readable label picture"),
     "flipped": Strange(flipped(PNG_LABELS, 45), "not a readable label picture"),
     "colours": Strange(PNG, "stored as RGB colours, expected class indices"),
+    "jpeg": Strange(by_pillow(SCRIBBLES, "JPEG"), "it is JPEG data"),
     "high": Strange(by_pillow(WIDE[:, :, 0], "PNG"), "65535"),
     "huge-png": Strange(png_that_claims(60_000, 60_000), "60000 x 60000 (H x W) pixels"),
     "huge-tiff": Strange(tiff_that_claims(60_000, 60_000), "more than", ".tif"),

@@ -52,6 +52,15 @@ def check_map(n_values: int) -> None:
         )
 
 
+def check_volume(n_voxels: int) -> None:
+    """Raise ValueError at more than LARGEST_MAP voxels, or than there is memory for as float32."""
+    if n_voxels > LARGEST_MAP or 4 * _WORKING_COPIES * n_voxels > _memory():
+        raise ValueError(
+            f"{n_voxels:,} voxels, expected at most {LARGEST_MAP:,}, or what "
+            f"{_memory() / 1e9:.1f} GB of memory hold"
+        )
+
+
 def _memory() -> int:
     """Bytes of memory that the machine has."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
-from typing import Literal
+import sys
+from typing import Literal, NamedTuple
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+from PIL import ImageFile
 
 from wsstools.core.arrays import AnyArray
-from wsstools.files.limits import LARGEST_PICTURE
+from wsstools.files.limits import LARGEST_PICTURE, check_volume
 from wsstools.files.pillow import opened, upright
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -18,61 +20,141 @@ MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PLAIN = (
     tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB
 )  # fmt: skip
+_INVERTED = tifffile.PHOTOMETRIC.MINISWHITE
+_LOSSLESS = (
+    tifffile.COMPRESSION.NONE, tifffile.COMPRESSION.CCITTRLE, tifffile.COMPRESSION.CCITT_T4,
+    tifffile.COMPRESSION.CCITT_T6, tifffile.COMPRESSION.LZW, tifffile.COMPRESSION.ADOBE_DEFLATE,
+    tifffile.COMPRESSION.DEFLATE, tifffile.COMPRESSION.PACKBITS, tifffile.COMPRESSION.LZMA,
+    tifffile.COMPRESSION.ZSTD, tifffile.COMPRESSION.PNG,
+)  # fmt: skip
+"""Compressions after which labels are what they were; JPEG, WebP and LERC change values."""
 _CLASSIC = MAGIC[:2]
 _MOST_PLANES = 4
 _VALUE_BYTES, _COLOUR_BYTES = 4, 6
 """Bytes that a pixel of the largest picture may take: labels of 32 bits, three colours of 16."""
 _MOST_PICTURES = 1000
+_UPPER_FIRST = sys.byteorder == "big"
+_WIDE = ("RGB;16", "RGBA;16", "RGBX;16")
+"""Pillow's names of colours of 16 bits, without their byte order; it gives the upper bytes."""
+
+
+class Colours(NamedTuple):
+    """A picture as it is shown, and how many the file holds in full size."""
+
+    values: AnyArray
+    n_pictures: int
 
 
 def read_values(data: bytes) -> AnyArray:
     """The values of the first picture as they are stored, (H, W), turned as its orientation says.
 
     They stay what they are where a palette or an inverted scale would show them otherwise; they
-    have more axes where the file holds colours or a stack. ValueError if they are compressed in a
-    way that is not read, or too many.
+    have more axes where the file holds colours or a stack. Reduced pictures (thumbnails) do not
+    count. ValueError if they are compressed in a way that is not read or changes values, or too
+    many.
     """
     with _opened(data) as file:
-        page = _first_page(file, _VALUE_BYTES)
+        series = _first_series(file)
+        _check_size(series.shape, series.dtype, _VALUE_BYTES)
+        page = series.keyframe
+        if page.compression not in _LOSSLESS:
+            raise ValueError(
+                f"its values are compressed as {_name(page.compression)}, which does not keep "
+                "class ids"
+            )
         try:
-            values = file.series[0].asarray()
-        except ValueError:  # a compression for which tifffile wants another package
-            if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE or len(file.pages) > 1:
+            values = _moved(series.asarray(), series.axes)
+        except (ValueError, NotImplementedError) as error:  # tifffile wants another package
+            if page.photometric == _INVERTED or len(series.pages) > 1:
                 raise
-            with opened(data) as picture:
-                return np.asarray(picture)  # Pillow has turned it
-        return upright(values, _orientation(page)) if values.ndim == 2 else values
+            return _by_pillow(data, page, error)  # Pillow has turned it
+        is_picture = values.ndim == 2 or (values.ndim == 3 and "S" in series.axes)
+        return upright(values, _orientation(page)) if is_picture else values
 
 
-def read_colours(data: bytes) -> AnyArray:
+def read_colours(data: bytes) -> Colours:
     """The first picture as it is shown: (H, W) or (H, W, C), grey or RGB, upright.
 
-    It is bool, or integers whose full range is that of their type, and has more axes where the file
-    holds a stack. ValueError if its colours or compression are not read, or it is too large.
+    It is bool, integers whose full range is that of their type, or floats. Of a stack the first
+    picture is taken, and three planes that the file calls channels are RGB; reduced pictures
+    (thumbnails) do not count. ValueError if its colours or compression are not read, or it is too
+    large.
     """
     with _opened(data) as file:
-        page = _first_page(file, _COLOUR_BYTES)
-        depth = page.bitspersample
-        if page.photometric not in _PLAIN:
-            return _converted(data, depth)
+        series = _first_series(file)
+        page = series.keyframe
+        n_pictures = sum(_n_pictures(other) for other in file.series if _is_full(other))
+        return Colours(_colours(data, series, page), n_pictures)
+
+
+def read_stack(data: bytes) -> AnyArray:
+    """All planes of the first picture or stack as stored, (Z, H, W) or (Z, H, W, 3), upright.
+
+    Three planes of grey that the file calls channels are RGB; other channels are planes.
+    ValueError if it holds palettes or other colours, its compression is not read, or it is too
+    large.
+    """
+    with _opened(data) as file:
+        series = _first_series(file)
+        page = series.keyframe
+        check_volume(int(np.prod(series.shape, dtype=object)))
+        if page.photometric not in _PLAIN or page.photometric == _INVERTED:
+            raise ValueError(f"pixels are {_name(page.photometric)}, expected grey or RGB")
         try:
-            values = file.series[0].asarray()
-        except ValueError:  # a compression for which tifffile wants another package
-            if len(file.pages) > 1:
+            return _planes(series.asarray(), series.axes, _orientation(page))
+        except (ValueError, NotImplementedError) as error:  # tifffile wants another package
+            if _has_channels(series):
                 raise
-            return _converted(data, depth)
-        if file.series[0].axes.startswith("S"):  # planes one after the other
-            values = np.moveaxis(values, 0, -1)
-        if values.dtype.kind == "u" and depth < 16 and depth != 8:
-            values = np.rint(values * (65535 / (2**depth - 1))).astype(np.uint16)
-        if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and values.dtype.kind in "bu":
-            values = ~values
-        return upright(values, _orientation(page))
+            pages = [one.aspage() for one in series.pages if one is not None]
+            return np.stack([_by_pillow(data, one, error) for one in pages])  # Pillow turns them
+
+
+def _planes(values: AnyArray, axes: str, orientation: int) -> AnyArray:
+    """(Z, H, W) or (Z, H, W, 3) of an array with these axes."""
+    sizes = dict(zip(axes, values.shape, strict=True))
+    colour = "S" if "S" in axes else "C" if sizes.get("C") == 3 else ""
+    order = [k for k, axis in enumerate(axes) if axis not in ("Y", "X", colour)]
+    order += [axes.index(axis) for axis in f"YX{colour}"]
+    ordered = values.transpose(order)
+    planes = ordered.reshape(-1, *ordered.shape[-2 - len(colour) :])
+    return np.stack([upright(plane, orientation) for plane in planes])
+
+
+def _colours(data: bytes, series: tifffile.TiffPageSeries, page: tifffile.TiffPage) -> AnyArray:
+    is_whole = _has_channels(series) or _n_pictures(series) == 1
+    shape, axes = (series.shape, series.axes) if is_whole else (page.shape, page.axes)
+    _check_size(shape, page.dtype, _COLOUR_BYTES)
+    depth = page.bitspersample
+    if page.photometric not in _PLAIN:
+        return _converted(data, page)
+    try:
+        values = _plane(series.asarray() if is_whole else page.asarray(), axes)
+    except (ValueError, NotImplementedError) as error:  # tifffile wants another package
+        if depth <= 8 and not _has_channels(series):
+            return _converted(data, page)
+        if page.photometric == _INVERTED:
+            raise
+        pages = series.pages[:] if _has_channels(series) else [page]
+        planes = [_by_pillow(data, one.aspage(), error) for one in pages if one is not None]
+        turned = planes[0] if len(planes) == 1 else np.stack(planes[:3], axis=-1)
+        return _in_full_range(turned, depth)
+    scaled = _in_full_range(values, depth)
+    if page.photometric == _INVERTED and scaled.dtype.kind in "bu":
+        scaled = np.invert(scaled)
+    return upright(scaled, _orientation(page))
+
+
+def _in_full_range(values: AnyArray, depth: int) -> AnyArray:
+    """Unsigned integers of other than 8 and 16 bits, scaled to 0..65535."""
+    if values.dtype.kind == "u" and depth < 16 and depth != 8:
+        scaled: AnyArray = np.rint(values * (65535 / (2**depth - 1))).astype(np.uint16)
+        return scaled
+    return values
 
 
 def _opened(data: bytes) -> tifffile.TiffFile:
     _check_directories(data)
-    return tifffile.TiffFile(io.BytesIO(data), is_ome=False)  # OME can name other files
+    return tifffile.TiffFile(io.BytesIO(data), _multifile=False)  # OME can name other files
 
 
 def _check_directories(data: bytes) -> None:
@@ -96,23 +178,111 @@ def _check_directories(data: bytes) -> None:
             raise ValueError(f"it holds more than {_MOST_PICTURES} pictures")
 
 
-def _first_page(file: tifffile.TiffFile, most_bytes: int) -> tifffile.TiffPage:
-    """The first page of the first picture, which takes at most so many bytes for a pixel."""
-    series = file.series[0]
-    n_bytes = series.size * np.dtype(series.dtype).itemsize
-    if series.size > _MOST_PLANES * LARGEST_PICTURE or n_bytes > most_bytes * LARGEST_PICTURE:
-        raise ValueError(f"shape {series.shape} is more than {LARGEST_PICTURE:,} pixels")
-    return series.keyframe
+def _first_series(file: tifffile.TiffFile) -> tifffile.TiffPageSeries:
+    """The first picture or stack that is no reduced copy of another, nor a mask of transparency."""
+    return next((series for series in file.series if _is_full(series)), file.series[0])
+
+
+def _is_full(series: tifffile.TiffPageSeries) -> bool:
+    return not (series.keyframe.is_reduced or series.keyframe.is_mask)
+
+
+def _has_channels(series: tifffile.TiffPageSeries) -> bool:
+    """Whether three planes of grey are the channels of one picture, as ImageJ and OME say it."""
+    sizes = dict(zip(series.axes, series.shape, strict=True))
+    return sizes.get("C") == 3 and sizes.get("S", 1) == 1
+
+
+def _n_pictures(series: tifffile.TiffPageSeries) -> int:
+    """How many pictures are in a series; channels that are not three count as pictures."""
+    sizes = zip(series.axes, series.shape, strict=True)
+    n_planes = int(np.prod([size for axis, size in sizes if axis not in "YXS"], dtype=object))
+    return n_planes // 3 if _has_channels(series) else n_planes
+
+
+def _plane(values: AnyArray, axes: str) -> AnyArray:
+    """The first picture of a stack, whose colours are its last axis."""
+    if "S" not in axes and dict(zip(axes, values.shape, strict=True)).get("C") == 3:
+        axes = axes.replace("C", "S")
+    for axis in [axis for axis in axes if axis not in "YXS"]:
+        values = np.moveaxis(values, axes.index(axis), 0)[0]
+        axes = axes.replace(axis, "", 1)
+    return _moved(values, axes)
+
+
+def _moved(values: AnyArray, axes: str) -> AnyArray:
+    """Colours as the last axis, where planes are stored one after the other."""
+    return np.moveaxis(values, 0, -1) if axes.startswith("S") else values
+
+
+def _check_size(shape: tuple[int, ...], dtype: np.dtype | None, most_bytes: int) -> None:
+    """Raise ValueError at a picture that takes more than so many bytes for a pixel."""
+    size = int(np.prod(shape, dtype=object))
+    n_bytes = size * np.dtype(dtype).itemsize
+    if size > _MOST_PLANES * LARGEST_PICTURE or n_bytes > most_bytes * LARGEST_PICTURE:
+        raise ValueError(f"shape {shape} is more than {LARGEST_PICTURE:,} pixels")
 
 
 def _orientation(page: tifffile.TiffPage) -> int:
     return int(page.tags.valueof("Orientation", 1))
 
 
-def _converted(data: bytes, depth: int) -> NDArray[np.uint8]:
-    """The picture as Pillow makes RGB of it: palettes, CMYK, compressions of its own."""
-    if depth > 8:
-        raise ValueError(f"colours of {depth} bits of this kind are not read")
+def _name(compression: int) -> str:
+    return getattr(compression, "name", str(compression))
+
+
+def _by_pillow(data: bytes, page: tifffile.TiffPage, error: Exception) -> AnyArray:
+    """The stored values of a page, turned, that tifffile leaves to a package that is missing."""
+    try:
+        return _stored_by_pillow(data, page)
+    except (OSError, SyntaxError, ValueError) as refused:
+        if "imagecodecs" not in str(error):
+            raise error from refused
+        raise ValueError(
+            f"{page.bitspersample} bits compressed as {_name(page.compression)} need the package "
+            "imagecodecs (pip install 'wsstools[tiff]')"
+        ) from error
+
+
+def _stored_by_pillow(data: bytes, page: tifffile.TiffPage) -> AnyArray:
     with opened(data) as picture:
+        picture.seek(page.index)
+        if page.bitspersample <= 8 or picture.mode not in ("RGB", "RGBA"):
+            is_spread = page.bitspersample in (2, 4) and picture.mode == "L"  # over 0..255
+            step = 255 // (2**page.bitspersample - 1) if is_spread else 1
+            return np.asarray(picture) // step if is_spread else np.asarray(picture)
+        stored = _stored_as(picture)[0]
+        if len(picture.tile) != 1 or not stored.startswith(_WIDE):
+            raise ValueError(f"colours are stored as {stored}")
+    upper, lower = (_bytes_of(data, page.index, is_upper) for is_upper in (True, False))
+    return upper.astype(np.uint16) << 8 | lower
+
+
+def _bytes_of(data: bytes, index: int, is_upper: bool) -> NDArray[np.uint8]:
+    """The upper or the lower bytes of colours of 16 bits; Pillow gives those that it calls upper.
+
+    Its decoder gives values in the order of this machine.
+    """
+    with opened(data) as picture:
+        picture.seek(index)
+        stored, *more = _stored_as(picture)
+        order = "B" if is_upper == _UPPER_FIRST else "L"
+        args = (f"{stored.partition(';')[0]};16{order}", *more)
+        picture.tile = [picture.tile[0]._replace(args=args)]
+        return np.asarray(picture)
+
+
+def _stored_as(picture: ImageFile.ImageFile) -> tuple[str, ...]:
+    """How Pillow says that the colours are stored, and what else its decoder takes."""
+    args = picture.tile[0].args
+    return args if isinstance(args, tuple) else (str(args),)
+
+
+def _converted(data: bytes, page: tifffile.TiffPage) -> NDArray[np.uint8]:
+    """The picture as Pillow makes RGB of it: palettes, CMYK, compressions of its own."""
+    if page.bitspersample > 8:
+        raise ValueError(f"colours of {page.bitspersample} bits of this kind are not read")
+    with opened(data) as picture:
+        picture.seek(page.index)
         turned = picture.convert("RGB") if picture.mode != "RGB" else picture
         return np.asarray(turned)  # Pillow has turned it

@@ -18,6 +18,11 @@ from wsstools.files.provenance import Decoded
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".ppm", ".pgm", ".gif")
 _WIDE_WHITE = 65535
+_CAMERA_BITS = (8, 10, 12)
+_MOST_NARROW = 2 ** _CAMERA_BITS[-1] - 1
+"""Values up to here in 16 bits are those of a camera or scanner of fewer bits."""
+_FLOAT_TOLERANCE = 1e-4
+_RANGE_HINT = "wss slices IMAGES --window {low},{high} -o DIR states what is black and white"
 _WIDE_GREY = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 """Pillow's modes of grey pictures that 8 bits do not hold."""
 _WIDE_PNG = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L", "LA;16B": "RGBA"}
@@ -28,12 +33,33 @@ def decode_image(data: bytes, name: str) -> Decoded[AnyArray]:
     """The RGB image in a file, (H, W, 3), turned as its EXIF record says; grey is repeated.
 
     It is uint8 for files of up to 8 bits; float32 in 0..255 for 16-bit files, whose full range
-    0..65535 is scaled (divided by 257). Of several pictures in a file the first is taken. Alpha is
-    dropped, CMYK converted. DataError if the file is no picture, too large or damaged.
+    0..65535 is scaled (divided by 257), and for floats in 0..1. Of several pictures in a file the
+    first of full size is taken, with a note; so are 16 bits of which the upper ones are not used.
+    Alpha is dropped, CMYK converted. DataError if the file is no picture, too large or damaged.
     """
+    notes = []
     with reading(name, "not a readable image: "):
-        values = tiff.read_colours(data) if data.startswith(tiff.MAGIC) else _by_pillow(data)
-    return Decoded(_rgb(values, name))
+        if data.startswith(tiff.MAGIC):
+            values, n_pictures = tiff.read_colours(data)
+            if n_pictures > 1:
+                notes.append(f"took the first of {n_pictures} pictures in the file")
+        else:
+            values = _by_pillow(data)
+    image = _rgb(values, name)
+    if values.dtype.kind in "iu" and values.dtype.itemsize > 1 and 0 < values.max() <= _MOST_NARROW:
+        notes.append(_dark(int(values.max())))
+    return Decoded(image, note="; ".join(notes) or None)
+
+
+def read_stack(data: bytes) -> AnyArray:
+    """All pictures of a TIFF, or the one of another file, as stored: (Z, H, W) or (Z, H, W, 3).
+
+    ValueError, or what Pillow raises, if it is no picture, too large or damaged.
+    """
+    planes = tiff.read_stack(data) if data.startswith(tiff.MAGIC) else _by_pillow(data)[None]
+    if planes.ndim == 4 and planes.shape[3] in (2, 4):  # with alpha
+        planes = planes[..., : planes.shape[3] - 1]
+    return planes[..., 0] if planes.ndim == 4 and planes.shape[3] == 1 else planes
 
 
 def encode_image(image: NDArray[np.uint8]) -> bytes:
@@ -96,6 +122,8 @@ def _rgb(values: AnyArray, name: str) -> AnyArray:
         return np.ascontiguousarray(values)
     if values.dtype == np.bool_:
         return np.where(values, 255, 0).astype(np.uint8)
+    if values.dtype.kind == "f":
+        return _from_floats(values, name)
     if values.dtype.kind not in "iu":
         raise DataError(f"{name}: pixels are {values.dtype}, expected 8 or 16 bits")
     if values.min() < 0 or values.max() > _WIDE_WHITE:
@@ -105,3 +133,28 @@ def _rgb(values: AnyArray, name: str) -> AnyArray:
     scaled = np.ascontiguousarray(values, np.float32)
     scaled /= np.float32(_WIDE_WHITE / 255)
     return scaled
+
+
+def _from_floats(values: AnyArray, name: str) -> NDArray[np.float32]:
+    """0..1 as 0..255; DataError if the values are not finite, or others."""
+    low, high = float(values.min()), float(values.max())
+    if not np.isfinite(values).all():
+        raise DataError(f"{name}: pixels are {values.dtype}, of which some are not finite")
+    if low < -_FLOAT_TOLERANCE or high > 1 + _FLOAT_TOLERANCE:
+        raise DataError(
+            f"{name}: pixels are {values.dtype} from {low:g} to {high:g}, expected 0 to 1 "
+            f"({_RANGE_HINT.format(low=f'{min(low, 0.0):g}', high=f'{high:g}')})"
+        )
+    scaled = np.clip(np.ascontiguousarray(values, np.float32), 0, 1)
+    scaled *= np.float32(255)
+    return scaled
+
+
+def _dark(brightest: int) -> str:
+    """What is said of 16 bits whose brightest value 12 bits hold."""
+    bits = next(bits for bits in _CAMERA_BITS if brightest < 2**bits)
+    hint = _RANGE_HINT.format(low="0", high=2**bits - 1)
+    return (
+        f"its brightest value is {brightest} of {_WIDE_WHITE}, as in data of {bits} bits: nearly "
+        f"black ({hint})"
+    )

@@ -12,13 +12,13 @@ from unicodedata import category
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageFile, PngImagePlugin
 
 from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL, IGNORED_NAME
 from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError, UsageError
-from wsstools.files import tiff
+from wsstools.files import pnm, tiff
 from wsstools.files.atomic import write_atomic
 from wsstools.files.damage import reading
 from wsstools.files.pillow import opened, orientation_of, upright
@@ -30,6 +30,11 @@ SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm")
 CLASSES_FILE = "classes.txt"
 _RECORD_KEY = "wsstools"
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_LOSSY = ("JPEG", "MPO", "WEBP")
+"""Formats whose pixels are not, or need not be, the values that were saved."""
+_GREY = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L", "I;16N")
+_FEWER_BITS = re.compile(r";(15|16)")
+"""In Pillow's names of stored colours: 5 bits a colour, or 16, of which it gives 8."""
 
 
 def encode_labels(labels: NDArray[np.uint8], meta: Meta) -> bytes:
@@ -63,17 +68,22 @@ def decode_labels(data: bytes, name: str) -> Decoded[NDArray[np.uint8]]:
 def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
     """The stored values of a palette or grey picture, (H, W) of any integer type, turned as images.
 
-    DataError if the file is no picture, too large or damaged, or holds colours.
+    Colours whose three planes are equal count as grey. DataError if the file is no picture, too
+    large or damaged, holds other colours, or is stored in a way that changes values, such as JPEG.
     """
     with reading(name, "not a readable label picture: "):
         if data.startswith(tiff.MAGIC):
             values, mode, record = tiff.read_values(data), "planes of", None
+        elif data.startswith(pnm.MAGIC):
+            values, mode, record = pnm.read_values(data), "PPM", None
         else:
             with opened(data) as picture:
+                _check_form(picture)
                 orientation = orientation_of(picture)
                 picture.load()
                 mode, record = picture.mode, getattr(picture, "text", {}).get(_RECORD_KEY)
                 values = upright(np.asarray(picture) // _grey_step(data), orientation)
+    values = _single_plane(values)
     if values.ndim != 2 or values.dtype.kind not in "iub":
         raise DataError(
             f"{name}: labels are stored as {mode} {_what(values)}, expected class indices "
@@ -158,6 +168,29 @@ def carry_class_names(names: Sequence[str], folder: Path) -> None:
     """Write the class names into a folder of labels, unless some stand in it or beside it."""
     if find_class_names(str(folder)) is None:
         write_atomic(folder / CLASSES_FILE, "".join(f"{name}\n" for name in names).encode())
+
+
+def _check_form(picture: ImageFile.ImageFile) -> None:
+    """Raise ValueError where pixels are not the values that were saved."""
+    if picture.format in _LOSSY:
+        raise ValueError(
+            f"it is {picture.format} data, in which class ids do not keep their values, whatever "
+            "the name ends in (save labels as a palette or grey PNG)"
+        )
+    stored = picture.tile[0][3] if picture.tile else ""
+    form = stored[0] if isinstance(stored, tuple) else stored
+    if _FEWER_BITS.search(str(form)) and picture.mode not in _GREY:
+        raise ValueError(f"its colours are stored as {form}, expected class indices")
+
+
+def _single_plane(values: AnyArray) -> AnyArray:
+    """(H, W) of (H, W, 3) or (H, W, 4) whose three colours are equal and alpha is one value."""
+    if values.ndim != 3 or values.shape[2] not in (3, 4) or 0 in values.shape:
+        return values
+    first = values[:, :, :1]
+    is_grey = bool((values[:, :, :3] == first).all())
+    is_opaque = values.shape[2] == 3 or values[:, :, 3].min() == values[:, :, 3].max() > 0
+    return values[:, :, 0] if is_grey and is_opaque else values
 
 
 def _grey_step(data: bytes) -> int:

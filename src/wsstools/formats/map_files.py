@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from wsstools.core.arrays import AnyArray
-from wsstools.core.maps import ProbabilityMap, as_map, checked_map
+from wsstools.core.maps import SUM_TOLERANCE, ProbabilityMap, as_map, checked_map
 from wsstools.files import npy
 from wsstools.files.atomic import write_atomic
 from wsstools.files.damage import reading
@@ -25,16 +26,23 @@ and far more compressible than free float16."""
 _DEFLATE_LEVEL = 1
 _MOST_IDS = 1 << 12
 """Bytes of class ids; 255 of them, eight bytes each, and some."""
-_FOREIGN_KEYS = ("probs", "probabilities", "arr_0")
+_FOREIGN_KEYS = ("probs", "probabilities", "softmax", "arr_0")
+"""The second is nnU-Net's, the third that of its first version."""
 
 
 def encode_map(probability_map: ProbabilityMap, meta: Meta) -> bytes:
     """The bytes of a map file. Classes whose probability rounds to 0 everywhere are left out."""
-    members = {
-        **_stored_arrays(probability_map),
-        "n_classes": np.int16(probability_map.n_classes),
-        "meta": np.array(json.dumps(meta, sort_keys=True)),
-    }
+    return encode_arrays(
+        {
+            **_stored_arrays(probability_map),
+            "n_classes": np.int16(probability_map.n_classes),
+            "meta": np.array(json.dumps(meta, sort_keys=True)),
+        }
+    )
+
+
+def encode_arrays(members: Mapping[str, AnyArray | np.generic]) -> bytes:
+    """The bytes of a compressed `.npz`, the same each time."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(
         buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=_DEFLATE_LEVEL
@@ -56,12 +64,13 @@ def as_stored(probability_map: ProbabilityMap) -> ProbabilityMap:
 def decode_map(data: bytes, name: str) -> Decoded[ProbabilityMap]:
     """The map in a file: one of ours, or a dense (C, H, W) array of somebody else's, with a note.
 
-    That is a `.npy`, or in a `.npz` the array `probs`, `probabilities` or `arr_0`. DataError if it
-    is no such file, or the probabilities are not probabilities.
+    That is a `.npy`, or in a `.npz` the array `probs`, `probabilities`, `softmax` or `arr_0`; an
+    axis of length 1 before or after the classes does not count. DataError if it is no such file, or
+    the probabilities are not probabilities.
     """
     with reading(name, "not a map: "):
         if data.startswith(npy.MAGIC):
-            _check(npy.read_header(io.BytesIO(data)), "the array")
+            _check_foreign(npy.read_header(io.BytesIO(data)), "the array")
             return _foreign(npy.read_array(data), "the array")
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             keys = set(npy.member_keys(archive))
@@ -73,7 +82,8 @@ def decode_map(data: bytes, name: str) -> Decoded[ProbabilityMap]:
                     f"it holds {', '.join(sorted(keys)) or 'nothing'}; expected one of "
                     + ", ".join(_FOREIGN_KEYS)
                 )
-            return _foreign(_probs(archive, key), f"its array {key!r}")
+            _check_foreign(npy.member_header(archive, key), f"its array {key!r}")
+            return _foreign(npy.read_member(archive, key), f"its array {key!r}")
 
 
 def read_map(path: str | Path) -> ProbabilityMap:
@@ -124,7 +134,7 @@ def read_meta(path: Path) -> Meta | None:
     """The record in a map file, or None if the file carries none that can be read."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return _record(archive)
+            return read_record(archive)
     except Exception:  # damaged bytes raise whatever zipfile and zlib stumble over
         return None
 
@@ -147,13 +157,35 @@ def _ours(archive: zipfile.ZipFile, has_meta: bool) -> Decoded[ProbabilityMap]:
     if not all(ids.dtype.kind in "iu" for ids in (classes, n_classes)) or n_classes.shape != ():
         raise ValueError("its classes and their number are no integers")
     probability_map = checked_map(_probs(archive, "probs"), classes, int(n_classes))
-    return Decoded(probability_map, _record(archive) if has_meta else None)
+    return Decoded(probability_map, read_record(archive) if has_meta else None)
 
 
 def _foreign(probs: AnyArray, what: str) -> Decoded[ProbabilityMap]:
-    n_classes = len(probs)
-    probability_map = checked_map(probs, np.arange(n_classes), n_classes)
+    planes = probs.reshape(_plane_shape(probs.shape))
+    n_classes = len(planes)
+    try:
+        probability_map = checked_map(planes, np.arange(n_classes), n_classes)
+    except ValueError as error:
+        if _sums_to_1(planes, axis=-1):
+            raise ValueError(
+                f"the sums of {what} of shape {probs.shape} are 1 over the last axis: it is "
+                "(H, W, C), expected (C, H, W) (save probs.transpose(2, 0, 1))"
+            ) from error
+        raise
     return Decoded(probability_map, note=f"took {what} as a dense map of {n_classes} classes")
+
+
+def _plane_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """(C, H, W) of (1, C, H, W), a batch of one image, or (C, 1, H, W), nnU-Net's of a picture."""
+    if len(shape) > 3 and shape[0] == 1:
+        shape = shape[1:]
+    return (shape[0], *shape[2:]) if len(shape) == 4 and shape[1] == 1 else shape
+
+
+def _sums_to_1(probs: AnyArray, axis: int) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):
+        off = np.abs(probs.sum(axis=axis, dtype=np.float32) - 1)
+    return bool((off < SUM_TOLERANCE).all())  # not where one is not a number
 
 
 def _probs(archive: zipfile.ZipFile, key: str) -> AnyArray:
@@ -161,13 +193,25 @@ def _probs(archive: zipfile.ZipFile, key: str) -> AnyArray:
     return npy.read_member(archive, key)
 
 
-def _check(header: npy.Header, what: str) -> None:
+def _check_foreign(header: npy.Header, what: str) -> None:
+    shape = _plane_shape(header.shape)
+    if len(shape) == 4 and header.dtype.kind == "f":
+        raise ValueError(
+            f"{what} is a volume or a batch, {header.shape}, expected (C, H, W) "
+            "(wss slices --kind maps makes maps of a volume (C, Z, Y, X))"
+        )
+    _check(npy.Header(shape, header.dtype), what, header.shape)
+
+
+def _check(header: npy.Header, what: str, stored: tuple[int, ...] | None = None) -> None:
     """Refuse what cannot be the probabilities of a map before it is read."""
     if len(header.shape) != 3 or header.dtype.kind != "f":
-        raise ValueError(f"{what} is {header.dtype} {header.shape}, expected floats (C, H, W)")
+        found = f"{header.dtype} {header.shape if stored is None else stored}"
+        raise ValueError(f"{what} is {found}, expected floats (C, H, W)")
     check_pixels(*header.shape[1:])
     check_map(header.n_values)
 
 
-def _record(archive: zipfile.ZipFile) -> Meta | None:
+def read_record(archive: zipfile.ZipFile) -> Meta | None:
+    """The record in the archive of a map."""
     return parse_record(str(npy.read_member(archive, "meta", most_bytes=LARGEST_RECORD)[()]))

@@ -7,11 +7,12 @@ import warnings
 
 
 def quiet_readers() -> None:
-    """Drop what Pillow and tifffile say of a file beside their error, for the whole process.
+    """Drop what readers say of a file beside their error, for the whole process.
 
     It is of no use, or of no harm: our limit of the size of a picture is where Pillow's is an
     error. A program of ours calls this; a process that imports wsstools keeps its own settings.
     """
-    warnings.filterwarnings("ignore", module=r"PIL\.")
+    warnings.filterwarnings("ignore", module=r"(PIL|nibabel)\.")
     for name in ("PIL", "tifffile"):
         logging.getLogger(name).addHandler(logging.NullHandler())
+    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL + 1)

@@ -36,9 +36,12 @@ def decode_napari(
 ) -> Decoded[Annotation]:
     """A labels layer of napari, as TIFF or NPY: 0 is unlabelled, 1 the first class, if not given.
 
-    DataError if the file holds no single (H, W) layer of integers, or a label is no class id.
+    DataError if the file holds no single (H, W) layer of integers, a label is no class id, or 255
+    is among few others and nothing says what it means.
     """
     values = _one_picture(_read_layer(data, name), name)
+    if unlabelled is None and first is None:
+        _check_meaning(values, name)
     ignore = np.equal(values, 0 if unlabelled is None else unlabelled)
     return Decoded(_annotation(values, ignore, 1 if first is None else first, name))
 
@@ -63,6 +66,17 @@ def _one_picture(values: AnyArray, name: str) -> NDArray[np.integer]:
     if values.dtype.kind not in "iub":
         raise DataError(f"{name}: values are {values.dtype}, expected integers")
     return cast("NDArray[np.integer]", values)
+
+
+def _check_meaning(values: NDArray[np.integer], name: str) -> None:
+    """Refuse what may be a layer, or a picture of class ids in which 255 is unlabelled."""
+    held = np.unique(values)
+    if IGNORE_LABEL in held and IGNORE_LABEL - 1 not in held and held[-1] == IGNORE_LABEL:
+        few, more = ", ".join(map(str, held[:-1][:4])), ", ..." if held.size > 5 else ""
+        raise DataError(
+            f"{name}: holds the values {few}{more} and 255: class ids of which 255 is unlabelled "
+            "(--format picture), or a layer in which 0 is unlabelled (--unlabelled 0)?"
+        )
 
 
 def _annotation(

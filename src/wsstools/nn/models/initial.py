@@ -14,6 +14,15 @@ from wsstools.nn.models.networks import SegmentationNetwork
 from wsstools.nn.models.pretrained import PRETRAINED, find_weights
 
 _MISFIT = "the initial weights do not fit the network"
+_NO_STATE = "neither a wsstools model nor a torch state dict"
+_WRAPPERS = (
+    "state_dict", "model_state_dict", "model_state", "network_weights", "model", "network", "net",
+    "module", "weights", "params",
+)  # fmt: skip
+"""Where the checkpoints of others hold the network; of several the first counts."""
+_PREFIXES = ("module.", "_orig_mod.", "model.", "network.", "net.")
+"""What DataParallel, torch.compile and Lightning put before the name of every tensor."""
+_DEEPEST = 4
 
 
 def imagenet_state(arch: str, folder: str | None = None) -> dict[str, Tensor]:
@@ -29,7 +38,11 @@ def load_pretrained(name: str, folder: str | None = None) -> dict[str, Tensor]:
 
 
 def read_state(data: bytes) -> dict[str, Tensor]:
-    """State dict in a file: a model or checkpoint of ours, or one such as torchvision's."""
+    """State dict in a file: a model or checkpoint of ours, or one such as torchvision's.
+
+    Of others' checkpoints it is what `_WRAPPERS` name, without the prefixes that wrappers of a
+    network give to all its tensors (`module.` of DataParallel, say). DataError if it is neither.
+    """
     if is_model(data):
         return decode_model(data).network.state_dict()
     if is_checkpoint(data):
@@ -37,10 +50,30 @@ def read_state(data: bytes) -> dict[str, Tensor]:
     try:
         state = read_torch(data)
     except Exception as error:  # damaged bytes raise whatever the unpickler stumbles over
-        raise DataError("neither a wsstools model nor a torch state dict") from error
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise DataError("neither a wsstools model nor a torch state dict")
-    return dict(state)
+        raise DataError(_NO_STATE) from error
+    return _without_prefixes(_unwrapped(state))
+
+
+def _unwrapped(content: object) -> dict[str, Tensor]:
+    """The tensors of a network in a checkpoint, by their names."""
+    for _ in range(_DEEPEST):
+        if not isinstance(content, Mapping):
+            break
+        if content and all(isinstance(value, Tensor) for value in content.values()):
+            return {str(name): tensor for name, tensor in content.items()}
+        inside = [content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)]
+        if not inside:
+            known = ", ".join(_WRAPPERS)
+            held = ", ".join(repr(key) for key in list(content)[:5]) or "nothing"
+            raise DataError(f"{_NO_STATE}: it holds {held}, expected tensors or one of {known}")
+        content = inside[0]
+    raise DataError(_NO_STATE)
+
+
+def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    while prefix := next((p for p in _PREFIXES if all(n.startswith(p) for n in state)), None):
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    return state
 
 
 def load_initial(network: SegmentationNetwork, state: Mapping[str, Tensor]) -> None:

@@ -1,0 +1,1 @@
+"""Volumes: their slices, intensities and values, as arrays (Z, Y, X)."""

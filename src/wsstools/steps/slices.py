@@ -1,0 +1,388 @@
+"""Volumes cut into pictures, labels, scribbles or maps, one a slice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.arrays import AnyArray
+from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.maps import checked_map
+from wsstools.core.volumes.settings import AXES, KINDS, SliceSettings
+from wsstools.core.volumes.slicing import class_ids, grey_levels, intensity_range
+from wsstools.errors import DataError, UsageError
+from wsstools.files.damage import reading
+from wsstools.files.provenance import InputRecord, Json, input_record
+from wsstools.formats import image_files, map_files, nnunet_files, volume_files
+from wsstools.formats.label_files import carry_class_names, find_class_names
+from wsstools.formats.volume_files import Volume
+from wsstools.running.join import Input, Reader, Task
+from wsstools.running.outputs import FORMS, Kind, Output
+from wsstools.running.settings import RunSettings
+from wsstools.running.sources import Source
+from wsstools.running.step import Step
+from wsstools.running.tasks import InputFiles, TaskOutcome
+from wsstools.steps.volume_tasks import Cases, Made, Writer, run_cases
+
+_OUTPUTS: Mapping[str, Kind] = {
+    "image": "picture", "labels": "labels", "scribbles": "scribbles", "maps": "prob"
+}  # fmt: skip
+_SUFFIXES = {
+    "image": (*volume_files.SUFFIXES, *image_files.SUFFIXES),
+    "labels": (*volume_files.SUFFIXES, *volume_files.STACK_SUFFIXES),
+    "scribbles": (*volume_files.SUFFIXES, *volume_files.STACK_SUFFIXES),
+    "maps": map_files.SUFFIXES,
+}
+_DECODERS: Mapping[str, Callable[..., object]] = {
+    "image": volume_files.decode_volume,
+    "labels": volume_files.decode_labels,
+    "scribbles": volume_files.decode_labels,
+    "maps": volume_files.decode_maps,
+}
+_MOST_CHANNELS = 3
+_SAME_PLACE = 1e-3
+"""Millimetres and shares by which the affines of a volume and its like may differ."""
+
+
+def slices(
+    volumes: str,
+    out: str | Path,
+    *,
+    settings: SliceSettings = SliceSettings(),
+    like: str | None = None,
+    skip_empty: bool = False,
+    run: RunSettings = RunSettings(),
+) -> None:
+    """Write each slice of each volume as a file `CASE_z0012`, which the other steps read.
+
+    Parameters
+    ----------
+    volumes : str, NIfTI files, stacks in TIFF or maps of nnU-Net: a folder, a file, or `-`
+    out : str or Path, folder to write to; made if missing
+    settings : SliceSettings, what is cut, along which axis, and what the values mean
+    like : str or None, volumes whose shape and affine must be those of `volumes`
+    skip_empty : bool, leave out slices of scribbles or labels in which no pixel has a class
+    run : RunSettings, which cases, and how they are computed
+
+    Raises
+    ------
+    UsageError
+        If an option does not fit, or `out` holds outputs of another run.
+    SomeFailed
+        If a case failed; the others are done.
+    """
+    kind = settings.kind
+    cut = _cut_of(settings, volumes)
+    if skip_empty and kind not in ("labels", "scribbles"):
+        raise UsageError("--skip-empty is for --kind labels and scribbles")
+    source = Source(volumes, _SUFFIXES[kind], "volume", null=run.null)
+    cases = Cases.of(source, has_channels=kind == "image")
+    inputs = [Input(kind, source, volume_files.decode_volume)]
+    others = None
+    if like is not None:
+        like_source = Source(like, volume_files.SUFFIXES, "volume", null=run.null)
+        others = Cases.of(like_source, has_channels=True)
+        inputs.append(Input("like", like_source, volume_files.decode_volume))
+    tasks = [
+        _task(case, cases, others, cut.channels, volumes, like) for case in run.choose(cases.names)
+    ]
+    step = Step("slices", cut.options, kind=_OUTPUTS[kind])
+    writer = Writer(step, FORMS[step.kind], run.overwrite)
+    make = partial(_make, cut=cut, writer=writer, has_like=like is not None, skip_empty=skip_empty)
+    names = None if kind == "image" else _class_names(volumes)
+    carry = partial(carry_class_names, names, Path(out)) if names else None
+    run_cases(writer, make, tasks, inputs, out, run, afterwards=carry)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """How volumes are cut, the options checked."""
+
+    kind: str
+    axis: str
+    window: tuple[float, float] | None
+    percentiles: tuple[float, float]
+    channels: tuple[int, ...]
+    unlabelled: int
+    first: int
+
+    @property
+    def options(self) -> dict[str, Json]:
+        """Those that change bytes."""
+        options: dict[str, Json] = {"kind": self.kind, "axis": self.axis}
+        if self.kind in ("labels", "scribbles"):
+            options |= {"unlabelled": self.unlabelled, "first": self.first}
+        elif self.kind == "image":
+            is_stated = self.window is not None
+            options["window" if is_stated else "percentiles"] = list(
+                self.window or self.percentiles
+            )
+            if self.channels:
+                options["channels"] = list(self.channels)
+        return options
+
+
+def _cut_of(settings: SliceSettings, volumes: str) -> _Cut:
+    if settings.kind not in KINDS:
+        raise UsageError(f"--kind {settings.kind}: expected one of {', '.join(KINDS)}")
+    if settings.axis not in AXES:
+        raise UsageError(f"--axis {settings.axis}: expected one of {', '.join(AXES)}")
+    defaults = SliceSettings()
+    for_images = ("window", "percentiles", "channels")
+    for_labels = ("unlabelled", "first_class")
+    of_others = {"image": for_labels, "maps": (*for_images, *for_labels)}.get(
+        settings.kind, for_images
+    )
+    for name in of_others:
+        if getattr(settings, name) != getattr(defaults, name):
+            raise UsageError(f"--{name.replace('_', '-')} is not for --kind {settings.kind}")
+    window = None if settings.window is None else _range("--window", settings.window)
+    percentiles = _range("--percentiles", settings.percentiles)
+    if not 0 <= percentiles[0] < percentiles[1] <= 100:
+        raise UsageError(f"--percentiles {settings.percentiles}: expected values in 0 to 100")
+    unlabelled = settings.unlabelled
+    if unlabelled is None and settings.kind in ("labels", "scribbles"):
+        found = None if volumes == "-" else nnunet_files.find_label_names(volumes)
+        unlabelled = None if found is None else found.ignore
+    return _Cut(
+        settings.kind,
+        settings.axis,
+        window,
+        percentiles,
+        _channels(settings.channels),
+        IGNORE_LABEL if unlabelled is None else unlabelled,
+        settings.first_class,
+    )
+
+
+def _range(option: str, text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"{option} {text}: expected two numbers such as 0,4095") from None
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise UsageError(f"{option} {text}: expected two numbers, the lower one first")
+    return low, high
+
+
+def _channels(text: str | None) -> tuple[int, ...]:
+    if text is None:
+        return ()
+    parts = text.split(",")
+    if len(parts) not in (1, _MOST_CHANNELS) or not all(part.isdecimal() for part in parts):
+        raise UsageError(f"--channels {text}: expected one number or three, such as 0,1,2")
+    return tuple(int(part) for part in parts)
+
+
+def _class_names(volumes: str) -> list[str] | None:
+    names = find_class_names(volumes)
+    found = None if names is not None or volumes == "-" else nnunet_files.find_label_names(volumes)
+    return list(found.names) if found is not None and found.names is not None else names
+
+
+@dataclass(frozen=True)
+class _VolumeTask(Task):
+    """The file of a case, or those of its channels; `channels` are those to choose in the file."""
+
+    channels: tuple[int, ...] = ()
+
+
+def _task(
+    case: str,
+    cases: Cases,
+    others: Cases | None,
+    channels: tuple[int, ...],
+    place: str,
+    like: str | None,
+) -> _VolumeTask:
+    files = cases.files.get(case)
+    if files is None:
+        return _VolumeTask(case, problem=cases.problem(case, place))
+    listed = ", ".join(f"{channel:04d}" for channel in files)
+    if len(files) > 1 and not channels:
+        return _VolumeTask(case, problem=f"has channels {listed}; --channels chooses one or three")
+    missing = [channel for channel in channels if len(files) > 1 and channel not in files]
+    if missing:
+        return _VolumeTask(
+            case, problem=f"has channels {listed}, not {missing[0]:04d} (--channels)"
+        )
+    paths = [files[c] for c in channels] if len(files) > 1 else list(files.values())
+    if others is not None:
+        if case not in others.files:
+            return _VolumeTask(case, problem=others.problem(case, str(like)))
+        paths.append(next(iter(others.files[case].values())))
+    return _VolumeTask(case, tuple(paths), channels=channels if len(files) == 1 else ())
+
+
+def _make(
+    task: _VolumeTask, *, cut: _Cut, writer: Writer, has_like: bool, skip_empty: bool, folder: Path
+) -> Made:
+    """The slices of one case."""
+    paths = [path for path in task.paths if isinstance(path, Path)]
+    own = Task(task.stem, tuple(paths[:-1] if has_like else paths))
+    reader = Reader(cut.kind, _DECODERS[cut.kind])  # type: ignore[arg-type]
+    files = InputFiles.read(own, [reader] * len(own.paths))
+    done = [] if has_like else _up_to_date(task.stem, files.records, cut, writer, folder)
+    if done:
+        return done
+    decoded = files.decode()
+    volumes = [part.value for part in decoded if isinstance(part.value, Volume)]
+    if has_like:
+        shape = volumes[0].values.shape
+        _check_like(
+            shape[1:] if cut.kind == "maps" else shape[:3],
+            volumes[0].affine,
+            files.names[0],
+            paths[-1],
+        )
+    records = [
+        input_record(entry["role"], entry["name"], entry["blake2b"], part.meta)
+        for entry, part in zip(files.records, decoded, strict=True)
+    ]
+    with reading(" and ".join(files.names), errors=ValueError):
+        parts = _parts(volumes, cut, task.channels)
+    made: list[TaskOutcome[None]] = []
+    for k in range(parts.count):
+        stem = task.stem if volumes[0].is_picture else _slice_name(task.stem, cut.axis, k)
+        target = folder / (stem + writer.form.suffix)
+        current = writer.up_to_date(target, records, paths)
+        if current is not None:
+            made.append(current)
+            continue
+        with reading(f"{' and '.join(files.names)}: slice {k}", errors=ValueError):
+            output = parts.output(k)
+        if skip_empty and not target.exists() and (np.asarray(output) == IGNORE_LABEL).all():
+            made.append(TaskOutcome(stem, "missing", text="no pixel with a class"))
+            continue
+        notes = parts.notes if k == 0 else ()
+        result = {"slices": parts.count, **parts.result}
+        made.append(writer.write(target, output, records, result=result, notes=notes))
+    return made
+
+
+def _slice_name(case: str, axis: str, k: int) -> str:
+    return f"{case}_{axis}{k:04d}"
+
+
+def _up_to_date(
+    case: str, records: Sequence[InputRecord], cut: _Cut, writer: Writer, folder: Path
+) -> list[TaskOutcome[None]]:
+    """The slices of a case if all are up to date, which the first says how many they are."""
+    suffix = writer.form.suffix
+    names = [case, _slice_name(case, cut.axis, 0)]
+    first = next((name for name in names if (folder / (name + suffix)).exists()), None)
+    meta = writer.form.read_meta(folder / (first + suffix)) if first else None
+    count = meta.get("result", {}).get("slices") if meta else None
+    if not isinstance(count, int) or first is None:
+        return []
+    stems = [first] if first == case else [_slice_name(case, cut.axis, k) for k in range(count)]
+    targets = [folder / (stem + suffix) for stem in stems]
+    metas = (writer.form.read_meta(path) if path.exists() else None for path in targets)
+    if not all(writer.step.is_up_to_date(meta, records) for meta in metas):
+        return []
+    return [
+        TaskOutcome(stem, "up to date", path=path)
+        for stem, path in zip(stems, targets, strict=True)
+    ]
+
+
+def _check_like(
+    shape: tuple[int, ...], affine: NDArray[np.float64] | None, name: str, like: Path
+) -> None:
+    """Raise DataError unless a volume has the shape and the affine of another."""
+    data = like.read_bytes()
+    expected = volume_files.shape_of(data, str(like))[:3]
+    if shape != expected:
+        raise DataError(f"{name}: shape {shape} (Z, Y, X), but {like} has {expected}")
+    place = volume_files.affine_of(data, str(like))
+    if affine is not None and not np.allclose(affine, place, _SAME_PLACE, _SAME_PLACE):
+        raise DataError(
+            f"{name}: its affine differs from that of {like}, so their voxels are not at the same "
+            "places"
+        )
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The slices of a volume: how many, what makes one, numbers for its record, and notes."""
+
+    count: int
+    output: Callable[[int], Output]
+    result: Mapping[str, Json]
+    notes: tuple[str, ...] = ()
+
+
+def _parts(volumes: Sequence[Volume], cut: _Cut, channels: Sequence[int]) -> _Parts:
+    """ValueError if the volumes do not fit the options."""
+    axis = AXES.index(cut.axis)
+    if cut.kind == "image":
+        return _images(_channel_arrays(volumes, channels), cut, axis)
+    values = volumes[0].values
+    if cut.kind == "maps":
+        classes = np.arange(len(values))
+        return _Parts(
+            values.shape[axis + 1],
+            lambda k: checked_map(np.take(values, k, axis + 1), classes, len(values)),
+            {},
+        )
+    if values.ndim != 3:
+        raise ValueError(f"its shape is {values.shape}, expected (Z, Y, X)")
+    ids = class_ids(values, unlabelled=cut.unlabelled, first=cut.first)
+    notes = []
+    if cut.kind == "scribbles" and not (ids == IGNORE_LABEL).any():
+        notes.append(
+            "warning: every voxel has a class; which value is unlabelled? (--unlabelled 0 "
+            "--first-class 1 for ITK-SNAP and 3D Slicer)"
+        )
+    return _Parts(ids.shape[axis], lambda k: np.take(ids, k, axis), {}, tuple(notes))
+
+
+def _images(arrays: Sequence[AnyArray], cut: _Cut, axis: int) -> _Parts:
+    shapes = [array.shape for array in arrays]
+    if len(set(shapes)) > 1:
+        raise ValueError(f"its channels have shapes {', '.join(map(str, shapes))}")
+    if cut.window is not None:
+        ranges = [cut.window] * len(arrays)
+    else:
+        ranges = [intensity_range(array, cut.percentiles) for array in arrays]
+    n_odd = sum(int((~np.isfinite(a)).sum()) for a in arrays if a.dtype.kind == "f")
+
+    def picture(k: int) -> Output:
+        planes = [
+            grey_levels(np.take(array, k, axis), *limits)
+            for array, limits in zip(arrays, ranges, strict=True)
+        ]
+        if planes[0].ndim == 3:  # colours
+            return planes[0]
+        return np.stack(planes * (_MOST_CHANNELS // len(planes)), axis=-1)
+
+    low, high = ([limits[end] for limits in ranges] for end in (0, 1))
+    result: dict[str, Json] = {"low": low, "high": high}
+    notes = (f"{n_odd} voxels are not finite and become black or white",) if n_odd else ()
+    return _Parts(shapes[0][axis], picture, result, notes)
+
+
+def _channel_arrays(volumes: Sequence[Volume], channels: Sequence[int]) -> list[AnyArray]:
+    """One array of grey or of colours, or three of channels."""
+    if len(volumes) > 1:
+        if any(volume.values.ndim != 3 for volume in volumes):
+            raise ValueError("its channels are not (Z, Y, X) each")
+        affines = [volume.affine for volume in volumes if volume.affine is not None]
+        if any(not np.allclose(affines[0], affine, _SAME_PLACE, _SAME_PLACE) for affine in affines):
+            raise ValueError("the affines of its channels differ")
+        return [volume.values for volume in volumes]
+    values = volumes[0].values
+    is_colour = values.ndim == 4 and volumes[0].affine is None
+    if not channels:
+        if values.ndim == 4 and not is_colour:
+            raise ValueError(f"it has {values.shape[3]} channels; --channels chooses one or three")
+        return [values]
+    n_channels = values.shape[3] if values.ndim == 4 else 1
+    if max(channels) >= n_channels:
+        raise ValueError(f"it has {n_channels} channels, not {max(channels)} (--channels)")
+    return [values[..., c] if values.ndim == 4 else values for c in channels]
