@@ -9,6 +9,7 @@ ones each time, and prints a table.
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
 import os
@@ -55,7 +56,7 @@ from PIL import Image
 from wsstools.core.scribbles.annotation import draw_annotation
 from wsstools.errors import DataError, UsageError, one_line
 from wsstools.files.provenance import parse_record
-from wsstools.formats import label_files, map_files, parameter_files
+from wsstools.formats import label_files, map_files, nnunet_files, parameter_files, volume_files
 from wsstools.formats.annotations import cvat, detection
 from wsstools.formats.filter_weights.network_files import read_first_convolution
 from wsstools.formats.image_files import decode_image, encode_image
@@ -122,6 +123,26 @@ def probability_map(path: Path) -> None:
     assert found.probs.shape[0] == len(found.classes) and found.probs.dtype == np.float32
     assert np.abs(found.probs.sum(axis=0) - 1).max() < 1e-4 and found.probs.min() >= 0
     assert found.classes[0] >= 0 and found.classes[-1] < found.n_classes
+
+
+def volume(path: Path) -> None:
+    found = volume_files.decode_volume(path.read_bytes(), str(path)).value
+    assert found.values.ndim in (3, 4) and found.values.size
+    assert found.values.dtype.kind in "iubf"
+    meta = volume_files.read_meta(path)
+    assert meta is None or parse_record(json.dumps(meta)) == meta
+
+
+def map_of_volume(path: Path) -> None:
+    found = volume_files.decode_maps(path.read_bytes(), str(path)).value.values
+    assert found.ndim == 4 and found.dtype.kind == "f"
+    volume_files.holds_maps(path)
+
+
+def data_set(path: Path) -> None:
+    found = nnunet_files.read_label_names(path)
+    assert found.ignore is None or type(found.ignore) is int
+    assert found.names is None or all(isinstance(name, str) for name in found.names)
 
 
 def convolution(path: Path) -> None:
@@ -247,6 +268,13 @@ def images() -> list[bytes]:
         by_pillow(picture.convert("LA"), "PNG"),
         tiff(values, photometric="rgb", compression="zlib"),
         tiff(wide[:, :, 0]),
+        tiff(values.astype(np.float32) / 255, photometric="rgb", compression="zlib"),
+        tiff(np.stack([values] * 2), photometric="rgb"),
+        tiff(np.moveaxis(values, -1, 0), imagej=True, metadata={"axes": "CYX"}),
+        tiff(
+            np.moveaxis(values, -1, 0), ome=True, photometric="minisblack", metadata={"axes": "CYX"}
+        ),
+        by_pillow(Image.fromarray(wide[:, :, 0]), "TIFF", compression="tiff_lzw"),
         by_pillow(picture.quantize(16), "TIFF", compression="tiff_lzw"),
         by_pillow(picture.quantize(16), "GIF"),
         by_pillow(picture, "BMP"),
@@ -267,6 +295,9 @@ def label_pictures() -> list[bytes]:
         by_pillow(picture, "GIF"),
         by_pillow(picture, "BMP"),
         by_pillow(picture, "PPM"),
+        b"P2\n# few\n30 20 3\n" + b" ".join(b"%d" % min(v, 3) for v in found.ravel()),
+        by_pillow(np.dstack([found] * 3), "PNG"),
+        tiff(np.dstack([found] * 3), photometric="rgb"),
         tiff(found),
         tiff(found, compression="zlib", predictor=True),
     ]
@@ -280,6 +311,26 @@ def maps() -> list[bytes]:
         npz(probabilities=found.dense()),
         npy(found.dense().astype(np.float64)),
     ]
+
+
+@cache
+def volumes() -> list[bytes]:
+    nibabel = pytest.importorskip("nibabel")
+    values = np.arange(6 * 5 * 4, dtype=np.int16).reshape(6, 5, 4)
+    plain = nibabel.Nifti1Image(values, np.diag([-1, 2, 3, 1])).to_bytes()
+    labels = values.astype(np.uint8).transpose()
+    return [
+        plain,
+        gzip.compress(plain),
+        nibabel.Nifti2Image(values.astype(np.float32), np.eye(4)).to_bytes(),
+        volume_files.encode_labels_like(labels, plain, "x", RECORD),
+        tiff(values.astype(np.uint16), photometric="minisblack"),
+    ]
+
+
+def maps_of_volumes() -> list[bytes]:
+    probs = np.full((2, 3, 4, 5), 0.5, np.float16)
+    return [npz(softmax=probs), npy(probs), volume_files.encode_maps(probs, RECORD)]
 
 
 WEIGHTS = np.random.default_rng(0).normal(size=(4, 3, 3, 3)).astype(np.float32)
@@ -593,6 +644,26 @@ READERS = {
     "record of labels": Reader(record, lambda: label_pictures()[:1], ".png", refuses=False),
     "record of parameters": Reader(
         record, texts(json.dumps({"method": "crf", "made_by": RECORD})), ".json", refuses=False
+    ),
+    "volume": Reader(volume, volumes, ".nii.gz", examples=200),
+    "map of a volume": Reader(
+        map_of_volume,
+        maps_of_volumes,
+        ".npz",
+        refused=lambda: [
+            (npz(probabilities=np.array([Command()], object)), "is object"),
+            (zipped([(b"softmax.npy", npy_that_claims("<f2", (9, 9, 10**5, 10**5), 9))]), "810,0"),
+        ],
+    ),
+    "data set of nnU-Net": Reader(
+        data_set,
+        texts(
+            '{"labels": {"background": 0, "a": 1, "ignore": 2}}',
+            '{"labels": {"0": "background", "1": "a"}, "modality": {"0": "CT"}}',
+            '{"labels": {"background": 0, "both": [1, 2], "one": 2}}',
+        ),
+        ".json",
+        texts("[" * 10**5, '{"labels": {"a": 1e400}}', '{"labels": {"a": true, "ignore": []}}'),
     ),
     "weights npz": Reader(
         convolution,

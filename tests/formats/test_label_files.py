@@ -103,6 +103,9 @@ EQUAL = {
     "rgb-lzw.tif": by_pillow(COLOURED, "TIFF", compression="tiff_lzw"),
     "rgb-16.tif": tiff(COLOURED.astype(np.uint16), photometric="rgb"),
     "thumbnail-first.tif": None,
+    "unit-axes.tif": tiff(
+        LABELS[None, :, :, None], photometric="minisblack", metadata={"axes": "ZYXC"}
+    ),
     "p2.pgm": pgm(b"P2", LABELS, 255, b"# by hand\n"),
     "p3.pgm": pgm(b"P3", COLOURED, 255),
     "p5.pgm": pgm(b"P5", LABELS, 255, b"#\n# two lines\n"),

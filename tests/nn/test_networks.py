@@ -1,6 +1,7 @@
 """Networks: shapes, sizes, registration of logits and pixels, parameter groups, weights."""
 
 import io
+from argparse import Namespace
 from dataclasses import replace
 
 import pytest
@@ -224,6 +225,7 @@ def test_wrapped_networks_start_training_as_the_bare_ones(parallel):
     [
         ({}, "it holds nothing, expected tensors or one of state_dict, "),
         ({"epoch": 3, "optimizer": {"lr": 0.1}}, "it holds 'epoch', 'optimizer', expected tensors"),
+        ({"args": Namespace(), "model": {}}, "it holds argparse.Namespace objects, .*alone"),
         ([torch.ones(2)], "neither a wsstools model nor a torch state dict$"),
         ({"model": {"model": {"model": {"model": {"model": {}}}}}}, "nor a torch state dict"),
     ],

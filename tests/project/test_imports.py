@@ -121,6 +121,7 @@ SLOW_TO_IMPORT = {
     "sklearn": {"local_predict", "demo_data"},
     "typer": set(),
     "distributed": set(),
+    "nibabel": set(),
 }
 """Packages that take seconds, and the steps that need them from the start."""
 

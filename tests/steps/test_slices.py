@@ -436,3 +436,22 @@ def test_without_nibabel_it_says_what_to_install(wss, tmp_path, monkeypatch):
     assert "nibabel, which is missing: pip install 'wsstools[volumes]'" in outcome.err
     (tmp_path / "b.tif").write_bytes(tiff(some_ids(0, 9), photometric="minisblack"))
     assert wss("slices", tmp_path / "b.tif", "-o", tmp_path / "out").code == 0
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 1, 1), (5, 7, 3, 1), (3, 3, 3)])
+def test_axes_of_length_one_do_not_count(wss, tmp_path, shape):
+    values = some_ids(0, 1, 2, shape=shape)
+    save(values, tmp_path / "in" / "a.nii.gz")
+    outcome = wss("slices", tmp_path / "in", "--kind", "labels", "-o", tmp_path / "out")
+    depth = shape[2] if len(shape) > 2 else 1
+    assert [path.name for path in outcome.paths] == [f"a_z{k:04d}.png" for k in range(depth)]
+    for k, path in enumerate(outcome.paths):
+        expected = values.reshape(*shape[:2], depth)[:, :, k].T
+        np.testing.assert_array_equal(labels_of(path), expected)
+
+
+def test_a_series_in_time_is_no_volume_of_labels(wss, tmp_path):
+    save(some_ids(0, 1, shape=(5, 7, 4, 2)), tmp_path / "in" / "a.nii.gz")
+    outcome = wss("slices", tmp_path / "in", "--kind", "labels", "-o", tmp_path / "out")
+    assert outcome.code == 1
+    assert "a.nii.gz: its shape is (4, 7, 5, 2), expected (Z, Y, X)" in outcome.err

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import folder_bytes, npz
+from builders import REPOSITORY, folder_bytes, npz
 
 from wsstools.core.maps import ProbabilityMap
 from wsstools.formats import label_files, map_files, volume_files
@@ -373,3 +376,42 @@ def test_a_pipe_from_a_volume_to_a_volume(shell, tmp_path):
     assert done.paths == [Path("out/a.nii.gz")]
     found = ids_of(tmp_path / "out" / "a.nii.gz")
     assert found.shape == SHAPE and set(np.unique(found)) <= {0, 1}
+
+
+def test_info_describes_volumes(wss, tmp_path):
+    slices_of(labels_volume(0, 3), tmp_path / "labels")
+    save(image(), tmp_path / "images" / "a.nii.gz")
+    wss("volumes", tmp_path / "labels", "--like", tmp_path / "images", "-o", tmp_path / "o")
+    text = wss("info", tmp_path / "o" / "a.nii.gz").out
+    assert "a volume" in text and "4 x 7 x 5 (Z x Y x X)" in text
+    assert "uint8, 0 to 3" in text and "3.0" in text and "wss volumes missing=255" in text
+    probs = np.full((2, 4, 7, 5), 0.5, np.float16)
+    (tmp_path / "b.npz").write_bytes(npz(probabilities=probs))
+    text = wss("info", tmp_path / "b.npz").out
+    assert "a probability map of a volume" in text and "classes: 2" in text
+
+
+PAGE = REPOSITORY / "docs" / "volumes.md"
+
+
+@pytest.mark.slow
+def test_the_page_on_volumes_does_what_it_says(shell, tmp_path):
+    text = PAGE.read_text()
+    (made,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    (stated,) = re.findall(r"^mean IoU +([0-9.]+)%", text, re.MULTILINE)
+    subprocess.run([sys.executable, "-c", made], cwd=tmp_path, check=True)
+    assert len(blocks) == 4
+    assert shell(blocks[0]).code == 0
+    back, truth = (ids_of(tmp_path / f / "patient.nii.gz") for f in ("segmented", "gt"))
+    assert (back == truth).mean() > 0.97
+    (found,) = re.findall(r"^mean IoU +([0-9.]+)%", shell(blocks[1]).out, re.MULTILINE)
+    assert float(found) == pytest.approx(float(stated), abs=2)
+    assert shell(blocks[2]).code == 0
+    content = json.loads((tmp_path / "nnUNet_raw/Dataset001_Organs/dataset.json").read_text())
+    assert content["labels"] == {"background": 0, "liver": 1, "spleen": 2}
+    assert content["channel_names"] == {"0": "CT"}
+    shell("wss volumes smooth/ --like volumes/ -o predicted/")  # as if nnU-Net had saved them
+    done = shell(blocks[3])
+    assert done.code == 0, done.err
+    assert np.load(tmp_path / "ensemble" / "patient.npz")["probabilities"].shape == (3, 10, 64, 72)

@@ -63,7 +63,7 @@ def read_values(data: bytes) -> AnyArray:
                 "class ids"
             )
         try:
-            values = _moved(series.asarray(), series.axes)
+            values = _moved(*_without_unit_axes(series.asarray(), series.axes))
         except (ValueError, NotImplementedError) as error:  # tifffile wants another package
             if page.photometric == _INVERTED or len(series.pages) > 1:
                 raise
@@ -208,6 +208,13 @@ def _plane(values: AnyArray, axes: str) -> AnyArray:
         values = np.moveaxis(values, axes.index(axis), 0)[0]
         axes = axes.replace(axis, "", 1)
     return _moved(values, axes)
+
+
+def _without_unit_axes(values: AnyArray, axes: str) -> tuple[AnyArray, str]:
+    """The array without axes of length 1, rows and columns apart."""
+    unit = [k for k, size in enumerate(values.shape) if size == 1 and axes[k] not in "YX"]
+    kept = "".join(axis for k, axis in enumerate(axes) if k not in unit)
+    return values.squeeze(tuple(unit)), kept
 
 
 def _moved(values: AnyArray, axes: str) -> AnyArray:

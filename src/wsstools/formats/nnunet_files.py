@@ -17,6 +17,7 @@ DATASET_FILE = "dataset.json"
 IMAGES_FOLDER, LABELS_FOLDER = "imagesTr", "labelsTr"
 BACKGROUND, IGNORE = "background", "ignore"
 _MAKER_KEY, _MAKER = "made_by", "wss volumes"
+_ID = re.compile(r"[0-9]{1,9}")
 _CHANNEL = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
 
 
@@ -53,8 +54,13 @@ def find_label_names(place: str) -> LabelNames | None:
     folder = Path(place) if Path(place).is_dir() else Path(place).parent
     for candidate in (folder / DATASET_FILE, folder.parent / DATASET_FILE):
         if candidate.is_file():
-            return _label_names(_labels(candidate), candidate)
+            return read_label_names(candidate)
     return None
+
+
+def read_label_names(path: Path) -> LabelNames:
+    """What a dataset.json says of its labels; DataError if it is damaged."""
+    return _label_names(_labels(path), path)
 
 
 def encode_dataset(
@@ -103,7 +109,7 @@ def _labels(path: Path) -> dict[str, object]:
     if not isinstance(labels, dict):
         raise DataError(f"{path}: expected an object called labels")
     is_first_version = all(isinstance(value, str) for value in labels.values())
-    if is_first_version and all(str(key).isdecimal() for key in labels):
+    if is_first_version and all(_ID.fullmatch(key) for key in labels):
         return {str(name): int(key) for key, name in labels.items()}
     return labels
 

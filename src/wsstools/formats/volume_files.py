@@ -63,10 +63,27 @@ class Volume:
     affine: NDArray[np.float64] | None = None
     is_picture: bool = False
 
+    @property
+    def voxel_size(self) -> tuple[float, ...]:
+        """The lengths of a voxel along x, y and z, in the unit of the affine; 1 without one."""
+        affine = np.eye(4) if self.affine is None else self.affine
+        return tuple(float(size) for size in np.linalg.norm(affine[:3, :3], axis=0))
+
 
 def is_nifti(path: Path) -> bool:
     """Whether a file is NIfTI by its name."""
     return path.name.lower().endswith(SUFFIXES)
+
+
+def holds_maps(path: Path) -> bool:
+    """Whether a file holds probabilities with four axes, those of a volume."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            keys = npy.member_keys(archive)
+            shapes = [npy.member_header(archive, key).shape for key in _MAP_KEYS if key in keys]
+    except Exception:  # no archive, or a damaged one
+        return False
+    return bool(shapes) and len(shapes[0]) == 4 and min(shapes[0][:2]) > 1
 
 
 def check_nibabel() -> None:

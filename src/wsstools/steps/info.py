@@ -13,12 +13,12 @@ from wsstools.errors import naming
 from wsstools.files.damage import reading
 from wsstools.files.pillow import opened
 from wsstools.files.provenance import Meta, parse_record
-from wsstools.formats import label_files, map_files, parameter_files, picture_files
+from wsstools.formats import label_files, map_files, parameter_files, picture_files, volume_files
 from wsstools.view.chain import chain_text
 
 
 def info(file: str) -> Description:
-    """What a map, a label file, a picture, a JSON file or a model of ours is, with its record.
+    """What a map, labels, a picture, a volume, a JSON file or a model of ours is, and its record.
 
     Raises
     ------
@@ -31,8 +31,10 @@ def info(file: str) -> Description:
         meta = parameter_files.read_meta(path)
         is_comparison = meta is not None and meta["kind"] == parameter_files.COMPARISON
         return _comparison(path, meta) if meta and is_comparison else _params(path, meta)
+    if volume_files.is_nifti(path):
+        return _volume(path)
     if suffix in map_files.SUFFIXES:
-        return _map(path)
+        return _maps_of_volume(path) if volume_files.holds_maps(path) else _map(path)
     if suffix in label_files.SUFFIXES:
         meta = label_files.read_meta(path)
         is_picture = meta is not None and meta["kind"] == picture_files.KIND
@@ -97,6 +99,24 @@ def _picture(path: Path, meta: Meta) -> Description:
         width, height = picture.size
     facts = {"size": f"{height} x {width} (H x W)"}
     return Description(str(path), "a picture", facts, meta)
+
+
+def _volume(path: Path) -> Description:
+    decoded = volume_files.decode_volume(path.read_bytes(), str(path))
+    values = decoded.value.values
+    facts = {
+        "size": f"{' x '.join(map(str, values.shape[:3]))} (Z x Y x X)",
+        "values": f"{values.dtype}, {values.min():g} to {values.max():g}",
+        "voxels": " x ".join(f"{size:g}" for size in decoded.value.voxel_size[::-1]),
+    }
+    return Description(str(path), "a volume", facts, decoded.meta)
+
+
+def _maps_of_volume(path: Path) -> Description:
+    decoded = volume_files.decode_maps(path.read_bytes(), str(path))
+    n_classes, *shape = decoded.value.values.shape
+    facts = {"size": f"{' x '.join(map(str, shape))} (Z x Y x X)", "classes": str(n_classes)}
+    return Description(str(path), "a probability map of a volume", facts, decoded.meta)
 
 
 def _comparison(path: Path, meta: Meta) -> Description:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ def intensity_range(volume: AnyArray, percentiles: tuple[float, float]) -> tuple
     finite = volume if volume.dtype.kind in "iub" else volume[np.isfinite(volume)]
     if not finite.size:
         raise ValueError("no voxel is finite")
-    low, high = np.percentile(finite.astype(np.float64, copy=False), percentiles).tolist()
+    low, high = np.percentile(cast("NDArray[np.float64]", finite), percentiles).tolist()
     if low >= high:
         raise ValueError(
             f"its percentiles {percentiles[0]:g} and {percentiles[1]:g} are both {low:g} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import torch
@@ -23,6 +24,8 @@ _WRAPPERS = (
 _PREFIXES = ("module.", "_orig_mod.", "model.", "network.", "net.")
 """What DataParallel, torch.compile and Lightning put before the name of every tensor."""
 _DEEPEST = 4
+_REFUSED_OBJECT = re.compile(r"GLOBAL ([\w.]+)")
+"""What torch says of a class that it does not load."""
 
 
 def imagenet_state(arch: str, folder: str | None = None) -> dict[str, Tensor]:
@@ -50,8 +53,16 @@ def read_state(data: bytes) -> dict[str, Tensor]:
     try:
         state = read_torch(data)
     except Exception as error:  # damaged bytes raise whatever the unpickler stumbles over
-        raise DataError(_NO_STATE) from error
+        raise DataError(f"{_NO_STATE}{_foreign_objects(error)}") from error
     return _without_prefixes(_unwrapped(state))
+
+
+def _foreign_objects(error: Exception) -> str:
+    """What is said of a file that holds more than tensors, which torch refuses to load."""
+    found = _REFUSED_OBJECT.search(str(error))
+    if found is None:
+        return ""
+    return f": it holds {found[1]} objects, which may run code (save its tensors alone)"
 
 
 def _unwrapped(content: object) -> dict[str, Tensor]:
