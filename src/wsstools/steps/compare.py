@@ -25,7 +25,14 @@ from wsstools.running.messages import print_result, say
 from wsstools.running.settings import RunSettings
 from wsstools.running.tasks import map_images
 from wsstools.steps.columns import DIFF, PLAIN, Column
-from wsstools.steps.inputs import Digested, check_same_images, digested, image_input, label_input
+from wsstools.steps.inputs import (
+    Digested,
+    check_format,
+    check_same_images,
+    digested,
+    image_input,
+    label_input,
+)
 from wsstools.steps.pictures import Look, Picture, draw_pictures, swatches
 from wsstools.view.comparison import (
     METRIC_NAMES,
@@ -58,6 +65,10 @@ class ComparedFolders:
     def as_text(self) -> str:
         """Tables for the terminal."""
         return comparison_text(self.comparison, self.top)
+
+    def as_csv(self) -> str:
+        """A line for each image: the table that is written, too."""
+        return comparison_csv(self.comparison).rstrip("\n")
 
     def as_json(self) -> str:
         """All of it as JSON, fractions."""
@@ -160,15 +171,18 @@ def print_comparison(
     out: str | Path,
     *,
     images: str | None = None,
-    as_json: bool = False,
+    form: str = "table",
     settings: ComparisonSettings = ComparisonSettings(),
     run: RunSettings = RunSettings(),
 ) -> None:
     """Compare two folders as `compare` does, and print what it gave."""
+    check_format(form)
     found = compare(first, second, gt, out, images=images, settings=settings, run=run)
     say(f"{'written to' if found.is_new else 'up to date in'} {out}", "compare")
-    if as_json:
+    if form == "json":
         print(found.as_json())
+    elif form == "csv":
+        print(found.as_csv())
     else:
         print_result(found.as_text(), Path(out) / RECORD_FILE, run)
 

@@ -17,7 +17,7 @@ from wsstools.errors import UsageError
 from wsstools.formats.label_files import class_count
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Computed, Step, run_step
-from wsstools.steps.filter_banks import feature_bank, feature_record
+from wsstools.steps.filter_banks import feature_bank, feature_record, note_of_scales
 from wsstools.steps.inputs import local_inputs
 
 MODELS = ("boosting", "walker")
@@ -85,6 +85,7 @@ def local_predict(
         step = Step("local-predict", options, compute=compute)
     else:
         bank, records = feature_bank(features)
+        note_of_scales(features, "local-predict")
         step = Step(
             "local-predict",
             {"filters": bank.name, **feature_record(features), **options, "seed": seed},
