@@ -7,6 +7,7 @@ import importlib
 import os
 import pkgutil
 import platform
+import re
 import signal
 import sys
 import traceback
@@ -68,6 +69,18 @@ _PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "scikit-image", "torch",
 """Those whose versions may change the bytes of outputs."""
 _ParserError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
 """Whatever Typer finds wrong on a command line; it has no name outside of Typer."""
+_WORDS = (
+    (r"^Invalid value for '([^']+)'(?: / '[^']+')*: ", r"\1: "),
+    (r"Input should be a valid integer.*|'(.*)' is not a valid integer", "expected a whole number"),
+    (r"Input should be a valid number.*|'(.*)' is not a valid float", "expected a number"),
+    (r"Input should be greater than or equal to ", "expected at least "),
+    (r"Input should be less than or equal to ", "expected at most "),
+    (r"^Missing (?:option|argument) '([^']+)'.*", r"\1 is missing"),
+    (r"^Option '([^']+)' requires an argument", r"\1 needs a value"),
+    (r"^Got unexpected extra arguments? ?(?:\(s\) )?\((.*)\)$", r"\1: not expected"),
+    (r"^No such option: ", "no option "),
+)
+"""What Typer says of a command line, and how we say it."""
 _BY_SIGNAL = 128
 """A run that a signal ended exits with this and the signal's number, as shells have it."""
 _INTERRUPTED = _BY_SIGNAL + signal.SIGINT
@@ -248,7 +261,10 @@ def _exit_code(arguments: list[str], prefix: str) -> int:
 def _in_our_words(error: typer.BadParameter) -> str:
     """What Typer found wrong on the command line, as an error of ours has it."""
     text = one_line(error.format_message()).rstrip(".")
-    return f"{text[:1].lower()}{text[1:]} (--help lists the options)"
+    for pattern, words in _WORDS:
+        text = re.sub(pattern, words, text)
+    text = text[:1].lower() + text[1:] if text[1:2].islower() else text  # MAPS stays
+    return f"{text} (--help lists the options)"
 
 
 def hear_signals() -> None:

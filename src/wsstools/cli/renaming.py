@@ -10,7 +10,7 @@ from typer.core import TyperCommand
 from wsstools.errors import UsageError
 from wsstools.running.messages import say
 
-RENAMED: Mapping[str, Mapping[str, str]] = {
+RENAMED: dict[str, Mapping[str, str]] = {
     "demo-data": {"--train": "--n-train", "--val": "--n-val"},
     "eval-gap": {"--train": "--train-labels"},
     "global-predict": {"--restrict-to": "--scribbles", "--floor": "--drop-below"},

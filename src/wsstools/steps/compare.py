@@ -17,6 +17,7 @@ from wsstools.core.labels import check_class_ids
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
 from wsstools.files.provenance import InputRecord, Origin, set_record
+from wsstools.files.targets import check_writable
 from wsstools.formats import parameter_files
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import find_class_names, read_meta
@@ -223,6 +224,8 @@ def _stems(
     """
     stream = stream_among(inputs)
     output_folder(folder, inputs)
+    if not (folder / RECORD_FILE).exists():
+        check_writable(folder)
     chooser = labels[0].source if stream is None else stream
     if stream is not None:
         stream.read_whole()

@@ -66,6 +66,9 @@ def global_predict(
     SomeFailed
         If an image failed; the others are done.
     """
+    inputs = [image_input(images, run)]
+    if restrict_to is not None:
+        inputs.append(label_input(restrict_to, run, role="scribbles", is_optional=True))
     path = Path(model)
     if not path.is_file():
         raise UsageError(f"--model {model}: no such file")
@@ -75,9 +78,6 @@ def global_predict(
     predictor = _predictor(
         settings, path, digest(data), arch=header["arch"], n_classes=header["n_classes"]
     )
-    inputs = [image_input(images, run)]
-    if restrict_to is not None:
-        inputs.append(label_input(restrict_to, run, role="scribbles", is_optional=True))
     step = Step(
         "global-predict",
         {

@@ -78,6 +78,7 @@ def local_predict(
         _refuse_changed(features, "to --model walker, which has no features")
         if seed:
             raise UsageError("--seed does not belong to --model walker")
+    inputs = local_inputs(images, scribbles, run, "local-predict")
     count = class_count(n_classes, scribbles)
     options = {"model": model, **dataclasses.asdict(settings), "n_classes": count}
     if model == "walker":
@@ -94,7 +95,7 @@ def local_predict(
             seed=seed,
             shared=records,
         )
-    run_step(step, local_inputs(images, scribbles, run, "local-predict"), out, run)
+    run_step(step, inputs, out, run)
 
 
 def _check_numbers(settings: WalkerSettings | BoostingSettings) -> None:

@@ -56,6 +56,7 @@ def rf_predict(
     SomeFailed
         If an image failed; the others are done.
     """
+    inputs = local_inputs(images, scribbles, run, "rf-predict")
     count = class_count(n_classes, scribbles)
     bank, shared = feature_bank(features)
     note_of_scales(features, "rf-predict")
@@ -75,4 +76,4 @@ def rf_predict(
         seed=seed,
         shared=shared,
     )
-    run_step(step, local_inputs(images, scribbles, run, "rf-predict"), out, run)
+    run_step(step, inputs, out, run)

@@ -16,6 +16,7 @@ from wsstools.core.parameter import option_of
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
 from wsstools.files.provenance import Origin
+from wsstools.files.targets import check_writable
 from wsstools.formats import parameter_files
 from wsstools.running.join import Input, Task, batches, output_folder
 from wsstools.running.messages import Messages, print_result
@@ -123,6 +124,8 @@ def tune(
     if any(entry.source.is_stream for entry in inputs[1:]):
         raise UsageError("only the maps can be - (standard input)")
     output_folder(folder, inputs)
+    if not (folder / PARAMS_FILE).exists():
+        check_writable(folder)
     if inputs[0].source.is_stream:
         inputs[0].source.read_whole()
     tasks, n_missing = _sampled(inputs, run, sample, seed)
