@@ -284,7 +284,7 @@ $(OUT)/%.txt: $(OUT)/%.csv
 	@mv $@.part $@
 
 $(OUT)/%.json: $(OUT)/%.csv
-	$(GAP) --study $< --json > $@.part
+	$(GAP) --study $< --format json > $@.part
 	@mv $@.part $@
 
 $(OUT)/%.tex: $(OUT)/%.csv

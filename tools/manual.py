@@ -1,7 +1,8 @@
 """The manual pages and the stored help, made from the commands and from pages in docs/.
 
 `make man` writes them; a test fails where they are out of date.
-A page of docs/ whose title is `NAME(SECTION): summary` becomes a manual page.
+A page of docs/ whose title is `NAME(SECTION): summary` becomes a manual page. That of a command
+also has the sections of docs/commands/NAME.md, and the terms of docs/terms.md that it uses.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ _ROOT = Path(__file__).parents[1]
 HELP_FOLDER = _ROOT / "src" / "wsstools" / "cli" / "help"
 MAN_FOLDER = _ROOT / "man"
 DOCS_FOLDER = _ROOT / "docs"
+COMMANDS_FOLDER = DOCS_FOLDER / "commands"
+"""What the page of a command says beyond its help: NAME.md with the sections of SECTIONS."""
+TERMS_FILE = DOCS_FOLDER / "terms.md"
+SECTIONS = ("INPUT AND OUTPUT", "CHOOSING", "EXAMPLES")
 _WIDTH = 80
 _NO_BREAK = "\b"  # click's mark of a paragraph whose lines stay as they are
 _DATE = "2026-11-23"  # of the version: a page made on another day has the same bytes
@@ -155,19 +160,62 @@ def _page(command: Any, name: str) -> str:
     context = _context(command, f"wss {name}")
     usage = " ".join(command.collect_usage_pieces(context))
     summary = _summary(command)[:1].lower() + _summary(command)[1:].rstrip(".")
+    description, examples = _apart_from_examples(command.help or "")
+    sections = command_sections(name)
+    options = _options(command, f"wss {name}")
+    text = " ".join([command.help or "", *sections.values(), *options])
     lines = [
         *_head(f"wss-{name}", "1", summary),
         ".SH SYNOPSIS",
         rf".B wss {escaped(name)}",
         escaped(usage),
         ".SH DESCRIPTION",
-        *_paragraphs(command.help or ""),
+        *_paragraphs(description),
+        *_section(sections, "INPUT AND OUTPUT"),
         ".SH OPTIONS",
-        *_options(command, f"wss {name}"),
+        *options,
+        *_section(sections, "CHOOSING"),
+        *_section({"EXAMPLES": examples + sections.get("EXAMPLES", "")}, "EXAMPLES"),
+        *_listed("TERMS", terms_in(text)),
         *_listed("EXIT STATUS", _EXIT_STATUS),
         *_see_also(_related(f"wss-{name}", "1")),
     ]
     return "\n".join(lines) + "\n"
+
+
+def command_sections(name: str) -> dict[str, str]:
+    """The sections of docs/commands/NAME.md, by their titles in capitals; none where it is not."""
+    path = COMMANDS_FOLDER / f"{name}.md"
+    if not path.exists():
+        return {}
+    _, *parts = re.split(r"^## (.+)\n", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {title.upper(): text for title, text in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def _section(sections: dict[str, str], title: str) -> list[str]:
+    return [f".SH {title}", *from_markdown(sections[title])] if title in sections else []
+
+
+def terms_in(text: str) -> tuple[tuple[str, str], ...]:
+    """The terms of docs/terms.md that a text uses, and what they mean."""
+    rows = TERMS_FILE.read_text(encoding="utf-8").splitlines()
+    terms = [tuple(map(str.strip, row.strip("|").split("|"))) for row in rows if row[:1] == "|"]
+    words, found = text.lower().replace("\\-", "-"), set()
+    for term, _ in sorted(terms[2:], key=lambda entry: -len(entry[0])):  # `duality gap` is no `gap`
+        pattern = rf"(?<![\w/])(--)?{re.escape(term.lower())}e?s?(?![\w/])"
+        words, count = re.subn(pattern, "", words)
+        found |= {term} if count else set()
+    return tuple((term, meaning) for term, meaning in terms[2:] if term in found)
+
+
+def _apart_from_examples(text: str) -> tuple[str, str]:
+    """A docstring without its block of examples, and the examples as a block of Markdown."""
+    blocks = text.strip().split("\n\n")
+    is_example = [re.match(r"\s*\x08\s*Examples?:", block) is not None for block in blocks]
+    rest = [block for block, is_one in zip(blocks, is_example, strict=True) if not is_one]
+    found = [block for block, is_one in zip(blocks, is_example, strict=True) if is_one]
+    lines = [textwrap.dedent(block.split(":\n", 1)[1]) for block in found]
+    return "\n\n".join(rest), "".join(f"```sh\n{text}\n```\n" for text in lines)
 
 
 def _written() -> list[tuple[str, str, str, str]]:

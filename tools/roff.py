@@ -11,6 +11,7 @@ _HEADING = re.compile(r"(#{2,3}) (.+)")
 _ITEM = re.compile(r"[-*] ")
 _LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
 _MARK = re.compile(r"(`[^`]+`|\*\*[^*]+\*\*|\*[^*]+\*)")
+_NUMBER = re.compile(r"[\d.,]+( %)?")
 _FENCE = "```"
 _ROMAN = r"\fR"
 
@@ -39,7 +40,8 @@ def from_markdown(text: str) -> list[str]:
     text : str
         Headings of levels 2 (a section) and 3, paragraphs, lists of one level, fenced code and
         tables; in them `code`, **bold**, *emphasis* and links, of which the text stays. A table
-        becomes a list of terms: the first column, and what the other columns say of it.
+        becomes a list of terms: the first column, and what the other columns say of it; a number
+        comes after the heading of its column.
     """
     lines: list[str] = []
     for block in _blocks(text):
@@ -95,10 +97,15 @@ def _items(block: Sequence[str]) -> list[str]:
 
 def _terms(block: Sequence[str]) -> list[str]:
     """The rows of a table below its heading and the line under that."""
+    heads, _, *rows = ([cell.strip() for cell in row.strip("|").split("|")] for row in block)
     lines = []
-    for row in block[2:]:
-        term, *rest = (cell.strip() for cell in row.strip("|").split("|"))
-        lines += [".TP", _inline(term), _inline("; ".join(cell for cell in rest if cell))]
+    for term, *rest in rows:
+        said = [
+            f"{head} {cell}" if _NUMBER.fullmatch(cell) else cell
+            for head, cell in zip(heads[1:], rest, strict=True)
+            if cell
+        ]
+        lines += [".TP", _inline(term), _inline("; ".join(said))]
     return lines
 
 

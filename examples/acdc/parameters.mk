@@ -16,7 +16,7 @@ TRAIN_deeplabv2-mobilenetv2 ?= --iterations $(ITERATIONS) --batch 8 --crop 193 \
 
 # The local model. In grey images the place of a pixel and its wider surroundings say more than the
 # filters do (docs/local-model.md).
-FOREST ?= --filters gabor --trees 50 --features 100 --position --scales 1,2,4,8
+FOREST ?= --filters gabor --trees 50 --features 100 --position --scales 1,0.5,0.25,0.125
 FUSION ?=
 
 # Rows beyond the paper, extended and extended-crf: random walks, and adjusted class shares.
@@ -30,9 +30,9 @@ POTTS_local    ?= --lambda 10 --eta 0.01
 POTTS_global   ?= --lambda 10 --eta 0.1
 POTTS_combined ?= --lambda 10 --eta 0.1
 POTTS_extended ?= $(POTTS_combined)
-CRF_local      ?= --w1 1 --sigma-alpha 30 --sigma-beta 20 --w2 5 --sigma-gamma 2 --iterations 10
-CRF_global     ?= --w1 3 --sigma-alpha 30 --sigma-beta 5 --w2 2 --sigma-gamma 2 --iterations 10
-CRF_combined   ?= --w1 1 --sigma-alpha 30 --sigma-beta 5 --w2 2 --sigma-gamma 2 --iterations 10
+CRF_local      ?= --w1 1 --sigma-alpha 30 --sigma-beta 20 --w2 5 --sigma-gamma 2 --crf-iterations 10
+CRF_global     ?= --w1 3 --sigma-alpha 30 --sigma-beta 5 --w2 2 --sigma-gamma 2 --crf-iterations 10
+CRF_combined   ?= --w1 1 --sigma-alpha 30 --sigma-beta 5 --w2 2 --sigma-gamma 2 --crf-iterations 10
 CRF_extended   ?= $(CRF_combined)
 
 # At test time: several sizes, and the CRF after the network.

@@ -24,6 +24,8 @@ CASES = [
     ("wss regularize im", "wss regularize images/"),
     ("wss regularize --images scr", "wss regularize --images scribbles/"),
     ("wss argmax - -o la", "wss argmax - -o labels/"),
+    ("wss train --arch psp", "wss train --arch pspnet-resnet"),
+    ("wss score --format js", "wss score --format json "),
 ]
 
 
@@ -118,6 +120,15 @@ def test_fish_completes(place):
         ("wss ", {"rf-predict", "train", "info"}),
         ("wss regularize --", {"--potts", "--crf", "--images", "--overwrite"}),
         ("wss regularize ", set()),  # the shell completes files
+        ("wss rf-predict --backend ", {"loky", "threading", "dask"}),
+        ("wss rf-predict --engine ", {"compiled", "sklearn"}),
+        ("wss rf-predict --filters ", {"gabor", "paper"}),
+        ("wss regularize --engine ", {"compiled", "pydensecrf"}),
+        ("wss local-predict --model ", {"boosting", "walker"}),
+        ("wss train --arch ", {"deeplabv2-resnet101", "pspnet-resnet50"}),
+        ("wss global-predict --device ", {"auto", "cpu", "cuda"}),
+        ("wss eval-gap --format ", {"table", "csv", "json", "markdown", "latex"}),
+        ("wss compare --metric ", {"accuracy", "miou"}),
     ],
 )
 def test_what_is_offered(arguments, expected):

@@ -10,8 +10,10 @@ from pathlib import Path
 import manual
 import pytest
 from builders import REPOSITORY
+from test_examples import simple_commands
 
 from wsstools.cli.main import command_names, load_command
+from wsstools.cli.renaming import RENAMED
 
 PAGES = sorted(path for path in manual.MAN_FOLDER.rglob("*") if path.is_file())
 
@@ -44,6 +46,58 @@ def test_every_parameter_is_explained_and_every_command_has_an_example(name):
         assert getattr(parameter, "help", None), f"{name}: {parameter.name} has no help"
     assert "Example" in command.help
     assert f"wss {name}" in command.help
+
+
+BY_OTHERS = ("slices", "volumes")
+"""Commands that need no page in docs/commands, if there are such."""
+
+
+@pytest.mark.parametrize("name", command_names())
+def test_a_manual_page_says_what_goes_in_and_out_and_how_to_choose(name):
+    page, sections = plain(f"man1/wss-{name}.1"), manual.command_sections(name)
+    if name in BY_OTHERS and not sections:
+        return
+    assert tuple(sections) == manual.SECTIONS
+    titles = re.findall(r"^\.SH (.+)$", page, re.MULTILINE)
+    order = ["INPUT AND OUTPUT", "OPTIONS", "CHOOSING", "EXAMPLES", "TERMS", "EXIT STATUS"]
+    assert [title for title in titles if title in order] == order
+    for text in sections.values():
+        assert len(text.split()) > 8
+    help_text = (manual.HELP_FOLDER / f"{name}.txt").read_text()
+    assert "how to choose" not in help_text.lower()
+
+
+def test_pages_of_commands_that_are_gone_are_gone():
+    pages = {path.stem for path in manual.COMMANDS_FOLDER.glob("*.md")}
+    assert pages <= set(command_names())
+
+
+def test_terms_are_explained_where_they_are_used():
+    page = plain("man1/wss-regularize.1").split(".SH TERMS")[1].split(".SH EXIT")[0]
+    terms = re.findall(r"\.TP\n(.+)\n", page)
+    assert {"duality gap", "soft map", "prune", "mean field", "Potts model", "CRF"} <= set(terms)
+    assert "gap" not in terms
+    assert manual.terms_in("--lattice of it") == manual.terms_in("a lattice")
+
+
+EXAMPLES = {
+    path.name: re.findall(r"```sh\n(.*?)```", path.read_text(), re.DOTALL)
+    for path in (*sorted(manual.DOCS_FOLDER.rglob("*.md")), REPOSITORY / "README.md")
+}
+
+
+@pytest.mark.parametrize("page", EXAMPLES)
+def test_commands_in_docs_are_commands(page):
+    """Each `wss` line is parsed by the real command: names, options, kinds of values."""
+    for block in EXAMPLES[page]:
+        for words in simple_commands(re.sub(r" #.*", "", block)):
+            if "wss" in words[:-1] and "..." not in words and "STEP" not in words:
+                name, *rest = words[words.index("wss") + 1 :]
+                if not name.startswith("-"):
+                    assert name in command_names()
+                    with pytest.MonkeyPatch.context() as patch:
+                        patch.setitem(RENAMED, name, {})  # no old names
+                        load_command(name).make_context(name, rest)
 
 
 def test_stored_help_and_manual_pages_are_up_to_date(monkeypatch):

@@ -9,7 +9,7 @@ from builders import STEMS, contains, draw_image, folder_bytes, labels_of, map_o
 
 from wsstools.core.local.filter_bank import FilterLayer
 from wsstools.core.maps import normalized_entropy
-from wsstools.core.palette import voc_palette
+from wsstools.core.palette import distinct_palette, voc_palette
 from wsstools.formats import label_files, picture_files
 from wsstools.view.differences import (
     LEFT_OUT,
@@ -297,3 +297,26 @@ def test_show_draws_filters_instead_of_images(wss, dataset, tmp_path):
         assert refused.code == 2
         assert message in refused.err
         assert not (tmp_path / "none.png").exists()
+
+
+def test_colours_that_are_easy_to_tell_apart(wss, dataset, tmp_path):
+    """In pictures and in the legend; sheets in VOC's colours stay up to date."""
+    command = ("show", dataset / "images", f"labels={dataset / 'gt'}", "--opacity", 1)
+    assert wss(*command, "--each", "--palette", "distinct", "-o", tmp_path / "each").code == 0
+    labels = labels_of(dataset / "gt" / "a.png")
+    expected = distinct_palette()[labels]
+    assert np.array_equal(iio.imread(tmp_path / "each" / "a.png"), expected)
+    sheet = ("--palette", "distinct", "-o", tmp_path / "sheet.png")
+    assert wss(*command, *sheet).code == 0
+    assert (
+        count(iio.imread(tmp_path / "sheet.png"), distinct_palette()[3])
+        > count(expected, distinct_palette()[3])
+        > 0
+    )
+    refused = wss(*command, "-o", tmp_path / "sheet.png")
+    assert refused.code == 2
+    assert "other options" in refused.err
+    wrong = wss(*command, "--palette", "rainbow", "-o", tmp_path / "x.png")
+    assert (wrong.code, wrong.err) == (
+        2, "wss show: error: --palette rainbow: expected voc or distinct\n",
+    )  # fmt: skip

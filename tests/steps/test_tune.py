@@ -340,7 +340,7 @@ def test_maps_come_through_a_pipe(shell, many, tmp_path):
         (["--potts", "--lambda", "1,,2"], "--lambda 1,,2: expected numbers with commas"),
         (["--potts", "--lambda", "1,-2"], "--lambda -2: expected a number 0 or more"),
         (["--potts", "--eta", "nan"], "--eta nan: expected"),
-        (["--crf", "--iterations", "2.5"], "--iterations 2.5: expected a whole number"),
+        (["--crf", "--crf-iterations", "2.5"], "--crf-iterations 2.5: expected a whole number"),
         (["--crf", "--floor", "1"], "--floor 1: expected a probability"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from wsstools.cli.options import FOLDER_HELP, AsJson
-from wsstools.core.evaluation.settings import ComparisonSettings
+from wsstools.core.evaluation.settings import FIGURE_FORMATS, ComparisonSettings
 from wsstools.core.parameter import parameter
 from wsstools.running.settings import RunSettings
 
@@ -27,6 +27,9 @@ def compare(
         metavar="DIR",
     ),
     images: Optional[str] = parameter(None, "The images, for the sheet.", metavar="DIR"),
+    form: str = parameter(
+        "table", "table, csv or json.", "--format", metavar="FORM", choices=FIGURE_FORMATS
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Compare two sets of labels image by image, and show where they differ most.
@@ -47,5 +50,12 @@ def compare(
     from wsstools.steps.compare import print_comparison
 
     print_comparison(
-        first, second, gt, out, images=images, as_json=as_json, settings=settings, run=run
+        first,
+        second,
+        gt,
+        out,
+        images=images,
+        form="json" if as_json else form,
+        settings=settings,
+        run=run,
     )

@@ -9,8 +9,8 @@ from wsstools.running.settings import Selection
 
 def demo_data(
     out: Out,
-    n_train: int = parameter(48, "Scenes to train on.", "--train", metavar="N", min=1),
-    n_val: int = parameter(24, "Scenes to test on.", "--val", metavar="N", min=1),
+    n_train: int = parameter(48, "Scenes to train on.", metavar="N", min=1),
+    n_val: int = parameter(24, "Scenes to test on.", metavar="N", min=1),
     photos: bool = parameter(
         False,
         "Write the six photographs that scikit-image and scikit-learn ship instead: images only.",

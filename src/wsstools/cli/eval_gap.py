@@ -32,7 +32,11 @@ def eval_gap(
     per_class: bool = parameter(False, "Add the gap of each class (JSON always has it)."),
     published: bool = parameter(False, "Show published results on PASCAL VOC 2012 beside, marked."),
     form: str = parameter(
-        "table", "table, csv, json, markdown or latex.", "--format", metavar="FORM"
+        "table",
+        "table, csv, json, markdown or latex.",
+        "--format",
+        metavar="FORM",
+        choices=("table", "csv", "json", "markdown", "latex"),
     ),
     as_json: AsJson = False,
 ) -> None:

@@ -19,9 +19,10 @@ def global_predict(
     model: str = parameter(MISSING, "Model file that wss train wrote.", metavar="MODEL"),
     restrict_to: Optional[str] = parameter(
         None,
-        "Classes that are not scribbled in an image get probability 0 there; the others "
-        "are brought back to sum 1.",
-        metavar="SCRIBBLES",
+        "Scribbles of the images: classes that are not scribbled in an image get probability 0 "
+        "there; the others are brought back to sum 1.",
+        "--scribbles",
+        metavar="DIR",
     ),
 ) -> None:
     """Predict the class probabilities of images with a trained network.

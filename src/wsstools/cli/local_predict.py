@@ -18,7 +18,9 @@ def local_predict(
     features: FeatureSettings,
     walker: WalkerSettings,
     boosting: BoostingSettings,
-    model: str = parameter(MISSING, "Which model.", metavar="boosting|walker"),
+    model: str = parameter(
+        MISSING, "Which model.", metavar="boosting|walker", choices=("boosting", "walker")
+    ),
     seed: Seed = 0,
     n_classes: NClasses = None,
 ) -> None:

@@ -7,6 +7,7 @@ import importlib
 import os
 import pkgutil
 import platform
+import re
 import signal
 import sys
 import traceback
@@ -21,6 +22,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from wsstools import __version__, cli
 from wsstools.cli.options import expanded
+from wsstools.cli.renaming import NamedCommand
 from wsstools.errors import (
     OutputsToMake,
     UsageError,
@@ -58,15 +60,30 @@ PIPELINE = (
     "info",
 )
 """Commands in the order in which they work, as help lists them; new ones follow by name."""
-NO_COMMANDS = ("entry", "main", "options")
+NO_COMMANDS = ("entry", "main", "options", "renaming")
 """Modules of `wsstools.cli` that are no command."""
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _ANYWHERE = {("--debug",): "WSS_DEBUG", ("--quiet", "-q"): "WSS_QUIET"}
 """Options that may be anywhere on the line, and the variables by which workers see them."""
 _PACKAGES = ("numpy", "scipy", "numba", "scikit-learn", "scikit-image", "torch", "pillow")
 """Those whose versions may change the bytes of outputs."""
+_ParserError = cast("type[typer.BadParameter]", typer.BadParameter.__base__)
+"""Whatever Typer finds wrong on a command line; it has no name outside of Typer."""
+_WORDS = (
+    (r"^Invalid value for '([^']+)'(?: / '[^']+')*: ", r"\1: "),
+    (r"Input should be a valid integer.*|'(.*)' is not a valid integer", "expected a whole number"),
+    (r"Input should be a valid number.*|'(.*)' is not a valid float", "expected a number"),
+    (r"Input should be greater than or equal to ", "expected at least "),
+    (r"Input should be less than or equal to ", "expected at most "),
+    (r"^Missing (?:option|argument) '([^']+)'.*", r"\1 is missing"),
+    (r"^Option '([^']+)' requires an argument", r"\1 needs a value"),
+    (r"^Got unexpected extra arguments? ?(?:\(s\) )?\((.*)\)$", r"\1: not expected"),
+    (r"^No such option: ", "no option "),
+)
+"""What Typer says of a command line, and how we say it."""
 _BY_SIGNAL = 128
 """A run that a signal ended exits with this and the signal's number, as shells have it."""
+_INTERRUPTED = _BY_SIGNAL + signal.SIGINT
 
 
 def command_names() -> list[str]:
@@ -84,7 +101,8 @@ def load_command(name: str) -> TyperCommand:
     identifier = name.replace("-", "_")
     module = importlib.import_module(f"{cli.__name__}.{identifier}")
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(name, context_settings=CONTEXT)(expanded(getattr(module, identifier)))
+    function = expanded(getattr(module, identifier))
+    app.command(name, cls=NamedCommand, context_settings=CONTEXT)(function)
     command = typer.main.get_command(app)
     command.name = name
     for parameter in command.params:
@@ -212,7 +230,13 @@ def run(arguments: list[str]) -> int:
 
 def _exit_code(arguments: list[str], prefix: str) -> int:
     try:
-        app(arguments, prog_name="wss", standalone_mode=True)
+        code = app(arguments or ["--help"], prog_name="wss", standalone_mode=False)
+        if code == _INTERRUPTED:  # Typer has made a code of KeyboardInterrupt
+            raise KeyboardInterrupt
+        return code if isinstance(code, int) else 0
+    except _ParserError as error:
+        _complain(prefix, error, _in_our_words(error))
+        return UsageError.exit_code
     except WssError as error:
         if error.exit_code and not isinstance(error, OutputsToMake):
             _complain(prefix, error, str(error))
@@ -224,8 +248,7 @@ def _exit_code(arguments: list[str], prefix: str) -> int:
         _complain(prefix, error, memory_error_line(error))
         return 1
     except (KeyboardInterrupt, SystemExit) as error:
-        interrupted = _BY_SIGNAL + signal.SIGINT
-        code = interrupted if isinstance(error, KeyboardInterrupt) else error.code
+        code = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else error.code
         if code in [_BY_SIGNAL + number for number in INTERRUPTIONS]:
             _say(f"{prefix}: interrupted; the same command goes on from here")
         return code if isinstance(code, int) else int(code is not None)
@@ -233,7 +256,15 @@ def _exit_code(arguments: list[str], prefix: str) -> int:
         text = f"unexpected {type(error).__name__}: {error}"
         _complain(prefix, error, f"{one_line(text)} (--debug shows where; please report it)")
         return 1
-    return 0
+
+
+def _in_our_words(error: typer.BadParameter) -> str:
+    """What Typer found wrong on the command line, as an error of ours has it."""
+    text = one_line(error.format_message()).rstrip(".")
+    for pattern, words in _WORDS:
+        text = re.sub(pattern, words, text)
+    text = text[:1].lower() + text[1:] if text[1:2].islower() else text  # MAPS stays
+    return f"{text} (--help lists the options)"
 
 
 def hear_signals() -> None:

@@ -115,12 +115,22 @@ def _option(name: str, annotation: object, field: dataclasses.Field[object]) -> 
             max=text.max,
             envvar=text.envvar,
             show_default=text.shows_default,
+            autocompletion=_completion(text.choices) if text.choices else None,
         )
         annotation = Annotated[text.kind or annotation, option]
     is_required = field.default is dataclasses.MISSING
     default = inspect.Parameter.empty if is_required else field.default
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, kind, default=default, annotation=annotation)
+
+
+def _completion(choices: tuple[str, ...]) -> Callable[[str], list[str]]:
+    """What a shell offers for a value that is typed in part; nothing fits: it offers files."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [choice for choice in choices if choice.startswith(incomplete)]
+
+    return complete
 
 
 def numbers(option: str, text: str | None) -> list[float] | None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from wsstools.cli.options import FOLDER_HELP, AsJson
+from wsstools.core.evaluation.settings import FIGURE_FORMATS
 from wsstools.core.parameter import parameter
 from wsstools.running.settings import JobSettings
 
@@ -15,20 +16,25 @@ def score(
     labels: Annotated[str, typer.Argument(metavar="LABELS", help=f"Labels: {FOLDER_HELP}.")],
     gt: Annotated[str, typer.Argument(metavar="GT", help="Ground truth: folder or file.")],
     run: JobSettings,
-    per_image: bool = parameter(False, "Add a table of the images, worst first."),
+    per_image: bool = parameter(
+        False, "Add a table of the images, worst first; csv has that alone."
+    ),
+    form: str = parameter(
+        "table", "table, csv or json.", "--format", metavar="FORM", choices=FIGURE_FORMATS
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Score labels against ground truth: mean IoU, IoU per class, pixel accuracy.
 
     One confusion matrix is summed over the folder. Pixels that are 255 in the ground truth do not
     count; pixels that are 255 in the labels are misses. Classes that occur in neither are left
-    out of the mean, and listed. Every label file needs its ground truth.
+    out of the mean, and listed. Every label file needs its ground truth. The csv has a line for
+    each measure and class.
 
     \b
     Example:
       wss score labels/ gt/ --json
     """
-    from wsstools.steps.score import score
+    from wsstools.steps.score import print_score
 
-    found = score(labels, gt, run=run)
-    print(found.as_json() if as_json else found.as_text(per_image=per_image))
+    print_score(labels, gt, form="json" if as_json else form, per_image=per_image, run=run)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from wsstools.cli.options import FOLDER_HELP, AsJson
+from wsstools.core.evaluation.settings import FIGURE_FORMATS
 from wsstools.core.parameter import parameter
 from wsstools.running.settings import JobSettings
 
@@ -17,7 +18,9 @@ def stats(
     ],
     run: JobSettings,
     per_image: bool = parameter(False, "Print a table of the images instead."),
-    form: str = parameter("table", "table, csv or json.", "--format", metavar="FORM"),
+    form: str = parameter(
+        "table", "table, csv or json.", "--format", metavar="FORM", choices=FIGURE_FORMATS
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Print how much of the pixels is labelled: per class, or per image.

@@ -27,7 +27,9 @@ def train(
         "Train on the names in FILE only, one per line. Default: all images that have labels.",
         metavar="FILE",
     ),
-    arch: str = parameter("deeplabv2-resnet101", f"{', '.join(SCHEDULES)}.", metavar="NAME"),
+    arch: str = parameter(
+        "deeplabv2-resnet101", f"{', '.join(SCHEDULES)}.", metavar="NAME", choices=SCHEDULES
+    ),
     n_classes: NClasses = None,
     seed: Seed = 0,
 ) -> None:

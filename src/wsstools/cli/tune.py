@@ -7,6 +7,7 @@ from typing import Optional
 
 from wsstools.cli.options import AsJson, Crf, ImagesOption, Maps, Potts, Seed
 from wsstools.core.crf.settings import CrfSettings
+from wsstools.core.evaluation.settings import FIGURE_FORMATS
 from wsstools.core.evaluation.tuning import GRIDS
 from wsstools.core.parameter import Given, optional_copy, parameter
 from wsstools.core.potts.settings import PottsSettings
@@ -57,6 +58,9 @@ def tune(
         min=1,
     ),
     seed: Seed = 0,
+    form: str = parameter(
+        "table", "table, csv or json.", "--format", metavar="FORM", choices=FIGURE_FORMATS
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Find the parameters of wss regularize with the best mean IoU on a few images.
@@ -87,6 +91,6 @@ def tune(
         lists=lists.given(),
         sample=sample,
         seed=seed,
-        as_json=as_json,
+        form="json" if as_json else form,
         run=run,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Optional, TypeVar, get_type_hints
 
@@ -22,6 +22,7 @@ class OptionText:
     envvar: str | None = None  # environment variable that gives the value where the option does not
     kind: object = None  # the type of the value on the command line; None: that of the field
     shows_default: bool = True  # the help names the default by itself; False where `help` does
+    choices: tuple[str, ...] = ()  # values that a shell completes; others may be possible
 
 
 OPTION = "option"
@@ -40,12 +41,13 @@ def parameter(  # the type of a field is that of its default
     envvar: str | None = None,
     kind: object = None,
     shows_default: bool = True,
+    choices: Iterable[str] = (),
 ) -> Any:  # noqa: ANN401
     """A parameter of a command, or a dataclass field that is one wherever the dataclass is taken.
 
     `help` says for a weight which way a larger one pushes; the others are those of OptionText.
     """
-    text = OptionText(help, flags, metavar, min, max, envvar, kind, shows_default)
+    text = OptionText(help, flags, metavar, min, max, envvar, kind, shows_default, tuple(choices))
     return dataclasses.field(default=default, metadata={OPTION: text})
 
 
@@ -118,6 +120,16 @@ def optional_copy(
 def option_name(field: str) -> str:
     """The option of a field: `--sigma-alpha` of `sigma_alpha`, `--lambda` of `lambda_`."""
     return "--" + field.rstrip("_").replace("_", "-")
+
+
+def option_of(kinds: Iterable[type], name: str) -> str:
+    """The option of a field, in the first of these dataclasses that has it."""
+    for kind in kinds:
+        for field in dataclasses.fields(kind):
+            if field.name == name and OPTION in field.metadata:
+                text: OptionText = field.metadata[OPTION]
+                return text.flags[0] if text.flags else option_name(name)
+    return option_name(name)
 
 
 def shown(value: object) -> str:

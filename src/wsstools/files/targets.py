@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -73,6 +74,22 @@ def recorded_output_file(
     if target.exists() and not overwrite:
         origin.refuse_other_run(target, read_meta(target))
     return target
+
+
+def check_writable(folder: Path) -> None:
+    """Raise OSError, which names the folder, if no file can be made in it.
+
+    A folder that is not there counts as the one that it is to be made in. Nothing is left there.
+    """
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        reason = f"cannot be written to ({error.strerror})"
+        raise OSError(error.errno, reason, os.fspath(folder)) from error
 
 
 def check_no_input(target: Path, inputs: Iterable[str | Path]) -> None:

@@ -11,6 +11,10 @@ GPU_BATCH = 8
 """Images that go through a network at once on a GPU, where nothing else is said."""
 
 
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+
+
 @documented
 @dataclass(frozen=True)
 class PredictionSettings:
@@ -33,16 +37,18 @@ class PredictionSettings:
         "Leave out the classes that are below P at every pixel of an image and the most probable "
         "at none. With k of them no probability changes by more than k P; a file cannot show less "
         "than 0.0005.",
+        "--drop-below",
         metavar="P",
         min=0.0,
         max=0.5,
     )
-    device: str = parameter("auto", "cpu, cuda, cuda:1 or auto.", metavar="NAME")
+    device: str = parameter("auto", "cpu, cuda, cuda:1 or auto.", metavar="NAME", choices=DEVICES)
     precision: str = parameter(
         "auto",
         "Of the convolutions: float32, bfloat16, float16 (GPU only), or auto: float32 on a CPU, "
         "float16 on a GPU.",
         metavar="NAME",
+        choices=PRECISIONS,
     )
     batch: Optional[int] = parameter(
         None,

@@ -120,7 +120,10 @@ class JobSettings(Selection):
     # on a cluster: how many tasks are under way at least, where it is to have more workers later
     jobs: int = parameter(0, "Workers; 0: one per core.", "--jobs", "-j", metavar="N", min=0)
     backend: str = parameter(
-        "loky", "Workers are loky (processes), threading or dask.", metavar="NAME"
+        "loky",
+        "Workers are loky (processes), threading or dask.",
+        metavar="NAME",
+        choices=("loky", "threading", "dask"),
     )
     scheduler: Optional[str] = parameter(
         None,

@@ -14,7 +14,7 @@ import numpy as np
 from wsstools.files.atomic import remove_leftovers, write_atomic
 from wsstools.files.names import named_examples
 from wsstools.files.provenance import Decoded, InputRecord, Json, Origin, input_record
-from wsstools.files.targets import check_no_input
+from wsstools.files.targets import check_no_input, check_writable
 from wsstools.running.join import (
     Input,
     Reader,
@@ -91,6 +91,8 @@ def run_step(
     if not settings.overwrite:
         _refuse_foreign_outputs(step, folder, is_recursive=settings.recursive)
     if not settings.dry_run:
+        if _has_missing_output(step, inputs[0], folder, settings):
+            check_writable(folder)
         _remove_leftovers(folder, settings)
     work = partial(
         _make_group,
@@ -121,6 +123,15 @@ def run_step(
             if afterwards is not None:
                 afterwards()
         messages.summarise(str(out))
+
+
+def _has_missing_output(step: Step, first: Input, folder: Path, settings: RunSettings) -> bool:
+    """Whether an output is not there, so that something has to be written."""
+    if first.source.is_stream:
+        return True
+    suffix = FORMS[step.kind].suffix
+    stems = settings.choose(first.source.stems)
+    return any(not (folder / (stem + suffix)).exists() for stem in stems)
 
 
 def _remove_leftovers(folder: Path, settings: RunSettings) -> None:

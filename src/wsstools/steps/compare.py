@@ -17,6 +17,7 @@ from wsstools.core.labels import check_class_ids
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
 from wsstools.files.provenance import InputRecord, Origin, set_record
+from wsstools.files.targets import check_writable
 from wsstools.formats import parameter_files
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import find_class_names, read_meta
@@ -25,7 +26,14 @@ from wsstools.running.messages import print_result, say
 from wsstools.running.settings import RunSettings
 from wsstools.running.tasks import map_images
 from wsstools.steps.columns import DIFF, PLAIN, Column
-from wsstools.steps.inputs import Digested, check_same_images, digested, image_input, label_input
+from wsstools.steps.inputs import (
+    Digested,
+    check_format,
+    check_same_images,
+    digested,
+    image_input,
+    label_input,
+)
 from wsstools.steps.pictures import Look, Picture, draw_pictures, swatches
 from wsstools.view.comparison import (
     METRIC_NAMES,
@@ -58,6 +66,10 @@ class ComparedFolders:
     def as_text(self) -> str:
         """Tables for the terminal."""
         return comparison_text(self.comparison, self.top)
+
+    def as_csv(self) -> str:
+        """A line for each image: the table that is written, too."""
+        return comparison_csv(self.comparison).rstrip("\n")
 
     def as_json(self) -> str:
         """All of it as JSON, fractions."""
@@ -160,15 +172,18 @@ def print_comparison(
     out: str | Path,
     *,
     images: str | None = None,
-    as_json: bool = False,
+    form: str = "table",
     settings: ComparisonSettings = ComparisonSettings(),
     run: RunSettings = RunSettings(),
 ) -> None:
     """Compare two folders as `compare` does, and print what it gave."""
+    check_format(form)
     found = compare(first, second, gt, out, images=images, settings=settings, run=run)
     say(f"{'written to' if found.is_new else 'up to date in'} {out}", "compare")
-    if as_json:
+    if form == "json":
         print(found.as_json())
+    elif form == "csv":
+        print(found.as_csv())
     else:
         print_result(found.as_text(), Path(out) / RECORD_FILE, run)
 
@@ -209,6 +224,8 @@ def _stems(
     """
     stream = stream_among(inputs)
     output_folder(folder, inputs)
+    if not (folder / RECORD_FILE).exists():
+        check_writable(folder)
     chooser = labels[0].source if stream is None else stream
     if stream is not None:
         stream.read_whole()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from wsstools.core.local.filter_bank import FilterBank, extended
+from wsstools.core.local.filter_bank import FilterBank, extended, reductions
 from wsstools.core.local.gabor import gabor_bank
 from wsstools.core.local.settings import FeatureSettings
 from wsstools.errors import UsageError
@@ -13,9 +13,9 @@ from wsstools.files.provenance import InputRecord, Json, input_record
 from wsstools.formats.filter_weights.bank_files import read_bank, read_layer
 from wsstools.formats.filter_weights.network_input import INPUTS
 from wsstools.nn.models.pretrained import PRETRAINED, TOGETHER, find_weights
+from wsstools.running.messages import say
 
 GABOR = "gabor"
-_LARGEST_SCALE = 64
 _NETWORKS = [name for name, weights in PRETRAINED.items() if weights.filter_input]
 
 
@@ -41,13 +41,19 @@ def feature_record(features: FeatureSettings) -> dict[str, Json]:
 
 
 def _scales(features: FeatureSettings) -> list[int]:
-    parts = features.scales.split(",")
-    if not all(part.strip().isdecimal() and 0 < int(part) <= _LARGEST_SCALE for part in parts):
-        raise UsageError(
-            f"--scales {features.scales}: expected numbers in 1..{_LARGEST_SCALE} with commas "
-            "between them"
-        )
-    return sorted({int(part) for part in parts})
+    """By what the image is reduced, ascending."""
+    try:
+        return reductions(map(float, features.scales.split(",")))
+    except ValueError as error:
+        text = str(error) if str(error).startswith("scale ") else "expected numbers such as 1,0.5"
+        raise UsageError(f"--scales {features.scales}: {text}") from None
+
+
+def note_of_scales(features: FeatureSettings, command: str) -> None:
+    """Say what factors of reduction are as sizes, where they were given as before."""
+    if any(float(part) > 1 for part in features.scales.split(",")):
+        sizes = ",".join(f"{1 / factor:.4g}" for factor in _scales(features))
+        say(f"--scales are sizes now: {features.scales} is written {sizes}", command)
 
 
 def chosen_banks(

@@ -24,13 +24,11 @@ from wsstools.nn import predict
 from wsstools.nn.device import chosen_device
 from wsstools.nn.models.model_files import decode_model, read_model_header
 from wsstools.nn.models.networks import SegmentationNetwork
-from wsstools.nn.settings import GPU_BATCH, PredictionSettings
+from wsstools.nn.settings import GPU_BATCH, PRECISIONS, PredictionSettings
 from wsstools.nn.training.schedules import msc_scales
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Computed, Step, run_step
 from wsstools.steps.inputs import image_input, label_input
-
-_PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 def global_predict(
@@ -68,6 +66,9 @@ def global_predict(
     SomeFailed
         If an image failed; the others are done.
     """
+    inputs = [image_input(images, run)]
+    if restrict_to is not None:
+        inputs.append(label_input(restrict_to, run, role="scribbles", is_optional=True))
     path = Path(model)
     if not path.is_file():
         raise UsageError(f"--model {model}: no such file")
@@ -77,9 +78,6 @@ def global_predict(
     predictor = _predictor(
         settings, path, digest(data), arch=header["arch"], n_classes=header["n_classes"]
     )
-    inputs = [image_input(images, run)]
-    if restrict_to is not None:
-        inputs.append(label_input(restrict_to, run, role="scribbles", is_optional=True))
     step = Step(
         "global-predict",
         {
@@ -142,8 +140,8 @@ def _predictor(
 ) -> _Predictor:
     """The predictor of checked settings."""
     precision = settings.precision
-    if precision not in _PRECISIONS:
-        raise UsageError(f"--precision {precision}: expected one of {', '.join(_PRECISIONS)}")
+    if precision not in PRECISIONS:
+        raise UsageError(f"--precision {precision}: expected one of {', '.join(PRECISIONS)}")
     if settings.msc and settings.scales is not None:
         raise UsageError("give one of --msc and --scales")
     device = chosen_device(settings.device)

@@ -12,8 +12,9 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.evaluation.settings import FIGURE_FORMATS
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.errors import DataError
+from wsstools.errors import DataError, UsageError
 from wsstools.files.provenance import Decoded, digest
 from wsstools.formats import image_files, label_files, map_files
 from wsstools.formats.palettes import used_colours
@@ -107,6 +108,12 @@ def check_same_images(sources: Sequence[Source]) -> None:
                 f"{first.argument} and {source.argument} hold different images: {len(odd)} are "
                 f"in one only, such as {odd[0]!r} (--ids chooses the images)"
             )
+
+
+def check_format(form: str) -> None:
+    """Raise UsageError unless figures can be printed so."""
+    if form not in FIGURE_FORMATS:
+        raise UsageError(f"--format {form}: expected table, csv or json")
 
 
 def check_truth(classes: Sequence[int] | NDArray[np.int64], gt: str, command: str) -> None:

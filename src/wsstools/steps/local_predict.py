@@ -17,7 +17,7 @@ from wsstools.errors import UsageError
 from wsstools.formats.label_files import class_count
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Computed, Step, run_step
-from wsstools.steps.filter_banks import feature_bank, feature_record
+from wsstools.steps.filter_banks import feature_bank, feature_record, note_of_scales
 from wsstools.steps.inputs import local_inputs
 
 MODELS = ("boosting", "walker")
@@ -78,6 +78,7 @@ def local_predict(
         _refuse_changed(features, "to --model walker, which has no features")
         if seed:
             raise UsageError("--seed does not belong to --model walker")
+    inputs = local_inputs(images, scribbles, run, "local-predict")
     count = class_count(n_classes, scribbles)
     options = {"model": model, **dataclasses.asdict(settings), "n_classes": count}
     if model == "walker":
@@ -85,6 +86,7 @@ def local_predict(
         step = Step("local-predict", options, compute=compute)
     else:
         bank, records = feature_bank(features)
+        note_of_scales(features, "local-predict")
         step = Step(
             "local-predict",
             {"filters": bank.name, **feature_record(features), **options, "seed": seed},
@@ -93,7 +95,7 @@ def local_predict(
             seed=seed,
             shared=records,
         )
-    run_step(step, local_inputs(images, scribbles, run, "local-predict"), out, run)
+    run_step(step, inputs, out, run)
 
 
 def _check_numbers(settings: WalkerSettings | BoostingSettings) -> None:

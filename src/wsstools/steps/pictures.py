@@ -13,7 +13,7 @@ from wsstools.core.evaluation.metrics import class_counts, pixel_accuracy
 from wsstools.core.labels import IGNORE_LABEL, class_name
 from wsstools.core.map_operations import argmax_labels
 from wsstools.core.maps import ProbabilityMap, normalized_entropy
-from wsstools.core.palette import voc_palette
+from wsstools.core.palette import PALETTES
 from wsstools.steps.columns import DIFF, ENTROPY, ERRORS, HEAT, PLAIN, Column, Content
 from wsstools.view import differences, overlay
 from wsstools.view.scales import INFERNO, Scale, scale_colours
@@ -35,6 +35,7 @@ class Look:
     has_gt: bool
     opacity: float
     cell_width: int | None
+    palette: str = "voc"
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,14 @@ def draw_pictures(*contents: Content, look: Look) -> list[Picture]:
 
 
 def swatches(
-    pictures: Iterable[Picture], columns: Sequence[Column], names: Sequence[str] | None
+    pictures: Iterable[Picture],
+    columns: Sequence[Column],
+    names: Sequence[str] | None,
+    palette_name: str = "voc",
 ) -> Iterator[tuple[str, NDArray[np.uint8] | tuple[int, int, int]]]:
     """Names and colours of the classes and the marks that are to be seen in pictures."""
     pictures = list(pictures)
-    palette = voc_palette()
+    palette = PALETTES[palette_name]()
     for c in sorted(frozenset().union(*(one.classes for one in pictures))):
         yield class_name(names, c), palette[c]
     pairs = [column.folders for column in columns if column.view == DIFF]
@@ -142,7 +146,7 @@ def _plain(
     gt: NDArray[np.uint8] | None,
     look: Look,
 ) -> Picture:
-    palette = voc_palette()
+    palette = PALETTES[look.palette]()
     labels = _labels(content)
     is_map = isinstance(content, ProbabilityMap)
     is_strokes = not is_map and overlay.are_scribbles(labels)

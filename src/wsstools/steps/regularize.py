@@ -16,7 +16,7 @@ from wsstools.core import api
 from wsstools.core.crf.mean_field import Kernels
 from wsstools.core.crf.settings import CrfSettings
 from wsstools.core.maps import ProbabilityMap
-from wsstools.core.parameter import option_name
+from wsstools.core.parameter import option_of
 from wsstools.core.potts.settings import PottsSettings
 from wsstools.core.potts.solver import edge_weights, unary
 from wsstools.errors import DataError, UsageError
@@ -120,7 +120,8 @@ def with_given(settings: Settings, given: Mapping[str, float | str]) -> Settings
     """The settings with some parameters replaced; those of the other method are refused."""
     for name in given:
         if not hasattr(settings, name):
-            raise UsageError(f"{option_name(name)} does not belong to --{method_of(settings)}")
+            option = option_of(METHODS.values(), name)
+            raise UsageError(f"{option} does not belong to --{method_of(settings)}")
     if given.get("engine") == "pydensecrf":
         if given.get("prune"):
             raise UsageError("--prune belongs to --engine compiled")
@@ -141,7 +142,10 @@ def checked_settings(settings: Settings) -> Settings:
 
         values["device"] = chosen_device(values["device"]).partition(":")[0]
     try:
-        checked = {name: check_parameter(name, v, option_name(name)) for name, v in values.items()}
+        checked = {
+            name: check_parameter(name, value, option_of([type(settings)], name))
+            for name, value in values.items()
+        }
     except ValueError as error:
         raise UsageError(str(error)) from error
     return replaced(settings, checked)

@@ -12,7 +12,7 @@ from wsstools.errors import UsageError
 from wsstools.formats.label_files import class_count
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Step, run_step
-from wsstools.steps.filter_banks import feature_bank, feature_record
+from wsstools.steps.filter_banks import feature_bank, feature_record, note_of_scales
 from wsstools.steps.inputs import local_inputs
 
 REMOVED = {"smooth": 0, "out_of_bag": False, "calibrate": False}
@@ -56,8 +56,10 @@ def rf_predict(
     SomeFailed
         If an image failed; the others are done.
     """
+    inputs = local_inputs(images, scribbles, run, "rf-predict")
     count = class_count(n_classes, scribbles)
     bank, shared = feature_bank(features)
+    note_of_scales(features, "rf-predict")
     if forest.engine not in ENGINES:
         raise UsageError(f"--engine {forest.engine}: expected {' or '.join(ENGINES)}")
     step = Step(
@@ -74,4 +76,4 @@ def rf_predict(
         seed=seed,
         shared=shared,
     )
-    run_step(step, local_inputs(images, scribbles, run, "rf-predict"), out, run)
+    run_step(step, inputs, out, run)

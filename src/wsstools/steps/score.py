@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,8 +17,8 @@ from wsstools.formats.label_files import find_class_names
 from wsstools.running.join import check_predictions
 from wsstools.running.settings import JobSettings
 from wsstools.running.tasks import map_images
-from wsstools.steps.inputs import check_truth, label_input
-from wsstools.view.tables import score_table
+from wsstools.steps.inputs import check_format, check_truth, label_input
+from wsstools.view.tables import csv_text, score_table
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,20 @@ class ScoredLabels:
         """A table for the terminal; `per_image` adds one of the images, worst first."""
         images = sorted(self.images.items(), key=lambda entry: entry[1].mean_iou)
         return score_table(self.scores, self.class_names, len(images), images if per_image else ())
+
+    def as_csv(self, *, per_image: bool = False) -> str:
+        """A line for each measure and class, or for each image; fractions."""
+        if per_image:
+            lines = [(k, one.mean_iou, one.pixel_accuracy) for k, one in self.images.items()]
+            return csv_text([("image", "miou", "pixel_accuracy"), *lines]).rstrip("\n")
+        found = self.scores
+        rows: list[Sequence[object]] = [
+            ("measure", "class", "name", "value"),
+            ("miou", "", "", found.mean_iou),
+            ("pixel_accuracy", "", "", found.pixel_accuracy),
+        ]
+        rows += [("iou", c, class_name(self.class_names, c), iou) for c, iou in found.iou.items()]
+        return csv_text(rows).rstrip("\n")
 
     def as_json(self) -> str:
         """All of it as JSON, fractions."""
@@ -84,6 +99,18 @@ def score(labels: str, gt: str, *, run: JobSettings = JobSettings()) -> ScoredLa
     matrix = total.reshape(N_VALUES, N_VALUES)
     check_truth(matrix.sum(axis=1).nonzero()[0], gt, "score")
     return ScoredLabels(scores(matrix, n_classes), images, names)
+
+
+def print_score(
+    labels: str, gt: str, *, form: str = "table", per_image: bool = False, run: JobSettings
+) -> None:
+    """Print the figures of `score` as `table`, `csv` or `json`."""
+    check_format(form)
+    found = score(labels, gt, run=run)
+    if form == "json":
+        print(found.as_json())
+    else:
+        print((found.as_csv if form == "csv" else found.as_text)(per_image=per_image))
 
 
 def _compare(

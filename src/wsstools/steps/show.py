@@ -26,7 +26,13 @@ from wsstools.steps.columns import DIFF, ERRORS, Column, Content, column_inputs,
 from wsstools.steps.filter_banks import chosen_banks
 from wsstools.steps.pictures import Look, Picture, draw_pictures, scales, swatches
 from wsstools.view.filters import filter_sheet
-from wsstools.view.settings import FILTER_WIDTH, GRID_COLUMNS, IMAGE_WIDTH, SheetSettings
+from wsstools.view.settings import (
+    FILTER_WIDTH,
+    GRID_COLUMNS,
+    IMAGE_WIDTH,
+    PALETTE_NAMES,
+    SheetSettings,
+)
 from wsstools.view.sheet import contact_sheet, side_by_side
 
 T = TypeVar("T")
@@ -76,6 +82,8 @@ def show(
     SomeFailed
         If an image failed.
     """
+    if settings.palette not in PALETTE_NAMES:
+        raise UsageError(f"--palette {settings.palette}: expected {' or '.join(PALETTE_NAMES)}")
     if filters:
         if images is not None:
             raise UsageError("either IMAGES and columns, or --filters; not both")
@@ -155,12 +163,12 @@ def _image_sheet(
     if n_columns is not None and len(columns) > 1:
         raise UsageError("--columns N draws a grid of the images or of one NAME=DIR, not of more")
     width = settings.cell_width or IMAGE_WIDTH
-    look = Look(tuple(columns), True, gt is not None, settings.opacity, width)
+    look = Look(tuple(columns), True, gt is not None, settings.opacity, width, settings.palette)
     inputs = column_inputs(columns, images, gt, run)
     stems = _shown_stems(inputs, settings.rows * (n_columns or 1), run)
     drawn = dict(map_images("show", partial(draw_pictures, look=look), inputs, run.of(stems)))
     rows: Sequence[Sequence[Picture]] = [drawn[stem] for stem in stems]
-    legend = list(swatches((one for row in rows for one in row), columns, names))
+    legend = list(swatches((one for row in rows for one in row), columns, names, settings.palette))
     if n_columns is None:
         titles = ["image", *(column.name for column in columns)]
         captions: Sequence[str | Sequence[str]] = stems
@@ -182,10 +190,16 @@ def _image_sheet(
         "rows": settings.rows,
         "opacity": settings.opacity,
         "cell_width": width,
+        **_palette_option(settings),
     }
     records = [_shown_files(entry, stems) for entry in inputs]
     files = [entry.source.find(stem) for entry in inputs for stem in stems]
     return _Sheet(pixels, f"{len(stems)} images", options, records, files)
+
+
+def _palette_option(settings: SheetSettings) -> dict[str, Json]:
+    """What the record says of the colours: nothing of VOC's, so that sheets stay up to date."""
+    return {} if settings.palette == SheetSettings.palette else {"palette": settings.palette}
 
 
 def _shown_stems(inputs: Sequence[Input], count: int, run: Selection) -> list[str]:
@@ -228,11 +242,19 @@ def _write_each(
         raise UsageError("--each needs at least one NAME=DIR")
     if gt is not None and not any(column.view in (ERRORS, DIFF) for column in columns):
         raise UsageError("--each writes no text, so --gt goes with errors: and diff: only")
-    look = Look(tuple(columns), True, gt is not None, settings.opacity, settings.cell_width)
+    look = Look(
+        tuple(columns),
+        True,
+        gt is not None,
+        settings.opacity,
+        settings.cell_width,
+        settings.palette,
+    )
     options: dict[str, Json] = {
         "columns": [[column.view, column.class_id] for column in columns],
         "opacity": settings.opacity,
         "cell_width": settings.cell_width,
+        **_palette_option(settings),
     }
     inputs = column_inputs(columns, images, gt, run, is_optional=True)
     step = Step("show", options, kind=KIND, compute=partial(_compute, look=look))

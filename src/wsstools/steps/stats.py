@@ -6,14 +6,12 @@ import json
 from dataclasses import dataclass
 
 from wsstools.core.evaluation.label_statistics import LabelStats, label_stats, summed_stats
-from wsstools.errors import DataError, UsageError
+from wsstools.errors import DataError
 from wsstools.formats.label_files import find_class_names
 from wsstools.running.settings import JobSettings
 from wsstools.running.tasks import map_images
-from wsstools.steps.inputs import label_input
+from wsstools.steps.inputs import check_format, label_input
 from wsstools.view import stats as view
-
-FORMATS = ("table", "csv", "json")
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class LabelledFolder:
 
     def formatted(self, form: str, *, per_image: bool = False) -> str:
         """The figures as `table`, `csv` or `json`: per class, or per image."""
-        _check_format(form)
+        check_format(form)
         total, images, names = self.total, self.images, self.class_names
         if form == "json":
             return json.dumps(view.stats_answer(total, images, names), indent=2)
@@ -64,10 +62,5 @@ def print_stats(
     labels: str, *, form: str = "table", per_image: bool = False, run: JobSettings = JobSettings()
 ) -> None:
     """Print the figures of `stats`."""
-    _check_format(form)
+    check_format(form)
     print(stats(labels, run=run).formatted(form, per_image=per_image))
-
-
-def _check_format(form: str) -> None:
-    if form not in FORMATS:
-        raise UsageError(f"--format {form}: expected table, csv or json")

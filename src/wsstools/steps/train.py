@@ -28,7 +28,7 @@ from wsstools.files.provenance import (
     input_record,
     parse_record,
 )
-from wsstools.files.targets import output_file
+from wsstools.files.targets import check_writable, output_file
 from wsstools.formats import image_files, label_files, map_files, training_log
 from wsstools.nn.data.pairs import CachedPairs, LabelledImages
 from wsstools.nn.device import chosen_device
@@ -150,6 +150,7 @@ def train(
         say(f"skipped {out} (up to date)", "train")
         is_first = True
     else:
+        check_writable(job.out.parent)
         is_first = _train(job, pairs)
     if is_first:
         print_path(out, run)

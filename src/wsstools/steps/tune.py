@@ -12,16 +12,17 @@ from pathlib import Path
 
 from wsstools.core.evaluation.metrics import scores
 from wsstools.core.evaluation.tuning import GRIDS, Standing, winner
-from wsstools.core.parameter import option_name
+from wsstools.core.parameter import option_of
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
 from wsstools.files.provenance import Origin
+from wsstools.files.targets import check_writable
 from wsstools.formats import parameter_files
 from wsstools.running.join import Input, Task, batches, output_folder
 from wsstools.running.messages import Messages, print_result
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import image_rng
-from wsstools.steps.inputs import image_input, label_input, map_input
+from wsstools.steps.inputs import check_format, image_input, label_input, map_input
 from wsstools.steps.regularize import (
     METHODS,
     Settings,
@@ -64,6 +65,10 @@ class Tuned:
     def as_text(self) -> str:
         """The best settings and the paper's, as a table for the terminal."""
         return tuning_text(self.method, self.standings, len(self.stems))
+
+    def as_csv(self) -> str:
+        """A line for each setting: the table that is written, too."""
+        return tuning_csv(self.standings, len(self.stems)).rstrip("\n")
 
     def as_json(self) -> str:
         """All of it as JSON, fractions."""
@@ -119,6 +124,8 @@ def tune(
     if any(entry.source.is_stream for entry in inputs[1:]):
         raise UsageError("only the maps can be - (standard input)")
     output_folder(folder, inputs)
+    if not (folder / PARAMS_FILE).exists():
+        check_writable(folder)
     if inputs[0].source.is_stream:
         inputs[0].source.read_whole()
     tasks, n_missing = _sampled(inputs, run, sample, seed)
@@ -172,10 +179,11 @@ def search(
     lists: Mapping[str, str],
     sample: int | None,
     seed: int,
-    as_json: bool,
+    form: str,
     run: RunSettings,
 ) -> None:
     """`tune` as the command calls it, with its values as text; prints what was found."""
+    check_format(form)
     method = chosen_method(potts=potts, crf=crf)
     if method is None:
         raise UsageError("give one of --potts and --crf")
@@ -184,8 +192,10 @@ def search(
     found = tune(
         maps, out, images=images, gt=gt, fixed=fixed, grid=grid, sample=sample, seed=seed, run=run
     )
-    if as_json:
+    if form == "json":
         print(found.as_json())
+    elif form == "csv":
+        print(found.as_csv())
     else:
         print_result(found.as_text(), Path(out) / PARAMS_FILE, run)
 
@@ -196,7 +206,8 @@ def parsed_grid(
     """The values of each parameter, in the order of the defaults, which replace those not given."""
     for name in lists:
         if name not in defaults:
-            raise UsageError(f"{option_name(name)} does not belong to --{method_of(fixed)}")
+            option = option_of(METHODS.values(), name)
+            raise UsageError(f"{option} does not belong to --{method_of(fixed)}")
     return {name: _numbers(fixed, name, lists.get(name, text)) for name, text in defaults.items()}
 
 
@@ -204,7 +215,7 @@ def _numbers(fixed: Settings, name: str, text: str) -> list[float]:
     try:
         numbers = [float(part) for part in text.split(",")]
     except ValueError as error:
-        message = f"{option_name(name)} {text}: expected numbers with commas between"
+        message = f"{option_of([type(fixed)], name)} {text}: expected numbers with commas between"
         raise UsageError(message) from error
     checked = (checked_settings(replaced(fixed, {name: n})) for n in numbers)
     return list(dict.fromkeys(getattr(one, name) for one in checked))

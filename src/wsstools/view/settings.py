@@ -14,6 +14,8 @@ FILTER_WIDTH = 68
 GRID_COLUMNS = 6
 """Of a grid of images."""
 
+PALETTE_NAMES = ("voc", "distinct")
+
 
 @documented
 @dataclass(frozen=True)
@@ -26,6 +28,13 @@ class SheetSettings:
         metavar="X",
         min=0,
         max=1,
+    )
+    palette: str = parameter(
+        "voc",
+        "Colours of the classes: voc, as in label files, or distinct, which are easier to tell "
+        "apart.",
+        metavar="|".join(PALETTE_NAMES),
+        choices=PALETTE_NAMES,
     )
     n_columns: Optional[int] = parameter(
         None,

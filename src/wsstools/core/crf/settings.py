@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from wsstools.core.parameter import documented, parameter
 from wsstools.core.potts.settings import FLOOR
 
+ENGINES = ("compiled", "pydensecrf")
+
 
 @documented
 @dataclass(frozen=True)
@@ -22,11 +24,18 @@ class CrfSettings:
         5.0, "CRF: weight of the spatial kernel; larger is smoother.", metavar="X"
     )
     sigma_gamma: float = parameter(2.0, "CRF: its reach in pixels.", metavar="X")
-    iterations: int = parameter(10, "CRF: iterations of the mean field.", metavar="N")
+    iterations: int = parameter(
+        10, "CRF: iterations of the mean field.", "--crf-iterations", metavar="N"
+    )
     floor: float = parameter(FLOOR, "Least probability; smaller ones count as it.", metavar="X")
     prune: float = parameter(
         0.05,
         "CRF: probability that classes solved as one may hold together at a pixel.",
         metavar="X",
     )
-    engine: str = parameter("compiled", "CRF: compiled (our own) or pydensecrf.", metavar="NAME")
+    engine: str = parameter(
+        "compiled",
+        "CRF: compiled (our own) or pydensecrf (the reference, slower).",
+        metavar="|".join(ENGINES),
+        choices=ENGINES,
+    )

@@ -9,6 +9,8 @@ from wsstools.core.parameter import documented, parameter
 
 ACCURACY, MEAN_IOU = "accuracy", "miou"
 METRICS = (ACCURACY, MEAN_IOU)
+FIGURE_FORMATS = ("table", "csv", "json")
+"""What figures are printed as."""
 
 
 @documented
@@ -33,6 +35,7 @@ class StudyFolders:
     train: Optional[List[str]] = parameter(
         None,
         "Labels that its network predicts for the training images; may be repeated.",
+        "--train-labels",
         metavar="NAME=DIR",
     )
     train_ids: Optional[str] = parameter(
@@ -80,6 +83,7 @@ class ComparisonSettings:
         ACCURACY,
         "What the images are ranked and drawn by: accuracy (of the pixels) or miou.",
         metavar="NAME",
+        choices=METRICS,
     )
     top: int = parameter(
         4,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+_LARGEST_REDUCTION = 64
+_ROUNDING = 0.02
+"""Share by which 1 divided by a size may be off a whole number, as 0.33 is."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,37 @@ class FilterBank:
                 layers.append(layer.subset(np.sort(inside)))
             start += len(layer)
         return FilterBank(self.name, tuple(layers))
+
+
+def reductions(scales: Iterable[float]) -> list[int]:
+    """By what an image is reduced to have these sizes, ascending: 1, 2, 4 for 1, 0.5, 0.25.
+
+    A size that is 1/n to two digits or more counts as 1/n. Whole numbers above 1 are reductions
+    themselves, as version 0.1.0 had them.
+
+    Raises
+    ------
+    ValueError
+        If a size is not 1 divided by a whole number up to 64.
+
+    Examples
+    --------
+    >>> reductions([1, 0.5, 0.33]), reductions([4, 1])
+    ([1, 2, 3], [1, 4])
+    """
+    found = set()
+    for size in scales:
+        reduction = size if size > 1 or size <= 0 else 1 / size
+        whole = round(min(max(reduction, 0), _LARGEST_REDUCTION + 1))
+        tolerance = 0 if size > 1 else _ROUNDING * whole
+        is_good = 0 < whole <= _LARGEST_REDUCTION and abs(reduction - whole) <= tolerance
+        if not is_good:
+            raise ValueError(
+                f"scale {size:g}: expected 1, or 1 divided by a whole number up to "
+                f"{_LARGEST_REDUCTION}, such as 0.5 or 0.25"
+            )
+        found.add(whole)
+    return sorted(found)
 
 
 def extended(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wsstools.core.arrays import AnyArray
 from wsstools.core.local.bands import predicted_in_bands
-from wsstools.core.local.filter_bank import FilterBank, extended
+from wsstools.core.local.filter_bank import FilterBank, extended, reductions
 from wsstools.core.local.gabor import gabor_bank
 from wsstools.core.local.growing import binned, grow, grow_with_scikit_learn
 from wsstools.core.local.responses import Responses
@@ -27,7 +27,7 @@ def random_forest(
     n_classes: int | None = None,
     bank: FilterBank | None = None,
     position: bool = False,
-    scales: Sequence[int] = (1,),
+    scales: Sequence[float] = (1,),
     trees: int = ForestSettings.trees,
     features: int = ForestSettings.features,
     engine: str = ForestSettings.engine,
@@ -49,8 +49,8 @@ def random_forest(
         The filters whose responses are the features; None: the built-in Gabor filters.
     position : bool
         Row and column of a pixel are features too.
-    scales : sequence of int
-        The filters act on the image reduced by each of these factors.
+    scales : sequence of float
+        The filters act on the image at each of these sizes: 1, and 1 divided by whole numbers.
     trees : int
         Trees of each forest; more is smoother and slower.
     features : int
@@ -96,7 +96,7 @@ def random_forest(
     ranking_rng, rng = np.random.default_rng(rng).spawn(2)
     bank = gabor_bank() if bank is None else bank
     if position or tuple(scales) != (1,):
-        bank = extended(bank, scales=scales, position=position)
+        bank = extended(bank, scales=reductions(scales), position=position)
     responses = Responses(image, bank)
     samples = binned(
         responses.at(pixels.rows, pixels.columns).T, pixels.labels, len(pixels.classes)

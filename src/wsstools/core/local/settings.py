@@ -21,8 +21,9 @@ class ForestSettings:
     features: int = parameter(100, "Filters that the ranking keeps.", metavar="N", min=1)
     engine: str = parameter(
         "compiled",
-        "What grows the trees: wsstools itself, or scikit-learn (the reference, slower).",
+        "What grows the trees: compiled (our own) or sklearn (the reference, slower).",
         metavar="|".join(ENGINES),
+        choices=ENGINES,
     )
 
 
@@ -74,6 +75,7 @@ class FeatureSettings:
         ".caffemodel. Give it again to join banks. wss weights lists where the named ones come "
         "from.",
         metavar="BANK",
+        choices=("gabor", "vgg16", "alexnet-original", "paper", "alexnet"),
     )
     filter_input: Optional[List[str]] = parameter(
         None,
@@ -81,6 +83,7 @@ class FeatureSettings:
         "less ImageNet's mean) or torchvision (rgb/255, less its mean, by its deviation). Once "
         "for all files, or once for each.",
         metavar="INPUT",
+        choices=("rgb", "bgr", "caffe", "torchvision"),
     )
     rectify: bool = parameter(
         False, "Set negative responses of a network's filters to 0, as it does."
@@ -88,8 +91,9 @@ class FeatureSettings:
     position: bool = parameter(False, "Row and column of a pixel are features too.")
     scales: str = parameter(
         "1",
-        "Filter the image reduced by each of these factors; 1 is the image itself.",
-        metavar="N,N...",
+        "Filter the image at these sizes: 1, the image itself, and 1 divided by a whole number, "
+        "such as 1,0.5,0.25; smaller ones see more of a pixel's surroundings.",
+        metavar="X,X,...",
     )
     weights_dir: Optional[str] = parameter(
         None,

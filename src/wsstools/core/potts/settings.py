@@ -9,6 +9,8 @@ from wsstools.core.parameter import documented, parameter
 FLOOR = 1e-3
 """Least probability in a data term, of both regularisers: maps on disk hold them to 5e-4."""
 
+DEVICES = ("auto", "cpu", "cuda")
+
 
 @documented
 @dataclass(frozen=True)
@@ -28,4 +30,6 @@ class PottsSettings:
     max_iterations: int = parameter(
         5000, "Potts: bound on the iterations of each level.", metavar="N"
     )
-    device: str = parameter("cpu", "Potts: cpu (compiled), cuda or auto.", metavar="NAME")
+    device: str = parameter(
+        "cpu", "Potts: cpu (compiled), cuda or auto.", metavar="NAME", choices=DEVICES
+    )

@@ -8,6 +8,7 @@ from typing import Optional
 
 from wsstools.core.parameter import Given, documented, optional_copy, parameter, shown
 from wsstools.errors import UsageError
+from wsstools.nn.settings import DEVICES
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ class TrainSettings:
         "imagenet (torchvision's weights), random, or a file: a state dict of torchvision's "
         "network, a model or a checkpoint of wss.",
         metavar="INIT",
+        choices=("imagenet", "random"),
     )
     weights_dir: Optional[str] = parameter(
         None,
@@ -130,11 +132,12 @@ class TrainSettings:
         metavar="DIR",
         envvar="WSS_WEIGHTS",
     )
-    device: str = parameter("auto", "cpu, cuda, cuda:1 or auto.", metavar="NAME")
+    device: str = parameter("auto", "cpu, cuda, cuda:1 or auto.", metavar="NAME", choices=DEVICES)
     precision: str = parameter(
         "auto",
         "float32, bfloat16, or auto: bfloat16 where the device computes with it.",
         metavar="NAME",
+        choices=("auto", "float32", "bfloat16"),
     )
     workers: Optional[int] = parameter(
         None, "Threads that prepare crops. Default: 1, on a GPU up to 8.", metavar="N", min=0
