@@ -7,6 +7,9 @@ from collections.abc import Sequence
 IGNORE_LABEL = 255
 """The label of pixels that carry no class: unlabelled, ignored, left open."""
 
+IGNORED_NAME = "__ignore__"
+"""The name of what carries no class, as labelme writes it: its pixels are IGNORE_LABEL."""
+
 
 def class_name(names: Sequence[str] | None, class_id: int) -> str:
     """The name of a class, or its id where there is no name for it."""
