@@ -12,16 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.scribbles.annotation import (
-    VOC_CLASSES,
     Annotation,
     draw_annotation,
     points_outside,
     resolve_names,
 )
+from wsstools.core.scribbles.colours import (
+    ColourTable,
+    cityscapes_colours,
+    parse_colours,
+    voc_colours,
+)
+from wsstools.core.scribbles.remapping import NAMED_REMAPPINGS, Remapping, parse_remapping
 from wsstools.core.scribbles.settings import ReadingSettings, SimulationSettings
 from wsstools.core.scribbles.strokes import simulate_scribbles
 from wsstools.errors import DataError, UsageError
-from wsstools.formats.annotations import cvat, detection
+from wsstools.files.provenance import Json
+from wsstools.files.text import decode_text
+from wsstools.formats.annotations import detection
+from wsstools.formats.annotations.content import ImagePart
+from wsstools.formats.annotations.label_arrays import Values
 from wsstools.formats.label_files import (
     CLASSES_FILE,
     carry_class_names,
@@ -63,42 +73,43 @@ def scribbles(
     SomeFailed
         If an image failed; the others are done.
     """
-    if reading.format not in (None, *detection.FORMATS):
-        expected = ", ".join(detection.FORMATS)
-        raise UsageError(f"--format {reading.format}: expected one of {expected}")
-    annotations = _open_source(source, reading.format, run)
-    form = reading.format or _first_format(annotations)
-    if reading.classes is not None:
-        names: list[str] | None = read_class_names(Path(reading.classes))
-    else:
-        names = find_class_names(source, *([images] if images else []))
-    if names is None and form == "scribblesup":
-        names = list(VOC_CLASSES)
+    values = _values(reading)
+    wanted = "picture" if values.colours is not None else reading.format
+    annotations, listed = _open_source(source, wanted, run)
+    form = wanted or _first_format(annotations)
+    names = _class_names(source, images, reading, form, listed, values)
+    used = detection.FORMATS.values() if form is None else [detection.FORMATS[form]]
     # Names turn into ids only where annotations have names; elsewhere they are but checked.
-    has_names = form is None or form in detection.NAMED_FORMATS
-    decode = partial(
-        detection.decode_annotation,
-        form=reading.format,
-        unlabelled=reading.unlabelled,
-        first=reading.first_class,
-    )
+    has_names = any(entry.has_names for entry in used) or _names_of(values.colours) is not None
+    if has_names and names and values.remapping is not None:
+        raise UsageError(
+            "--remap changes ids, but these classes have names; their ids are the order of the "
+            "names, which --classes gives"
+        )
+    decode = partial(detection.decode_annotation, form=wanted, values=values)
     inputs = [Input("annotation", annotations, decode)]
     if images is not None:
         inputs.append(image_input(images, run))
+    options: dict[str, Json] = {
+        "width": width,
+        "format": reading.format,
+        "classes": names if has_names else None,
+        "unlabelled": reading.unlabelled,
+        "first": reading.first_class,
+    }
+    if values.colours is not None:
+        options["colors"] = values.colours.lines()
+    if values.remapping is not None:
+        options["remap"] = str(values.remapping)
     step = Step(
         "scribbles",
-        {
-            "width": width,
-            "format": reading.format,
-            "classes": names if has_names else None,
-            "unlabelled": reading.unlabelled,
-            "first": reading.first_class,
-        },
+        options,
         kind="scribbles",
         compute=partial(_draw, names=names, width=width),
+        revision=max(entry.revision for entry in used),
     )
     carry = partial(carry_class_names, names, Path(out)) if has_names and names else None
-    n_others = _count_other_files(source, reading.format)
+    n_others = _count_other_files(source, wanted)
     if n_others:
         say(
             f"files in {source} of other formats, not read: {n_others} (--format chooses)",
@@ -178,24 +189,92 @@ def draw_or_simulate(
     simulate(source, out, width=width, simulation=simulation, run=run)
 
 
-def _open_source(argument: str, form: str | None, run: Selection) -> Source:
-    """The annotations that an argument names, one or more images a file.
+def _values(reading: ReadingSettings) -> Values:
+    """What values mean, with the tables that the settings name; UsageError if one is not read."""
+    if reading.format not in (None, *detection.FORMATS):
+        expected = ", ".join(detection.FORMATS)
+        raise UsageError(f"--format {reading.format}: expected one of {expected}")
+    if reading.colors is not None and reading.format not in (None, "picture"):
+        raise UsageError(f"--colors is for pictures, not for --format {reading.format}")
+    if reading.colors is not None and (reading.unlabelled, reading.first_class) != (None, None):
+        raise UsageError("--unlabelled and --first-class are for class ids, not for --colors")
+    return Values(
+        reading.unlabelled,
+        reading.first_class,
+        None if reading.remap is None else _read_remapping(reading.remap),
+        None if reading.colors is None else _read_colours(reading.colors),
+    )
+
+
+def _read_colours(name: str) -> ColourTable:
+    tables = {"voc": voc_colours, "cityscapes": cityscapes_colours}
+    if name in tables:
+        return tables[name]()
+    try:
+        return parse_colours(decode_text(Path(name).read_bytes(), name))
+    except ValueError as error:
+        raise UsageError(f"--colors {name}: {error}") from error
+
+
+def _read_remapping(text: str) -> Remapping:
+    try:
+        if "=" in text and not Path(text).is_file():
+            return parse_remapping(text)
+        named = NAMED_REMAPPINGS.get(text)
+        return parse_remapping(named or decode_text(Path(text).read_bytes(), text))
+    except ValueError as error:
+        raise UsageError(f"--remap {text}: {error}") from error
+
+
+def _names_of(colours: ColourTable | None) -> list[str] | None:
+    return None if colours is None else colours.class_names
+
+
+def _class_names(
+    source: str,
+    images: str | None,
+    reading: ReadingSettings,
+    form: str | None,
+    listed: Sequence[str] | None,
+    values: Values,
+) -> list[str] | None:
+    """The names of the classes: those that are given, those beside the files, or in them."""
+    if reading.classes is not None:
+        return read_class_names(Path(reading.classes))
+    names = find_class_names(source, *([images] if images else []))
+    if names is None:
+        default = None if form is None else detection.FORMATS[form].default_names
+        carried = _names_of(values.colours) or listed or default
+        names = list(carried) if carried else None
+    return names
+
+
+def _open_source(
+    argument: str, form: str | None, run: Selection
+) -> tuple[Source, tuple[str, ...] | None]:
+    """The annotations that an argument names, and the names of classes that the files list.
 
     Of a folder, files of one kind are read: those of `form`, or of the first format that it
-    holds. A file of CVAT counts as its images.
+    holds. A file of several images counts as these.
     """
     suffixes = detection.suffixes_of(argument, form)
     source = Source(argument, suffixes, "annotation", null=run.null, without=(CLASSES_FILE,))
-    if form in (None, "cvat"):
-        source.unpack(cvat.split_file)
-    return source
+    lists: dict[str, tuple[str, ...] | None] = {}
+
+    def split(path: Path) -> tuple[ImagePart, ...] | None:
+        found = detection.unpack(path, form)
+        lists[str(path)] = found.class_names
+        return found.parts
+
+    source.unpack(split)
+    return source, detection.common_class_names(lists)
 
 
 def _count_other_files(argument: str, form: str | None) -> int:
     """How many files of other formats a folder holds beside those that are read."""
     if not os.path.isdir(argument):
         return 0
-    known = {suffix for suffixes in detection.FORMATS.values() for suffix in suffixes}
+    known = {suffix for entry in detection.FORMATS.values() for suffix in entry.suffixes}
     others = known - set(detection.suffixes_of(argument, form))
     counts = detection.count_endings(argument)
     return sum(count for suffix, count in counts.items() if suffix in others)
@@ -226,11 +305,15 @@ def _draw(
         raise ValueError(f"the annotation is of shape {annotation.shape}, the image {shape} (H, W)")
     marks = annotation.marks
     class_names = names or annotation.class_names
+    # Ids that are about to change need not be those of the classes.
+    known = class_names if annotation.remapping is None else None
     try:
-        class_ids = resolve_names([mark.name for mark in marks], class_names)
+        class_ids = resolve_names([mark.name for mark in marks], known)
+        drawn = draw_annotation(annotation, class_ids, shape, width=width)
+        if annotation.remapping is not None:
+            resolve_names(np.unique(drawn).tolist(), class_names)
     except ValueError as error:
         hint = "" if class_names else "; write a classes.txt beside them, or give --classes"
         raise ValueError(f"{error}{hint}") from None
-    drawn = draw_annotation(annotation, class_ids, shape, width=width)
     result = {"marks": len(marks), "points_outside": points_outside(annotation, shape)}
     return Computed(drawn, result, None if marks else "nothing is annotated")

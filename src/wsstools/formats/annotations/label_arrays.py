@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -10,37 +11,73 @@ from numpy.typing import NDArray
 from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.scribbles.annotation import Annotation, areas_of_labels
+from wsstools.core.scribbles.colours import ColourTable
+from wsstools.core.scribbles.remapping import Remapping, remapped
 from wsstools.errors import DataError
 from wsstools.files import npy, tiff
 from wsstools.files.damage import reading
 from wsstools.files.limits import check_pixels
 from wsstools.files.provenance import Decoded
+from wsstools.formats.annotations.colour_pictures import decode_colours, frequent_colours
+from wsstools.formats.annotations.content import Content
 from wsstools.formats.label_files import read_indices
 
 
-def decode_picture(
-    data: bytes, name: str, *, unlabelled: int | None = None, first: int | None = None
-) -> Decoded[Annotation]:
+@dataclass(frozen=True)
+class Values:
+    """What the values in pictures and layers mean, where it is not what the format says.
+
+    Attributes
+    ----------
+    unlabelled : int or None
+        The value that carries no class.
+    first : int or None
+        The value of class 0.
+    remapping : Remapping or None
+        The ids that replace those that follow from the values.
+    colours : ColourTable or None
+        The classes of the colours of pictures.
+    """
+
+    unlabelled: int | None = None
+    first: int | None = None
+    remapping: Remapping | None = None
+    colours: ColourTable | None = None
+
+
+def decode_picture(content: Content, values: Values = Values()) -> Decoded[Annotation]:
     """A palette or grey picture of class ids from 0, if not given; 255 is unlabelled in any case.
 
-    DataError if the file is no such picture, or another value is no class id.
+    With `values.colours` it is a picture of these. DataError if the file is no such picture, or
+    another value is no class id.
     """
-    found = read_indices(data, name)
-    left_out = {IGNORE_LABEL, IGNORE_LABEL if unlabelled is None else unlabelled}
-    ignore = np.isin(found.value, list(left_out))
-    return Decoded(_annotation(found.value, ignore, first or 0, name), found.meta)
+    if values.colours is not None:
+        return decode_colours(content.data, content.name, values.colours)
+    try:
+        found = read_indices(content.data, content.name)
+    except DataError as error:
+        colours = frequent_colours(content.data)
+        if not colours:
+            raise
+        raise DataError(
+            f"{error}; its colours are {colours}: a table of those that are classes is given by "
+            "--colors FILE"
+        ) from None
+    unlabelled = IGNORE_LABEL if values.unlabelled is None else values.unlabelled
+    ignore = np.isin(found.value, [IGNORE_LABEL, unlabelled])
+    annotation = _annotation(found.value, ignore, values.first or 0, values, content.name)
+    return Decoded(annotation, found.meta)
 
 
-def decode_napari(
-    data: bytes, name: str, *, unlabelled: int | None = None, first: int | None = None
-) -> Decoded[Annotation]:
-    """A labels layer of napari, as TIFF or NPY: 0 is unlabelled, 1 the first class, if not given.
+def decode_napari(content: Content, values: Values = Values()) -> Decoded[Annotation]:
+    """A labels layer of napari or ilastik, as TIFF or NPY: 0 is unlabelled, 1 the first class.
 
     DataError if the file holds no single (H, W) layer of integers, or a label is no class id.
     """
-    values = _one_picture(_read_layer(data, name), name)
-    ignore = np.equal(values, 0 if unlabelled is None else unlabelled)
-    return Decoded(_annotation(values, ignore, 1 if first is None else first, name))
+    layer = _one_picture(_read_layer(content.data, content.name), content.name)
+    ignore = np.equal(layer, 0 if values.unlabelled is None else values.unlabelled)
+    first = 1 if values.first is None else values.first
+    return Decoded(_annotation(layer, ignore, first, values, content.name))
 
 
 def _read_layer(data: bytes, name: str) -> AnyArray:
@@ -55,6 +92,8 @@ def _read_layer(data: bytes, name: str) -> AnyArray:
 def _one_picture(values: AnyArray, name: str) -> NDArray[np.integer]:
     while values.ndim > 2 and values.shape[0] == 1:
         values = values[0]
+    while values.ndim > 2 and values.shape[-1] == 1:  # ilastik's channel
+        values = values[..., 0]
     if values.ndim != 2:
         raise DataError(
             f"{name}: holds a layer of shape {values.shape}, expected one (H, W) picture "
@@ -66,18 +105,23 @@ def _one_picture(values: AnyArray, name: str) -> NDArray[np.integer]:
 
 
 def _annotation(
-    values: NDArray[np.integer], ignore: NDArray[np.bool_], first: int, name: str
+    stored: NDArray[np.integer], ignore: NDArray[np.bool_], first: int, values: Values, name: str
 ) -> Annotation:
     with reading(name, errors=ValueError):
-        check_pixels(*values.shape)
-    if 0 in values.shape:
-        raise DataError(f"{name}: holds a picture of shape {values.shape}")
-    labels = values.astype(np.int64) - first
+        check_pixels(*stored.shape)
+    if 0 in stored.shape:
+        raise DataError(f"{name}: holds a picture of shape {stored.shape}")
+    labels = stored.astype(np.int64) - first
+    if values.remapping is not None:
+        labels[ignore] = IGNORE_LABEL
+        labels = cast("NDArray[np.int64]", remapped(labels, values.remapping))
+        ignore = labels == IGNORE_LABEL
     taken = labels[~ignore]
     if taken.size and not 0 <= taken.min() <= taken.max() < IGNORE_LABEL:
         odd = taken.min() if taken.min() < 0 else taken.max()
         raise DataError(
             f"{name}: the value {odd + first} is no class (class 0 is {first}, at most "
-            f"{first + IGNORE_LABEL - 1} is read; --unlabelled and --first-class say otherwise)"
+            f"{first + IGNORE_LABEL - 1} is read; --unlabelled and --first-class say otherwise, "
+            "--remap changes ids)"
         )
     return Annotation(areas_of_labels(labels, ignore), labels.shape)

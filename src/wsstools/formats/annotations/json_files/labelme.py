@@ -1,86 +1,87 @@
-"""The JSON files of labelme: lines, polygons and masks of one image."""
+"""The JSON files of labelme and X-AnyLabeling: shapes of one image."""
 
 from __future__ import annotations
 
 import base64
-import json
+import math
+from collections.abc import Mapping
 from typing import cast
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from wsstools.core.scribbles.annotation import Annotation, Area, Line
+from wsstools.core.scribbles.annotation import Annotation
 from wsstools.errors import DataError
 from wsstools.files.damage import reading
-from wsstools.files.limits import check_pixels, within_memory
+from wsstools.files.limits import check_pixels
 from wsstools.files.pillow import opened
 from wsstools.files.provenance import Decoded, Json
-from wsstools.files.text import decode_text
-from wsstools.formats.annotations.shapes import centred, filled, rectangle
+from wsstools.formats.annotations.content import Content, as_object, as_size, as_text
+from wsstools.formats.annotations.shapes import Sketch, checked_points
 
-SHAPE_TYPES = ("linestrip", "line", "point", "points", "polygon", "rectangle", "mask")
+KEY = "shapes"
+_AREAS = ("polygon", "oriented_rectangle", "rotation", "quadrilateral")
+"""Kinds whose points are the corners; labelme and X-AnyLabeling call turned rectangles so."""
 
 
-def decode_labelme(data: bytes, name: str) -> Decoded[Annotation]:
+def decode_labelme(content: Content) -> Decoded[Annotation]:
     """The shapes in a file, as an Annotation.
 
-    Line strips, lines and points become lines of the brush; polygons, rectangles and masks are
-    filled. Coordinates count from the corner of the upper left pixel.
+    Line strips, lines and points become lines of the brush; polygons, rectangles, circles and
+    masks are filled. Coordinates count from the corner of the upper left pixel. Files of labelme
+    until 2018 state no size, and shapes without a kind are polygons. Shapes of other kinds are left
+    out.
 
-    DataError if it is no file of labelme, or has shapes of another kind.
+    DataError if it is no file of labelme.
     """
-    try:
-        content = json.loads(decode_text(data, name))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{name}: not well-formed JSON: {error}") from error
-    shapes = content.get("shapes") if isinstance(content, dict) else None
+    name, found = content.name, as_object(content.json)
+    shapes = found.get(KEY)
     if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
         raise DataError(f"{name}: has no list 'shapes': no file of labelme")
     with reading(name, errors=ValueError):
-        size = _size(content)
-        marks = tuple(within_memory(mark for shape in shapes for mark in _marks(shape, size)))
-    return Decoded(Annotation(marks, size))
+        size = as_size(found.get("imageHeight"), found.get("imageWidth"))
+        if size is not None:
+            check_pixels(*size)
+        sketch = Sketch()
+        for shape in shapes:
+            _add(sketch, shape)
+        return sketch.decoded(size)
 
 
-def _size(content: dict[str, Json]) -> tuple[int, int] | None:
-    height, width = content.get("imageHeight"), content.get("imageWidth")
-    if isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0:
-        check_pixels(height, width)
-        return height, width
-    return None
-
-
-def _marks(shape: dict[str, Json], size: tuple[int, int] | None) -> list[Line | Area]:
-    label, kind = shape.get("label"), shape.get("shape_type") or "polygon"
-    if not isinstance(label, str) or not label.strip():
+def _add(sketch: Sketch, shape: Mapping[str, Json]) -> None:
+    label, kind = as_text(shape.get("label")), shape.get("shape_type") or "polygon"
+    points = cast(ArrayLike, shape.get("points"))
+    n_points = len(points) if isinstance(points, list) else 0
+    if not label:
         raise ValueError("a shape has no label")
-    if kind not in SHAPE_TYPES:
-        raise ValueError(f"shape {label!r} is a {kind}, expected {', '.join(SHAPE_TYPES)}")
-    label = label.strip()
-    points = centred(cast(ArrayLike, shape.get("points")), f"shape {label!r}")
+    what = f"shape {label!r}"
     if kind == "mask":
-        return [_mask(label, shape)]
-    if kind in ("point", "points"):
-        return [Line(label, points[k : k + 1]) for k in range(len(points))]
-    if kind in ("line", "linestrip"):
-        return [Line(label, points)]
-    if size is None:
-        raise ValueError(f"shape {label!r} is a {kind}, but there is no imageHeight and imageWidth")
-    if kind == "rectangle":
-        if len(points) != 2:
-            raise ValueError(f"rectangle {label!r} has {len(points)} points, expected 2")
-        points = rectangle(points)
-    return [filled(label, points, size)]
+        _add_mask(sketch, label, shape)
+    elif kind in ("point", "points"):
+        sketch.add_dots(label, points, "shape")
+    elif kind in ("line", "linestrip"):
+        sketch.add_line(label, points, "shape")
+    elif kind == "circle":
+        centre, rim = checked_points(points, what, 2).tolist()
+        radius = math.dist(centre, rim)
+        sketch.add_ellipse(label, centre, (radius, radius), "circle")
+    elif kind == "rectangle" and n_points != 4:
+        sketch.add_box(label, checked_points(points, f"rectangle {label!r}", 2), "rectangle")
+    elif kind in _AREAS or kind == "rectangle":
+        sketch.add_polygon(label, [points], "shape")
+    else:
+        sketch.leave_out(str(kind))
 
 
-def _mask(label: str, shape: dict[str, Json]) -> Area:
+def _add_mask(sketch: Sketch, label: str, shape: Mapping[str, Json]) -> None:
     """A mask: a PNG in base64, and in `points` the first and the last of its pixels, inclusive."""
     try:
         with opened(base64.b64decode(cast(str, shape.get("mask") or ""), validate=True)) as png:
             mask = np.asarray(png)
     except Exception as error:  # the decoders raise whatever they like at damaged files
         raise ValueError(f"mask {label!r} is no PNG in base64: {error}") from error
-    corners = np.asarray(shape["points"], np.float64).round().tolist()
+    points = checked_points(cast(ArrayLike, shape.get("points")), f"shape {label!r}")
+    corners = points.round().tolist()
     if mask.ndim != 2 or len(corners) != 2:
         raise ValueError(f"mask {label!r} has shape {mask.shape} and {len(corners)} points")
     (left, top), (right, bottom) = ((int(x), int(y)) for x, y in corners)
@@ -88,4 +89,5 @@ def _mask(label: str, shape: dict[str, Json]) -> Area:
     # programs differ in whether the last is inside
     if max(abs(box[0] - mask.shape[0]), abs(box[1] - mask.shape[1])) > 1:
         raise ValueError(f"mask {label!r} has shape {mask.shape}, its points say {box}")
-    return Area(label, (left, top), mask > 0)
+    inside: NDArray[np.bool_] = mask > 0
+    sketch.add_mask(label, (left, top), inside)
