@@ -544,6 +544,33 @@ def test_labels_in_a_compressed_tiff():
         np.testing.assert_array_equal(found, values)
 
 
+def test_pictures_whose_values_may_mean_something_else_are_noted(converted):
+    values = some_labels(0)
+    _, outcome = converted("a.png", indexed(values))
+    assert (
+        "every pixel has a class; where one value is unlabelled, --unlabelled says" in outcome.err
+    )
+    for options in (["--unlabelled", 0], ["--first-class", 0]):
+        assert "every pixel" not in converted("a.png", indexed(values), *options)[1].err
+    assert "every pixel" not in converted("a.png", indexed(some_labels(255)))[1].err
+    palette = Image.fromarray(values.astype(np.uint8))
+    palette.putpalette(list(range(256)) * 3)
+    (found,), outcome = converted("a.png", by_pillow(palette, "PNG", transparency=0))
+    n_transparent = (values == 0).sum()
+    assert f"{n_transparent} transparent pixels have a class; --unlabelled 0 makes" in outcome.err
+    (found,), outcome = converted("a.png", by_pillow(palette, "PNG", transparency=3))
+    np.testing.assert_array_equal(found, values)
+    assert f"{(values == 3).sum()} transparent pixels" in outcome.err
+
+
+def test_masks_of_0_and_255_are_noted(converted):
+    mask = np.where(some_labels(0) > 0, 255, 0)
+    _, outcome = converted("a.png", indexed(mask, "L"))
+    assert "a mask of 0 and 255, which is unlabelled; --remap 255=1 makes" in outcome.err
+    assert "a mask" not in converted("a.png", indexed(mask, "L"), "--remap", "255=1")[1].err
+    assert "a mask" not in converted("a.png", indexed(mask, "P"))[1].err  # strokes of class 0
+
+
 # --- colours
 
 
@@ -578,6 +605,23 @@ def test_colours_of_known_data_sets(converted, tmp_path, name, classes):
     np.testing.assert_array_equal(found, np.where(values == 1, 1, 255))
     names = (tmp_path / "out" / "classes.txt").read_text().splitlines()
     assert names == list(classes) if classes else names[:2] == ["road", "sidewalk"]
+
+
+def test_colours_that_the_photograph_has_too_are_warned_about(converted, tmp_path):
+    photo = np.full((*SHAPE, 3), 90, np.uint8)
+    photo[30:, 40:] = (255, 0, 0)
+    merged = photo.copy()
+    merged[5:8, 5:20] = (255, 0, 0)
+    (tmp_path / "images").mkdir()
+    Image.fromarray(photo).save(tmp_path / "images" / "a.png")
+    (tmp_path / "colors.txt").write_text("cat #ff0000\n")
+    options = ["--colors", tmp_path / "colors.txt", "--images", tmp_path / "images"]
+    (found,), outcome = converted("a.png", by_pillow(merged, "PNG"), *options)
+    assert (found == 0).sum() == 3 * 15 + 10 * 16
+    assert "a: warning: 160 labelled pixels have the colour of their class" in outcome.err
+    photo[30:, 40:] = 80
+    Image.fromarray(photo).save(tmp_path / "images" / "a.png")
+    assert "warning" not in converted("a.png", by_pillow(merged, "PNG"), *options)[1].err
 
 
 def test_options_of_colours_that_do_not_fit(wss, tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from wsstools.core.scribbles.annotation import (
     resolve_names,
 )
 from wsstools.core.scribbles.colours import (
+    Colour,
     ColourTable,
     cityscapes_colours,
     parse_colours,
@@ -105,7 +106,7 @@ def scribbles(
         "scribbles",
         options,
         kind="scribbles",
-        compute=partial(_draw, names=names, width=width),
+        compute=partial(_draw, names=names, width=width, colours=values.colours),
         revision=max(entry.revision for entry in used),
     )
     carry = partial(carry_class_names, names, Path(out)) if has_names and names else None
@@ -297,6 +298,7 @@ def _draw(
     *,
     names: Sequence[str] | None,
     width: float,
+    colours: ColourTable | None,
 ) -> Computed:
     shape = annotation.shape if image is None else image.shape[:2]
     if shape is None:
@@ -316,4 +318,22 @@ def _draw(
         hint = "" if class_names else "; write a classes.txt beside them, or give --classes"
         raise ValueError(f"{error}{hint}") from None
     result = {"marks": len(marks), "points_outside": points_outside(annotation, shape)}
-    return Computed(drawn, result, None if marks else "nothing is annotated")
+    warning = None if marks else "nothing is annotated"
+    if colours is not None and image is not None:
+        n_alike = _count_alike(
+            image, drawn, {colour: class_ids.get(n) for n, colour in colours.entries}
+        )
+        if n_alike:
+            warning = f"{n_alike} labelled pixels have the colour of their class in the image too"
+    return Computed(drawn, result, warning)
+
+
+def _count_alike(
+    image: NDArray[np.uint8], labels: NDArray[np.uint8], ids: Mapping[Colour, int | None]
+) -> int:
+    """How many pixels of a class have a colour of that class in the image as well."""
+    return sum(
+        int(((labels == class_id) & (image == colour).all(axis=2)).sum())
+        for colour, class_id in ids.items()
+        if class_id is not None
+    )

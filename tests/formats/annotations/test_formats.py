@@ -578,6 +578,17 @@ def test_an_archive_is_read_as_a_folder(tmp_path):
     assert [part.stem for part in parts.parts] == ["one", "two"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [cvat('<points label="sky" points="1,1"/>', name=""), coco(images=[{"id": 3}, {"id": 7}])],
+)
+def test_images_without_a_name_are_refused(tmp_path, text):
+    path = written(tmp_path, text)
+    assert detection.unpack(path).parts is None
+    with pytest.raises(DataError, match="an image in it has no name"):
+        decoded(text)
+
+
 def test_files_that_list_different_classes_are_refused():
     assert detection.common_class_names({"a": ["x", "y"], "b": None, "c": ("x", "y")}) == ("x", "y")
     with pytest.raises(DataError, match="a and b list different classes"):

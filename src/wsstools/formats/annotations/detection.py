@@ -207,6 +207,8 @@ def decode_annotation(
     used = FORMATS[form or _detected(content)]
     if used.split is not None and not _is_part(content):
         parts = used.split(content)
+        if not all(part.stem for part in parts):
+            raise DataError(f"{name}: an image in it has no name")
         if [part.stem for part in parts] != [stem_of_file(name)]:
             raise DataError(
                 f"{name}: holds images of other names; give the file itself, not standard input"
@@ -312,6 +314,8 @@ def _unpack_file(content: Content, form: str | None) -> Unpacked:
     parts = None
     if used.split is not None and not _is_part(content):
         parts = tuple(used.split(content))
+        if not all(part.stem for part in parts):
+            raise DataError(f"{content.name}: an image in it has no name")
     return Unpacked(parts, tuple(names) if names else None)
 
 

@@ -17,6 +17,7 @@ from wsstools.errors import DataError
 from wsstools.files import npy, tiff
 from wsstools.files.damage import reading
 from wsstools.files.limits import check_pixels
+from wsstools.files.pillow import opened
 from wsstools.files.provenance import Decoded
 from wsstools.formats.annotations.colour_pictures import decode_colours, frequent_colours
 from wsstools.formats.annotations.content import Content
@@ -66,7 +67,38 @@ def decode_picture(content: Content, values: Values = Values()) -> Decoded[Annot
     unlabelled = IGNORE_LABEL if values.unlabelled is None else values.unlabelled
     ignore = np.isin(found.value, [IGNORE_LABEL, unlabelled])
     annotation = _annotation(found.value, ignore, values.first or 0, values, content.name)
-    return Decoded(annotation, found.meta)
+    as_they_are = values == Values() and found.meta is None
+    note = _doubts(content.data, found.value) if as_they_are else None
+    return Decoded(annotation, found.meta, note)
+
+
+def _doubts(data: bytes, labels: NDArray[np.integer]) -> str | None:
+    """What makes it doubtful that the values in a picture of others are class ids from 0."""
+    transparent, has_palette = _palette(data)
+    n_transparent = int(np.isin(labels, transparent).sum()) if transparent else 0
+    if n_transparent:
+        return (
+            f"{n_transparent} transparent pixels have a class; --unlabelled {transparent[0]} makes "
+            "them unlabelled, --colors tells the classes by their colours"
+        )
+    if not has_palette and np.unique(labels).tolist() == [0, IGNORE_LABEL]:
+        return "a mask of 0 and 255, which is unlabelled; --remap 255=1 makes it class 1"
+    if not (labels == IGNORE_LABEL).any():
+        return "every pixel has a class; where one value is unlabelled, --unlabelled says so"
+    return None
+
+
+def _palette(data: bytes) -> tuple[list[int], bool]:
+    """The wholly transparent indices of a picture, and whether it has a palette."""
+    if data.startswith(tiff.MAGIC):
+        return [], False
+    with opened(data) as picture:
+        alpha = picture.info.get("transparency")
+        if picture.mode != "P" or alpha is None:
+            return [], picture.mode == "P"
+        return [alpha] if isinstance(alpha, int) else [
+            k for k, a in enumerate(alpha) if a == 0
+        ], True
 
 
 def decode_napari(content: Content, values: Values = Values()) -> Decoded[Annotation]:

@@ -55,7 +55,7 @@ def decode_davis(content: Content) -> Decoded[Annotation]:
     with reading(content.name, errors=ValueError):
         for scribble in as_objects(as_object(content.json).get(KEY)):
             class_id = scribble.get("object_id")
-            if not isinstance(class_id, int):
+            if not isinstance(class_id, int) or isinstance(class_id, bool):
                 raise ValueError(f"a scribble has object_id {class_id!r}, expected a number")
             sketch.add_line(class_id, cast(ArrayLike, scribble.get("path")), "scribble")
         return sketch.decoded(None, unit="span")
