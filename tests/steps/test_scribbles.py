@@ -522,6 +522,20 @@ def test_the_format_can_be_forced(converted):
     assert f"expected one of {', '.join(detection.FORMATS)}" in outcome.err
 
 
+def test_the_format_of_a_folder_is_that_of_the_first_file_that_has_one(wss, named, tmp_path):
+    folder = tmp_path / "annotations"
+    (folder / "a.json").write_bytes(b"")
+    (folder / "b.json").write_text('{"b": [{"x": 5, "y": 6, "cls": 1}]}')
+    outcome = wss("scribbles", folder, "-o", tmp_path / "out", "--images", folder)
+    assert outcome.code == 2
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", SHAPE[::-1]).save(folder / name)
+    outcome = wss("scribbles", folder, "-o", tmp_path / "out", "--images", folder)
+    assert outcome.code == 1
+    assert "a: failed: " in outcome.err and "the file is empty" in outcome.err
+    assert "revision" not in label_files.read_meta(tmp_path / "out" / "b.png")
+
+
 def test_ids_beyond_classes_txt_are_refused(converted, named):
     _, outcome = converted("a.png", indexed(some_labels(255)), code=1)
     assert "no such class: 3 (classes: sky, grass, water)" in outcome.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
@@ -282,14 +283,12 @@ def _count_other_files(argument: str, form: str | None) -> int:
 
 
 def _first_format(source: Source) -> str | None:
-    """The format of the first of the annotations; None for a stream, or a file of no format."""
-    if source.is_stream:
-        return None
-    try:
-        first = source.find_content(source.stems[0])
-        return detection.detected_format(first.read_bytes(), str(first))
-    except (DataError, OSError):
-        return None
+    """The format of the first of the annotations that is of one; None for a stream."""
+    for stem in source.stems:
+        with contextlib.suppress(DataError, OSError):
+            first = source.find_content(stem)
+            return detection.detected_format(first.read_bytes(), str(first))
+    return None
 
 
 def _draw(

@@ -10,8 +10,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wsstools.core.scribbles.annotation import Annotation, Area, ClassName, Line, Mark, Polygon
-from wsstools.core.scribbles.annotation import Unit as Unit
+from wsstools.core.scribbles.annotation import (
+    Annotation,
+    Area,
+    ClassName,
+    Line,
+    Mark,
+    Polygon,
+    Unit,
+)
 from wsstools.core.scribbles.strokes import FARTHEST
 from wsstools.files.limits import check_masks, check_pixels
 from wsstools.files.provenance import Decoded
