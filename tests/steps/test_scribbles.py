@@ -585,6 +585,36 @@ def test_masks_of_0_and_255_are_noted(converted):
     assert "a mask" not in converted("a.png", indexed(mask, "P"))[1].err  # strokes of class 0
 
 
+def test_palettes_that_differ_are_warned_about(wss, tmp_path):
+    """Image editors number the colours of each file as they come."""
+    folder = tmp_path / "strokes"
+    folder.mkdir()
+    red, blue, white = [255, 0, 0], [0, 0, 255], [255, 255, 255]
+    for name, palette in (("a", white + red), ("b", white + red + blue), ("c", white + blue)):
+        picture = Image.fromarray(np.eye(9, dtype=np.uint8))
+        picture.putpalette(palette)
+        picture.save(folder / f"{name}.png")
+    told = "index 1 is #ff0000 in a.png and #0000ff in c.png"
+    assert told in wss("scribbles", folder, "-o", tmp_path / "out").err
+    (folder / "c.png").unlink()
+    outcome = wss("scribbles", folder, "-o", tmp_path / "out")
+    assert outcome.code == 0 and "index" not in outcome.err
+    (tmp_path / "colors.txt").write_text("sky 255 0 0\n")
+    options = ["--colors", tmp_path / "colors.txt", "-o", tmp_path / "other"]
+    assert "index" not in wss("scribbles", folder, *options).err
+
+
+@pytest.mark.parametrize("values", [[0, 255], [0, 1, 255], [1, 255]])
+def test_a_layer_in_which_255_means_something_else_is_refused(converted, values):
+    layer = np.resize(np.array(values, np.uint8), SHAPE)
+    _, outcome = converted("a.tif", tiff(layer), code=1)
+    assert f"holds 255 beside values up to {values[-2]}: a label picture" in outcome.err
+    (found,), _ = converted("a.tif", tiff(layer), "--format", "picture")
+    np.testing.assert_array_equal(found, layer)
+    (found,), _ = converted("a.tif", tiff(layer), "--first-class", 1)
+    np.testing.assert_array_equal(found, np.where(layer == 0, 255, layer - 1.0))
+
+
 # --- colours
 
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ from wsstools.errors import DataError, UsageError
 from wsstools.files.provenance import Json
 from wsstools.files.text import decode_text
 from wsstools.formats.annotations import detection
+from wsstools.formats.annotations.colour_pictures import palette_clash
 from wsstools.formats.annotations.content import ImagePart
 from wsstools.formats.annotations.label_arrays import Values
 from wsstools.formats.label_files import (
@@ -77,7 +79,7 @@ def scribbles(
     """
     values = _values(reading)
     wanted = "picture" if values.colours is not None else reading.format
-    annotations, listed = _open_source(source, wanted, run)
+    annotations, listed, files = _open_source(source, wanted, run)
     form = wanted or _first_format(annotations)
     names = _class_names(source, images, reading, form, listed, values)
     used = detection.FORMATS.values() if form is None else [detection.FORMATS[form]]
@@ -89,6 +91,8 @@ def scribbles(
             "names, which --classes gives"
         )
     decode = partial(detection.decode_annotation, form=wanted, values=values)
+    if form == "picture" and values.colours is None:
+        _warn_of_palettes(files)
     inputs = [Input("annotation", annotations, decode)]
     if images is not None:
         inputs.append(image_input(images, run))
@@ -251,25 +255,39 @@ def _class_names(
     return names
 
 
-def _open_source(
-    argument: str, form: str | None, run: Selection
-) -> tuple[Source, tuple[str, ...] | None]:
-    """The annotations that an argument names, and the names of classes that the files list.
+class _Opened(NamedTuple):
+    """The annotations that an argument names, the classes that the files list, and the files."""
+
+    source: Source
+    class_names: tuple[str, ...] | None
+    files: list[Path]
+
+
+def _open_source(argument: str, form: str | None, run: Selection) -> _Opened:
+    """The annotations that an argument names.
 
     Of a folder, files of one kind are read: those of `form`, or of the first format that it
     holds. A file of several images counts as these.
     """
     suffixes = detection.suffixes_of(argument, form)
     source = Source(argument, suffixes, "annotation", null=run.null, without=(CLASSES_FILE,))
-    lists: dict[str, tuple[str, ...] | None] = {}
+    lists: dict[Path, tuple[str, ...] | None] = {}
 
     def split(path: Path) -> tuple[ImagePart, ...] | None:
         found = detection.unpack(path, form)
-        lists[str(path)] = found.class_names
+        lists[path] = found.class_names
         return found.parts
 
     source.unpack(split)
-    return source, detection.common_class_names(lists)
+    names = detection.common_class_names({str(path): found for path, found in lists.items()})
+    return _Opened(source, names, list(lists))
+
+
+def _warn_of_palettes(files: Sequence[Path]) -> None:
+    """Say where an index has different colours, as where an editor numbers those of each file."""
+    clash = palette_clash(files)
+    if clash is not None:
+        say(f"warning: {clash}; if the colours are the classes, give --colors FILE", "scribbles")
 
 
 def _count_other_files(argument: str, form: str | None) -> int:

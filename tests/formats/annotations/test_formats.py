@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 from pathlib import Path
@@ -12,6 +13,7 @@ from builders import (
     CVAT,
     SHAPE,
     TRIANGLE,
+    by_pillow,
     coco,
     davis,
     geojson,
@@ -186,6 +188,17 @@ def test_files_of_labelme_3_state_no_size():
     }  # fmt: skip
     assert decoded(json.dumps(old)).value.shape is None
     np.testing.assert_array_equal(drawn(json.dumps(old)), where(in_triangle(), 1))
+
+
+def test_files_of_labelme_3_may_hold_the_image():
+    picture = base64.b64encode(by_pillow(np.zeros((30, 34, 3), np.uint8), "JPEG")).decode()
+    old = {
+        "version": "3.3.0",
+        "imageData": picture,
+        "shapes": [{"label": "sky", "points": TRIANGLE}],
+    }
+    assert decoded(json.dumps(old)).value.shape == (30, 34)
+    assert decoded(json.dumps({**old, "imageData": "no picture"})).value.shape is None
 
 
 def test_shapes_called_ignore_are_unlabelled_and_cover_others():

@@ -167,6 +167,7 @@ FORMATS: Mapping[str, Format] = {
         lambda content: content.data.startswith((*tiff.MAGIC, npy.MAGIC)),
         decode_napari,
         has_values=True,
+        revision=2,
     ),
     "sbd": Format(
         (".mat",), lambda content: content.data.startswith(matlab.MAGIC), _shapes(decode_sbd)

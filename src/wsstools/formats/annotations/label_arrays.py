@@ -72,6 +72,19 @@ def decode_picture(content: Content, values: Values = Values()) -> Decoded[Annot
     return Decoded(annotation, found.meta, note)
 
 
+def _looks_like_picture(layer: NDArray[np.integer]) -> bool:
+    """Whether 255 is the only large value of 8 bits, as where it means unlabelled, or true."""
+    return (
+        layer.dtype == np.uint8
+        and bool((layer == IGNORE_LABEL).any())
+        and _second_largest(layer) < IGNORE_LABEL - 1
+    )
+
+
+def _second_largest(layer: NDArray[np.integer]) -> int:
+    return int(layer[layer != IGNORE_LABEL].max(initial=0))
+
+
 def _doubts(data: bytes, labels: NDArray[np.integer]) -> str | None:
     """What makes it doubtful that the values in a picture of others are class ids from 0."""
     transparent, has_palette = _palette(data)
@@ -107,6 +120,12 @@ def decode_napari(content: Content, values: Values = Values()) -> Decoded[Annota
     DataError if the file holds no single (H, W) layer of integers, or a label is no class id.
     """
     layer = _one_picture(_read_layer(content.data, content.name), content.name)
+    if (values.unlabelled, values.first) == (None, None) and _looks_like_picture(layer):
+        raise DataError(
+            f"{content.name}: holds 255 beside values up to {_second_largest(layer)}: a label "
+            "picture, in which 255 is unlabelled (--format picture), or a layer, in which it is "
+            "class 254 (--first-class 1)"
+        )
     ignore = np.equal(layer, 0 if values.unlabelled is None else values.unlabelled)
     first = 1 if values.first is None else values.first
     return Decoded(_annotation(layer, ignore, first, values, content.name))

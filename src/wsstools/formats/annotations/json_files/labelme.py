@@ -14,7 +14,7 @@ from wsstools.core.scribbles.annotation import Annotation
 from wsstools.errors import DataError
 from wsstools.files.damage import reading
 from wsstools.files.limits import check_pixels
-from wsstools.files.pillow import opened
+from wsstools.files.pillow import opened, orientation_of
 from wsstools.files.provenance import Decoded, Json
 from wsstools.formats.annotations.content import Content, as_object, as_size, as_text
 from wsstools.formats.annotations.shapes import Sketch, checked_points
@@ -29,8 +29,8 @@ def decode_labelme(content: Content) -> Decoded[Annotation]:
 
     Line strips, lines and points become lines of the brush; polygons, rectangles, circles and
     masks are filled. Coordinates count from the corner of the upper left pixel. Files of labelme
-    until 2018 state no size, and shapes without a kind are polygons. Shapes of other kinds are left
-    out.
+    until 2018 state no size, but may hold the image, and shapes without a kind are polygons. Shapes
+    of other kinds are left out.
 
     DataError if it is no file of labelme.
     """
@@ -40,12 +40,24 @@ def decode_labelme(content: Content) -> Decoded[Annotation]:
         raise DataError(f"{name}: has no list 'shapes': no file of labelme")
     with reading(name, errors=ValueError):
         size = as_size(found.get("imageHeight"), found.get("imageWidth"))
+        size = size or _size_of_picture(found.get("imageData"))
         if size is not None:
             check_pixels(*size)
         sketch = Sketch()
         for shape in shapes:
             _add(sketch, shape)
         return sketch.decoded(size)
+
+
+def _size_of_picture(data: Json) -> tuple[int, int] | None:
+    """The shape (H, W) of the image in a file, or None if there is none that is read."""
+    if not as_text(data):
+        return None
+    try:
+        with opened(base64.b64decode(as_text(data))) as picture:
+            return (picture.height, picture.width) if orientation_of(picture) == 1 else None
+    except Exception:  # the decoders raise whatever they like
+        return None
 
 
 def _add(sketch: Sketch, shape: Mapping[str, Json]) -> None:
