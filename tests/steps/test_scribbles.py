@@ -769,6 +769,14 @@ def test_two_files_that_list_different_classes_want_a_list(wss, tmp_path):
     outcome = wss("scribbles", folder, "-o", tmp_path / "out")
     assert outcome.code == 1
     assert "list different classes (sky, grass; sky); write a classes.txt" in outcome.err
+    (folder / "b.json").write_text(coco(categories=[{"id": 1, "name": "sky"}], annotations=[
+        {"image_id": 9, "category_id": 1, "segmentation": [[0, 0, 9, 0, 9, 9]]}
+    ]))  # fmt: skip
+    (folder / "classes.txt").write_text("grass\nsky\n")
+    outcome = wss("scribbles", folder, "-o", tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    assert [path.stem for path in outcome.paths] == ["empty", "one", "two"]
+    assert set(np.unique(labels_of(tmp_path / "out" / "empty.png"))) == {1, 255}
 
 
 def test_the_archive_of_cvat_brings_its_labels(converted, tmp_path):
@@ -778,6 +786,21 @@ def test_the_archive_of_cvat_brings_its_labels(converted, tmp_path):
     assert [path.stem for path in outcome.paths] == ["one", "two"]
     assert set(np.unique(one)) == {0, 2, 255} and set(np.unique(two)) == {0, 1, 255}
     assert (tmp_path / "out" / "classes.txt").read_text() == "water\nsky\ngrass\n"
+
+
+def test_an_archive_of_two_lists_wants_one_too(wss, named, tmp_path):
+    first, second = CVAT, CVAT.replace("<name>sky<", "<name>sea<").replace("one.", "1.")
+    second = second.replace("two.", "2.")
+    path = tmp_path / "annotations" / "all.zip"
+    path.write_bytes(zipped([(b"1.xml", first.encode()), (b"2.xml", second.encode())]))
+    outcome = wss("scribbles", path, "-o", tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    assert [each.stem for each in outcome.paths] == ["1", "2", "one", "two"]
+    (tmp_path / "annotations" / "classes.txt").unlink()
+    outcome = wss("scribbles", path, "-o", tmp_path / "other")
+    assert outcome.code == 1
+    assert "all.zip (1.xml) and " in outcome.err
+    assert "all.zip (2.xml) list different classes (sky; sea)" in outcome.err
 
 
 def test_a_name_that_occurs_twice_fails_alone(converted, named):

@@ -8,7 +8,6 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,10 +78,10 @@ def scribbles(
     """
     values = _values(reading)
     wanted = "picture" if values.colours is not None else reading.format
-    annotations, listed, files = _open_source(source, wanted, run)
+    annotations, files, lists = _open_source(source, wanted, run)
     form = wanted or _first_format(annotations)
-    names = _class_names(source, images, reading, form, listed, values)
-    used = detection.FORMATS.values() if form is None else [detection.FORMATS[form]]
+    used = list(detection.FORMATS.values()) if form is None else [detection.FORMATS[form]]
+    names = _class_names(source, images, reading, values, used, lists)
     # Names turn into ids only where annotations have names; elsewhere they are but checked.
     has_names = any(entry.has_names for entry in used) or _names_of(values.colours) is not None
     if has_names and names and values.remapping is not None:
@@ -91,25 +90,12 @@ def scribbles(
             "names, which --classes gives"
         )
     decode = partial(detection.decode_annotation, form=wanted, values=values)
-    if form == "picture" and values.colours is None:
-        _warn_of_palettes(files)
     inputs = [Input("annotation", annotations, decode)]
     if images is not None:
         inputs.append(image_input(images, run))
-    options: dict[str, Json] = {
-        "width": width,
-        "format": reading.format,
-        "classes": names if has_names else None,
-        "unlabelled": reading.unlabelled,
-        "first": reading.first_class,
-    }
-    if values.colours is not None:
-        options["colors"] = values.colours.lines()
-    if values.remapping is not None:
-        options["remap"] = str(values.remapping)
     step = Step(
         "scribbles",
-        options,
+        _options(width, reading, values, names if has_names else None),
         kind="scribbles",
         compute=partial(_draw, names=names, width=width, colours=values.colours),
         revision=max(entry.revision for entry in used),
@@ -121,6 +107,8 @@ def scribbles(
             f"files in {source} of other formats, not read: {n_others} (--format chooses)",
             "scribbles",
         )
+    if form == "picture" and values.colours is None:
+        _warn_of_palettes(files)
     run_step(step, inputs, out, run, afterwards=carry)
 
 
@@ -236,51 +224,65 @@ def _names_of(colours: ColourTable | None) -> list[str] | None:
     return None if colours is None else colours.class_names
 
 
+def _options(
+    width: float, reading: ReadingSettings, values: Values, names: list[str] | None
+) -> dict[str, Json]:
+    """The options that change what is drawn; those that came later only where they are given."""
+    options: dict[str, Json] = {
+        "width": width,
+        "format": reading.format,
+        "classes": names,
+        "unlabelled": reading.unlabelled,
+        "first": reading.first_class,
+    }
+    if values.colours is not None:
+        options["colors"] = values.colours.lines()
+    if values.remapping is not None:
+        options["remap"] = str(values.remapping)
+    return options
+
+
 def _class_names(
     source: str,
     images: str | None,
     reading: ReadingSettings,
-    form: str | None,
-    listed: Sequence[str] | None,
     values: Values,
+    used: Sequence[detection.Format],
+    lists: Mapping[str, tuple[str, ...]],
 ) -> list[str] | None:
     """The names of the classes: those that are given, those beside the files, or in them."""
     if reading.classes is not None:
         return read_class_names(Path(reading.classes))
     names = find_class_names(source, *([images] if images else []))
-    if names is None:
-        default = None if form is None else detection.FORMATS[form].default_names
-        carried = _names_of(values.colours) or listed or default
-        names = list(carried) if carried else None
-    return names
+    if names is not None:
+        return names
+    listed = detection.common_class_names(lists)
+    default = used[0].default_names if len(used) == 1 else None
+    carried = _names_of(values.colours) or listed or default
+    return list(carried) if carried else None
 
 
-class _Opened(NamedTuple):
-    """The annotations that an argument names, the classes that the files list, and the files."""
-
-    source: Source
-    class_names: tuple[str, ...] | None
-    files: list[Path]
-
-
-def _open_source(argument: str, form: str | None, run: Selection) -> _Opened:
-    """The annotations that an argument names.
+def _open_source(
+    argument: str, form: str | None, run: Selection
+) -> tuple[Source, list[Path], dict[str, tuple[str, ...]]]:
+    """The annotations that an argument names, their files, and the classes that those list.
 
     Of a folder, files of one kind are read: those of `form`, or of the first format that it
     holds. A file of several images counts as these.
     """
     suffixes = detection.suffixes_of(argument, form)
     source = Source(argument, suffixes, "annotation", null=run.null, without=(CLASSES_FILE,))
-    lists: dict[Path, tuple[str, ...] | None] = {}
+    files: list[Path] = []
+    lists: dict[str, tuple[str, ...]] = {}
 
     def split(path: Path) -> tuple[ImagePart, ...] | None:
         found = detection.unpack(path, form)
-        lists[path] = found.class_names
+        files.append(path)
+        lists.update(found.lists)
         return found.parts
 
     source.unpack(split)
-    names = detection.common_class_names({str(path): found for path, found in lists.items()})
-    return _Opened(source, names, list(lists))
+    return source, files, lists
 
 
 def _warn_of_palettes(files: Sequence[Path]) -> None:

@@ -69,7 +69,7 @@ def test_exports_of_datumaro(tmp_path: Path, name, text):
     path = tmp_path / name
     path.write_text(text)
     unpacked = detection.unpack(path)
-    assert unpacked.class_names == NAMES
+    assert unpacked.lists == {str(path): NAMES}
     found = {}
     for stem, data in unpacked.parts:
         decoded = detection.decode_annotation(data, f"{path} ({stem})")

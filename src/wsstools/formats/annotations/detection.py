@@ -6,7 +6,7 @@ import io
 import os
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from wsstools.core.scribbles.annotation import VOC_CLASSES, Annotation, Line
@@ -185,10 +185,13 @@ _BINARY = ("napari", "sbd", "picture")
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What a file holds: its images, if they are several, and the names of classes it lists."""
+    """What a file holds: its images, if they are several, and the names of classes it lists.
 
-    parts: tuple[ImagePart, ...] | None
-    class_names: tuple[str, ...] | None = None
+    `lists` are by the name of the file; an archive may hold several that list some.
+    """
+
+    parts: tuple[ImagePart, ...] | None = None
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def detected_format(data: bytes, name: str) -> str:
@@ -230,14 +233,14 @@ def unpack(path: Path, form: str | None = None) -> Unpacked:
     try:
         with path.open("rb") as file:
             if not _may_hold_several(file.read(HEAD), form):
-                return Unpacked(None)
+                return Unpacked()
             file.seek(0)
             data = file.read()
         if data.startswith(_ZIP_MAGIC):
             return _unpack_archive(data, str(path), form)
         return _unpack_file(Content(data, str(path)), form)
     except (DataError, OSError):
-        return Unpacked(None)
+        return Unpacked()
 
 
 def _may_hold_several(head: bytes, form: str | None) -> bool:
@@ -317,23 +320,23 @@ def _unpack_file(content: Content, form: str | None) -> Unpacked:
         parts = tuple(used.split(content))
         if not all(part.stem for part in parts):
             raise DataError(f"{content.name}: an image in it has no name")
-    return Unpacked(parts, tuple(names) if names else None)
+    return Unpacked(parts, {content.name: tuple(names)} if names else {})
 
 
 def _unpack_archive(data: bytes, name: str, form: str | None) -> Unpacked:
     """The images in the files of an archive; DataError if it is damaged, or holds none."""
     parts: list[ImagePart] = []
-    lists: dict[str, tuple[str, ...] | None] = {}
+    lists: dict[str, tuple[str, ...]] = {}
     for member, content in _members(data, name, form).items():
         try:
             held = _unpack_file(Content(content, f"{name} ({member})"), form)
         except DataError:  # it fails alone
-            held = Unpacked(None)
+            held = Unpacked()
         parts.extend(held.parts or (ImagePart(PurePosixPath(member).stem, content),))
-        lists[f"{name} ({member})"] = held.class_names
+        lists.update(held.lists)
     if not parts:
         raise DataError(f"{name}: no annotations in this archive are read; unpack it")
-    return Unpacked(tuple(parts), common_class_names(lists))
+    return Unpacked(tuple(parts), lists)
 
 
 def _members(data: bytes, name: str, form: str | None) -> dict[str, bytes]:
@@ -354,21 +357,16 @@ def _is_visible(entry: zipfile.ZipInfo) -> bool:
     return not entry.is_dir() and not is_hidden and path.name != CLASSES_FILE
 
 
-def common_class_names(
-    lists: Mapping[str, Sequence[str] | None],
-) -> tuple[str, ...] | None:
+def common_class_names(lists: Mapping[str, Sequence[str]]) -> tuple[str, ...] | None:
     """The names of the classes that files list, by the name of the file; None if none does.
 
     DataError if two files list different names.
     """
-    found: tuple[str, tuple[str, ...]] | None = None
+    first = next(iter(lists), "")
     for name, names in lists.items():
-        if names is None:
-            continue
-        if found is not None and found[1] != tuple(names):
+        if list(names) != list(lists[first]):
             raise DataError(
-                f"{found[0]} and {name} list different classes ({', '.join(found[1])}; "
+                f"{first} and {name} list different classes ({', '.join(lists[first])}; "
                 f"{', '.join(names)}); write a classes.txt, or give --classes"
             )
-        found = name, tuple(names)
-    return None if found is None else found[1]
+    return tuple(lists[first]) if lists else None
