@@ -573,6 +573,8 @@ def test_every_format_is_tried():
         (b"<drawing/>", "a.xml", "the root is <drawing>"),
         (zipped([(b"a/readme.md", b"x")]), "a.zip", "no annotations in this archive"),
         (zipped([(b"a.xml", CVAT.encode())])[:200], "a.zip", "not a readable archive"),
+        (zipped([(b"b.zip", zipped([(b"a.xml", CVAT.encode())]))]), "a.zip", "no annotations"),
+        (zipped([(b"a.xml", CVAT.encode())]), "a.zip", "an archive; give the file itself"),
     ],
 )
 def test_what_is_of_no_format(data, name, told):
@@ -603,6 +605,32 @@ def test_images_without_a_name_are_refused(tmp_path, text):
     assert detection.unpack(path).parts is None
     with pytest.raises(DataError, match="an image in it has no name"):
         decoded(text)
+
+
+def test_an_archive_in_an_archive_is_not_unpacked(tmp_path):
+    inner = zipped([(b"annotations.xml", CVAT.encode())])
+    (part,) = detection.unpack(written(tmp_path, zipped([(b"a.json", inner)]), "all.zip")).parts
+    assert part == ("a", inner)
+    with pytest.raises(DataError, match="an archive; give the file itself"):
+        decoded(part.data)
+
+
+@pytest.mark.parametrize(
+    ("names", "read"),
+    [
+        (["a.json", "b.xml", "c.png"], [".json"]),
+        (["b.xml", "scores.csv", "old.zip", "q.geojson"], [".xml"]),
+        (["c.png", "scores.csv", "q.geojson"], [".png"]),
+        (["scores.csv", "old.zip"], [".csv"]),
+        (["old.zip", "a.jpg"], [".zip"]),
+        (["q.geojson", "old.zip"], [".geojson"]),
+    ],
+)
+def test_which_files_of_a_folder_are_read(tmp_path, names, read):
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    suffixes = detection.suffixes_of(str(tmp_path), None)
+    assert [suffix for suffix in suffixes if any(n.endswith(suffix) for n in names)] == read
 
 
 def test_files_that_list_different_classes_are_refused():

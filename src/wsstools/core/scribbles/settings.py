@@ -40,8 +40,8 @@ class ReadingSettings:
 
     format: Optional[str] = parameter(
         None,
-        "labelme, coco, labelstudio, via, davis, geojson, points, scribblesup, cvat, yolo, "
-        "strokes, napari, sbd or picture; default: what the content looks like.",
+        "labelme, coco, labelstudio, via, davis, points, scribblesup, cvat, yolo, strokes, napari, "
+        "sbd, picture or geojson; default: what the content looks like.",
         metavar="FORM",
     )
     classes: Optional[str] = parameter(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import zipfile
@@ -33,7 +34,8 @@ from wsstools.formats.annotations.sbd import decode_sbd
 from wsstools.formats.annotations.scribblesup import decode_scribblesup
 from wsstools.formats.label_files import CLASSES_FILE
 
-ARCHIVE = ".zip"
+_LAST_SUFFIXES = (".csv", ".zip")
+"""Endings of tables and archives, which are read where a folder holds nothing else that is."""
 _ZIP_MAGIC = b"PK\x03\x04"
 _PICTURE_MAGIC = (b"\x89PNG", b"BM", b"GIF8", b"P5", b"P2", b"\xff\xd8")
 _OF_ONE_IMAGE = (b'"shapes"', b'"FeatureCollection"')
@@ -117,7 +119,7 @@ FORMATS: Mapping[str, Format] = {
         has_names=True,
     ),
     "via": Format(
-        (".json", ".csv"),
+        (".json",),
         via.is_via,
         _shapes(via.decode_via),
         split=via.split_via,
@@ -129,9 +131,6 @@ FORMATS: Mapping[str, Format] = {
         lambda content: davis.KEY in content.json_keys,
         _shapes(davis.decode_davis),
         split=davis.split_davis,
-    ),
-    "geojson": Format(
-        (".geojson", ".json"), geojson.is_geojson, _shapes(geojson.decode_geojson), has_names=True
     ),
     "points": Format(
         (".json",),
@@ -177,6 +176,9 @@ FORMATS: Mapping[str, Format] = {
         lambda content: content.data.startswith(_PICTURE_MAGIC),
         decode_picture,
         has_values=True,
+    ),
+    "geojson": Format(
+        (".geojson", ".json"), geojson.is_geojson, _shapes(geojson.decode_geojson), has_names=True
     ),
 }
 """The formats by name. The files of a folder that are read are those of the first that it holds."""
@@ -272,14 +274,16 @@ def count_endings(folder: str) -> dict[str, int]:
 
 
 def _suffixes_read(held: Mapping[str, int], form: str | None) -> tuple[str, ...]:
-    """The endings of the format, or of the first that is held; archives where none is."""
+    """The endings of the format, or of the first that is held."""
     chosen = [FORMATS[form]] if form is not None else list(FORMATS.values())
     for entry in chosen:
         if any(suffix in held for suffix in entry.suffixes):
             return entry.suffixes
-    if ARCHIVE in held:
-        return (ARCHIVE,)
-    return tuple(dict.fromkeys(suffix for entry in chosen for suffix in entry.suffixes))
+    for suffix in _LAST_SUFFIXES:
+        if suffix in held:
+            return (suffix,)
+    every = [suffix for entry in chosen for suffix in entry.suffixes]
+    return tuple(dict.fromkeys([*every, *(_LAST_SUFFIXES if form is None else ())]))
 
 
 def _detected(content: Content) -> str:
@@ -328,10 +332,10 @@ def _unpack_archive(data: bytes, name: str, form: str | None) -> Unpacked:
     parts: list[ImagePart] = []
     lists: dict[str, tuple[str, ...]] = {}
     for member, content in _members(data, name, form).items():
-        try:
-            held = _unpack_file(Content(content, f"{name} ({member})"), form)
-        except DataError:  # it fails alone
-            held = Unpacked()
+        held = Unpacked()
+        if not content.startswith(_ZIP_MAGIC):  # one in another might have no end
+            with contextlib.suppress(DataError):  # it fails alone
+                held = _unpack_file(Content(content, f"{name} ({member})"), form)
         parts.extend(held.parts or (ImagePart(PurePosixPath(member).stem, content),))
         lists.update(held.lists)
     if not parts:
@@ -354,7 +358,8 @@ def _members(data: bytes, name: str, form: str | None) -> dict[str, bytes]:
 def _is_visible(entry: zipfile.ZipInfo) -> bool:
     path = PurePosixPath(entry.filename)
     is_hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return not entry.is_dir() and not is_hidden and path.name != CLASSES_FILE
+    is_other = path.name == CLASSES_FILE or path.suffix.lower() == ".zip"
+    return not entry.is_dir() and not is_hidden and not is_other
 
 
 def common_class_names(lists: Mapping[str, Sequence[str]]) -> tuple[str, ...] | None:

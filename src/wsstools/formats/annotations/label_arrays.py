@@ -148,7 +148,7 @@ def _one_picture(values: AnyArray, name: str) -> NDArray[np.integer]:
     if values.ndim != 2:
         raise DataError(
             f"{name}: holds a layer of shape {values.shape}, expected one (H, W) picture "
-            "(save each picture of a stack as a file)"
+            "(save each picture of a stack as a file; --colors FILE reads colours)"
         )
     if values.dtype.kind not in "iub":
         raise DataError(f"{name}: values are {values.dtype}, expected integers")
