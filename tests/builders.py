@@ -298,6 +298,109 @@ CVAT = f"""<?xml version="1.0" encoding="utf-8"?>
 """
 
 
+TRIANGLE = [[4, 4], [24.5, 4], [4, 24.5]]
+"""In pixels from the corner of the image."""
+
+
+def in_triangle() -> np.ndarray:
+    """The pixels of TRIANGLE whose centres are inside, (H, W) bool."""
+    rows, columns = np.indices(SHAPE)
+    return (rows >= 4) & (columns >= 4) & (rows + columns < 28)
+
+
+def coco(**changed: object) -> str:
+    """COCO's instances of two images: a triangle, and runs along the columns."""
+    height, width = SHAPE
+    flat = [float(value) for point in TRIANGLE for value in point]
+    runs = [height * 2 + 3, 5, height * width - 2 * height - 8]
+    content = {
+        "info": {"year": 2024},
+        "images": [
+            {"id": 7, "file_name": "set/one.jpg", "height": height, "width": width},
+            {"id": 3, "file_name": "two.jpg", "height": height, "width": width},
+            {"id": 9, "file_name": "empty.jpg", "height": height, "width": width},
+        ],
+        "categories": [{"id": 5, "name": "grass"}, {"id": 1, "name": "sky"}],
+        "annotations": [
+            {"id": 1, "image_id": 7, "category_id": 5, "segmentation": [flat], "iscrowd": 0},
+            {"id": 2, "image_id": 3, "category_id": 1, "iscrowd": 1,
+             "segmentation": {"size": [height, width], "counts": runs}},
+        ],
+        **changed,
+    }  # fmt: skip
+    return json.dumps(content)
+
+
+def region(kind: str, label: str, value: dict, **more: object) -> dict:
+    """A region of Label Studio, in an image of SHAPE."""
+    return {
+        "id": "x", "type": f"{kind}labels", "from_name": "label", "to_name": "image",
+        "original_height": SHAPE[0], "original_width": SHAPE[1], "image_rotation": 0,
+        "value": {**value, f"{kind}labels": [label]}, **more,
+    }  # fmt: skip
+
+
+def label_studio(*tasks: tuple[str, list[dict]]) -> str:
+    """An export of tasks, each an image and its regions."""
+    return json.dumps(
+        [
+            {"id": k, "data": {"image": image}, "annotations": [{"id": k, "result": results}]}
+            for k, (image, results) in enumerate(tasks, start=1)
+        ]
+    )
+
+
+def in_percent(points: list) -> list:
+    """Points in per cent of the image, as Label Studio has them."""
+    return [[100 * x / SHAPE[1], 100 * y / SHAPE[0]] for x, y in points]
+
+
+def via_region(attributes: dict, name: str, **shape: object) -> dict:
+    """A region of VIA."""
+    return {"shape_attributes": {"name": name, **shape}, "region_attributes": attributes}
+
+
+def via(*regions: dict, **project: object) -> str:
+    """A project of VIA 2 with one image, and one without regions."""
+    images = {
+        "a.jpg1234": {"filename": "a.jpg", "size": 1234, "regions": regions, "file_attributes": {}},
+        "b.jpg77": {"filename": "b.jpg", "size": 77, "regions": [], "file_attributes": {}},
+    }
+    return json.dumps({"_via_settings": {}, "_via_img_metadata": images, **project})
+
+
+def geojson(*features: tuple[str | None, str, list]) -> str:
+    """Objects of QuPath 0.4: class, type of the geometry, coordinates."""
+    return json.dumps(
+        {
+            "type": "FeatureCollection",
+            "features": [
+                {
+                    "type": "Feature", "id": "6f1c",
+                    "geometry": {"type": kind, "coordinates": coordinates},
+                    "properties": {"objectType": "annotation", "isLocked": False} | (
+                        {} if name is None
+                        else {"classification": {"name": name, "color": [200, 0, 0]}}
+                    ),
+                }
+                for name, kind, coordinates in features
+            ],
+        }
+    )  # fmt: skip
+
+
+def davis(**frames: list[tuple[int, list]]) -> str:
+    """Scribbles on frames of a sequence of three, called f0, f1 and f2."""
+    held = [
+        [
+            {"path": path, "object_id": k, "start_time": 0, "end_time": 9}
+            for k, path in frames.get(f"f{number}", [])
+        ]
+        for number in range(3)
+    ]
+    return json.dumps({"sequence": "bear", "scribbles": held})
+
+
 def sbd(segmentation: object, **further: object) -> bytes:
     """A file of SBD's folder cls, in which the boundaries of the classes come first."""
     boundaries = np.empty((20, 1), object)

@@ -30,9 +30,14 @@ import pytest
 from builders import (
     CVAT,
     FROM_ONNX,
+    TRIANGLE,
     by_pillow,
     caffemodel,
+    coco,
+    davis,
     draw_image,
+    geojson,
+    label_studio,
     labelme,
     noisy_map,
     npy,
@@ -43,10 +48,13 @@ from builders import (
     png_of_16_bits,
     png_that_claims,
     polygon,
+    region,
     sbd,
     scribblesup,
     shape,
     tiff,
+    via,
+    via_region,
     zipped,
 )
 from builders import SHAPE as CVAT_SHAPE
@@ -54,10 +62,12 @@ from damaging import damaged
 from PIL import Image
 
 from wsstools.core.scribbles.annotation import draw_annotation
+from wsstools.core.scribbles.colours import parse_colours
 from wsstools.errors import DataError, UsageError, one_line
 from wsstools.files.provenance import parse_record
 from wsstools.formats import label_files, map_files, nnunet_files, parameter_files, volume_files
-from wsstools.formats.annotations import cvat, detection
+from wsstools.formats.annotations import detection
+from wsstools.formats.annotations.colour_pictures import decode_colours
 from wsstools.formats.filter_weights.network_files import read_first_convolution
 from wsstools.formats.image_files import decode_image, encode_image
 from wsstools.formats.score_files import read_scores
@@ -165,12 +175,22 @@ def check_drawn(data: bytes, name: str, form: str | None) -> None:
 
 
 def cvat_images(path: Path) -> None:
-    parts = cvat.split_file(path)
+    several_images(path, "cvat")
+
+
+def several_images(path: Path, form: str | None = None) -> None:
+    parts = detection.unpack(path, form).parts
     if parts is None:
-        check_drawn(path.read_bytes(), str(path), "cvat")
+        check_drawn(path.read_bytes(), str(path), form)
     else:
-        for stem, data in parts.items():
-            check_drawn(data, f"{path} ({stem})", "cvat")
+        for stem, data in parts:
+            check_drawn(data, f"{path} ({stem})", form)
+
+
+def colour_picture(path: Path) -> None:
+    table = parse_colours("a #000000\nb #ffffff\nc 101 102 103")
+    found = decode_colours(path.read_bytes(), str(path), table).value
+    assert draw_annotation(found, {"a": 0, "b": 1, "c": 2}, found.shape).shape == found.shape
 
 
 def class_names(path: Path) -> None:
@@ -304,6 +324,20 @@ def label_pictures() -> list[bytes]:
 
 
 @cache
+def colour_pictures() -> list[bytes]:
+    picture = Image.fromarray(
+        np.array([[0] * 3, [255] * 3, [0] * 3, [101, 102, 103]], np.uint8)[small()[1]]
+    )
+    return [
+        by_pillow(picture, "PNG"),
+        by_pillow(picture.quantize(8), "PNG"),
+        by_pillow(picture.convert("RGBA"), "PNG"),
+        by_pillow(picture, "BMP"),
+        tiff(np.asarray(picture), photometric="rgb", compression="zlib"),
+    ]
+
+
+@cache
 def maps() -> list[bytes]:
     found = noisy_map(small()[1], 0)
     return [
@@ -401,6 +435,38 @@ def labelme_files() -> list[bytes]:
             shape("grass", "rectangle", [[1, 1], [10, 8]]), size=SHAPE,
         ).encode(),
     ]  # fmt: skip
+
+
+def packed_coco() -> bytes:
+    packed = {"size": [6, 8], "counts": "=33000009NE"}
+    return coco(
+        images=[{"id": 1, "file_name": "a.jpg", "height": 6, "width": 8}],
+        annotations=[{"image_id": 1, "category_id": 5, "segmentation": packed}],
+    ).encode()
+
+
+def label_studio_files() -> list[bytes]:
+    rle = [0, 0, 0, 192, 57, 27, 254, 39, 0, 191, 255, 124, 2, 255, 253, 240, 11, 255, 248, 140, 2,
+           63, 252, 62, 0]  # fmt: skip
+    small_ = {"original_height": 6, "original_width": 8}
+    brush = region("brush", "water", {"format": "rle", "rle": rle}) | small_
+    box = {"x": 10, "y": 20, "width": 30, "height": 5, "rotation": 30}
+    return [
+        label_studio(("a.jpg", [brush])).encode(),
+        label_studio(
+            ("/data/upload/1/0a1b2c3d-a.jpg", [region("rectangle", "sky", box)]),
+            ("b.jpg", [region("polygon", "sky", {"points": TRIANGLE})]),
+        ).encode(),
+    ]
+
+
+def via_files() -> list[bytes]:
+    regions = [
+        via_region({"a": "sky"}, "polygon", all_points_x=[1, 9, 5], all_points_y=[1, 2, 15]),
+        via_region({"a": {"sky": True}}, "ellipse", cx=9, cy=8, rx=5, ry=3, theta=0.5),
+        via_region({"a": "sky"}, "rect", x=1, y=2, width=5, height=7),
+    ]
+    return [via(*regions).encode()]
 
 
 def cvat_files() -> list[bytes]:
@@ -707,6 +773,48 @@ READERS = {
     "scribblesup": Reader(partial(annotation, form="scribblesup"), xml_files, ".xml"),
     "labelme": Reader(partial(annotation, form="labelme"), labelme_files, ".json", labelme_traps),
     "cvat": Reader(cvat_images, cvat_files, ".xml", cvat_traps, with_document_type("annotations")),
+    "coco": Reader(
+        partial(several_images, form="coco"),
+        lambda: [coco().encode(), packed_coco()],
+        ".json",
+        lambda: [packed_coco().replace(b"=33", b"ooooooo0")],
+    ),
+    "label studio": Reader(
+        partial(several_images, form="labelstudio"), label_studio_files, ".json"
+    ),
+    "via": Reader(partial(several_images, form="via"), via_files, ".json"),
+    "geojson": Reader(
+        partial(annotation, form="geojson"),
+        texts(geojson(("a", "Polygon", [TRIANGLE]), ("b", "MultiPoint", TRIANGLE))),
+        ".json",
+        texts('{"features":' * 3000 + "1" + "}" * 3000),
+    ),
+    "davis": Reader(
+        partial(several_images, form="davis"),
+        texts(davis(f0=[(1, [[0, 0.5], [1, 0.25]])], f2=[(0, [[0, 0]])])),
+        ".json",
+    ),
+    "points": Reader(
+        partial(several_images, form="points"),
+        texts('{"a": [{"x": 1, "y": 2.5, "cls": 3}], "b.jpg": [{"x": 9, "y": 8, "cls": "sky"}]}'),
+        ".json",
+    ),
+    "yolo": Reader(
+        partial(annotation, form="yolo"),
+        texts("1 0.1 0.1 0.5 0.1 0.4 0.7\n0 0.5 0.5 0.1 0.1\n"),
+        ".txt",
+        texts("0 nan 0 1 1e300 0 1\n"),
+    ),
+    "archive": Reader(
+        several_images,
+        lambda: [
+            zipped([(b"annotations.xml", CVAT.encode()), (b"a.jpg", b"x")]),
+            zipped([(b"a.json", labelme(shape("a", "point", [[1, 1]])).encode())]),
+        ],
+        ".zip",
+        lambda: [zipped([(b"a.json", bytes(10**8))])],
+    ),
+    "colours": Reader(colour_picture, colour_pictures, ".png"),
     "strokes": Reader(
         annotation,
         texts("# two\n0,4,5,12,6\n3,50,30\n1,2.5,3\n"),

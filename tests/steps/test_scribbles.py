@@ -12,7 +12,10 @@ from builders import (
     RLE,
     SHAPE,
     STEMS,
+    by_pillow,
+    coco,
     folder_bytes,
+    in_triangle,
     labelme,
     labels_of,
     npy,
@@ -22,6 +25,7 @@ from builders import (
     scribblesup,
     shape,
     tiff,
+    zipped,
 )
 from PIL import Image
 from scipy.io import savemat
@@ -285,7 +289,8 @@ def test_polygons_and_rectangles_of_labelme_are_filled(converted, named):
     [
         ("{", "not well-formed JSON"),
         ('{"version": "5"}', "no list 'shapes'"),
-        (labelme(shape("sky", "circle", [[1, 1], [2, 2]])), "is a circle, expected linestrip"),
+        (labelme(shape("sky", "circle", [[1, 1]])), "'sky' has 1 points, expected 2"),
+        (labelme(shape("sky", "rectangle", [[1, 1], [2, 2], [3, 3]])), "3 points, expected 2"),
         (labelme(shape("sky", "linestrip", [[1, 1, 1]])), "shape (1, 3)"),
         (labelme(shape("sky", "linestrip", [])), "shape (0,)"),
         (labelme(shape("sky", "linestrip", [["a", 1]])), "not numbers"),
@@ -294,7 +299,7 @@ def test_polygons_and_rectangles_of_labelme_are_filled(converted, named):
         (labelme(shape("sky", "mask", [[1, 1], [2, 2]], mask=png_in_base64(np.ones((9, 9))))),
          "its points say (2, 2)"),
         (labelme(shape("sea", "linestrip", [[1, 1]])), "no such class: sea (classes: sky"),
-        (labelme(shape("sky", "polygon", [[1, 1], [5, 1], [1, 5]]), size=None), "imageHeight"),
+        (labelme(shape("sky", "polygon", [[1, 1], [5, 1], [1, 5]]), size=None), "give --images"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_labelme_is_one_line(converted, named, text, told):
@@ -383,11 +388,11 @@ def test_a_folder_of_cvat_files(wss, named, tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        (RLE, "2, 3, 4", "runs of 9 pixels, its box 10"),
+        (RLE, "2, 3, 4, 2", "runs of 11 pixels, its box 10"),
         (RLE, "2, 3, x", "no run lengths"),
         ('width="5" height="2"', 'width="99999" height="2"', "99999, the image"),
         ("5.5,5.5;", "5.5;", "points"),
-        ("polyline", "ellipse", "is a ellipse"),
+        ("polyline", "ellipse", "cx=''"),
         (f'height="{HEIGHT}"', 'height="tall"', "height='tall'"),
     ],
 )
@@ -409,7 +414,7 @@ def test_a_wrong_image_of_cvat_fails_alone(converted, named, old, new, told):
     [
         ("<annotations><track/></annotations>", "not for video"),
         ("<annotations><image name='a.jpg'/></annotations>", "no image in it is annotated"),
-        (CVAT.replace("set/one.jpg", r"set\two.png"), "two images are called 'two'"),
+        (CVAT.replace("set/one.jpg", r"set\two.png"), "2 images in annotations.xml have this name"),
         ("<annotations><image>", "not well-formed"),
     ],
 )
@@ -426,7 +431,7 @@ def test_the_name_of_an_image_leads_to_no_folder(name, tmp_path):
     line = '<polyline label="a" points="1,1;5,5"/>'
     text = f'<annotations><image name="{name}" width="9" height="9">{line}</image></annotations>'
     (tmp_path / "a.xml").write_text(text)
-    assert _open_source(str(tmp_path / "a.xml"), None, Selection()).stems == ["up"]
+    assert _open_source(str(tmp_path / "a.xml"), None, Selection())[0].stems == ["up"]
 
 
 def indexed(values: np.ndarray, mode: str = "P") -> bytes:
@@ -467,6 +472,8 @@ def test_a_picture_of_colours_is_refused(converted):
     Image.new("RGB", (5, 4), (9, 9, 8)).save(file, "PNG")
     _, outcome = converted("a.png", file.getvalue(), code=1)
     assert "labels are stored as RGB colours" in outcome.err
+    assert "its colours are #000000 (20 pixels)" in outcome.err
+    assert "--colors FILE" in outcome.err
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64])
@@ -529,9 +536,21 @@ def test_the_format_can_be_forced(converted):
     (found,), _ = converted("a.tif", tiff(values), "--format", "picture")
     np.testing.assert_array_equal(found, values)
     _, outcome = converted("a.tif", tiff(values), "--format", "drawing", code=2)
-    assert (
-        "expected one of labelme, scribblesup, cvat, strokes, napari, sbd, picture" in outcome.err
-    )
+    assert f"expected one of {', '.join(detection.FORMATS)}" in outcome.err
+
+
+def test_the_format_of_a_folder_is_that_of_the_first_file_that_has_one(wss, named, tmp_path):
+    folder = tmp_path / "annotations"
+    (folder / "a.json").write_bytes(b"")
+    (folder / "b.json").write_text('{"b": [{"x": 5, "y": 6, "cls": 1}]}')
+    outcome = wss("scribbles", folder, "-o", tmp_path / "out", "--images", folder)
+    assert outcome.code == 2
+    for name in ("a.png", "b.png"):
+        Image.new("RGB", SHAPE[::-1]).save(folder / name)
+    outcome = wss("scribbles", folder, "-o", tmp_path / "out", "--images", folder)
+    assert outcome.code == 1
+    assert "a: failed: " in outcome.err and "the file is empty" in outcome.err
+    assert "revision" not in label_files.read_meta(tmp_path / "out" / "b.png")
 
 
 def test_ids_beyond_classes_txt_are_refused(converted, named):
@@ -554,6 +573,277 @@ def test_labels_in_a_compressed_tiff():
         Image.fromarray(values).save(file, "TIFF", compression=compression)
         found = label_files.decode_labels(file.getvalue(), "a.tif").value
         np.testing.assert_array_equal(found, values)
+
+
+def test_pictures_whose_values_may_mean_something_else_are_noted(converted):
+    values = some_labels(0)
+    _, outcome = converted("a.png", indexed(values))
+    assert (
+        "every pixel has a class; where one value is unlabelled, --unlabelled says" in outcome.err
+    )
+    for options in (["--unlabelled", 0], ["--first-class", 0]):
+        assert "every pixel" not in converted("a.png", indexed(values), *options)[1].err
+    assert "every pixel" not in converted("a.png", indexed(some_labels(255)))[1].err
+    palette = Image.fromarray(values.astype(np.uint8))
+    palette.putpalette(list(range(256)) * 3)
+    (found,), outcome = converted("a.png", by_pillow(palette, "PNG", transparency=0))
+    n_transparent = (values == 0).sum()
+    assert f"{n_transparent} transparent pixels have a class; --unlabelled 0 makes" in outcome.err
+    (found,), outcome = converted("a.png", by_pillow(palette, "PNG", transparency=3))
+    np.testing.assert_array_equal(found, values)
+    assert f"{(values == 3).sum()} transparent pixels" in outcome.err
+
+
+def test_masks_of_0_and_255_are_noted(converted):
+    mask = np.where(some_labels(0) > 0, 255, 0)
+    _, outcome = converted("a.png", indexed(mask, "L"))
+    assert "a mask of 0 and 255, which is unlabelled; --remap 255=1 makes" in outcome.err
+    assert "a mask" not in converted("a.png", indexed(mask, "L"), "--remap", "255=1")[1].err
+    assert "a mask" not in converted("a.png", indexed(mask, "P"))[1].err  # strokes of class 0
+
+
+def test_palettes_that_differ_are_warned_about(wss, tmp_path):
+    """Image editors number the colours of each file as they come."""
+    folder = tmp_path / "strokes"
+    folder.mkdir()
+    red, blue, white = [255, 0, 0], [0, 0, 255], [255, 255, 255]
+    for name, palette in (("a", white + red), ("b", white + red + blue), ("c", white + blue)):
+        picture = Image.fromarray(np.eye(9, dtype=np.uint8))
+        picture.putpalette(palette)
+        picture.save(folder / f"{name}.png")
+    told = "index 1 is #ff0000 in a.png and #0000ff in c.png"
+    assert told in wss("scribbles", folder, "-o", tmp_path / "out").err
+    (folder / "c.png").unlink()
+    outcome = wss("scribbles", folder, "-o", tmp_path / "out")
+    assert outcome.code == 0 and "index" not in outcome.err
+    (tmp_path / "colors.txt").write_text("sky 255 0 0\n")
+    options = ["--colors", tmp_path / "colors.txt", "-o", tmp_path / "other"]
+    assert "index" not in wss("scribbles", folder, *options).err
+
+
+@pytest.mark.parametrize("values", [[0, 255], [0, 1, 255], [1, 255]])
+def test_a_layer_in_which_255_means_something_else_is_refused(converted, values):
+    layer = np.resize(np.array(values, np.uint8), SHAPE)
+    _, outcome = converted("a.tif", tiff(layer), code=1)
+    assert f"holds 255 beside values up to {values[-2]}: a label picture" in outcome.err
+    (found,), _ = converted("a.tif", tiff(layer), "--format", "picture")
+    np.testing.assert_array_equal(found, layer)
+    (found,), _ = converted("a.tif", tiff(layer), "--first-class", 1)
+    np.testing.assert_array_equal(found, np.where(layer == 0, 255, layer - 1.0))
+
+
+# --- colours
+
+
+def in_colours(labels: np.ndarray, palette: dict[int, tuple[int, int, int]]) -> bytes:
+    picture = np.full((*labels.shape, 3), 255, np.uint8)
+    for label, colour in palette.items():
+        picture[labels == label] = colour
+    return by_pillow(picture, "PNG")
+
+
+def test_a_table_of_colours_names_the_classes(converted, tmp_path):
+    values = some_labels(255)
+    data = in_colours(values, {1: (255, 0, 0), 2: (0, 0, 255), 3: (0, 128, 0)})
+    table = tmp_path / "colors.txt"
+    table.write_text("cat 255 0 0\ndog #0000ff\n__ignore__ #008000\n")
+    (found,), outcome = converted("a.png", data, "--colors", table)
+    np.testing.assert_array_equal(found, np.select([values == 1, values == 2], [0, 1], 255))
+    assert (tmp_path / "out" / "classes.txt").read_text() == "cat\ndog\n"
+    options = label_files.read_meta(outcome.paths[0])["options"]
+    assert options["colors"] == ["cat #ff0000", "dog #0000ff", "__ignore__ #008000"]
+    assert options["classes"] == ["cat", "dog"] and "remap" not in options
+    (tmp_path / "annotations" / "classes.txt").write_text("bird\ndog\ncat\n")
+    (found,), _ = converted("a.png", data, "--colors", table)
+    np.testing.assert_array_equal(found, np.select([values == 1, values == 2], [2, 1], 255))
+
+
+@pytest.mark.parametrize(("name", "classes"), [("voc", VOC_CLASSES), ("cityscapes", None)])
+def test_colours_of_known_data_sets(converted, tmp_path, name, classes):
+    values = some_labels(255)
+    known = {"voc": (128, 0, 0), "cityscapes": (244, 35, 232)}  # aeroplane and sidewalk, both 1
+    (found,), _ = converted("a.png", in_colours(values, {1: known[name]}), "--colors", name)
+    np.testing.assert_array_equal(found, np.where(values == 1, 1, 255))
+    names = (tmp_path / "out" / "classes.txt").read_text().splitlines()
+    assert names == list(classes) if classes else names[:2] == ["road", "sidewalk"]
+
+
+def test_colours_that_the_photograph_has_too_are_warned_about(converted, tmp_path):
+    photo = np.full((*SHAPE, 3), 90, np.uint8)
+    photo[30:, 40:] = (255, 0, 0)
+    merged = photo.copy()
+    merged[5:8, 5:20] = (255, 0, 0)
+    (tmp_path / "images").mkdir()
+    Image.fromarray(photo).save(tmp_path / "images" / "a.png")
+    (tmp_path / "colors.txt").write_text("cat #ff0000\n")
+    options = ["--colors", tmp_path / "colors.txt", "--images", tmp_path / "images"]
+    (found,), outcome = converted("a.png", by_pillow(merged, "PNG"), *options)
+    assert (found == 0).sum() == 3 * 15 + 10 * 16
+    assert "a: warning: 160 labelled pixels have the colour of their class" in outcome.err
+    photo[30:, 40:] = 80
+    Image.fromarray(photo).save(tmp_path / "images" / "a.png")
+    assert "warning" not in converted("a.png", by_pillow(merged, "PNG"), *options)[1].err
+
+
+def test_options_of_colours_that_do_not_fit(wss, tmp_path):
+    table = tmp_path / "colors.txt"
+    table.write_text("cat\n")
+    for options, told in (
+        (["--colors", table], "colors.txt: line 1: 'cat': expected a name"),
+        (["--colors", "voc", "--format", "cvat"], "--colors is for pictures"),
+        (["--colors", "voc", "--unlabelled", 0], "not for --colors"),
+        (["--remap", "1=x"], "--remap 1=x: '1=x': expected OLD=NEW"),
+    ):
+        outcome = wss("scribbles", tmp_path, "-o", tmp_path / "out", *options)
+        assert outcome.code == 2
+        assert told in outcome.err
+    outcome = wss("scribbles", tmp_path, "-o", tmp_path / "out", "--colors", tmp_path / "none")
+    assert outcome.code == 1
+    assert f"{tmp_path / 'none'}: No such file" in outcome.err
+
+
+# --- ids that change
+
+
+def test_masks_of_0_and_255_become_two_classes(converted):
+    values = np.where(some_labels(0) > 0, 255, 0)
+    data = indexed(values, "L")
+    (found,), outcome = converted("a.png", data, "--format", "picture", "--remap", "255=1")
+    np.testing.assert_array_equal(found, np.where(values == 255, 1, 0))
+    assert label_files.read_meta(outcome.paths[0])["options"]["remap"] == "255=1"
+    (found,), outcome = converted("a.png", data, "--format", "picture")
+    np.testing.assert_array_equal(found, values)
+    assert "remap" not in label_files.read_meta(outcome.paths[0])["options"]
+
+
+def test_ids_of_cityscapes_are_remapped_before_they_are_checked(converted, tmp_path):
+    values = np.zeros(SHAPE, np.uint8)
+    values[:5], values[5:9], values[9:12], values[12:14] = 7, 33, 29, 255
+    expected = np.full(SHAPE, 255)
+    expected[:5], expected[5:9] = 0, 18
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "classes.txt").write_text("".join(f"c{k}\n" for k in range(19)))
+    (found,), _ = converted("a.png", indexed(values), "--remap", "cityscapes")
+    np.testing.assert_array_equal(found, expected)
+    (tmp_path / "ids.txt").write_text("7 0\n33 18\nothers 255\n")
+    (found,), _ = converted("a.png", indexed(values), "--remap", tmp_path / "ids.txt")
+    np.testing.assert_array_equal(found, expected)
+    _, outcome = converted("a.png", indexed(values), "--remap", "7=0", code=1)
+    assert "no such class: 29, 33" in outcome.err
+
+
+def test_large_values_can_be_remapped(converted):
+    values = some_labels(255).astype(np.uint16)
+    values[values == 2] = 26001
+    data = tiff(values)
+    (found,), _ = converted("a.tif", data, "--format", "picture", "--remap", "26001=9")
+    np.testing.assert_array_equal(found, np.where(values == 26001, 9, values))
+    _, outcome = converted("a.tif", data, "--format", "picture", code=1)
+    assert "the value 26001 is no class" in outcome.err
+
+
+def test_ids_of_lines_can_be_remapped_but_not_names(converted, dataset, tmp_path):
+    text = "1,4,5,12,5\n3,4,15,12,15\n"
+    images = ["--images", dataset / "images"]
+    (found,), _ = converted("a.txt", text, *images, "--remap", "1=0,3=2,255=7", "--classes",
+                            eight_names(tmp_path))  # fmt: skip
+    expected = drawn((0, [(4, 5), (12, 5)]), (2, [(4, 15), (12, 15)]))
+    np.testing.assert_array_equal(found, np.where(expected == 255, 7, expected))
+    (tmp_path / "annotations" / "a.txt").unlink()
+    text = labelme(shape("n1", "point", [[5, 5]]))
+    _, outcome = converted("a.json", text, "--remap", "1=0", "--classes", eight_names(tmp_path),
+                           code=2)  # fmt: skip
+    assert "these classes have names" in outcome.err
+
+
+def eight_names(folder) -> str:
+    path = folder / "names.txt"
+    path.write_text("".join(f"n{k}\n" for k in range(8)))
+    return str(path)
+
+
+# --- files of several images in other formats
+
+
+def test_names_that_a_file_lists_are_its_classes(converted, tmp_path):
+    made, outcome = converted("coco.json", coco())
+    assert [path.stem for path in outcome.paths] == ["one", "two"]
+    np.testing.assert_array_equal(made[0], np.where(in_triangle(), 1, 255))
+    assert (tmp_path / "out" / "classes.txt").read_text() == "sky\ngrass\n"
+    assert label_files.read_meta(outcome.paths[0])["options"]["classes"] == ["sky", "grass"]
+    again = converted("coco.json", coco())[1]
+    assert again.code == 0
+    (tmp_path / "annotations" / "classes.txt").write_text("water\ngrass\nsky\n")
+    made, _ = converted("coco.json", coco())
+    assert set(np.unique(made[1])) == {2, 255}
+
+
+def test_two_files_that_list_different_classes_want_a_list(wss, tmp_path):
+    folder = tmp_path / "annotations"
+    folder.mkdir()
+    (folder / "a.json").write_text(coco())
+    (folder / "b.json").write_text(coco(categories=[{"id": 1, "name": "sky"}]))
+    outcome = wss("scribbles", folder, "-o", tmp_path / "out")
+    assert outcome.code == 1
+    assert "list different classes (sky, grass; sky); write a classes.txt" in outcome.err
+    (folder / "b.json").write_text(coco(categories=[{"id": 1, "name": "sky"}], annotations=[
+        {"image_id": 9, "category_id": 1, "segmentation": [[0, 0, 9, 0, 9, 9]]}
+    ]))  # fmt: skip
+    (folder / "classes.txt").write_text("grass\nsky\n")
+    outcome = wss("scribbles", folder, "-o", tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    assert [path.stem for path in outcome.paths] == ["empty", "one", "two"]
+    assert set(np.unique(labels_of(tmp_path / "out" / "empty.png"))) == {1, 255}
+
+
+def test_the_archive_of_cvat_brings_its_labels(converted, tmp_path):
+    labels = "".join(f"<label><name>{name}</name></label>" for name in ("water", "sky", "grass"))
+    text = CVAT.replace("<label><name>sky</name></label>", labels)
+    (one, two), outcome = converted("task.zip", zipped([(b"annotations.xml", text.encode())]))
+    assert [path.stem for path in outcome.paths] == ["one", "two"]
+    assert set(np.unique(one)) == {0, 2, 255} and set(np.unique(two)) == {0, 1, 255}
+    assert (tmp_path / "out" / "classes.txt").read_text() == "water\nsky\ngrass\n"
+
+
+def test_an_archive_of_two_lists_wants_one_too(wss, named, tmp_path):
+    first, second = CVAT, CVAT.replace("<name>sky<", "<name>sea<").replace("one.", "1.")
+    second = second.replace("two.", "2.")
+    path = tmp_path / "annotations" / "all.zip"
+    path.write_bytes(zipped([(b"1.xml", first.encode()), (b"2.xml", second.encode())]))
+    outcome = wss("scribbles", path, "-o", tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    assert [each.stem for each in outcome.paths] == ["1", "2", "one", "two"]
+    (tmp_path / "annotations" / "classes.txt").unlink()
+    outcome = wss("scribbles", path, "-o", tmp_path / "other")
+    assert outcome.code == 1
+    assert "all.zip (1.xml) and " in outcome.err
+    assert "all.zip (2.xml) list different classes (sky; sea)" in outcome.err
+
+
+def test_a_name_that_occurs_twice_fails_alone(converted, named):
+    image = CVAT[CVAT.index("  <image id") : CVAT.index('  <image id="1"')]
+    text = CVAT.replace("</annotations>", image.replace("set/one", "other/one") + "</annotations>")
+    _, outcome = converted("annotations.xml", text, code=1)
+    assert [path.stem for path in outcome.paths] == ["two"]
+    assert "one: failed: 2 images in annotations.xml have this name" in outcome.err
+
+
+def test_one_damaged_file_of_an_archive_fails_alone(converted, named):
+    members = [(b"a.json", labelme(shape("sky", "point", [[5, 5]])).encode()), (b"b.json", b"{")]
+    (made,), outcome = converted("all.zip", zipped(members), code=1)
+    assert made[4, 4] == 0
+    assert "b: failed: " in outcome.err and "not well-formed JSON" in outcome.err
+
+
+def test_outputs_of_an_earlier_reading_of_cvat_are_made_anew(converted, named, wss, tmp_path):
+    converted("annotations.xml", CVAT)
+    path = tmp_path / "out" / "two.png"
+    meta = label_files.read_meta(path)
+    assert meta["revision"] == 2
+    del meta["revision"]
+    path.write_bytes(label_files.encode_labels(labels_of(path), meta))
+    outcome = wss("scribbles", tmp_path / "annotations" / "annotations.xml", "-o", tmp_path / "out")
+    assert "1 written" in outcome.err and "skipped 1" in outcome.err
 
 
 # --- SBD

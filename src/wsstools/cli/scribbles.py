@@ -30,16 +30,24 @@ def scribbles(
 ) -> None:
     """Draw annotations as scribbles, the index PNGs that the other steps read.
 
-    Formats: labelme (JSON); the XML of ScribbleSup; the XML of CVAT for images, one file with
-    many images; text, a stroke a line as class,x,y,x,y,... in pixels; palette and grey pictures;
-    the class labels of SBD (MATLAB); and labels layers of napari as TIFF or NPY, whose label 0 is
-    unlabelled and label 1 is class 0. A folder is read for files of one format.
+    Formats: labelme and X-AnyLabeling (JSON); COCO, Label Studio and VIA, one file with many
+    images; GeoJSON of QuPath; scribbles of DAVIS; lists of points; the XML of CVAT for images and
+    of ScribbleSup; polygons of YOLO; text, a stroke a line as class,x,y,x,y,... in pixels; palette
+    and grey pictures; the class labels of SBD (MATLAB); and labels layers of napari and ilastik as
+    TIFF or NPY, whose label 0 is unlabelled and label 1 is class 0. A folder is read for files of
+    one format, and so is a zip archive.
 
-    A line is drawn open, with a round brush; a single point is a dot. Polygons, boxes and masks
-    are filled. Later marks cover earlier ones, and parts outside the image are cut off. Class
-    names are those of classes.txt; without one, ScribbleSup has the classes of PASCAL VOC, and
-    plane, bike, table, plant and monitor are the VOC names of those. classes.txt is written to
-    the output where names were used and there is none in or beside it.
+    A line is drawn open, with a round brush; a single point is a dot. Polygons, boxes, ellipses
+    and masks are filled. Later marks cover earlier ones, and parts outside the image are cut off.
+    Shapes of other kinds are left out and named. Class names are those of classes.txt, or those
+    that the file lists; without either, ScribbleSup has the classes of PASCAL VOC, and plane,
+    bike, table, plant and monitor are the VOC names of those. What is called __ignore__ becomes
+    unlabelled. classes.txt is written to the output where names were used and there is none in or
+    beside it.
+
+    With --colors, pictures in colours are read: strokes of an image editor on a transparent layer,
+    on white or on the photograph itself, or colour labels. Only pixels of exactly a colour of the
+    table are labelled; the other colours are listed.
 
     With --simulate strokes are drawn from ground truth: smooth lines through each connected
     region, away from its border, the same for the same seed.
@@ -48,6 +56,8 @@ def scribbles(
     Examples:
       wss scribbles strokes/ --images images/ -o scribbles/
       wss scribbles annotations.xml -o scribbles/
+      wss scribbles drawn/ --colors colors.txt -o scribbles/
+      wss scribbles masks/ --format picture --remap 255=1 -o labels/
       wss scribbles --simulate gt/ --share 0.02 -o scribbles/
     """
     from wsstools.steps.scribbles import draw_or_simulate

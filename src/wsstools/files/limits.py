@@ -7,10 +7,6 @@ with these limits before its content is read.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
-
-M = TypeVar("M")
 
 LARGEST_PICTURE = 178_956_970
 """Pixels: where Pillow takes a picture for an attack, and nearly twice 12,000 x 8,000."""
@@ -30,14 +26,10 @@ def check_pixels(height: int, width: int) -> None:
         )
 
 
-def within_memory(marks: Iterable[M]) -> Iterator[M]:
-    """The marks of an annotation; ValueError if their masks exceed LARGEST_MAP pixels."""
-    n_pixels = 0
-    for mark in marks:
-        n_pixels += getattr(getattr(mark, "mask", None), "size", 0)
-        if n_pixels > LARGEST_MAP:
-            raise ValueError(f"its masks have more than {LARGEST_MAP:,} pixels")
-        yield mark
+def check_masks(n_pixels: int) -> None:
+    """Raise ValueError where the masks of an annotation have more than LARGEST_MAP pixels."""
+    if n_pixels > LARGEST_MAP:
+        raise ValueError(f"its masks have more than {LARGEST_MAP:,} pixels")
 
 
 def check_map(n_values: int) -> None:

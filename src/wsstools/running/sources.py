@@ -6,7 +6,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -96,8 +96,9 @@ class Source:
             raise UsageError(f"no {self.what} on standard input")
         self.is_stream = False
 
-    def unpack(self, split: Callable[[Path], Mapping[str, bytes] | None]) -> None:
-        """Put its parts, which `split` gives by stem, in the place of a file of several images."""
+    def unpack(self, split: Callable[[Path], Iterable[tuple[str, bytes]] | None]) -> None:
+        """Put its parts, which `split` gives with their stems, in the place of a file of several
+        images."""
         found: dict[str, list[Path | Part]] = {}
         for stem, files in self._paths.items():
             for file in files:
@@ -105,7 +106,7 @@ class Source:
                 if parts is None:
                     found.setdefault(stem, []).append(file)
                 else:
-                    for name, data in parts.items():
+                    for name, data in parts:
                         found.setdefault(name, []).append(Part(Path(str(file)), name, data))
         self._paths = found
 
@@ -136,6 +137,10 @@ class Source:
     def find_content(self, stem: str) -> Path | Part:
         """The file with this stem, or the part of one; DataError if there is not exactly one."""
         paths = self._paths.get(stem, [])
+        if len(paths) > 1 and len({path.name for path in paths}) == 1:
+            raise DataError(
+                f"{len(paths)} images in {paths[0].name} have this name, without folder and ending"
+            )
         if len(paths) != 1:
             found = " and ".join(path.name for path in paths) or f"no {self.what} with that name"
             raise DataError(f"{found} in {self.argument}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,16 +13,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.scribbles.annotation import (
-    VOC_CLASSES,
     Annotation,
     draw_annotation,
     points_outside,
     resolve_names,
 )
+from wsstools.core.scribbles.colours import (
+    Colour,
+    ColourTable,
+    cityscapes_colours,
+    parse_colours,
+    voc_colours,
+)
+from wsstools.core.scribbles.remapping import NAMED_REMAPPINGS, Remapping, parse_remapping
 from wsstools.core.scribbles.settings import ReadingSettings, SimulationSettings
 from wsstools.core.scribbles.strokes import simulate_scribbles
 from wsstools.errors import DataError, UsageError
-from wsstools.formats.annotations import cvat, detection
+from wsstools.files.provenance import Json
+from wsstools.files.text import decode_text
+from wsstools.formats.annotations import detection
+from wsstools.formats.annotations.colour_pictures import palette_clash
+from wsstools.formats.annotations.content import ImagePart
+from wsstools.formats.annotations.label_arrays import Values
 from wsstools.formats.label_files import (
     CLASSES_FILE,
     carry_class_names,
@@ -69,47 +82,39 @@ def scribbles(
     SomeFailed
         If an image failed; the others are done.
     """
-    if reading.format not in (None, *detection.FORMATS):
-        expected = ", ".join(detection.FORMATS)
-        raise UsageError(f"--format {reading.format}: expected one of {expected}")
-    annotations = _open_source(source, reading.format, run)
-    form = reading.format or _first_format(annotations)
-    if reading.classes is not None:
-        names: list[str] | None = read_class_names(Path(reading.classes))
-    else:
-        names = find_class_names(source, *([images] if images else []))
-    if names is None and form == "scribblesup":
-        names = list(VOC_CLASSES)
+    values = _values(reading)
+    wanted = "picture" if values.colours is not None else reading.format
+    annotations, files, lists = _open_source(source, wanted, run)
+    form = wanted or _first_format(annotations)
+    used = list(detection.FORMATS.values()) if form is None else [detection.FORMATS[form]]
+    names = _class_names(source, images, reading, values, used, lists)
     # Names turn into ids only where annotations have names; elsewhere they are but checked.
-    has_names = form is None or form in detection.NAMED_FORMATS
-    decode = partial(
-        detection.decode_annotation,
-        form=reading.format,
-        unlabelled=reading.unlabelled,
-        first=reading.first_class,
-    )
+    has_names = any(entry.has_names for entry in used) or _names_of(values.colours) is not None
+    if has_names and names and values.remapping is not None:
+        raise UsageError(
+            "--remap changes ids, but these classes have names; their ids are the order of the "
+            "names, which --classes gives"
+        )
+    decode = partial(detection.decode_annotation, form=wanted, values=values)
     inputs = [Input("annotation", annotations, decode)]
     if images is not None:
         inputs.append(image_input(images, run))
     step = Step(
         "scribbles",
-        {
-            "width": width,
-            "format": reading.format,
-            "classes": names if has_names else None,
-            "unlabelled": reading.unlabelled,
-            "first": reading.first_class,
-        },
+        _options(width, reading, values, names if has_names else None),
         kind="scribbles",
-        compute=partial(_draw, names=names, width=width),
+        compute=partial(_draw, names=names, width=width, colours=values.colours),
+        revision=max(entry.revision for entry in used),
     )
     carry = partial(carry_class_names, names, Path(out)) if has_names and names else None
-    n_others = _count_other_files(source, reading.format)
+    n_others = _count_other_files(source, wanted)
     if n_others:
         say(
             f"files in {source} of other formats, not read: {n_others} (--format chooses)",
             "scribbles",
         )
+    if form == "picture" and values.colours is None:
+        _warn_of_palettes(files)
     run_step(step, inputs, out, run, afterwards=carry)
 
 
@@ -189,40 +194,134 @@ def draw_or_simulate(
     simulate(source, out, width=width, simulation=simulation, run=run)
 
 
-def _open_source(argument: str, form: str | None, run: Selection) -> Source:
-    """The annotations that an argument names, one or more images a file.
+def _values(reading: ReadingSettings) -> Values:
+    """What values mean, with the tables that the settings name; UsageError if one is not read."""
+    if reading.format not in (None, *detection.FORMATS):
+        expected = ", ".join(detection.FORMATS)
+        raise UsageError(f"--format {reading.format}: expected one of {expected}")
+    if reading.colors is not None and reading.format not in (None, "picture"):
+        raise UsageError(f"--colors is for pictures, not for --format {reading.format}")
+    if reading.colors is not None and (reading.unlabelled, reading.first_class) != (None, None):
+        raise UsageError("--unlabelled and --first-class are for class ids, not for --colors")
+    return Values(
+        reading.unlabelled,
+        reading.first_class,
+        None if reading.remap is None else _read_remapping(reading.remap),
+        None if reading.colors is None else _read_colours(reading.colors),
+    )
+
+
+def _read_colours(name: str) -> ColourTable:
+    tables = {"voc": voc_colours, "cityscapes": cityscapes_colours}
+    if name in tables:
+        return tables[name]()
+    try:
+        return parse_colours(decode_text(Path(name).read_bytes(), name))
+    except ValueError as error:
+        raise UsageError(f"--colors {name}: {error}") from error
+
+
+def _read_remapping(text: str) -> Remapping:
+    try:
+        if "=" in text and not Path(text).is_file():
+            return parse_remapping(text)
+        named = NAMED_REMAPPINGS.get(text)
+        return parse_remapping(named or decode_text(Path(text).read_bytes(), text))
+    except ValueError as error:
+        raise UsageError(f"--remap {text}: {error}") from error
+
+
+def _names_of(colours: ColourTable | None) -> list[str] | None:
+    return None if colours is None else colours.class_names
+
+
+def _options(
+    width: float, reading: ReadingSettings, values: Values, names: list[str] | None
+) -> dict[str, Json]:
+    """The options that change what is drawn; those that came later only where they are given."""
+    options: dict[str, Json] = {
+        "width": width,
+        "format": reading.format,
+        "classes": names,
+        "unlabelled": reading.unlabelled,
+        "first": reading.first_class,
+    }
+    if values.colours is not None:
+        options["colors"] = values.colours.lines()
+    if values.remapping is not None:
+        options["remap"] = str(values.remapping)
+    return options
+
+
+def _class_names(
+    source: str,
+    images: str | None,
+    reading: ReadingSettings,
+    values: Values,
+    used: Sequence[detection.Format],
+    lists: Mapping[str, tuple[str, ...]],
+) -> list[str] | None:
+    """The names of the classes: those that are given, those beside the files, or in them."""
+    if reading.classes is not None:
+        return read_class_names(Path(reading.classes))
+    names = find_class_names(source, *([images] if images else []))
+    if names is not None:
+        return names
+    listed = detection.common_class_names(lists)
+    default = used[0].default_names if len(used) == 1 else None
+    carried = _names_of(values.colours) or listed or default
+    return list(carried) if carried else None
+
+
+def _open_source(
+    argument: str, form: str | None, run: Selection
+) -> tuple[Source, list[Path], dict[str, tuple[str, ...]]]:
+    """The annotations that an argument names, their files, and the classes that those list.
 
     Of a folder, files of one kind are read: those of `form`, or of the first format that it
-    holds. A file of CVAT counts as its images.
+    holds. A file of several images counts as these.
     """
     suffixes = detection.suffixes_of(argument, form)
     source = Source(
         argument, suffixes, "annotation", rule=run.rule, null=run.null, without=(CLASSES_FILE,)
     )
-    if form in (None, "cvat"):
-        source.unpack(cvat.split_file)
-    return source
+    files: list[Path] = []
+    lists: dict[str, tuple[str, ...]] = {}
+
+    def split(path: Path) -> tuple[ImagePart, ...] | None:
+        found = detection.unpack(path, form)
+        files.append(path)
+        lists.update(found.lists)
+        return found.parts
+
+    source.unpack(split)
+    return source, files, lists
+
+
+def _warn_of_palettes(files: Sequence[Path]) -> None:
+    """Say where an index has different colours, as where an editor numbers those of each file."""
+    clash = palette_clash(files)
+    if clash is not None:
+        say(f"warning: {clash}; if the colours are the classes, give --colors FILE", "scribbles")
 
 
 def _count_other_files(argument: str, form: str | None) -> int:
     """How many files of other formats a folder holds beside those that are read."""
     if not os.path.isdir(argument):
         return 0
-    known = {suffix for suffixes in detection.FORMATS.values() for suffix in suffixes}
+    known = {suffix for entry in detection.FORMATS.values() for suffix in entry.suffixes}
     others = known - set(detection.suffixes_of(argument, form))
     counts = detection.count_endings(argument)
     return sum(count for suffix, count in counts.items() if suffix in others)
 
 
 def _first_format(source: Source) -> str | None:
-    """The format of the first of the annotations; None for a stream, or a file of no format."""
-    if source.is_stream:
-        return None
-    try:
-        first = source.find_content(source.stems[0])
-        return detection.detected_format(first.read_bytes(), str(first))
-    except (DataError, OSError):
-        return None
+    """The format of the first of the annotations that is of one; None for a stream."""
+    for stem in source.stems:
+        with contextlib.suppress(DataError, OSError):
+            first = source.find_content(stem)
+            return detection.detected_format(first.read_bytes(), str(first))
+    return None
 
 
 def _draw(
@@ -231,6 +330,7 @@ def _draw(
     *,
     names: Sequence[str] | None,
     width: float,
+    colours: ColourTable | None,
 ) -> Computed:
     shape = annotation.shape if image is None else image.shape[:2]
     if shape is None:
@@ -239,11 +339,33 @@ def _draw(
         raise ValueError(f"the annotation is of shape {annotation.shape}, the image {shape} (H, W)")
     marks = annotation.marks
     class_names = names or annotation.class_names
+    # Ids that are about to change need not be those of the classes.
+    known = class_names if annotation.remapping is None else None
     try:
-        class_ids = resolve_names([mark.name for mark in marks], class_names)
+        class_ids = resolve_names([mark.name for mark in marks], known)
+        drawn = draw_annotation(annotation, class_ids, shape, width=width)
+        if annotation.remapping is not None:
+            resolve_names(np.unique(drawn).tolist(), class_names)
     except ValueError as error:
         hint = "" if class_names else "; write a classes.txt beside them, or give --classes"
         raise ValueError(f"{error}{hint}") from None
-    drawn = draw_annotation(annotation, class_ids, shape, width=width)
     result = {"marks": len(marks), "points_outside": points_outside(annotation, shape)}
-    return Computed(drawn, result, None if marks else "nothing is annotated")
+    warning = None if marks else "nothing is annotated"
+    if colours is not None and image is not None:
+        n_alike = _count_alike(
+            image, drawn, {colour: class_ids.get(n) for n, colour in colours.entries}
+        )
+        if n_alike:
+            warning = f"{n_alike} labelled pixels have the colour of their class in the image too"
+    return Computed(drawn, result, warning)
+
+
+def _count_alike(
+    image: NDArray[np.uint8], labels: NDArray[np.uint8], ids: Mapping[Colour, int | None]
+) -> int:
+    """How many pixels of a class have a colour of that class in the image as well."""
+    return sum(
+        int(((labels == class_id) & (image == colour).all(axis=2)).sum())
+        for colour, class_id in ids.items()
+        if class_id is not None
+    )

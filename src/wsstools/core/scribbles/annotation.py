@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects
+from skimage import draw
 
-from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.labels import IGNORE_LABEL, IGNORED_NAME
+from wsstools.core.scribbles.remapping import Remapping, remapped
 from wsstools.core.scribbles.strokes import Stroke, draw_strokes, pixels_of
 
 VOC_CLASSES = (
@@ -50,12 +52,37 @@ class Area:
 
 
 @dataclass(frozen=True)
+class Polygon:
+    """The pixels whose centres lie in a polygon, which may have holes and several parts.
+
+    Attributes
+    ----------
+    name : str or int
+        Name of their class, or its id.
+    rings : tuple of (N, 2) float64
+        x, y of closed lines, as the points of a Line. A pixel that an odd number of them enclose
+        is inside.
+    """
+
+    name: ClassName
+    rings: tuple[NDArray[np.float64], ...]
+
+
+Mark: TypeAlias = "Line | Area | Polygon"
+Unit: TypeAlias = Literal["pixel", "image", "span"]
+"""What coordinates count: pixels; shares of width and height, from the corner of the first pixel;
+or shares of the way from the centre of the first to that of the last pixel."""
+
+
+@dataclass(frozen=True)
 class Annotation:
     """What a file says of one image."""
 
-    marks: tuple[Line | Area, ...]  # in drawing order
+    marks: tuple[Mark, ...]  # in drawing order
     shape: tuple[int, int] | None = None  # (H, W) of the image, if the file states it
-    class_names: tuple[str, ...] | None = None  # by id, if the format fixes them
+    class_names: tuple[str, ...] | None = None  # by id, if the format or the file fixes them
+    unit: Unit = "pixel"  # what the coordinates of lines and polygons count
+    remapping: Remapping | None = None  # the ids that replace those that are drawn
 
 
 def resolve_names(
@@ -65,7 +92,8 @@ def resolve_names(
 
     A name is looked up as it is, then without regard to case, spaces and punctuation, then by its
     SYNONYMS. An id stands for itself, and so does a number that is no class name; without
-    `class_names` (by id) only these do. ValueError lists all names that are unknown or too large.
+    `class_names` (by id) only these do. IGNORED_NAME is IGNORE_LABEL. ValueError lists all names
+    that are unknown or too large.
     """
     exact = {name: k for k, name in reversed(list(enumerate(class_names or ())))}
     folded = {_folded(name): k for name, k in exact.items()}
@@ -101,19 +129,42 @@ def draw_annotation(
     outside of the image is cut off.
     """
     scribbles = np.full(shape, IGNORE_LABEL, np.uint8)
-    for mark in annotation.marks:
+    for mark in in_pixels(annotation, shape).marks:
         class_id = class_ids[mark.name]
         if isinstance(mark, Line):
             covered = draw_strokes([Stroke(0, mark.points)], shape, width=width) == 0
             scribbles[covered] = class_id
         else:
-            _fill(scribbles, mark, class_id)
+            _fill(scribbles, _filled(mark, shape) if isinstance(mark, Polygon) else mark, class_id)
+    if annotation.remapping is not None:
+        scribbles = remapped(scribbles, annotation.remapping).astype(np.uint8)
     return scribbles
+
+
+def in_pixels(annotation: Annotation, shape: tuple[int, int]) -> Annotation:
+    """The annotation of an (H, W) image with all coordinates in pixels."""
+    if annotation.unit == "pixel":
+        return annotation
+    size = np.array(shape[::-1], np.float64)
+
+    def moved(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return points * size - 0.5 if annotation.unit == "image" else points * (size - 1)
+
+    marks = tuple(
+        replace(mark, points=moved(mark.points))
+        if isinstance(mark, Line)
+        else replace(mark, rings=tuple(moved(ring) for ring in mark.rings))
+        if isinstance(mark, Polygon)
+        else mark
+        for mark in annotation.marks
+    )
+    return replace(annotation, marks=marks, unit="pixel")
 
 
 def points_outside(annotation: Annotation, shape: tuple[int, int]) -> int:
     """How many points of the lines lie in no pixel of an (H, W) image."""
-    lines = [mark.points for mark in annotation.marks if isinstance(mark, Line)]
+    marks = in_pixels(annotation, shape).marks
+    lines = [mark.points for mark in marks if isinstance(mark, Line)]
     return sum(len(points) - len(pixels_of(points, shape)[0]) for points in lines)
 
 
@@ -134,6 +185,8 @@ def _folded(name: str) -> str:
 def _class_id(name: ClassName, exact: Mapping[str, int], folded: Mapping[str, int]) -> int | None:
     if isinstance(name, int):
         return name
+    if name == IGNORED_NAME:
+        return IGNORE_LABEL
     found = exact.get(name, folded.get(_folded(name)))
     return int(name) if found is None and name.isascii() and name.isdecimal() else found
 
@@ -146,3 +199,17 @@ def _fill(scribbles: NDArray[np.uint8], area: Area, class_id: int) -> None:
     if top < bottom and left < right:
         mask = area.mask[top - y : bottom - y, left - x : right - x]
         scribbles[top:bottom, left:right][mask] = class_id
+
+
+def _filled(mark: Polygon, shape: tuple[int, int]) -> Area:
+    """The pixels of an (H, W) image in a polygon."""
+    limits = np.array(shape[::-1])  # x, y
+    points = np.concatenate(mark.rings)
+    low = np.clip(np.floor(points.min(axis=0)), 0, limits).astype(int)
+    high = np.clip(np.floor(points.max(axis=0)) + 1, low, limits).astype(int)
+    left, top = low
+    width, height = high - low
+    mask = np.zeros((height, width), bool)
+    for ring in mark.rings:
+        mask[draw.polygon(ring[:, 1] - top, ring[:, 0] - left, mask.shape)] ^= True
+    return Area(mark.name, (int(left), int(top)), mask)

@@ -40,14 +40,14 @@ class ReadingSettings:
 
     format: Optional[str] = parameter(
         None,
-        "labelme, scribblesup, cvat, strokes, napari, sbd or picture; default: what the content "
-        "looks like.",
+        "labelme, coco, labelstudio, via, davis, points, scribblesup, cvat, yolo, strokes, napari, "
+        "sbd, picture or geojson; default: what the content looks like.",
         metavar="FORM",
     )
     classes: Optional[str] = parameter(
         None,
         "Names of the classes, one a line, line number = id from 0; default: the classes.txt in "
-        "or beside SOURCE or the images.",
+        "or beside SOURCE or the images, or those that the files list.",
         metavar="FILE",
     )
     unlabelled: Optional[int] = parameter(
@@ -59,4 +59,16 @@ class ReadingSettings:
         None,
         "Value of class 0 in pictures (default 0) and in layers of napari (default 1).",
         metavar="VALUE",
+    )
+    colors: Optional[str] = parameter(
+        None,
+        "SOURCE is pictures in colours. A table of those that are classes: name #rrggbb or name "
+        "R G B, one a line; or voc or cityscapes. Other colours are unlabelled.",
+        metavar="FILE",
+    )
+    remap: Optional[str] = parameter(
+        None,
+        "Change class ids: OLD=NEW,... where 255 is unlabelled and OLD may be others; a file of "
+        "lines OLD NEW; or cityscapes (labelIds to trainIds).",
+        metavar="IDS",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -10,40 +11,124 @@ from numpy.typing import NDArray
 from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.scribbles.annotation import Annotation, areas_of_labels
+from wsstools.core.scribbles.colours import ColourTable
+from wsstools.core.scribbles.remapping import Remapping, remapped
 from wsstools.errors import DataError
 from wsstools.files import npy, tiff
 from wsstools.files.damage import reading
 from wsstools.files.limits import check_pixels
+from wsstools.files.pillow import opened
 from wsstools.files.provenance import Decoded
+from wsstools.formats.annotations.colour_pictures import decode_colours, frequent_colours
+from wsstools.formats.annotations.content import Content
 from wsstools.formats.label_files import read_indices
 
 
-def decode_picture(
-    data: bytes, name: str, *, unlabelled: int | None = None, first: int | None = None
-) -> Decoded[Annotation]:
+@dataclass(frozen=True)
+class Values:
+    """What the values in pictures and layers mean, where it is not what the format says.
+
+    Attributes
+    ----------
+    unlabelled : int or None
+        The value that carries no class.
+    first : int or None
+        The value of class 0.
+    remapping : Remapping or None
+        The ids that replace those that follow from the values.
+    colours : ColourTable or None
+        The classes of the colours of pictures.
+    """
+
+    unlabelled: int | None = None
+    first: int | None = None
+    remapping: Remapping | None = None
+    colours: ColourTable | None = None
+
+
+def decode_picture(content: Content, values: Values = Values()) -> Decoded[Annotation]:
     """A palette or grey picture of class ids from 0, if not given; 255 is unlabelled in any case.
 
-    DataError if the file is no such picture, or another value is no class id.
+    With `values.colours` it is a picture of these. DataError if the file is no such picture, or
+    another value is no class id.
     """
-    found = read_indices(data, name)
-    left_out = {IGNORE_LABEL, IGNORE_LABEL if unlabelled is None else unlabelled}
-    ignore = np.isin(found.value, list(left_out))
-    return Decoded(_annotation(found.value, ignore, first or 0, name), found.meta)
+    if values.colours is not None:
+        return decode_colours(content.data, content.name, values.colours)
+    try:
+        found = read_indices(content.data, content.name)
+    except DataError as error:
+        colours = frequent_colours(content.data)
+        if not colours:
+            raise
+        raise DataError(
+            f"{error}; its colours are {colours}: a table of those that are classes is given by "
+            "--colors FILE"
+        ) from None
+    unlabelled = IGNORE_LABEL if values.unlabelled is None else values.unlabelled
+    ignore = np.isin(found.value, [IGNORE_LABEL, unlabelled])
+    annotation = _annotation(found.value, ignore, values.first or 0, values, content.name)
+    as_they_are = values == Values() and found.meta is None
+    note = _doubts(content.data, found.value) if as_they_are else None
+    return Decoded(annotation, found.meta, note)
 
 
-def decode_napari(
-    data: bytes, name: str, *, unlabelled: int | None = None, first: int | None = None
-) -> Decoded[Annotation]:
-    """A labels layer of napari, as TIFF or NPY: 0 is unlabelled, 1 the first class, if not given.
+def _looks_like_picture(layer: NDArray[np.integer]) -> bool:
+    """Whether 255 is the only large value of 8 bits, as where it means unlabelled, or true."""
+    return (
+        layer.dtype == np.uint8
+        and bool((layer == IGNORE_LABEL).any())
+        and _second_largest(layer) < IGNORE_LABEL - 1
+    )
 
-    DataError if the file holds no single (H, W) layer of integers, a label is no class id, or 255
-    is among few others and nothing says what it means.
+
+def _second_largest(layer: NDArray[np.integer]) -> int:
+    return int(layer[layer != IGNORE_LABEL].max(initial=0))
+
+
+def _doubts(data: bytes, labels: NDArray[np.integer]) -> str | None:
+    """What makes it doubtful that the values in a picture of others are class ids from 0."""
+    transparent, has_palette = _palette(data)
+    n_transparent = int(np.isin(labels, transparent).sum()) if transparent else 0
+    if n_transparent:
+        return (
+            f"{n_transparent} transparent pixels have a class; --unlabelled {transparent[0]} makes "
+            "them unlabelled, --colors tells the classes by their colours"
+        )
+    if not has_palette and np.unique(labels).tolist() == [0, IGNORE_LABEL]:
+        return "a mask of 0 and 255, which is unlabelled; --remap 255=1 makes it class 1"
+    if not (labels == IGNORE_LABEL).any():
+        return "every pixel has a class; where one value is unlabelled, --unlabelled says so"
+    return None
+
+
+def _palette(data: bytes) -> tuple[list[int], bool]:
+    """The wholly transparent indices of a picture, and whether it has a palette."""
+    if data.startswith(tiff.MAGIC):
+        return [], False
+    with opened(data) as picture:
+        alpha = picture.info.get("transparency")
+        if picture.mode != "P" or alpha is None:
+            return [], picture.mode == "P"
+        return [alpha] if isinstance(alpha, int) else [
+            k for k, a in enumerate(alpha) if a == 0
+        ], True
+
+
+def decode_napari(content: Content, values: Values = Values()) -> Decoded[Annotation]:
+    """A labels layer of napari or ilastik, as TIFF or NPY: 0 is unlabelled, 1 the first class.
+
+    DataError if the file holds no single (H, W) layer of integers, or a label is no class id.
     """
-    values = _one_picture(_read_layer(data, name), name)
-    if unlabelled is None and first is None:
-        _check_meaning(values, name)
-    ignore = np.equal(values, 0 if unlabelled is None else unlabelled)
-    return Decoded(_annotation(values, ignore, 1 if first is None else first, name))
+    layer = _one_picture(_read_layer(content.data, content.name), content.name)
+    if (values.unlabelled, values.first) == (None, None) and _looks_like_picture(layer):
+        raise DataError(
+            f"{content.name}: holds 255 beside values up to {_second_largest(layer)}: a label "
+            "picture, in which 255 is unlabelled (--format picture), or a layer, in which it is "
+            "class 254 (--first-class 1)"
+        )
+    ignore = np.equal(layer, 0 if values.unlabelled is None else values.unlabelled)
+    first = 1 if values.first is None else values.first
+    return Decoded(_annotation(layer, ignore, first, values, content.name))
 
 
 def _read_layer(data: bytes, name: str) -> AnyArray:
@@ -58,40 +143,36 @@ def _read_layer(data: bytes, name: str) -> AnyArray:
 def _one_picture(values: AnyArray, name: str) -> NDArray[np.integer]:
     while values.ndim > 2 and values.shape[0] == 1:
         values = values[0]
+    while values.ndim > 2 and values.shape[-1] == 1:  # ilastik's channel
+        values = values[..., 0]
     if values.ndim != 2:
         raise DataError(
             f"{name}: holds a layer of shape {values.shape}, expected one (H, W) picture "
-            "(save each picture of a stack as a file)"
+            "(save each picture of a stack as a file; --colors FILE reads colours)"
         )
     if values.dtype.kind not in "iub":
         raise DataError(f"{name}: values are {values.dtype}, expected integers")
     return cast("NDArray[np.integer]", values)
 
 
-def _check_meaning(values: NDArray[np.integer], name: str) -> None:
-    """Refuse what may be a layer, or a picture of class ids in which 255 is unlabelled."""
-    held = np.unique(values)
-    if IGNORE_LABEL in held and IGNORE_LABEL - 1 not in held and held[-1] == IGNORE_LABEL:
-        few, more = ", ".join(map(str, held[:-1][:4])), ", ..." if held.size > 5 else ""
-        raise DataError(
-            f"{name}: holds the values {few}{more} and 255: class ids of which 255 is unlabelled "
-            "(--format picture), or a layer in which 0 is unlabelled (--unlabelled 0)?"
-        )
-
-
 def _annotation(
-    values: NDArray[np.integer], ignore: NDArray[np.bool_], first: int, name: str
+    stored: NDArray[np.integer], ignore: NDArray[np.bool_], first: int, values: Values, name: str
 ) -> Annotation:
     with reading(name, errors=ValueError):
-        check_pixels(*values.shape)
-    if 0 in values.shape:
-        raise DataError(f"{name}: holds a picture of shape {values.shape}")
-    labels = values.astype(np.int64) - first
+        check_pixels(*stored.shape)
+    if 0 in stored.shape:
+        raise DataError(f"{name}: holds a picture of shape {stored.shape}")
+    labels = stored.astype(np.int64) - first
+    if values.remapping is not None:
+        labels[ignore] = IGNORE_LABEL
+        labels = cast("NDArray[np.int64]", remapped(labels, values.remapping))
+        ignore = labels == IGNORE_LABEL
     taken = labels[~ignore]
     if taken.size and not 0 <= taken.min() <= taken.max() < IGNORE_LABEL:
         odd = taken.min() if taken.min() < 0 else taken.max()
         raise DataError(
             f"{name}: the value {odd + first} is no class (class 0 is {first}, at most "
-            f"{first + IGNORE_LABEL - 1} is read; --unlabelled and --first-class say otherwise)"
+            f"{first + IGNORE_LABEL - 1} is read; --unlabelled and --first-class say otherwise, "
+            "--remap changes ids)"
         )
     return Annotation(areas_of_labels(labels, ignore), labels.shape)

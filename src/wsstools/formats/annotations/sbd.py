@@ -13,12 +13,13 @@ from wsstools.errors import DataError
 from wsstools.files.damage import reading
 from wsstools.files.limits import check_pixels
 from wsstools.files.provenance import Decoded
+from wsstools.formats.annotations.content import Content
 from wsstools.formats.annotations.matlab import read_field
 
 _VARIABLE, _FIELD = "GTcls", "Segmentation"
 
 
-def decode_sbd(data: bytes, name: str) -> Decoded[Annotation]:
+def decode_sbd(content: Content) -> Decoded[Annotation]:
     """The labels in a file of the folder `cls`, as an Annotation.
 
     The variable `GTcls` is a struct whose field `Segmentation` is a label map (H, W) of the classes
@@ -30,8 +31,9 @@ def decode_sbd(data: bytes, name: str) -> Decoded[Annotation]:
     ----------
     Hariharan et al., Semantic Contours from Inverse Detectors, ICCV 2011; the README of its data.
     """
+    name = content.name
     with reading(name, "not a readable MATLAB file: ", errors=ValueError):
-        labels = read_field(data, _VARIABLE, _FIELD)
+        labels = read_field(content.data, _VARIABLE, _FIELD)
         if labels is not None:
             check_pixels(*labels.shape[:2])
     if labels is None:

@@ -13,10 +13,10 @@ from wsstools.errors import DataError
 from wsstools.files.damage import reading
 from wsstools.files.limits import check_pixels
 from wsstools.files.provenance import Decoded
-from wsstools.files.xml import parse_xml
+from wsstools.formats.annotations.content import Content
 
 
-def decode_scribblesup(data: bytes, name: str) -> Decoded[Annotation]:
+def decode_scribblesup(content: Content) -> Decoded[Annotation]:
     """The strokes in a file, as an Annotation.
 
     The file holds the picture's `size` and any number of `polygon`, each with a `tag`, the class,
@@ -31,7 +31,7 @@ def decode_scribblesup(data: bytes, name: str) -> Decoded[Annotation]:
     Lin et al., ScribbleSup: Scribble-Supervised Convolutional Networks for Semantic Segmentation,
     CVPR 2016.
     """
-    root = parse_xml(data, name)
+    name, root = content.name, content.xml
     if root.tag != "annotation":
         raise DataError(f"{name}: the root is <{root.tag}>, expected <annotation> (ScribbleSup)")
     polygons = root.findall("polygon")

@@ -1,0 +1,134 @@
+"""Pictures whose colours are classes: strokes of an image editor, colour labels."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.scribbles.annotation import Annotation, Area
+from wsstools.core.scribbles.colours import ColourTable, colour_text
+from wsstools.errors import DataError
+from wsstools.files import tiff
+from wsstools.files.damage import reading
+from wsstools.files.pillow import opened, orientation_of, upright
+from wsstools.files.provenance import Decoded
+
+_OPAQUE = 255
+_LISTED = 6
+"""Colours that a message lists."""
+_HEAD_OF_PICTURE = 1 << 16
+"""Bytes in which the palette is."""
+_MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
+
+
+def decode_colours(data: bytes, name: str, table: ColourTable) -> Decoded[Annotation]:
+    """The pixels that have a colour of the table, a class each; what else is opaque is counted.
+
+    Pixels that are not wholly opaque are unlabelled, and so are those of other colours, such as the
+    edges of strokes that are drawn smoothly. The note lists these colours.
+
+    DataError if the file is no picture or a JPEG, whose colours are not exact, or if no pixel has a
+    colour of the table where there are several colours.
+    """
+    with reading(name, "not a readable picture: "):
+        packed, opaque = _packed(data)
+    marks = []
+    rest = opaque.copy()
+    for class_name, colour in table.entries:
+        mask = (packed == _number(colour)) & opaque
+        if mask.any():
+            rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
+            box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            marks.append(Area(class_name, (int(columns[0]), int(rows[0])), box))
+            rest &= ~mask
+    others, n_others = _listed(packed[rest])
+    if not marks and n_others > 1:
+        raise DataError(f"{name}: no pixel has a colour of --colors; its colours are {others}")
+    what = "colour that is" if n_others == 1 else "colours that are"
+    note = f"left out: {n_others} {what} not in --colors: {others}" if n_others else None
+    height, width = packed.shape
+    return Decoded(Annotation(tuple(marks), (height, width)), note=note)
+
+
+def palette_clash(paths: Iterable[Path]) -> str | None:
+    """Where one index has different colours in the palettes of two pictures, as a text, or None.
+
+    Palettes of which one begins like the other are alike.
+    """
+    known: list[tuple[bytes, Path]] = []  # of each index: its colour, and a file that has it
+    for path in paths:
+        palette = _palette_of(path)
+        colours = [palette[k : k + 3] for k in range(0, len(palette), 3)]
+        for index, (colour, (other, first)) in enumerate(zip(colours, known, strict=False)):
+            if colour != other:
+                one, two = (colour_text((c[0], c[1], c[2])) for c in (other, colour))
+                return f"index {index} is {one} in {first.name} and {two} in {path.name}"
+        known.extend((colour, path) for colour in colours[len(known) :])
+    return None
+
+
+def _palette_of(path: Path) -> bytes:
+    """Red, green and blue of each index of a picture with a palette; empty for others."""
+    with contextlib.suppress(Exception):  # what is wrong with it is reported when it is read
+        with path.open("rb") as file:
+            head = file.read(_HEAD_OF_PICTURE)
+        with opened(head) as picture:
+            if picture.mode == "P" and picture.palette is not None:
+                return bytes(picture.palette.palette)
+    return b""
+
+
+def frequent_colours(data: bytes) -> str:
+    """The most frequent colours in a picture, with their pixels; empty if it is not read."""
+    try:
+        packed, opaque = _packed(data)
+    except MemoryError:
+        raise
+    except Exception:  # the decoders raise whatever they like
+        return ""
+    return _listed(packed[opaque])[0]
+
+
+def _packed(data: bytes) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """The colours as numbers 0xrrggbb, and which pixels are opaque, each (H, W)."""
+    if data.startswith(tiff.MAGIC):
+        values = tiff.read_colours(data).values
+    else:
+        with opened(data) as picture:
+            if picture.format == "JPEG":
+                raise ValueError("a JPEG, whose colours are not exact; save it as PNG")
+            if picture.mode not in _MODES:
+                raise ValueError(f"colours of kind {picture.mode} are not read; save it as RGB PNG")
+            orientation = orientation_of(picture)
+            values = upright(np.asarray(picture.convert("RGBA")), orientation)
+    if values.ndim == 2:
+        values = np.repeat(values[..., None], 3, axis=2)
+    if values.ndim != 3 or values.shape[2] not in (3, 4) or values.dtype != np.uint8:
+        raise ValueError(
+            f"holds {values.dtype} of shape {values.shape}, expected colours of 8 bits"
+        )
+    red, green, blue = (values[..., k].astype(np.int32) for k in range(3))
+    opaque = values[..., 3] == _OPAQUE if values.shape[2] == 4 else np.ones(values.shape[:2], bool)
+    return red << 16 | green << 8 | blue, cast("NDArray[np.bool_]", opaque)
+
+
+def _number(colour: tuple[int, int, int]) -> int:
+    red, green, blue = colour
+    return red << 16 | green << 8 | blue
+
+
+def _listed(packed: NDArray[np.int32]) -> tuple[str, int]:
+    """The most frequent of the colours, (N,), as a text, and how many there are."""
+    colours, counts = np.unique(packed, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    shown = [
+        f"{colour_text((c >> 16, c >> 8 & 255, c & 255))} ({n} pixels)"
+        for c, n in zip(colours[order[:_LISTED]].tolist(), counts[order[:_LISTED]], strict=True)
+    ]
+    more = ["..."] if len(colours) > _LISTED else []
+    return ", ".join([*shown, *more]), len(colours)

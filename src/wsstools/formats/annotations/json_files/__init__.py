@@ -1,0 +1,1 @@
+"""Annotations that programs write as JSON, one format a module."""
