@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 IGNORE_LABEL = 255
 """The label of pixels that carry no class: unlabelled, ignored, left open."""
-
 IGNORED_NAME = "__ignore__"
-"""The name of what carries no class, as labelme writes it: its pixels are IGNORE_LABEL."""
+"""What labelme calls pixels that carry no class."""
 
 
 def class_name(names: Sequence[str] | None, class_id: int) -> str:
