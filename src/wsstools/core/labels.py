@@ -14,9 +14,6 @@ IGNORE_LABEL = 255
 IGNORED_NAME = "__ignore__"
 """What labelme calls pixels that carry no class."""
 
-IGNORED_NAME = "__ignore__"
-"""The name of what carries no class, as labelme writes it: its pixels are IGNORE_LABEL."""
-
 
 def class_name(names: Sequence[str] | None, class_id: int) -> str:
     """The name of a class, or its id where there is no name for it."""

@@ -139,7 +139,7 @@ def show_outcome(
     for note in outcome.notes:
         messages.note(outcome.stem, note)
     if outcome.status in ("done", "up to date") and outcome.path is not None:
-        path = folder / f"{outcome.stem}{outcome.path.suffix}"
+        path = folder / os.path.dirname(outcome.stem) / outcome.path.name
         messages.finished(path, is_up_to_date=outcome.status == "up to date")
     elif outcome.status in ("new", "stale"):
         messages.to_make(outcome.status)

@@ -144,7 +144,7 @@ def test_what_cvat_draws_in_space_is_left_out_and_the_rest_kept():
 
 def test_polygons_of_two_points_become_lines():
     text = cvat('<polygon label="grass" points="5.5,5.5;30.5,5.5"/>')
-    assert "1 polygon of fewer than three points drawn as lines" in decoded(text, "a.xml").note
+    assert "1 polygon of fewer than three points drawn as a line" in decoded(text, "a.xml").note
     np.testing.assert_array_equal(drawn(text, "a.xml"), line(1, [(5, 5), (30, 5)]))
     text = labelme(shape("grass", "polygon", [[5.5, 5.5], [30.5, 5.5]]))
     np.testing.assert_array_equal(drawn(text), line(1, [(5, 5), (30, 5)]))
@@ -270,6 +270,7 @@ def test_what_is_wrong_with_coco(tmp_path, changed, told):
         decoded(path.read_bytes() if parts is None else parts[0].data)
 
 
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 def test_polygons_of_coco_cover_what_pycocotools_covers(tmp_path):
     peer = pytest.importorskip("pycocotools.mask")
     rng = np.random.default_rng(3)

@@ -46,6 +46,9 @@ class Values:
     colours: ColourTable | None = None
 
 
+_OF_PALETTES = (b"\x89PNG", b"BM", b"GIF8")
+
+
 def decode_picture(content: Content, values: Values = Values()) -> Decoded[Annotation]:
     """A palette or grey picture of class ids from 0, if not given; 255 is unlabelled in any case.
 
@@ -72,19 +75,6 @@ def decode_picture(content: Content, values: Values = Values()) -> Decoded[Annot
     return Decoded(annotation, found.meta, note)
 
 
-def _looks_like_picture(layer: NDArray[np.integer]) -> bool:
-    """Whether 255 is the only large value of 8 bits, as where it means unlabelled, or true."""
-    return (
-        layer.dtype == np.uint8
-        and bool((layer == IGNORE_LABEL).any())
-        and _second_largest(layer) < IGNORE_LABEL - 1
-    )
-
-
-def _second_largest(layer: NDArray[np.integer]) -> int:
-    return int(layer[layer != IGNORE_LABEL].max(initial=0))
-
-
 def _doubts(data: bytes, labels: NDArray[np.integer]) -> str | None:
     """What makes it doubtful that the values in a picture of others are class ids from 0."""
     transparent, has_palette = _palette(data)
@@ -103,7 +93,7 @@ def _doubts(data: bytes, labels: NDArray[np.integer]) -> str | None:
 
 def _palette(data: bytes) -> tuple[list[int], bool]:
     """The wholly transparent indices of a picture, and whether it has a palette."""
-    if data.startswith(tiff.MAGIC):
+    if not data.startswith(_OF_PALETTES):
         return [], False
     with opened(data) as picture:
         alpha = picture.info.get("transparency")
@@ -120,12 +110,8 @@ def decode_napari(content: Content, values: Values = Values()) -> Decoded[Annota
     DataError if the file holds no single (H, W) layer of integers, or a label is no class id.
     """
     layer = _one_picture(_read_layer(content.data, content.name), content.name)
-    if (values.unlabelled, values.first) == (None, None) and _looks_like_picture(layer):
-        raise DataError(
-            f"{content.name}: holds 255 beside values up to {_second_largest(layer)}: a label "
-            "picture, in which 255 is unlabelled (--format picture), or a layer, in which it is "
-            "class 254 (--first-class 1)"
-        )
+    if values.unlabelled is None and values.first is None:
+        _check_meaning(layer, content.name)
     ignore = np.equal(layer, 0 if values.unlabelled is None else values.unlabelled)
     first = 1 if values.first is None else values.first
     return Decoded(_annotation(layer, ignore, first, values, content.name))
@@ -153,6 +139,17 @@ def _one_picture(values: AnyArray, name: str) -> NDArray[np.integer]:
     if values.dtype.kind not in "iub":
         raise DataError(f"{name}: values are {values.dtype}, expected integers")
     return cast("NDArray[np.integer]", values)
+
+
+def _check_meaning(values: NDArray[np.integer], name: str) -> None:
+    """Refuse what may be a layer, or a picture of class ids in which 255 is unlabelled."""
+    held = np.unique(values)
+    if IGNORE_LABEL in held and IGNORE_LABEL - 1 not in held and held[-1] == IGNORE_LABEL:
+        few, more = ", ".join(map(str, held[:-1][:4])), ", ..." if held.size > 5 else ""
+        raise DataError(
+            f"{name}: holds the values {few}{more} and 255: class ids of which 255 is unlabelled "
+            "(--format picture), or a layer in which 0 is unlabelled (--unlabelled 0)?"
+        )
 
 
 def _annotation(

@@ -122,8 +122,8 @@ class Sketch:
         if self._left_out:
             notes.append("left out: " + ", ".join(_count(n, k) for k, n in self._left_out.items()))
         if self._n_flat:
-            flat = _count(self._n_flat, "polygon")
-            notes.append(f"{flat} of fewer than three points drawn as lines")
+            flat, lines = _count(self._n_flat, "polygon"), "lines" if self._n_flat > 1 else "a line"
+            notes.append(f"{flat} of fewer than three points drawn as {lines}")
         names = tuple(class_names) if class_names is not None else None
         found = Annotation(tuple(self._marks), shape, names, unit)
         return Decoded(found, note="; ".join(notes) or None)
