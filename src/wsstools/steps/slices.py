@@ -24,10 +24,9 @@ from wsstools.formats.volume_files import Volume
 from wsstools.running.join import Input, Reader, Task
 from wsstools.running.outputs import FORMS, Kind, Output
 from wsstools.running.settings import RunSettings
-from wsstools.running.sources import Source
 from wsstools.running.step import Step
 from wsstools.running.tasks import InputFiles, TaskOutcome
-from wsstools.steps.volume_tasks import Cases, Made, Writer, run_cases
+from wsstools.steps.volume_tasks import Cases, Made, Writer, open_source, run_cases
 
 _OUTPUTS: Mapping[str, Kind] = {
     "image": "picture", "labels": "labels", "scribbles": "scribbles", "maps": "prob"
@@ -80,19 +79,19 @@ def slices(
     cut = _cut_of(settings, volumes)
     if skip_empty and kind not in ("labels", "scribbles"):
         raise UsageError("--skip-empty is for --kind labels and scribbles")
-    source = Source(volumes, _SUFFIXES[kind], "volume", null=run.null)
+    source = open_source(volumes, _SUFFIXES[kind], "volume", run)
     cases = Cases.of(source, has_channels=kind == "image")
     inputs = [Input(kind, source, volume_files.decode_volume)]
     others = None
     if like is not None:
-        like_source = Source(like, volume_files.SUFFIXES, "volume", null=run.null)
+        like_source = open_source(like, volume_files.SUFFIXES, "volume", run)
         others = Cases.of(like_source, has_channels=True)
         inputs.append(Input("like", like_source, volume_files.decode_volume))
     tasks = [
         _task(case, cases, others, cut.channels, volumes, like) for case in run.choose(cases.names)
     ]
     step = Step("slices", cut.options, kind=_OUTPUTS[kind])
-    writer = Writer(step, FORMS[step.kind], run.overwrite)
+    writer = Writer.of(step, FORMS[step.kind], run)
     make = partial(_make, cut=cut, writer=writer, has_like=like is not None, skip_empty=skip_empty)
     names = None if kind == "image" else _class_names(volumes)
     carry = partial(carry_class_names, names, Path(out)) if names else None
@@ -249,19 +248,21 @@ def _make(
     made: list[TaskOutcome[None]] = []
     for k in range(parts.count):
         stem = task.stem if volumes[0].is_picture else _slice_name(task.stem, cut.axis, k)
-        target = folder / (stem + writer.form.suffix)
-        current = writer.up_to_date(target, records, paths)
-        if current is not None:
-            made.append(current)
+        settled = writer.settled(folder, stem, records, paths)
+        if settled is not None and settled.status != "new":
+            made.append(settled)
             continue
         with reading(f"{' and '.join(files.names)}: slice {k}", errors=ValueError):
             output = parts.output(k)
-        if skip_empty and not target.exists() and (np.asarray(output) == IGNORE_LABEL).all():
+        is_there = writer.target(folder, stem).exists()
+        if skip_empty and not is_there and (np.asarray(output) == IGNORE_LABEL).all():
             made.append(TaskOutcome(stem, "missing", text="no pixel with a class"))
-            continue
-        notes = parts.notes if k == 0 else ()
-        result = {"slices": parts.count, **parts.result}
-        made.append(writer.write(target, output, records, result=result, notes=notes))
+        elif settled is not None:
+            made.append(settled)
+        else:
+            notes = parts.notes if k == 0 else ()
+            result = {"slices": parts.count, **parts.result}
+            made.append(writer.write(folder, stem, output, records, result=result, notes=notes))
     return made
 
 
@@ -273,15 +274,14 @@ def _up_to_date(
     case: str, records: Sequence[InputRecord], cut: _Cut, writer: Writer, folder: Path
 ) -> list[TaskOutcome[None]]:
     """The slices of a case if all are up to date, which the first says how many they are."""
-    suffix = writer.form.suffix
     names = [case, _slice_name(case, cut.axis, 0)]
-    first = next((name for name in names if (folder / (name + suffix)).exists()), None)
-    meta = writer.form.read_meta(folder / (first + suffix)) if first else None
+    first = next((name for name in names if writer.target(folder, name).exists()), None)
+    meta = writer.form.read_meta(writer.target(folder, first)) if first else None
     count = meta.get("result", {}).get("slices") if meta else None
     if not isinstance(count, int) or first is None:
         return []
     stems = [first] if first == case else [_slice_name(case, cut.axis, k) for k in range(count)]
-    targets = [folder / (stem + suffix) for stem in stems]
+    targets = [writer.target(folder, stem) for stem in stems]
     metas = (writer.form.read_meta(path) if path.exists() else None for path in targets)
     if not all(writer.step.is_up_to_date(meta, records) for meta in metas):
         return []

@@ -16,7 +16,7 @@ from wsstools.formats.nnunet_files import channels_of
 from wsstools.running.join import Input, Task, output_folder
 from wsstools.running.messages import Messages
 from wsstools.running.outputs import Form
-from wsstools.running.settings import RunSettings
+from wsstools.running.settings import RunSettings, Selection
 from wsstools.running.sources import Source
 from wsstools.running.step import Step
 from wsstools.running.tasks import TaskOutcome, dead_outcome, guarded, map_tasks, show_outcome
@@ -35,12 +35,10 @@ class Cases:
 
     @classmethod
     def of(cls, source: Source, *, has_channels: bool) -> Cases:
-        """Those in a folder, a file, or the paths on standard input, which are all read.
+        """Those of the files of a source.
 
         UsageError if a file is NIfTI and the package that reads it is missing.
         """
-        if source.is_stream:
-            source.read_whole()
         found: dict[str, list[Path]] = {}
         problems = {}
         for stem in source.stems:
@@ -75,34 +73,56 @@ class Cases:
         return self.problems.get(case, f"no volume with that name in {place}")
 
 
+def open_source(argument: str, suffixes: Sequence[str], what: str, run: Selection) -> Source:
+    """The files that an argument names; paths on standard input are all read."""
+    source = Source(argument, suffixes, what, null=run.null)
+    if source.is_stream:
+        source.read_whole()
+    return source
+
+
 @dataclass(frozen=True)
 class Writer:
-    """Writes the outputs of a step over cases, unless they are up to date."""
+    """Writes the outputs of a step over cases, unless they are up to date or only to be named."""
 
     step: Step
     form: Form
     overwrite: bool
+    is_dry: bool = False
 
-    def up_to_date(
-        self, target: Path, inputs: Sequence[InputRecord], sources: Iterable[Path]
+    @classmethod
+    def of(cls, step: Step, form: Form, run: RunSettings) -> Writer:
+        """That of a run."""
+        return cls(step, form, run.overwrite, bool(getattr(run, "dry_run", False)))
+
+    def target(self, folder: Path, stem: str) -> Path:
+        """The file of an output."""
+        return folder / f"{stem}{self.form.suffix}"
+
+    def settled(
+        self, folder: Path, stem: str, inputs: Sequence[InputRecord], sources: Iterable[Path]
     ) -> TaskOutcome[None] | None:
-        """An output that is of these inputs already, which the files `sources` hold, or None.
+        """The outcome of an output that is not to be made; None of one that is.
 
+        It is of these inputs already, which the files `sources` hold, or nothing is to be written.
         UsageError if it is another run's and is not to be replaced, DataError if it is an input.
         """
-        if not target.exists():
-            return None
-        if any(target.samefile(path) for path in sources if path.exists()):
-            raise DataError(f"{target} is an input; write to another folder")
-        meta = self.form.read_meta(target)
-        if not self.overwrite:
-            self.step.refuse_other_run(target, meta)
-        is_current = self.step.is_up_to_date(meta, inputs)
-        return TaskOutcome(self._stem(target), "up to date", path=target) if is_current else None
+        target = self.target(folder, stem)
+        is_there = target.exists()
+        if is_there:
+            if any(target.samefile(path) for path in sources if path.exists()):
+                raise DataError(f"{target} is an input; write to another folder")
+            meta = self.form.read_meta(target)
+            if not self.overwrite:
+                self.step.refuse_other_run(target, meta)
+            if self.step.is_up_to_date(meta, inputs):
+                return TaskOutcome(stem, "up to date", path=target)
+        return TaskOutcome(stem, "stale" if is_there else "new") if self.is_dry else None
 
     def write(
         self,
-        target: Path,
+        folder: Path,
+        stem: str,
         value: object,
         inputs: Sequence[InputRecord],
         *,
@@ -110,13 +130,10 @@ class Writer:
         notes: Sequence[str] = (),
     ) -> TaskOutcome[None]:
         """Write one output of these inputs."""
-        stem = self._stem(target)
+        target = self.target(folder, stem)
         record = self.step.record(kind=self.step.kind, stem=stem, inputs=inputs, result=result)
         write_atomic(target, self.form.encode(value, record))
         return TaskOutcome(stem, "done", path=target, notes=tuple(notes))
-
-    def _stem(self, target: Path) -> str:
-        return target.name.removesuffix(self.form.suffix)
 
 
 def run_cases(
@@ -138,7 +155,8 @@ def run_cases(
     folder = output_folder(out, inputs)
     if not run.overwrite:
         _refuse_foreign_outputs(writer, folder)
-    remove_leftovers(folder)
+    if not writer.is_dry:
+        remove_leftovers(folder)
     work = partial(_made, make=make)
     with Messages(writer.step.step, None, run) as messages:
         for warning in warnings:
@@ -147,11 +165,23 @@ def run_cases(
             work, [tasks], inputs, run, messages, on_worker_death=_dead, folder=folder
         ):
             for outcome in outcomes:
-                show_outcome(outcome, messages, run, folder)
-        remove_leftovers(folder)
-        if afterwards is not None:
-            afterwards()
+                _show(outcome, messages, run, writer.target(folder, outcome.stem))
+        if not writer.is_dry:
+            remove_leftovers(folder)
+            if afterwards is not None:
+                afterwards()
         messages.summarise(str(out))
+
+
+def _show(outcome: TaskOutcome[None], messages: Messages, run: RunSettings, target: Path) -> None:
+    """Report an output; `target` is its path as the user named it."""
+    if outcome.path is None:
+        show_outcome(outcome, messages, run)
+        return
+    for note in outcome.notes:
+        messages.say(f"{outcome.stem}: {note}")
+    messages.finished(target, is_up_to_date=outcome.status == "up to date")
+    messages.advance()
 
 
 def _made(task: Task, *, make: Callable[..., Made], folder: Path) -> Made:

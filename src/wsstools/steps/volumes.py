@@ -29,7 +29,7 @@ from wsstools.running.outputs import Form
 from wsstools.running.settings import RunSettings
 from wsstools.running.sources import Source
 from wsstools.running.step import Step
-from wsstools.steps.volume_tasks import Cases, Made, Writer, run_cases
+from wsstools.steps.volume_tasks import Cases, Made, Writer, open_source, run_cases
 
 _SLICE = re.compile(r"(?P<case>.+)_(?P<axis>[xyz])(?P<place>\d{4,})")
 _MAPS = Form(map_files.SUFFIX, volume_files.encode_maps, map_files.read_meta)
@@ -73,7 +73,7 @@ def volumes(
     cut = _open_slices(slices, run)
     if nnunet and cut.is_map:
         raise UsageError("--nnunet takes labels, not maps")
-    like_source = Source(like, volume_files.SUFFIXES, "volume", null=run.null)
+    like_source = open_source(like, volume_files.SUFFIXES, "volume", run)
     originals = Cases.of(like_source, has_channels=True)
     tasks = [_task(case, cut, originals, nnunet) for case in run.choose(sorted(cut.cases))]
     names, folder = find_class_names(slices), Path(out)
@@ -95,7 +95,7 @@ def volumes(
     elif names is not None and not cut.is_map:
         afterwards = partial(label_files.carry_class_names, names, folder)
     step = Step("volumes", options, kind="prob" if cut.is_map else "labels")
-    writer = Writer(step, _MAPS if cut.is_map else _LABELS, run.overwrite)
+    writer = Writer.of(step, _MAPS if cut.is_map else _LABELS, run)
     make = partial(_make, writer=writer, missing=missing, n_classes=count)
     inputs = [
         Input("map" if cut.is_map else "labels", cut.source, map_files.decode_map),
@@ -136,9 +136,7 @@ class _CaseTask(Task):
 
 def _open_slices(argument: str, run: RunSettings) -> _Slices:
     suffixes = (*label_files.SUFFIXES, *map_files.SUFFIXES)
-    source = Source(argument, suffixes, "slices", null=run.null)
-    if source.is_stream:
-        source.read_whole()
+    source = open_source(argument, suffixes, "slices", run)
     cases: dict[str, dict[str, dict[int, Path]]] = {}
     problems, others, kinds = {}, [], set()
     for stem in source.stems:
@@ -194,17 +192,16 @@ def _make(
     like, parts = contents[: task.n_like], contents[task.n_like :]
     part_names = [path.name for path in paths[task.n_like :]]
     is_map = writer.step.kind == "prob"
-    if n_classes is not None:
+    if n_classes is not None and not writer.is_dry:
         _write_images(task, paths[: task.n_like], like, folder.parent, writer.overwrite)
     role = "map" if is_map else "labels"
     records = [
         input_record("like", paths[0].name, digest(like[0])),
         set_record(role, part_names, [digest(part) for part in parts]),
     ]
-    target = folder / (task.stem + writer.form.suffix)
-    current = writer.up_to_date(target, records, paths)
-    if current is not None:
-        return [current]
+    settled = writer.settled(folder, task.stem, records, paths)
+    if settled is not None:
+        return [settled]
     name = str(paths[0])
     shape = volume_files.shape_of(like[0], name)[:3]
     named = list(zip(task.places, parts, map(str, paths[task.n_like :]), strict=True))
@@ -224,7 +221,7 @@ def _make(
         records[1] = {**records[1], "made_by": meta}
     filling = "of equal probabilities" if is_map else f"of label {missing}"
     notes = [f"{_listed(absent)} missing, now {filling}"] if absent else []
-    return [writer.write(target, value, records, result=result, notes=notes)]
+    return [writer.write(folder, task.stem, value, records, result=result, notes=notes)]
 
 
 def _labels(
