@@ -22,11 +22,12 @@
 #   make local-potts            one row of it: its labels, network and predictions
 #   make pfa                    how good the labels trained on are
 #   make table2                 Table 2: full, baseline and TABLE2_ROWS, ARCHS tested in all TESTS
-#   make pspnet-resnet50+msc    one block of it
+#   make NAME+msc               one block of it: NAME is a network of ARCHS
 #   make figures report         scatter plots and contact sheets; everything on one page
 #   make smoke                  all of this on a few images, a few iterations: does it run?
 #   make tidy                   delete the maps behind predictions, which take the most room
 #   make clean                  delete OUT, never DATA
+#   make help                   these lines
 #
 # `make -n` shows the commands, `make -j2 JOBS=1` runs two at a time. Every target goes on where an
 # interrupted run left it. Give other parameters another OUT: existing results are not made anew.
@@ -68,8 +69,11 @@ LABELS  = $(WSS) argmax --jobs $(JOBS)
 GAP     = $(WSS) eval-gap --gt $(D)/gt --ids $(VAL_IDS) --train-ids $(TRAIN_IDS) --jobs $(JOBS) \
           $(GAP_OPTIONS)
 
-.PHONY: all table table1 table2 pfa figures report data smoke tidy clean FORCE
+.PHONY: all table table1 table2 pfa figures report data smoke tidy clean help FORCE
 all: table
+
+help:
+	@sed -n 's/^#   \(make .*\)/\1/p' $(MAKEFILE_LIST)
 
 table table1 table2: %: $(OUT)/%.txt
 	@cat $<

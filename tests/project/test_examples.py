@@ -8,6 +8,7 @@ import functools
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -233,6 +234,20 @@ def test_a_block_of_table_2_is_tested_as_its_name_says(block, msc, crf):
     assert len(refined) == (3 if crf else 0)
 
 
+@pytest.mark.parametrize("example", [*STUDIES, "demo", "photos"])
+def test_help_lists_the_targets_with_a_line_each(example):
+    """Without DATA; every target that it names is one."""
+    done = make(example, "help")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [re.split(r"   +", line, maxsplit=1) for line in done.stdout.splitlines()]
+    assert all(len(line) == 2 and line[0].startswith("make") for line in lines), lines
+    named = {word for line, _ in lines for word in line.split()[1:] if word == word.lower()}
+    assert {"help", "clean"} <= named
+    assert example in ("demo", "photos") or {"table1", "table2", "smoke", "data"} <= named
+    for target in named:
+        assert make(example, "-n", target, "DATA=data", "OUT=planned").returncode == 0
+
+
 def test_data_is_asked_for():
     done = make("camvid", "-n", "table")
     assert done.returncode != 0
@@ -453,6 +468,8 @@ def test_the_data_of_voc_are_fetched_and_converted(published, tmp_path):
     arguments = voc_arguments(published, data)
     done = make("voc", "data", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
+    announced = done.stdout.index("fetching VOCtrainval_11-May-2012.tar, 2.0 GB of 3.4 GB")
+    assert announced < done.stdout.index("curl")
     train = (data / "train.txt").read_text().split()
     assert train == ["2007_000001", "2007_000002", "2008_000004", "2008_000005"]
     assert (data / "val.txt").read_text().split() == list(VAL)

@@ -170,6 +170,46 @@ def test_page_fits(browser, page, width):
     assert out == []
 
 
+def test_gap_and_reduction_are_seen_first_on_a_phone(browser, page):
+    """On 360 x 640, in every group's own order, without scrolling and before other texts."""
+    show(browser, page, 360)
+    found = browser.execute_script(
+        """return [...document.querySelectorAll('.key')].map(e => [
+             e.innerText.replace(/\\s+/g, ' '), e.getBoundingClientRect().bottom + scrollY])"""
+    )
+    study = decode_study(json.dumps(study_values()).encode(), "made up")
+    (first, bottom), *_ = found
+    full, baseline = (
+        next(row for row in study.rows if row.key.name == name) for name in ("full", "baseline")
+    )
+    gap = 100 * (full.val.mean_iou - baseline.val.mean_iou)
+    assert f"gap {gap:.1f} points" in first
+    assert re.search(r"reduction by .+ -?[\d.]+ %", first)
+    assert bottom < 640
+
+
+def test_words_are_explained_before_they_head_a_column(browser, page):
+    show(browser, page, 360)
+    words, table, columns = browser.execute_script(
+        """const table = document.querySelector('#gap table');
+           return [document.querySelector('.words').getBoundingClientRect().bottom,
+                   table.getBoundingClientRect().top,
+                   [...table.querySelectorAll('thead th')].map(e => e.textContent)]"""
+    )
+    assert words < table
+    explained = browser.execute_script("return document.querySelector('.words').textContent")
+    for column in columns:
+        assert column in explained
+
+
+def test_figures_are_numbered_as_they_come(browser, page):
+    show(browser, page, 1280)
+    text = browser.execute_script("return document.body.textContent")
+    numbers = [int(number) for number in re.findall(r"Fig\. (\d+)\. ", text)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) > 5
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_texts_lie_in_their_plots(browser, page, width):
     show(browser, page, width)

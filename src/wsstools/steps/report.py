@@ -78,7 +78,7 @@ def report(
         "images": images is not None,
         "gt": gt is not None,
     }
-    origin = Origin("report", options)
+    origin = Origin("report", options, revision=2)
     target = recorded_output_file(
         out,
         inputs,

@@ -22,7 +22,7 @@ _NAMED = 2
 
 
 def pfa_section(study: Study) -> Section:
-    """Fig. 2: the labels that a network is trained on against what it then reaches."""
+    """The labels that a network is trained on against what it then reaches."""
     anchor, heading = "pfa", "Labels trained on, and what they give"
     rows = [row for row in study.rows if is_scored(row) and is_known(row.pfa)]
     if not rows:
@@ -43,7 +43,7 @@ def pfa_section(study: Study) -> Section:
         has_trend=True,
     )
     caption = (
-        "Fig. 2. The mIoU of the labels that a network was trained on (PFA, predicted full "
+        "The mIoU of the labels that a network was trained on (PFA, predicted full "
         "annotations) against what it reaches on the validation images"
         + (", with the line of least squares." if len(rows) > 2 else ".")
     )
@@ -51,7 +51,7 @@ def pfa_section(study: Study) -> Section:
 
 
 def images_section(study: Study) -> Section:
-    """Fig. 3: each image under a strategy against the same under the baseline."""
+    """Each image under a strategy against the same under the baseline."""
     anchor, heading = "images", "Image by image"
     scored = image_accuracies(study)
     figures = [
@@ -106,7 +106,7 @@ def _image_figures(
         )
         better = sum(y > x for _, x, y in both)
         where = f"better on {better} of {len(both)}"
-        yield Figure(plot, f"Fig. 3. {key} against the baseline on each image: {where}.")
+        yield Figure(plot, f"{key} against the baseline on each image: {where}.")
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class ClassBlock:
 
 
 def classes_section(study: Study) -> Section:
-    """Fig. 4: the IoU of each class, and the gap tables of the classes."""
+    """The IoU of each class, and the gap tables of the classes."""
     anchor, heading = "classes", "Class by class"
     content, missing = [], []
     for group, rows in blocks(study):
@@ -165,7 +165,7 @@ def _class_figure(study: Study, group: str, rows: Sequence[StudyRow]) -> Figure:
     )
     best = best_row(rows)
     more = f"; the best strategy is {best.key.name}" if best else ""
-    return Figure(plot, f"Fig. 4. {about}IoU of each class{more}.")
+    return Figure(plot, f"{about}IoU of each class{more}.")
 
 
 def _percent(part: Part | None) -> float:

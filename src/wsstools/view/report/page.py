@@ -17,7 +17,7 @@ from wsstools.view.report.figures import classes_section, images_section, pfa_se
 from wsstools.view.report.numbers import borders_section, differences_section, gap_section
 from wsstools.view.report.provenance import provenance_section
 from wsstools.view.report.sheets import Sheets, sheets_section
-from wsstools.view.report.summary import summary
+from wsstools.view.report.summary import key_figures, summary
 
 _LOADER = PackageLoader("wsstools.view.report")
 
@@ -54,12 +54,14 @@ def report_page(
     page = environment.get_template("page.html.j2").render(
         title=title,
         record=record,
+        key_figures=key_figures(study),
         summary=summary(study),
         sections=sections,
         style=style,
         script=script,
         script_digest=digest,
         next_prefix=map("f{}".format, count(1)).__next__,  # of the ids in a figure
+        next_figure=count(1).__next__,  # figures are numbered as they come
     )
     return xml_text(page)
 

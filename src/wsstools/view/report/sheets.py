@@ -97,7 +97,7 @@ def thumbnail(picture: NDArray[np.uint8], width: int = THUMBNAIL) -> NDArray[np.
 
 
 def sheets_section(sheets: Sheets) -> Section:
-    """Fig. 5: the sheets, with a legend."""
+    """The sheets, with a legend."""
     anchor, heading = "sheets", "Where they differ"
     pictures = sheets.pictures
     if not sheets.plans or not pictures.found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from wsstools.core.evaluation.gap import BASELINE, FULL
 from wsstools.core.evaluation.study import Difference, Part, Study, StudyRow, groups
@@ -30,6 +31,35 @@ def is_scored(row: StudyRow) -> bool:
 def is_known(part: Part | None) -> bool:
     """Whether there is a mIoU."""
     return part is not None and not math.isnan(part.mean_iou)
+
+
+@dataclass(frozen=True)
+class KeyFigures:
+    """The gap of a group in points, and how much of it the best strategy closes; as texts."""
+
+    group: str
+    gap: str
+    strategy: str = ""
+    reduction: str = ""
+    interval: str = ""
+
+
+def key_figures(study: Study) -> list[KeyFigures]:
+    """The numbers to see first, for each group that was measured or given here."""
+    found = []
+    for group, rows in blocks(study):
+        named = {row.key.name: row for row in rows}
+        full, baseline, best = named.get(FULL), named.get(BASELINE), best_row(rows)
+        if full is None or baseline is None or full.val is None or baseline.val is None:
+            continue
+        gap = f"{100 * (full.val.mean_iou - baseline.val.mean_iou):.1f} points"
+        if any(row.source for row in rows) or best is None or best.reduction is None:
+            found += [] if any(row.source for row in rows) else [KeyFigures(group, gap)]
+            continue
+        interval = interval_text(best.reduction_interval, " %")
+        reduction = share_text(best.reduction)
+        found.append(KeyFigures(group, gap, best.key.name, reduction, interval))
+    return found
 
 
 def summary(study: Study) -> list[str]:
