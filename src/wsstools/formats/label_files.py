@@ -29,6 +29,8 @@ SUFFIX = ".png"
 SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm")
 CLASSES_FILE = "classes.txt"
 _RECORD_KEY = "wsstools"
+_ROWS = 256
+"""Rows of a colour picture that are compared at once; all of a large one would take gigabytes."""
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _LOSSY = ("JPEG", "MPO", "WEBP")
 """Formats whose pixels are not, or need not be, the values that were saved."""
@@ -82,7 +84,9 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
                 orientation = orientation_of(picture)
                 picture.load()
                 mode, record = picture.mode, getattr(picture, "text", {}).get(_RECORD_KEY)
-                values = upright(np.asarray(picture) // _grey_step(data), orientation)
+                values = _stored(picture)
+                step = _grey_step(data)
+                values = upright(values // step if step > 1 else values, orientation)
     values = _single_plane(values)
     if values.ndim != 2 or values.dtype.kind not in "iub":
         raise DataError(
@@ -183,12 +187,25 @@ def _check_form(picture: ImageFile.ImageFile) -> None:
         raise ValueError(f"its colours are stored as {form}, expected class indices")
 
 
+def _stored(picture: Image.Image) -> AnyArray:
+    """The values of a picture, (H, W); of colours whose planes differ a part, (h, W, C)."""
+    if picture.mode not in ("RGB", "RGBA"):
+        return np.asarray(picture)
+    alpha = set()
+    for top in range(0, picture.height, _ROWS):
+        box = (0, top, picture.width, min(top + _ROWS, picture.height))
+        part = np.asarray(picture.crop(box))
+        alpha |= set(np.unique(part[:, :, 3:]).tolist())
+        if _single_plane(part).ndim != 2 or len(alpha) > 1:
+            return part
+    return np.asarray(picture.getchannel(0))
+
+
 def _single_plane(values: AnyArray) -> AnyArray:
     """(H, W) of (H, W, 3) or (H, W, 4) whose three colours are equal and alpha is one value."""
     if values.ndim != 3 or values.shape[2] not in (3, 4) or 0 in values.shape:
         return values
-    first = values[:, :, :1]
-    is_grey = bool((values[:, :, :3] == first).all())
+    is_grey = all(bool((values[:, :, k] == values[:, :, 0]).all()) for k in (1, 2))
     is_opaque = values.shape[2] == 3 or values[:, :, 3].min() == values[:, :, 3].max() > 0
     return values[:, :, 0] if is_grey and is_opaque else values
 
