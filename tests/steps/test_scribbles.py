@@ -493,7 +493,7 @@ def test_label_0_of_napari_is_unlabelled_and_1_is_class_0(converted, dtype, name
 def test_a_tiff_that_may_be_a_layer_or_a_picture_is_asked_about(converted, held):
     values = np.array(held, np.uint8)[np.arange(SHAPE[0] * SHAPE[1]).reshape(SHAPE) % len(held)]
     _, outcome = converted("a.tif", tiff(values), code=1)
-    assert "label picture, in which 255 is unlabelled (--format picture), or" in outcome.err
+    assert "and 255: class ids of which 255 is unlabelled (--format picture), or" in outcome.err
     (found,), _ = converted("a.tif", tiff(values), "--format", "picture")
     np.testing.assert_array_equal(found, values)
     (found,), _ = converted("a.tif", tiff(values), "--unlabelled", 0)

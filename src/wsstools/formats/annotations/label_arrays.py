@@ -159,17 +159,19 @@ def _annotation(
         check_pixels(*stored.shape)
     if 0 in stored.shape:
         raise DataError(f"{name}: holds a picture of shape {stored.shape}")
-    labels = stored.astype(np.int64) - first
+    labels: NDArray[np.integer] = stored
     if values.remapping is not None:
+        labels = stored.astype(np.int64) - first
         labels[ignore] = IGNORE_LABEL
         labels = cast("NDArray[np.int64]", remapped(labels, values.remapping))
-        ignore = labels == IGNORE_LABEL
-    taken = labels[~ignore]
-    if taken.size and not 0 <= taken.min() <= taken.max() < IGNORE_LABEL:
-        odd = taken.min() if taken.min() < 0 else taken.max()
+        ignore, first = labels == IGNORE_LABEL, 0
+    held = np.unique(labels[~ignore]).astype(np.int64) - first
+    if held.size and not 0 <= held[0] <= held[-1] < IGNORE_LABEL:
+        odd = held[0] if held[0] < 0 else held[-1]
         raise DataError(
             f"{name}: the value {odd + first} is no class (class 0 is {first}, at most "
             f"{first + IGNORE_LABEL - 1} is read; --unlabelled and --first-class say otherwise, "
             "--remap changes ids)"
         )
-    return Annotation(areas_of_labels(labels, ignore), labels.shape)
+    ids = labels.astype(np.uint8) - np.uint8(first % 256)  # modulo 256; all that count are below
+    return Annotation(areas_of_labels(ids, ignore), labels.shape)
