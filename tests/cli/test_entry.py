@@ -54,6 +54,7 @@ def predicting(dataset, tmp_path_factory) -> list[object]:
     return ["global-predict", dataset / "images", "--model", model, "-o", model.parent / "out"]
 
 
+@pytest.mark.slow
 def test_the_program_sets_them_before_it_loads_torch(predicting):
     seen = variables(MAIN, *predicting)
     assert "torch" in seen
@@ -66,6 +67,7 @@ def test_what_the_user_chose_stays(chosen):
     assert seen["end"] == [chosen.get(name) for name in NAMES]
 
 
+@pytest.mark.slow
 def test_the_library_sets_nothing():
     code = "import wsstools, wsstools.cli.entry, wsstools.cli, wsstools.nn.training.loop\n"
     seen = variables(code)

@@ -45,6 +45,7 @@ def test_every_benchmark_is_tested():
     assert found == {*FIGURES, *SHARED}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in FIGURES]
 )
@@ -73,6 +74,7 @@ INTERRUPTIONS = {
 """Benchmark: options with which it hardly ends, what it prints first, and what of the summary."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [pytest.param(n, marks=() if n == "potts_cuts" else pytest.mark.slow) for n in INTERRUPTIONS],

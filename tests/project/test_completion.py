@@ -88,6 +88,7 @@ def test_bash_completes(place):
     check(["bash", "--norc", "--noprofile", "-i"], 'eval "$(_WSS_COMPLETE=source_bash wss)"', place)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
 def test_zsh_completes(place):
     check(
@@ -97,6 +98,7 @@ def test_zsh_completes(place):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
 def test_fish_completes(place):
     cases = CASES[1:3]  # each starts the program twice

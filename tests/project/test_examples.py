@@ -463,6 +463,7 @@ needs_fetching = pytest.mark.skipif(
 
 
 @needs_fetching
+@pytest.mark.slow
 def test_the_data_of_voc_are_fetched_and_converted(published, tmp_path):
     data = tmp_path / "data"
     arguments = voc_arguments(published, data)

@@ -112,6 +112,7 @@ print(json.dumps({target: forked(lambda: changes(target)) for target in sys.argv
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_an_import_changes_nothing_in_the_process(changes, target):
     assert changes[target] == {}

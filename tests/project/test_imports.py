@@ -139,6 +139,7 @@ for step in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("needs_one", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_steps_import_slow_packages_only_where_they_need_them(needs_one):
     needing = set().union(*SLOW_TO_IMPORT.values())

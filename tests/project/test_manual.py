@@ -121,6 +121,7 @@ def test_the_main_page_names_every_command_page_variable_and_exit_code():
         assert word in page
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("man") is None, reason="man is not installed")
 def test_manual_pages_have_no_warnings_of_man():
     for path in PAGES:

@@ -121,6 +121,7 @@ PRINTED = {
 SLOW = pytest.mark.slow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name if name in ("rf-predict", "tune") else pytest.param(name, marks=SLOW)
              for name in FOLDERS]

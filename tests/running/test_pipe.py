@@ -49,6 +49,7 @@ def test_the_pipe_gives_the_bytes_of_the_steps_one_by_one(shell, wss, dataset, t
         assert folder_bytes(tmp_path / "p" / folder) == folder_bytes(tmp_path / "s" / folder)
 
 
+@pytest.mark.slow
 def test_a_path_is_printed_before_the_next_one_comes(dataset, tmp_path):
     """Steps run side by side: a result is handed on while the input is still open."""
     process = subprocess.Popen(
@@ -146,6 +147,7 @@ def results(folder: Path) -> dict[str, bytes]:
     return {name: data for name, data in found.items() if not re.match(r"\.wss-.*\.part", name)}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 def test_the_workers_of_a_killed_run_end(dataset, tmp_path):
     mark = f"WSS_TEST_MARK={tmp_path.name}-{os.getpid()}"

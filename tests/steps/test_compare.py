@@ -234,6 +234,7 @@ def test_different_images_and_damaged_files_are_told(compare, two):
     assert [row["image"] for row in rows_of(two / "out")] == ["a", "c"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", ["first -", "- second"])
 def test_paths_on_standard_input_choose_the_images(shell, two, dataset, arguments):
     piped = arguments.replace("-", "").strip()

@@ -25,6 +25,7 @@ def test_the_demo_data_is_whole_and_the_same_each_time(wss, tmp_path):
         assert (drawn[drawn != 255] == truth[drawn != 255]).all()
 
 
+@pytest.mark.slow
 def test_the_demo_data_never_covers_other_data(wss, dataset, tmp_path):
     out = tmp_path / "out"
     arguments = ["demo-data", "-o", out, "--train", 1, "--val", 1]

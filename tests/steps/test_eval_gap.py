@@ -340,6 +340,7 @@ def test_a_given_table_has_the_columns_of_table_1(wss, tmp_path):
     assert wss("eval-gap", "--scores", table, "--bootstrap", 9).code == 2
 
 
+@pytest.mark.slow
 def test_one_folder_may_come_through_a_pipe(shell, study):
     line = (
         f"ls {study}/good/*.png | wss eval-gap --gt {study}/gt --full {study}/full "

@@ -128,6 +128,7 @@ sys.exit(run(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 def test_only_its_own_engine_needs_pydensecrf(dataset, tmp_path):
     def run(*options):
         command = [

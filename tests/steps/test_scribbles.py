@@ -353,6 +353,7 @@ def test_one_changed_image_of_cvat_is_remade_alone(wss, converted, named, tmp_pa
     assert labels_of(tmp_path / "out" / "two.png")[20, 42] == 2
 
 
+@pytest.mark.slow
 def test_a_file_of_cvat_on_standard_input_must_be_of_one_image(shell, named, tmp_path):
     (tmp_path / "annotations" / "annotations.xml").write_text(CVAT)
     outcome = shell("ls annotations/*.xml | wss scribbles - -o out")

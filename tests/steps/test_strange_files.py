@@ -448,6 +448,7 @@ def test_maps_follow_from_the_pixels_and_not_from_the_form_of_the_file(wss, tmp_
     assert not np.array_equal(found["dark.png"], found["black.png"])
 
 
+@pytest.mark.slow
 def test_a_second_file_of_a_name_on_standard_input_fails(shell, tmp_path):
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()

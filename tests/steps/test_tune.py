@@ -320,6 +320,7 @@ def test_which_images_are_taken(tune, wss, many, tmp_path):
     assert "s2: failed: no ground truth with that name" in outcome.err
 
 
+@pytest.mark.slow
 def test_maps_come_through_a_pipe(shell, many, tmp_path):
     outcome = shell(
         f"ls -d {many}/maps/*.npz | wss tune - --images {many}/images --gt {many}/gt --potts "

@@ -105,6 +105,7 @@ def test_the_engines_agree_on_short_and_long_reaches(densecrf, reaches):
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_compiled_engine_imports_no_pydensecrf():
     code = (
         "import sys, numpy as np\n"

@@ -195,6 +195,7 @@ def test_bad_scribbles_are_refused(predict):
         predict(image, np.full_like(scribbles, 255))
 
 
+@pytest.mark.slow
 def test_boosting_is_that_of_scikit_learn():
     image, _, scribbles = draw_image(4)
     settings = BoostingSettings(rounds=5, learning_rate=0.3, leaves=6, l2=2.0)
