@@ -86,7 +86,9 @@ def _annotation(
         check_pixels(*values.shape)
     if 0 in values.shape:
         raise DataError(f"{name}: holds a picture of shape {values.shape}")
-    labels = values.astype(np.int64) - first
+    is_small = values.dtype.itemsize == 1 and abs(first) < 2**15
+    labels = values.astype(np.int32 if is_small else np.int64)
+    labels -= first
     taken = labels[~ignore]
     if taken.size and not 0 <= taken.min() <= taken.max() < IGNORE_LABEL:
         odd = taken.min() if taken.min() < 0 else taken.max()
