@@ -42,6 +42,7 @@ class ReadingSettings:
         None,
         "labelme, scribblesup, cvat, strokes, napari, sbd or picture; default: what the content "
         "looks like.",
+        "--source-format",
         metavar="FORM",
     )
     classes: Optional[str] = parameter(
