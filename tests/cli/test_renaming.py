@@ -32,6 +32,7 @@ def test_new_names_exist_and_old_ones_are_hidden(command):
         ("eval-gap", "--train a=x b=y", "--train-labels a=x b=y"),
         ("global-predict", "i --model m --restrict-to s --floor 0.1 -o o",
          "i --model m --scribbles s --drop-below 0.1 -o o"),
+        ("scribbles", "s --format cvat -o o", "s --source-format cvat -o o"),
         ("regularize", "--crf --iterations 3 --images i m -o o",
          "--crf --crf-iterations 3 --images i m -o o"),
         ("tune", "m --crf --iterations 3,10 --images i --gt g -o o",

@@ -312,7 +312,7 @@ def scenes(tmp_path_factory) -> Path:
     from wsstools.cli.main import run
 
     data = tmp_path_factory.mktemp("scenes") / "data"
-    assert run(["demo-data", "-o", str(data), "--train", "4", "--val", "3"]) == 0
+    assert run(["demo-data", "-o", str(data), "--n-train", "4", "--n-val", "3"]) == 0
     return data
 
 

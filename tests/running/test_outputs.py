@@ -47,7 +47,10 @@ FOREIGN = {
     "compare": ([*COMPARE, "-o", "mine"], "mine/scatter.svg"),
     "compare, record": ([*COMPARE, "-o", "mine"], "mine/compare.json"),
     "curate": (["curate", "scribbles", "gt", "-o", "mine"], "mine/complete.txt"),
-    "demo-data": (["demo-data", "-o", "mine", "--train", "1", "--val", "1"], "mine/classes.txt"),
+    "demo-data": (
+        ["demo-data", "-o", "mine", "--n-train", "1", "--n-val", "1"],
+        "mine/classes.txt",
+    ),
     "demo-data --photos": (["demo-data", "--photos", "-o", "mine"], "mine/coffee.png"),
 }
 """Commands, and the file of the user's that one of their outputs would replace."""

@@ -9,7 +9,7 @@ from builders import folder_bytes, labels_of
 @pytest.mark.slow
 def test_the_demo_data_is_whole_and_the_same_each_time(wss, tmp_path):
     for name in ("one", "two"):
-        assert wss("demo-data", "-o", tmp_path / name, "--train", 2, "--val", 1).code == 0
+        assert wss("demo-data", "-o", tmp_path / name, "--n-train", 2, "--n-val", 1).code == 0
     one = tmp_path / "one"
     for folder in ("images", "gt", "scribbles", "."):
         assert folder_bytes(one / folder) == folder_bytes(tmp_path / "two" / folder)
@@ -28,7 +28,7 @@ def test_the_demo_data_is_whole_and_the_same_each_time(wss, tmp_path):
 @pytest.mark.slow
 def test_the_demo_data_never_covers_other_data(wss, dataset, tmp_path):
     out = tmp_path / "out"
-    arguments = ["demo-data", "-o", out, "--train", 1, "--val", 1]
+    arguments = ["demo-data", "-o", out, "--n-train", 1, "--n-val", 1]
     assert "2 scenes drawn" in wss(*arguments).err
     assert "0 scenes drawn" in wss(*arguments).err
     for path in (out / "gt").iterdir():

@@ -131,7 +131,7 @@ def test_pfa_and_train_are_scored_on_the_training_images(gap, wss, study):
         (study / "pfa").mkdir(exist_ok=True)
         shutil.copy(study / "poor" / f"{stem}.png", study / "pfa")
     more = (
-        *("--pfa", f"good={study / 'pfa'}", "--train", f"good={study / 'good2'}"),
+        *("--pfa", f"good={study / 'pfa'}", "--train-labels", f"good={study / 'good2'}"),
         *("--pfa", f"only labels={study / 'pfa'}", "--train-ids", study / "train.txt"),
     )
     answer = gap(*more, "--json")
@@ -157,7 +157,7 @@ def test_a_study_file_is_the_same_as_its_options(gap, wss, study):
     answer = json.loads(wss(*run, "--study", study / "study.csv").out)
     same = gap(
         *(f"good={study / 'good'},{study / 'good2'}", f"poor={study / 'poor'}"),
-        *("--pfa", f"good={study / 'poor'}", "--train", f"baseline={study / 'good'}"),
+        *("--pfa", f"good={study / 'poor'}", "--train-labels", f"baseline={study / 'good'}"),
         *("--bootstrap", 40, "--json"),
         names=(),
     )

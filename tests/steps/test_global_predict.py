@@ -61,7 +61,7 @@ def test_only_scribbled_classes_are_left(wss, dataset, model, tmp_path, plain):
     out = tmp_path / "restricted"
     outcome = wss(
         "global-predict", dataset / "images", "--model", model, "-o", out,
-        "--restrict-to", scribbles, "--floor", 0, "-j", 1,
+        "--scribbles", scribbles, "--drop-below", 0, "-j", 1,
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
     assert "no scribble" in outcome.err
@@ -85,7 +85,7 @@ def test_scribbles_that_do_not_fit_are_refused_by_name(wss, dataset, model, tmp_
     (scribbles / "b.png").write_bytes(encode_labels(np.zeros((4, 5), np.uint8), {}))
     outcome = wss(
         "global-predict", dataset / "images", "--model", model, "-o", tmp_path / "o",
-        "--restrict-to", scribbles,
+        "--scribbles", scribbles,
     )  # fmt: skip
     assert outcome.code == 1
     assert "a: failed: scribbles hold class 7, expected 0..3" in outcome.err
@@ -130,11 +130,11 @@ def changed(model, folder, change):
 
 def test_improbable_classes_are_left_out(wss, dataset, model, tmp_path):
     rare = changed(model, tmp_path, lambda bias: bias[2].sub_(4))
-    every = predict(wss, dataset, rare, tmp_path / "all", "--floor", 0)
+    every = predict(wss, dataset, rare, tmp_path / "all", "--drop-below", 0)
     highest = {stem: found.value.dense().max(axis=(1, 2)) for stem, found in every.items()}
     floor = max(values[2] for values in highest.values()) + 1e-3
     assert 2e-3 < floor < 0.2  # seen in the files, and the most probable nowhere
-    maps = predict(wss, dataset, rare, tmp_path / "few", "--floor", floor)
+    maps = predict(wss, dataset, rare, tmp_path / "few", "--drop-below", floor)
     for stem, found in maps.items():
         assert found.value.classes.tolist() == [c for c in range(N_CLASSES) if c != 2]
         difference = np.abs(found.value.dense() - every[stem].value.dense())
@@ -191,7 +191,7 @@ def test_scribbles_that_do_not_fit_cost_no_predictions(wss, dataset, model, tmp_
     for batch in (1, 4):
         outcome = wss(
             "global-predict", dataset / "images", "--model", model, "-o", tmp_path / f"{batch}",
-            "--restrict-to", scribbles, "--batch", batch, "-j", 1,
+            "--scribbles", scribbles, "--batch", batch, "-j", 1,
         )  # fmt: skip
         assert outcome.code == 1
         assert "b: skipped: no scribble" in outcome.err
@@ -244,7 +244,7 @@ def test_crf_follows_in_a_pipe(shell, wss, dataset, model, tmp_path):
         (["--msc", "--scales", "1"], "one of --msc and --scales"),
         (["--precision", "int8"], "--precision int8"),
         (["--precision", "float16", "--device", "cpu"], "--precision float16: a CPU is slow"),
-        (["--restrict-to", "nowhere"], "nowhere: no such file or folder"),
+        (["--scribbles", "nowhere"], "nowhere: no such file or folder"),
     ],
 )
 def test_wrong_options_are_refused(wss, dataset, model, tmp_path, arguments, message):

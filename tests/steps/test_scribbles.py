@@ -494,8 +494,10 @@ def test_label_0_of_napari_is_unlabelled_and_1_is_class_0(converted, dtype, name
 def test_a_tiff_that_may_be_a_layer_or_a_picture_is_asked_about(converted, held):
     values = np.array(held, np.uint8)[np.arange(SHAPE[0] * SHAPE[1]).reshape(SHAPE) % len(held)]
     _, outcome = converted("a.tif", tiff(values), code=1)
-    assert "and 255: class ids of which 255 is unlabelled (--format picture), or" in outcome.err
-    (found,), _ = converted("a.tif", tiff(values), "--format", "picture")
+    assert (
+        "and 255: class ids of which 255 is unlabelled (--source-format picture), or" in outcome.err
+    )
+    (found,), _ = converted("a.tif", tiff(values), "--source-format", "picture")
     np.testing.assert_array_equal(found, values)
     (found,), _ = converted("a.tif", tiff(values), "--unlabelled", 0)
     np.testing.assert_array_equal(found, np.where(values == 0, 255, values - 1))
@@ -534,9 +536,9 @@ def test_what_is_wrong_with_a_layer_is_one_line(converted, name, data, told):
 
 def test_the_format_can_be_forced(converted):
     values = some_labels(255).astype(np.uint8)
-    (found,), _ = converted("a.tif", tiff(values), "--format", "picture")
+    (found,), _ = converted("a.tif", tiff(values), "--source-format", "picture")
     np.testing.assert_array_equal(found, values)
-    _, outcome = converted("a.tif", tiff(values), "--format", "drawing", code=2)
+    _, outcome = converted("a.tif", tiff(values), "--source-format", "drawing", code=2)
     assert f"expected one of {', '.join(detection.FORMATS)}" in outcome.err
 
 
@@ -628,7 +630,7 @@ def test_a_layer_in_which_255_means_something_else_is_refused(converted, values)
     _, outcome = converted("a.tif", tiff(layer), code=1)
     few = ", ".join(map(str, values[:-1]))
     assert f"holds the values {few} and 255: class ids of which 255 is unlabelled" in outcome.err
-    (found,), _ = converted("a.tif", tiff(layer), "--format", "picture")
+    (found,), _ = converted("a.tif", tiff(layer), "--source-format", "picture")
     np.testing.assert_array_equal(found, layer)
     for option in (["--first-class", 1], ["--unlabelled", 0]):
         (found,), _ = converted("a.tif", tiff(layer), *option)
@@ -693,7 +695,7 @@ def test_options_of_colours_that_do_not_fit(wss, tmp_path):
     table.write_text("cat\n")
     for options, told in (
         (["--colors", table], "colors.txt: line 1: 'cat': expected a name"),
-        (["--colors", "voc", "--format", "cvat"], "--colors is for pictures"),
+        (["--colors", "voc", "--source-format", "cvat"], "--colors is for pictures"),
         (["--colors", "voc", "--unlabelled", 0], "not for --colors"),
         (["--remap", "1=x"], "--remap 1=x: '1=x': expected OLD=NEW"),
     ):
@@ -711,10 +713,10 @@ def test_options_of_colours_that_do_not_fit(wss, tmp_path):
 def test_masks_of_0_and_255_become_two_classes(converted):
     values = np.where(some_labels(0) > 0, 255, 0)
     data = indexed(values, "L")
-    (found,), outcome = converted("a.png", data, "--format", "picture", "--remap", "255=1")
+    (found,), outcome = converted("a.png", data, "--source-format", "picture", "--remap", "255=1")
     np.testing.assert_array_equal(found, np.where(values == 255, 1, 0))
     assert label_files.read_meta(outcome.paths[0])["options"]["remap"] == "255=1"
-    (found,), outcome = converted("a.png", data, "--format", "picture")
+    (found,), outcome = converted("a.png", data, "--source-format", "picture")
     np.testing.assert_array_equal(found, values)
     assert "remap" not in label_files.read_meta(outcome.paths[0])["options"]
 
@@ -739,9 +741,9 @@ def test_large_values_can_be_remapped(converted):
     values = some_labels(255).astype(np.uint16)
     values[values == 2] = 26001
     data = tiff(values)
-    (found,), _ = converted("a.tif", data, "--format", "picture", "--remap", "26001=9")
+    (found,), _ = converted("a.tif", data, "--source-format", "picture", "--remap", "26001=9")
     np.testing.assert_array_equal(found, np.where(values == 26001, 9, values))
-    _, outcome = converted("a.tif", data, "--format", "picture", code=1)
+    _, outcome = converted("a.tif", data, "--source-format", "picture", code=1)
     assert "the value 26001 is no class" in outcome.err
 
 
@@ -857,7 +859,7 @@ def test_labels_of_sbd_are_voc_classes(converted, dtype):
     values = np.zeros(SHAPE, dtype)
     values[3:20, 5:30], values[10:30, 40:] = 20, 1
     data = sbd(values, CategoriesPresent=np.array([[1], [20]]))
-    for options in ((), ("--format", "sbd")):
+    for options in ((), ("--source-format", "sbd")):
         (found,), _ = converted("a.mat", data, *options)
         np.testing.assert_array_equal(found, values)
 
@@ -963,7 +965,7 @@ def test_regions_below_the_given_area_stay_bare(wss, dataset, tmp_path):
 
 def test_simulation_takes_ground_truth_alone(wss, dataset, tmp_path):
     outcome = wss(
-        "scribbles", "--simulate", dataset / "gt", "--format", "cvat", "-o", tmp_path / "out"
+        "scribbles", "--simulate", dataset / "gt", "--source-format", "cvat", "-o", tmp_path / "out"
     )
     assert outcome.code == 2
     assert "ground truth alone" in outcome.err

@@ -159,7 +159,7 @@ STEPS: dict[str, Step] = {
     "show": Step("show images labels=labels --rows 8 -o out/sheet.png"),
     "show --each": Step("show images labels=labels --each -o out", "labels"),
     "report": Step(_REPORT, has_jobs=False),
-    "demo-data": Step("demo-data --train 4 --val 2 -o out", has_jobs=False),
+    "demo-data": Step("demo-data --n-train 4 --n-val 2 -o out", has_jobs=False),
     "demo-data --photos": Step("demo-data --photos -o out", has_jobs=False),
     "weights": Step(
         "weights fetch small --weights-dir out", has_jobs=False, prepare=_small_weights

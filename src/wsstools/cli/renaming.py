@@ -15,6 +15,7 @@ RENAMED: dict[str, Mapping[str, str]] = {
     "eval-gap": {"--train": "--train-labels"},
     "global-predict": {"--restrict-to": "--scribbles", "--floor": "--drop-below"},
     "regularize": {"--iterations": "--crf-iterations"},
+    "scribbles": {"--format": "--source-format"},
     "tune": {"--iterations": "--crf-iterations"},
 }
 """Options of the version before by their commands, and their names now; help does not list them."""

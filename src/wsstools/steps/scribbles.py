@@ -110,7 +110,7 @@ def scribbles(
     n_others = _count_other_files(source, wanted)
     if n_others:
         say(
-            f"files in {source} of other formats, not read: {n_others} (--format chooses)",
+            f"files in {source} of other formats, not read: {n_others} (--source-format chooses)",
             "scribbles",
         )
     if form == "picture" and values.colours is None:
@@ -190,7 +190,9 @@ def draw_or_simulate(
         scribbles(source, out, images=images, width=width, reading=reading, run=run)
         return
     if images is not None or any(v is not None for v in dataclasses.astuple(reading)):
-        raise UsageError("--simulate takes ground truth alone, without --images, --format and such")
+        raise UsageError(
+            "--simulate takes ground truth alone, without --images, --source-format and such"
+        )
     simulate(source, out, width=width, simulation=simulation, run=run)
 
 
@@ -198,9 +200,9 @@ def _values(reading: ReadingSettings) -> Values:
     """What values mean, with the tables that the settings name; UsageError if one is not read."""
     if reading.format not in (None, *detection.FORMATS):
         expected = ", ".join(detection.FORMATS)
-        raise UsageError(f"--format {reading.format}: expected one of {expected}")
+        raise UsageError(f"--source-format {reading.format}: expected one of {expected}")
     if reading.colors is not None and reading.format not in (None, "picture"):
-        raise UsageError(f"--colors is for pictures, not for --format {reading.format}")
+        raise UsageError(f"--colors is for pictures, not for --source-format {reading.format}")
     if reading.colors is not None and (reading.unlabelled, reading.first_class) != (None, None):
         raise UsageError("--unlabelled and --first-class are for class ids, not for --colors")
     return Values(

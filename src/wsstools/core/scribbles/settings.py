@@ -42,6 +42,7 @@ class ReadingSettings:
         None,
         "labelme, coco, labelstudio, via, davis, points, scribblesup, cvat, yolo, strokes, napari, "
         "sbd, picture or geojson; default: what the content looks like.",
+        "--source-format",
         metavar="FORM",
     )
     classes: Optional[str] = parameter(

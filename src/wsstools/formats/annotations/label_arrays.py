@@ -148,7 +148,7 @@ def _check_meaning(values: NDArray[np.integer], name: str) -> None:
         few, more = ", ".join(map(str, held[:-1][:4])), ", ..." if held.size > 5 else ""
         raise DataError(
             f"{name}: holds the values {few}{more} and 255: class ids of which 255 is unlabelled "
-            "(--format picture), or a layer in which 0 is unlabelled (--unlabelled 0)?"
+            "(--source-format picture), or a layer in which 0 is unlabelled (--unlabelled 0)?"
         )
 
 
