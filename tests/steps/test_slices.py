@@ -455,3 +455,26 @@ def test_a_series_in_time_is_no_volume_of_labels(wss, tmp_path):
     outcome = wss("slices", tmp_path / "in", "--kind", "labels", "-o", tmp_path / "out")
     assert outcome.code == 1
     assert "a.nii.gz: its shape is (4, 7, 5, 2), expected (Z, Y, X)" in outcome.err
+
+
+def test_files_of_the_users_stay(wss, tmp_path):
+    save(some_values(), tmp_path / "in" / "a.nii.gz")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a_z0001.png").write_bytes(b"mine")
+    outcome = wss("slices", tmp_path / "in", "-o", tmp_path / "out")
+    assert outcome.code == 2 and "it was not made by wss" in outcome.err
+    assert [path.read_bytes() for path in (tmp_path / "out").iterdir()] == [b"mine"]
+
+
+def test_a_photograph_is_never_replaced_by_its_slice(wss, tmp_path):
+    (tmp_path / "photos").mkdir()
+    values = (np.arange(600).reshape(20, 30) * 6).astype(np.uint16)
+    path = tmp_path / "photos" / "a.png"
+    path.write_bytes(by_pillow(values, "PNG"))
+    before = path.read_bytes()
+    for source in (path, path.parent):
+        command = ["slices", source, "--window", "0,4095", "-o", path.parent, "--overwrite"]
+        outcome = wss(*command)
+        assert outcome.code in (1, 2)
+        assert "input" in outcome.err
+        assert path.read_bytes() == before
