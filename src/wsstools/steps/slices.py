@@ -61,12 +61,18 @@ def slices(
 
     Parameters
     ----------
-    volumes : str, NIfTI files, stacks in TIFF or maps of nnU-Net: a folder, a file, or `-`
-    out : str or Path, folder to write to; made if missing
-    settings : SliceSettings, what is cut, along which axis, and what the values mean
-    like : str or None, volumes whose shape and affine must be those of `volumes`
-    skip_empty : bool, leave out slices of scribbles or labels in which no pixel has a class
-    run : RunSettings, which cases, and how they are computed
+    volumes : str
+        NIfTI files, stacks in TIFF or maps of nnU-Net: a folder, a file, or `-`.
+    out : str or Path
+        Folder to write to; made if missing.
+    settings : SliceSettings
+        What is cut, along which axis, and what the values mean.
+    like : str or None
+        Volumes whose shape and affine must be those of `volumes`.
+    skip_empty : bool
+        Leave out slices of scribbles or labels in which no pixel has a class.
+    run : RunSettings
+        Which cases, and how they are computed.
 
     Raises
     ------

@@ -22,8 +22,6 @@ from wsstools.running.step import Step
 from wsstools.running.tasks import TaskOutcome, dead_outcome, guarded, map_tasks, show_outcome
 
 Made: TypeAlias = "Sequence[TaskOutcome[None]]"
-_INNER_ENDINGS = (".nii", ".ome")
-"""What is left of endings with two dots when the last is gone."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +37,14 @@ class Cases:
 
         UsageError if a file is NIfTI and the package that reads it is missing.
         """
-        found: dict[str, list[Path]] = {}
+        found: dict[str, Path] = {}
         problems = {}
         for stem in source.stems:
-            name = _plain(stem)
             try:
-                found.setdefault(name, []).append(source.find(stem))
+                found[stem] = source.find(stem)
             except DataError as error:
-                problems[name] = str(error)
-        for name, paths in found.items():
-            if len(paths) > 1:
-                problems[name] = f"{' and '.join(path.name for path in paths)} in {source.argument}"
-        if any(volume_files.is_nifti(path) for paths in found.values() for path in paths):
+                problems[stem] = str(error)
+        if any(map(volume_files.is_nifti, found.values())):
             volume_files.check_nibabel()
         names = found.keys() | problems.keys()
         grouped = channels_of(names) if has_channels else {name: {0: name} for name in names}
@@ -60,7 +54,7 @@ class Cases:
             if odd:
                 of_cases[case] = odd[0]
             else:
-                files[case] = {channel: found[name][0] for channel, name in channels.items()}
+                files[case] = {channel: found[name] for channel, name in channels.items()}
         return cls(files, of_cases)
 
     @property
@@ -75,7 +69,7 @@ class Cases:
 
 def open_source(argument: str, suffixes: Sequence[str], what: str, run: Selection) -> Source:
     """The files that an argument names; paths on standard input are all read."""
-    source = Source(argument, suffixes, what, null=run.null)
+    source = Source(argument, suffixes, what, rule=run.rule, null=run.null)
     if source.is_stream:
         source.read_whole()
     return source
@@ -93,7 +87,7 @@ class Writer:
     @classmethod
     def of(cls, step: Step, form: Form, run: RunSettings) -> Writer:
         """That of a run."""
-        return cls(step, form, run.overwrite, bool(getattr(run, "dry_run", False)))
+        return cls(step, form, run.overwrite, run.dry_run)
 
     def target(self, folder: Path, stem: str) -> Path:
         """The file of an output."""
@@ -205,9 +199,3 @@ def _refuse_foreign_outputs(writer: Writer, folder: Path) -> None:
     first = min(paths, default=None)
     if first is not None:
         writer.step.refuse_other_run(first, writer.form.read_meta(first))
-
-
-def _plain(stem: str) -> str:
-    """The name of a case: the stem of `CASE.nii.gz` without `.nii`."""
-    ending = next((ending for ending in _INNER_ENDINGS if stem.lower().endswith(ending)), "")
-    return stem[: len(stem) - len(ending)]

@@ -51,17 +51,23 @@ def volumes(
 
     Parameters
     ----------
-    slices : str, labels or maps called `CASE_z0012`: a folder, a file, or `-`
-    out : str or Path, folder to write to; made if missing
-    like : str, the volumes that were cut: their headers and affines are those of the labels
-    missing : int, the label of slices that are missing; in maps all classes are equally probable
+    slices : str
+        Labels or maps called `CASE_z0012`: a folder, a file, or `-`.
+    out : str or Path
+        Folder to write to; made if missing.
+    like : str
+        The volumes that were cut: their headers and affines are those of the labels.
+    missing : int
+        The label of slices that are missing; in maps all classes are equally probable.
     nnunet : bool
         `out` is the folder of a data set of nnU-Net: labels go to labelsTr, with the value after
         the last class where there is none, the volumes to imagesTr, and dataset.json says so.
     channel_names : sequence of str or None
         With `nnunet`, what the channels are called; "CT" chooses its normalisation.
-    n_classes : int or None, with `nnunet`; None: the lines of the classes.txt that travels along
-    run : RunSettings, which cases, and how they are computed
+    n_classes : int or None
+        With `nnunet`; None: the lines of the classes.txt that travels along.
+    run : RunSettings
+        Which cases, and how they are computed.
 
     Raises
     ------
