@@ -469,10 +469,10 @@ def test_a_picture_of_16_bits(converted):
 
 def test_a_picture_of_colours_is_refused(converted):
     file = io.BytesIO()
-    Image.new("RGB", (5, 4)).save(file, "PNG")
+    Image.new("RGB", (5, 4), (9, 9, 8)).save(file, "PNG")
     _, outcome = converted("a.png", file.getvalue(), code=1)
     assert "labels are stored as RGB colours" in outcome.err
-    assert "its colours are #000000 (20 pixels)" in outcome.err
+    assert "its colours are #090908 (20 pixels)" in outcome.err
     assert "--colors FILE" in outcome.err
 
 

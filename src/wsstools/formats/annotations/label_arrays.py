@@ -23,6 +23,11 @@ from wsstools.formats.annotations.colour_pictures import decode_colours, frequen
 from wsstools.formats.annotations.content import Content
 from wsstools.formats.label_files import read_indices
 
+_OF_COLOURS = "expected class indices"
+"""What `read_indices` says of a picture that is whole, but in colours."""
+_OF_PALETTES = (b"\x89PNG", b"BM", b"GIF8")
+"""How pictures begin that have palettes, TIFF apart."""
+
 
 @dataclass(frozen=True)
 class Values:
@@ -46,9 +51,6 @@ class Values:
     colours: ColourTable | None = None
 
 
-_OF_PALETTES = (b"\x89PNG", b"BM", b"GIF8")
-
-
 def decode_picture(content: Content, values: Values = Values()) -> Decoded[Annotation]:
     """A palette or grey picture of class ids from 0, if not given; 255 is unlabelled in any case.
 
@@ -60,7 +62,8 @@ def decode_picture(content: Content, values: Values = Values()) -> Decoded[Annot
     try:
         found = read_indices(content.data, content.name)
     except DataError as error:
-        colours = frequent_colours(content.data)
+        is_whole = _OF_COLOURS in str(error)  # a damaged file is not read again
+        colours = frequent_colours(content.data) if is_whole else ""
         if not colours:
             raise
         raise DataError(
@@ -96,12 +99,10 @@ def _palette(data: bytes) -> tuple[list[int], bool]:
     if not data.startswith(_OF_PALETTES):
         return [], False
     with opened(data) as picture:
-        alpha = picture.info.get("transparency")
-        if picture.mode != "P" or alpha is None:
-            return [], picture.mode == "P"
-        return [alpha] if isinstance(alpha, int) else [
-            k for k, a in enumerate(alpha) if a == 0
-        ], True
+        alpha = picture.info.get("transparency") if picture.mode == "P" else None
+        if isinstance(alpha, bytes):
+            return [index for index, value in enumerate(alpha) if value == 0], True
+        return [] if alpha is None else [alpha], picture.mode == "P"
 
 
 def decode_napari(content: Content, values: Values = Values()) -> Decoded[Annotation]:
