@@ -87,9 +87,11 @@ def _doubts(data: bytes, labels: NDArray[np.integer]) -> str | None:
             f"{n_transparent} transparent pixels have a class; --unlabelled {transparent[0]} makes "
             "them unlabelled, --colors tells the classes by their colours"
         )
-    if not has_palette and np.unique(labels).tolist() == [0, IGNORE_LABEL]:
+    n_unlabelled = np.count_nonzero(labels == IGNORE_LABEL)
+    n_zero = np.count_nonzero(labels == 0)
+    if not has_palette and n_unlabelled and n_zero and n_unlabelled + n_zero == labels.size:
         return "a mask of 0 and 255, which is unlabelled; --remap 255=1 makes it class 1"
-    if not (labels == IGNORE_LABEL).any():
+    if not n_unlabelled:
         return "every pixel has a class; where one value is unlabelled, --unlabelled says so"
     return None
 
