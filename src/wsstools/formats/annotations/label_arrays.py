@@ -23,6 +23,11 @@ from wsstools.formats.annotations.colour_pictures import decode_colours, frequen
 from wsstools.formats.annotations.content import Content
 from wsstools.formats.label_files import read_indices
 
+_OF_COLOURS = "expected class indices"
+"""What `read_indices` says of a picture that is whole, but in colours."""
+_OF_PALETTES = (b"\x89PNG", b"BM", b"GIF8")
+"""How pictures begin that have palettes, TIFF apart."""
+
 
 @dataclass(frozen=True)
 class Values:
@@ -46,9 +51,6 @@ class Values:
     colours: ColourTable | None = None
 
 
-_OF_PALETTES = (b"\x89PNG", b"BM", b"GIF8")
-
-
 def decode_picture(content: Content, values: Values = Values()) -> Decoded[Annotation]:
     """A palette or grey picture of class ids from 0, if not given; 255 is unlabelled in any case.
 
@@ -60,7 +62,8 @@ def decode_picture(content: Content, values: Values = Values()) -> Decoded[Annot
     try:
         found = read_indices(content.data, content.name)
     except DataError as error:
-        colours = frequent_colours(content.data)
+        is_whole = _OF_COLOURS in str(error)  # a damaged file is not read again
+        colours = frequent_colours(content.data) if is_whole else ""
         if not colours:
             raise
         raise DataError(
@@ -84,9 +87,11 @@ def _doubts(data: bytes, labels: NDArray[np.integer]) -> str | None:
             f"{n_transparent} transparent pixels have a class; --unlabelled {transparent[0]} makes "
             "them unlabelled, --colors tells the classes by their colours"
         )
-    if not has_palette and np.unique(labels).tolist() == [0, IGNORE_LABEL]:
+    n_unlabelled = np.count_nonzero(labels == IGNORE_LABEL)
+    n_zero = np.count_nonzero(labels == 0)
+    if not has_palette and n_unlabelled and n_zero and n_unlabelled + n_zero == labels.size:
         return "a mask of 0 and 255, which is unlabelled; --remap 255=1 makes it class 1"
-    if not (labels == IGNORE_LABEL).any():
+    if not n_unlabelled:
         return "every pixel has a class; where one value is unlabelled, --unlabelled says so"
     return None
 
@@ -96,12 +101,10 @@ def _palette(data: bytes) -> tuple[list[int], bool]:
     if not data.startswith(_OF_PALETTES):
         return [], False
     with opened(data) as picture:
-        alpha = picture.info.get("transparency")
-        if picture.mode != "P" or alpha is None:
-            return [], picture.mode == "P"
-        return [alpha] if isinstance(alpha, int) else [
-            k for k, a in enumerate(alpha) if a == 0
-        ], True
+        alpha = picture.info.get("transparency") if picture.mode == "P" else None
+        if isinstance(alpha, bytes):
+            return [index for index, value in enumerate(alpha) if value == 0], True
+        return [] if alpha is None else [alpha], picture.mode == "P"
 
 
 def decode_napari(content: Content, values: Values = Values()) -> Decoded[Annotation]:
