@@ -272,3 +272,15 @@ def test_a_folder_is_neither_compared_with_itself_nor_written_among_inputs(compa
     named = compare("out", second=two / "deep" / "first")
     assert named.code == 0, named.err
     assert f"{two / 'deep' / 'first'} accuracy" in rows_of(two / "out")[0]
+
+
+def test_each_format_is_printed(compare, two):
+    """The csv is the table that is written; json is what --json prints."""
+    csv_printed = compare("out", "--format", "csv")
+    assert csv_printed.code == 0, csv_printed.err
+    assert csv_printed.out == (two / "out" / "compare.csv").read_text()
+    assert len(csv_printed.out.splitlines()) == 1 + len(STEMS)
+    assert compare("out", "--format", "json").out == compare("out", "--json").out
+    refused = compare("out", "--format", "latex")
+    assert refused.code == 2
+    assert "--format latex: expected table, csv or json" in refused.err

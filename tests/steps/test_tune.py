@@ -414,3 +414,12 @@ def test_a_short_file_leaves_the_rest_to_the_defaults(wss, many, tmp_path):
     wss(*common, "-o", tmp_path / "hand", "--potts", "--lambda", 3)
     assert len(folder_bytes(tmp_path / "file")) == 1
     assert folder_bytes(tmp_path / "file") == folder_bytes(tmp_path / "hand")
+
+
+def test_the_csv_that_is_printed_is_the_table_that_is_written(wss, many, tmp_path):
+    out = tmp_path / "out"
+    command = [*_command(many, out), "--potts", "--lambda", "2", "--eta", "0.01", "--sample", 2]
+    printed = wss(*command, "--format", "csv")
+    assert printed.code == 0, printed.err
+    assert printed.out == (out / "table.csv").read_text()
+    assert json.loads(wss(*command, "--format", "json").out)["images"]
