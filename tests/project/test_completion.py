@@ -24,7 +24,7 @@ CASES = [
     ("wss regularize im", "wss regularize images/"),
     ("wss regularize --images scr", "wss regularize --images scribbles/"),
     ("wss argmax - -o la", "wss argmax - -o labels/"),
-    ("wss train --arch psp", "wss train --arch pspnet-resnet"),
+    ("wss train --arch pspnet-resnet5", "wss train --arch pspnet-resnet50 "),
     ("wss score --format js", "wss score --format json "),
 ]
 
