@@ -173,30 +173,30 @@ wss global-predict d/images --ids d/val.txt --model soft.pt -0 -o pipe/global -j
   wss argmax - -0 -o pipe/global-labels -j 1
 
 # Scores.
-wss score p/mean d/gt -j 1
-wss score p/sure d/gt --per-image -j 2
-wss score p/crf d/gt --json --per-image -j 1
+wss score p/mean d/gt --ids d/train.txt -j 1
+wss score p/sure d/gt --ids d/train.txt --per-image -j 2
+wss score p/crf d/gt --ids d/train.txt --json --per-image -j 1
 ls p/crf/*.png | wss score - d/gt -j 1
 [1] wss score p/mean in/damaged -j 1
 [2] wss score p/mean
-wss eval-gap --gt d/gt $GAP $ROWS -j 1
-wss eval-gap --gt d/gt $GAP $ROWS --bootstrap 200 --seed 1 --band 1,2 --per-class -j 2
-wss eval-gap --gt d/gt $GAP $ROWS --bootstrap 200 --band 2 --void-is-border --json \
+wss eval-gap --gt d/gt --ids d/train.txt $GAP $ROWS -j 1
+wss eval-gap --gt d/gt --ids d/train.txt $GAP $ROWS --bootstrap 200 --seed 1 --band 1,2 --per-class -j 2
+wss eval-gap --gt d/gt --ids d/train.txt $GAP $ROWS --bootstrap 200 --band 2 --void-is-border --json \
   --pfa crf=p/mean --train crf=p/rf --train-ids d/train.txt -j 1 > gap.json
-wss eval-gap --gt d/gt $GAP $ROWS --format markdown -j 1
-wss eval-gap --gt d/gt $GAP $ROWS --format latex --per-class -j 1
-wss eval-gap --gt d/gt $GAP $ROWS --format csv --bootstrap 50 --against crf -j 1
-wss eval-gap --gt d/gt n/full=p/rf n/baseline=p/potts n/crf=p/crf $GAP $ROWS -j 1
-wss eval-gap --gt d/gt --study in/study.csv --train-ids d/train.txt --bootstrap 50 -j 1
-wss eval-gap --gt d/gt --study in/study.csv --train-ids d/train.txt --json -j 1 > study.json
+wss eval-gap --gt d/gt --ids d/train.txt $GAP $ROWS --format markdown -j 1
+wss eval-gap --gt d/gt --ids d/train.txt $GAP $ROWS --format latex --per-class -j 1
+wss eval-gap --gt d/gt --ids d/train.txt $GAP $ROWS --format csv --bootstrap 50 --against crf -j 1
+wss eval-gap --gt d/gt --ids d/train.txt n/full=p/rf n/baseline=p/potts n/crf=p/crf $GAP $ROWS -j 1
+wss eval-gap --gt d/gt --ids d/train.txt --study in/study.csv --train-ids d/train.txt --bootstrap 50 -j 1
+wss eval-gap --gt d/gt --ids d/train.txt --study in/study.csv --train-ids d/train.txt --json -j 1 > study.json
 wss eval-gap --scores in/scores.csv
 wss eval-gap --scores in/scores.csv --published --format latex
 wss eval-gap --published --format markdown
 [1] wss eval-gap --scores in/names.txt
 [2] wss eval-gap --gt d/gt --full p/rf
 [2] wss eval-gap --scores in/scores.csv --bootstrap 5
-wss compare mean=p/mean crf=p/crf --gt d/gt --images d/images -o c/images -j 1
-wss compare p/potts p/crf --gt d/gt --metric miou --top 1 --bootstrap 100 --seed 2 --json \
+wss compare mean=p/mean crf=p/crf --gt d/gt --ids d/train.txt --images d/images -o c/images -j 1
+wss compare p/potts p/crf --gt d/gt --ids d/train.txt --metric miou --top 1 --bootstrap 100 --seed 2 --json \
   -o c/miou -j 2
 [1] wss compare p/mean p/shard --gt d/gt -o c/none -j 1
 [2] wss compare p/mean p/mean --gt d/gt -o c/none -j 1

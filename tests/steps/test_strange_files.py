@@ -250,7 +250,7 @@ STEPS: dict[str, tuple[tuple[str, ...], Callable[[Path], list]]] = {
     ),
     "scribbles of pictures": (
         ("scribbles",),
-        lambda d: ["scribbles", d / "scribbles", "--format", "picture", "--classes", d / "classes.txt"],
+        lambda d: ["scribbles", d / "scribbles", "--source-format", "picture", "--classes", d / "classes.txt"],
     ),
     "simulate": (("gt",), lambda d: ["scribbles", "--simulate", d / "gt"]),
     "curate": (("scribbles", "gt"), lambda d: ["curate", d / "scribbles", d / "gt"]),
