@@ -210,3 +210,21 @@ def test_planes_that_differ_are_no_indices(change):
 def test_a_stack_of_labels_is_refused():
     with pytest.raises(DataError, match="expected class indices"):
         label_files.decode_labels(tiff(np.stack([LABELS] * 2)), "a.tif")
+
+
+def test_bitmaps_that_pillow_unpacks_as_bits_are_refused():
+    """A BMP of 8 bits whose palette is black and white: Pillow would give other values."""
+    labels = np.zeros((24, 32), np.uint8)
+    labels[8:16] = 1
+    picture = Image.fromarray(labels)
+    for colours, is_read in (([0, 0, 0, 255, 255, 255], False), ([0, 0, 0, 255, 0, 0], True)):
+        picture.putpalette(colours)
+        file = io.BytesIO()
+        picture.save(file, "BMP")
+        if is_read:
+            np.testing.assert_array_equal(
+                label_files.decode_labels(file.getvalue(), "a.bmp").value, labels
+            )
+        else:
+            with pytest.raises(DataError, match="BMP of several bits and two colours"):
+                label_files.decode_labels(file.getvalue(), "a.bmp")

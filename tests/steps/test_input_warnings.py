@@ -61,3 +61,12 @@ def test_a_warning_of_many_images_is_counted(wss, dataset, tmp_path):
                   "--trees", 2)  # fmt: skip
     assert outcome.err.count(".png: every pixel is labelled") == 5
     assert "3 more: every pixel is labelled" in outcome.err
+
+
+def test_masks_of_0_and_255_as_scribbles_are_noted(wss, dataset, tmp_path):
+    scribbles = scribbles_of(dataset, tmp_path)
+    mask = np.where(np.arange(40)[:, None] < 20, 0, 255).astype(np.uint8) + np.zeros(56, np.uint8)
+    Image.fromarray(mask).save(scribbles / "a.png")
+    outcome = wss("rf-predict", dataset / "images", scribbles, "-o", tmp_path / "o", "--trees", 2)
+    assert outcome.code == 0
+    assert "a.png: a mask of 0 and 255, which is unlabelled; wss scribbles --remap" in outcome.err

@@ -27,7 +27,7 @@ def fuse(
     """Average the probability maps of each image.
 
     The mean runs over the union of the classes; a class that a map does not hold has probability
-    0 in it. Every image needs a map in every folder.
+    0 in it. Images that all folders hold are fused, the others are counted.
 
     \b
     Example:

@@ -32,6 +32,9 @@ def opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
         what = f"no {', '.join(_FORMATS)}" if data else "the file is empty"
         raise ValueError(what) from None
     with picture:
+        if picture.mode == "1" and data.startswith(b"BM") and data[28:30] != b"\1\0":
+            # of palettes of black and white Pillow unpacks bytes as bits
+            raise ValueError("a BMP of several bits and two colours is not read; save it as PNG")
         check_pixels(picture.height, picture.width)
         yield picture
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
-from unicodedata import category
+from unicodedata import category, normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +91,8 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
     if values.ndim != 2 or values.dtype.kind not in "iub":
         raise DataError(
             f"{name}: labels are stored as {mode} {_what(values)}, expected class indices "
-            "(save them as a palette or grey PNG whose pixel value is the class id)"
+            "(save them as a palette or grey PNG whose pixel value is the class id; wss scribbles "
+            "--colors FILE reads colours)"
         )
     return Decoded(cast("NDArray[np.integer]", values), parse_record(record or ""))
 
@@ -112,7 +113,8 @@ def read_class_names(path: Path) -> list[str]:
     comment, a name that another line has, or holds control characters: ids would be shifted.
     """
     text = decode_text(path.read_bytes(), str(path))
-    names = [line.strip() for line in re.split("\r\n|\r|\n", text)]
+    lines = re.split("\r\n|\r|\n", normalize("NFC", text))
+    names = [line.strip() for line in lines]
     while names and not names[-1]:
         names.pop()
     if names[:1] == [IGNORED_NAME]:
@@ -168,10 +170,27 @@ def class_count(n_classes: int | None, *places: str) -> int:
     return len(names)
 
 
-def carry_class_names(names: Sequence[str], folder: Path) -> None:
-    """Write the class names into a folder of labels, unless some stand in it or beside it."""
-    if find_class_names(str(folder)) is None:
+def carry_class_names(names: Sequence[str], folder: Path, *, overwrite: bool = False) -> None:
+    """Write the class names into a folder of labels, unless they are in it or beside it.
+
+    Other names beside it are those of other labels. UsageError if there are others in it, unless
+    they may be overwritten.
+    """
+    if find_class_names(str(folder)) != list(names):
+        if not overwrite:
+            check_carried_names(names, folder)
         write_atomic(folder / CLASSES_FILE, "".join(f"{name}\n" for name in names).encode())
+
+
+def check_carried_names(names: Sequence[str], folder: Path) -> None:
+    """Raise UsageError if a folder of labels names other classes."""
+    path = folder / CLASSES_FILE
+    known = read_class_names(path) if path.is_file() else None
+    if known not in (None, list(names)):
+        raise UsageError(
+            f"{path} names other classes than these labels: {', '.join(map(str, known or ()))}, "
+            f"not {', '.join(names)}; write elsewhere, or give --overwrite"
+        )
 
 
 def _check_form(picture: ImageFile.ImageFile) -> None:

@@ -175,7 +175,7 @@ def _warn_unmatched(inputs: Sequence[Input], selection: Selection, messages: Mes
         extra = [] if source.is_stream else [stem for stem in source.stems if stem not in first]
         if extra:
             messages.say(
-                f"{len(extra)} {source.what} of {source.argument} without {first.what}: "
+                f"{len(extra)} files of {source.argument} without {first.what}: "
                 f"{named_examples(extra)} (names are joined without their endings)"
             )
 

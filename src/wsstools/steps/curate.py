@@ -50,8 +50,11 @@ def curate(scribbles: str, gt: str, out: str | Path, *, run: RunSettings = RunSe
     step = Step("curate", {}, kind="scribbles", compute=_compute)
     folder = Path(out)
     is_list_ours = bool(_results(folder)) if (folder / _LIST).exists() else None
-    output_file(folder / _LIST, [], is_ours=is_list_ours, overwrite=run.overwrite)
-    run_step(step, inputs, out, run, afterwards=partial(_finish, folder, names))
+    ids = [run.ids] if isinstance(run.ids, str) else []
+    output_file(folder / _LIST, ids, is_ours=is_list_ours, overwrite=run.overwrite)
+    run_step(
+        step, inputs, out, run, afterwards=partial(_finish, folder, names, overwrite=run.overwrite)
+    )
 
 
 def _compute(scribbles: NDArray[np.uint8], gt: NDArray[np.uint8]) -> Computed:
@@ -67,14 +70,14 @@ def _compute(scribbles: NDArray[np.uint8], gt: NDArray[np.uint8]) -> Computed:
     )
 
 
-def _finish(folder: Path, names: list[str] | None) -> None:
+def _finish(folder: Path, names: list[str] | None, *, overwrite: bool) -> None:
     """Write the names of the classes and the list of complete images, and report the counts.
 
     The list follows from the records of all outputs in the folder, so that a resumed run, or the
     last of several shards, lists all.
     """
     if names is not None:
-        label_files.carry_class_names(names, folder)
+        label_files.carry_class_names(names, folder, overwrite=overwrite)
     results = _results(folder)
     if not results:
         return

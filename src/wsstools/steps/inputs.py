@@ -28,6 +28,7 @@ _NO_SCRIBBLES = (
     "every pixel is labelled; are these labels of whole images, or is another value than 255 "
     "unlabelled (wss scribbles --unlabelled)?"
 )
+_MASK = "a mask of 0 and 255, which is unlabelled; wss scribbles --remap 255=1 makes it class 1"
 _PALETTES = 20
 """Files of a folder whose palettes are compared."""
 
@@ -71,9 +72,16 @@ def local_inputs(images: str, scribbles: str, run: Selection, command: str) -> l
 def _decode_scribbles(data: bytes, name: str) -> Decoded[NDArray[np.uint8]]:
     """Scribbles, with a note where they leave no pixel open, as labels of whole images do."""
     found = label_files.decode_labels(data, name)
+    if found.meta is None and not used_colours(data) and _is_mask(found.value):
+        return replace(found, note=_MASK)
     if found.note is None and found.value.size and (found.value != IGNORE_LABEL).all():
         return replace(found, note=_NO_SCRIBBLES)
     return found
+
+
+def _is_mask(labels: NDArray[np.uint8]) -> bool:
+    """Whether labels hold 0 and 255 only, and both."""
+    return bool(np.unique(labels).tolist() == [0, IGNORE_LABEL])
 
 
 def warn_of_palettes(source: Source, command: str) -> None:

@@ -38,6 +38,7 @@ from wsstools.formats.annotations.label_arrays import Values
 from wsstools.formats.label_files import (
     CLASSES_FILE,
     carry_class_names,
+    check_carried_names,
     find_class_names,
     read_class_names,
 )
@@ -106,7 +107,13 @@ def scribbles(
         compute=partial(_draw, names=names, width=width, colours=values.colours),
         revision=max(entry.revision for entry in used),
     )
-    carry = partial(carry_class_names, names, Path(out)) if has_names and names else None
+    if has_names and names and not run.overwrite:
+        check_carried_names(names, Path(out))
+    carry = (
+        partial(carry_class_names, names, Path(out), overwrite=run.overwrite)
+        if has_names and names
+        else None
+    )
     n_others = _count_other_files(source, wanted)
     if n_others:
         say(

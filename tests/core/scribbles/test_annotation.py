@@ -69,3 +69,35 @@ def test_ids_are_replaced_after_all_is_drawn():
 def test_what_is_ignored_is_no_class_whatever_the_names():
     assert resolve_names(["__ignore__", "b"], ["a", "b"]) == {"__ignore__": 255, "b": 1}
     assert resolve_names(["__ignore__"], None) == {"__ignore__": 255}
+
+
+@pytest.mark.parametrize(
+    ("names", "name", "class_id"),
+    [
+        (["bg", "Ki67+", "Ki67-"], "Ki67-", 2),
+        (["bg", "Ki67+", "Ki67-"], "ki67+", 1),
+        (["background", "dining-table"], "Dining Table", 1),
+        (["background", "tvmonitor"], "tv/monitor", 1),
+        (["bg", "Cat", "cat"], "cat", 2),
+        (["road", "sky"], "1", 1),
+    ],
+)
+def test_names_are_found_however_they_are_written(names, name, class_id):
+    assert resolve_names([name], names) == {name: class_id}
+
+
+@pytest.mark.parametrize(
+    ("names", "name"),
+    [
+        (["other", "CD3+"], "CD3-"),
+        (["bg", "Ki67+", "Ki67-"], "ki67 -"),
+        (["0", "1"], "-1"),
+        (["?", "cell"], "!"),
+        (["bg", "Cat", "cat"], "CAT"),
+        (["10", "20", "30"], "1"),
+        (["Ignore", "Tumor"], "Ignore*"),
+    ],
+)
+def test_a_name_that_means_no_class_or_two_is_refused(names, name):
+    with pytest.raises(ValueError, match="no such class"):
+        resolve_names([name], names)

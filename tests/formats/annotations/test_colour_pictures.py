@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from builders import SHAPE, by_pillow, png_of_16_bits, tiff
@@ -10,6 +12,7 @@ from PIL import Image, ImageDraw
 from wsstools.core.scribbles.annotation import draw_annotation, resolve_names
 from wsstools.core.scribbles.colours import parse_colours
 from wsstools.errors import DataError
+from wsstools.formats.annotations.colour_pictures import decode_colours
 from wsstools.formats.annotations.detection import decode_annotation
 from wsstools.formats.annotations.label_arrays import Values
 
@@ -71,7 +74,8 @@ def test_transparent_pixels_are_unlabelled(name):
     expected = LABELS.copy()
     expected[4, 5] = 255
     np.testing.assert_array_equal(drawn(data, name), expected)
-    assert found(data, name).note is None
+    note = found(data, name).note
+    assert note == "left out: 1 pixel of these colours that is partly transparent"
 
 
 def test_edges_that_are_drawn_smoothly_are_left_out_and_listed():
@@ -133,3 +137,15 @@ def test_what_is_no_picture_in_colours(data, told):
 def test_colours_of_16_bits_lose_only_what_is_below_8_bits():
     data = png_of_16_bits(coloured(LABELS).astype(np.uint16) * 257)
     np.testing.assert_array_equal(drawn(data), LABELS)
+
+
+def test_soft_strokes_are_noted():
+    """An airbrush has the right colour and is partly transparent: that is why it counts not."""
+    pixels = np.zeros((4, 6, 4), np.uint8)
+    pixels[0], pixels[2, :3] = (255, 0, 0, 255), (0, 0, 255, 120)
+    file = io.BytesIO()
+    Image.fromarray(pixels, "RGBA").save(file, "PNG")
+    table = parse_colours("cat #ff0000\ndog #0000ff\n")
+    found = decode_colours(file.getvalue(), "a.png", table)
+    assert [mark.name for mark in found.value.marks] == ["cat"]
+    assert found.note == "left out: 3 pixels of these colours that are partly transparent"

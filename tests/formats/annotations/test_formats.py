@@ -654,3 +654,8 @@ def test_files_that_list_different_classes_are_refused():
 )
 def test_names_of_images_are_paths_or_addresses(name, stem):
     assert image_stem(name) == stem
+
+
+def test_boxes_of_yolo_are_shares_of_the_image_too():
+    with pytest.raises(DataError, match=r"line 1: coordinates are not in 0\.\.1"):
+        detection.decode_annotation(b"0 10 10 50 50\n1 60 20 80 90\n", "a.txt")

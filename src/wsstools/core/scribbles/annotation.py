@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,13 +93,14 @@ def resolve_names(
 ) -> dict[ClassName, int]:
     """The class id of each name.
 
-    A name is looked up as it is, then without regard to case, spaces and punctuation, then by its
-    SYNONYMS. An id stands for itself, and so does a number that is no class name; without
-    `class_names` (by id) only these do. IGNORED_NAME is IGNORE_LABEL. ValueError lists all names
-    that are unknown or too large.
+    A name is looked up as it is, then without regard to case and to blanks and strokes within it,
+    then by its SYNONYMS; what so fits two classes is unknown. An id stands for itself, and so does
+    a number where no class is called a number; without `class_names` (by id) only these do.
+    IGNORED_NAME is IGNORE_LABEL. ValueError lists all names that are unknown or too large.
     """
     exact = {name: k for k, name in reversed(list(enumerate(class_names or ())))}
-    folded = {_folded(name): k for name, k in exact.items()}
+    folds = Counter(map(_folded, exact))
+    folded = {_folded(name): k for name, k in exact.items() if folds[_folded(name)] == 1}
     for one, other in (*SYNONYMS, *(pair[::-1] for pair in SYNONYMS)):
         if one in folded:
             folded.setdefault(other, folded[one])
@@ -179,7 +183,8 @@ def areas_of_labels(labels: NDArray[np.integer], ignore: NDArray[np.bool_]) -> t
 
 
 def _folded(name: str) -> str:
-    return "".join(letter for letter in name.casefold() if letter.isalnum())
+    """A name in small letters without blanks and strokes within it; `CD3+` keeps its sign."""
+    return re.sub(r"(?<=\w)[\s_/-]+(?=\w)", "", normalize("NFC", name).casefold().strip())
 
 
 def _class_id(name: ClassName, exact: Mapping[str, int], folded: Mapping[str, int]) -> int | None:
@@ -188,7 +193,8 @@ def _class_id(name: ClassName, exact: Mapping[str, int], folded: Mapping[str, in
     if name == IGNORED_NAME:
         return IGNORE_LABEL
     found = exact.get(name, folded.get(_folded(name)))
-    return int(name) if found is None and name.isascii() and name.isdecimal() else found
+    is_id = name.isascii() and name.isdecimal() and not any(map(str.isdecimal, exact))
+    return int(name) if found is None and is_id else found
 
 
 def _fill(scribbles: NDArray[np.uint8], area: Area, class_id: int) -> None:

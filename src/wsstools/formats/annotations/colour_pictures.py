@@ -36,11 +36,14 @@ def decode_colours(data: bytes, name: str, table: ColourTable) -> Decoded[Annota
     colour of the table where there are several colours.
     """
     with reading(name, "not a readable picture: "):
-        packed, opaque = _packed(data)
+        packed, opaque, visible = _packed(data)
     marks = []
+    n_soft = 0
     rest = opaque.copy()
     for class_name, colour in table.entries:
-        mask = (packed == _number(colour)) & opaque
+        has_colour = packed == _number(colour)
+        mask = has_colour & opaque
+        n_soft += int((has_colour & visible & ~opaque).sum())
         if mask.any():
             rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
             box = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -50,9 +53,16 @@ def decode_colours(data: bytes, name: str, table: ColourTable) -> Decoded[Annota
     if not marks and n_others > 1:
         raise DataError(f"{name}: no pixel has a colour of --colors; its colours are {others}")
     what = "colour that is" if n_others == 1 else "colours that are"
-    note = f"left out: {n_others} {what} not in --colors: {others}" if n_others else None
+    notes = [f"left out: {n_others} {what} not in --colors: {others}"] if n_others else []
+    if n_soft:
+        pixels = (
+            "1 pixel of these colours that is"
+            if n_soft == 1
+            else (f"{n_soft} pixels of these colours that are")
+        )
+        notes.append(f"left out: {pixels} partly transparent")
     height, width = packed.shape
-    return Decoded(Annotation(tuple(marks), (height, width)), note=note)
+    return Decoded(Annotation(tuple(marks), (height, width)), note="; ".join(notes) or None)
 
 
 def palette_clash(paths: Iterable[Path]) -> str | None:
@@ -86,7 +96,7 @@ def _palette_of(path: Path) -> bytes:
 def frequent_colours(data: bytes) -> str:
     """The most frequent colours in a picture, with their pixels; empty if it is not read."""
     try:
-        packed, opaque = _packed(data)
+        packed, opaque, _ = _packed(data)
     except MemoryError:
         raise
     except Exception:  # the decoders raise whatever they like
@@ -94,8 +104,8 @@ def frequent_colours(data: bytes) -> str:
     return _listed(packed[opaque])[0]
 
 
-def _packed(data: bytes) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """The colours as numbers 0xrrggbb, and which pixels are opaque, each (H, W)."""
+def _packed(data: bytes) -> tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[np.bool_]]:
+    """The colours as numbers 0xrrggbb, and which pixels are opaque and visible, each (H, W)."""
     if data.startswith(tiff.MAGIC):
         values = tiff.read_colours(data).values
     else:
@@ -113,8 +123,10 @@ def _packed(data: bytes) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
             f"holds {values.dtype} of shape {values.shape}, expected colours of 8 bits"
         )
     red, green, blue = (values[..., k].astype(np.int32) for k in range(3))
-    opaque = values[..., 3] == _OPAQUE if values.shape[2] == 4 else np.ones(values.shape[:2], bool)
-    return red << 16 | green << 8 | blue, cast("NDArray[np.bool_]", opaque)
+    has_alpha = values.shape[2] == 4
+    alpha = values[..., 3] if has_alpha else np.full(values.shape[:2], _OPAQUE, np.uint8)
+    packed = cast("NDArray[np.int32]", red << 16 | green << 8 | blue)
+    return packed, np.equal(alpha, _OPAQUE), np.greater(alpha, 0)
 
 
 def _number(colour: tuple[int, int, int]) -> int:

@@ -171,4 +171,5 @@ def turned(
 
 
 def _count(n: int, what: str) -> str:
-    return f"{n} {what}{'s' if n > 1 else ''}"
+    ending = "" if n == 1 else "es" if what.endswith("x") else "s"
+    return f"{n} {what}{ending}"

@@ -47,6 +47,8 @@ def _add(sketch: Sketch, words: list[str]) -> None:
     if not words[0].isdecimal() or not all(map(_is_number, words[1:])):
         raise ValueError("expected a class id and numbers, separated by blanks (YOLO)")
     values = np.array(words[1:], np.float64)
+    if not ((values >= -_SLACK) & (values <= 1 + _SLACK)).all():
+        raise ValueError("coordinates are not in 0..1, shares of the image (YOLO)")
     if len(values) == _LENGTH_OF_BOX:
         sketch.leave_out("box")
         return
@@ -54,8 +56,6 @@ def _add(sketch: Sketch, words: list[str]) -> None:
         raise ValueError(
             f"{len(values)} numbers after the class, expected x, y of 3 points or more"
         )
-    if not ((values >= -_SLACK) & (values <= 1 + _SLACK)).all():
-        raise ValueError("coordinates are not in 0..1, shares of the image (YOLO)")
     sketch.add_polygon(int(words[0]), [values.reshape(-1, 2)], "polygon")
 
 

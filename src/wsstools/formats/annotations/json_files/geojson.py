@@ -50,7 +50,9 @@ def _features(value: Json) -> list[Mapping[str, Json]]:
 
 def _class_name(properties: Mapping[str, Json]) -> str:
     classification = properties.get("classification")
-    return as_text(as_object(classification).get("name")) or as_text(classification)
+    held = as_object(classification)
+    derived = ": ".join(as_text(part) for part in as_list(held.get("names")))
+    return as_text(held.get("name")) or derived or as_text(classification)
 
 
 def _geometries(geometry: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
