@@ -117,7 +117,7 @@ def test_the_wheel_says_what_it_needs(built):
     assert told["Requires-Python"] == ">=3.10"
     assert told["License-Expression"] == "MIT"
     assert f"wsstools-{__version__}.dist-info/licenses/LICENSE" in built.in_wheel
-    assert "## The pipe" in told.get_payload()
+    assert "## Installation" in told.get_payload()
 
 
 def test_the_source_holds_all_that_a_packager_needs(built, tmp_path):
