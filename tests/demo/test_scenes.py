@@ -44,6 +44,7 @@ def test_same_seed_same_scene(textures):
     assert first[1].tobytes() == second[1].tobytes() != other[1].tobytes()
 
 
+@pytest.mark.slow
 def test_every_class_is_common_enough(scenes):
     shares = np.array(
         [np.bincount(labels.ravel(), minlength=len(SCENE_CLASSES)) for _, labels in scenes]

@@ -84,6 +84,7 @@ def check(command: list[str], switch_on: str, place: Path) -> None:
             shell.press(_LINE_START + typed.encode() + b"\t", completed)
 
 
+@pytest.mark.slow
 def test_bash_completes(place):
     check(["bash", "--norc", "--noprofile", "-i"], 'eval "$(_WSS_COMPLETE=source_bash wss)"', place)
 

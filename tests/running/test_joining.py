@@ -80,6 +80,7 @@ def test_subfolders_are_kept(wss, data):
     assert "other options" in other.err
 
 
+@pytest.mark.slow
 def test_subfolders_go_down_a_pipe(shell, data):
     for folder in ("maps", "other-maps"):
         renamed(
@@ -104,6 +105,7 @@ def test_lists_of_names_are_read_as_people_write_them(wss, data, tmp_path, line)
     assert [path.name for path in outcome.paths] == ["b.png"]
 
 
+@pytest.mark.slow
 def test_a_list_comes_through_a_pipe(shell, data):
     outcome = shell(f"printf 'c\\na\\n' | wss argmax {data}/maps -o o --ids -")
     assert outcome.out.splitlines() == ["o/c.png", "o/a.png"], outcome.err

@@ -9,6 +9,8 @@ from builders import PER_IMAGE, per_image_command
 
 from wsstools.cli.main import command_names
 
+pytestmark = pytest.mark.slow  # many commands, each run to its end
+
 TRAIN = ["train", "--images", "images", "--labels", "gt", "--arch", "deeplabv2-mobilenetv2",
          "--init", "random", "--iterations", "1", "--batch", "2", "--crop", "33"]  # fmt: skip
 STUDY = ["report", "gap.json", "--images", "images", "--gt", "gt"]

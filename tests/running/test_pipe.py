@@ -68,6 +68,7 @@ def test_a_path_is_printed_before_the_next_one_comes(dataset, tmp_path):
     assert process.wait(timeout=PATIENCE) == 0
 
 
+@pytest.mark.slow
 def test_a_failed_image_is_missing_downstream_and_the_rest_arrives(shell, dataset, tmp_path):
     shutil.copytree(dataset / "maps", tmp_path / "maps")
     (tmp_path / "maps" / "b.npz").write_bytes(b"broken")
@@ -106,6 +107,7 @@ def test_only_one_input_can_be_standard_input(shell, dataset):
     assert "only one input can be -" in outcome.err
 
 
+@pytest.mark.slow
 def test_ids_and_shard_apply_to_a_pipe(shell, dataset):
     listed = f"ls {dataset}/maps/*.npz"
     assert shell(f"{listed} | wss argmax - -o out --shard 2/2 -j 1").paths == [

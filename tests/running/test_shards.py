@@ -40,6 +40,7 @@ def test_shares_of_a_list_are_shares_of_the_list_and_not_of_the_folder(wss, data
     assert "0 written to" in again.err and "skipped 1 (up to date)" in again.err
 
 
+@pytest.mark.slow
 def test_a_share_of_the_paths_of_a_pipe(shell, dataset, tmp_path):
     line = f"ls {dataset}/maps/*.npz | wss argmax - -o out --jobs 1 --shard {{}}/2"
     first, second = shell(line.format(1)), shell(line.format(2))

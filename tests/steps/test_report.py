@@ -222,6 +222,7 @@ def test_same_input_same_bytes(wss, dataset, study_file, tmp_path, monkeypatch):
     assert len(first) < 1e6
 
 
+@pytest.mark.slow
 def test_reads_standard_input(shell, study_file):
     outcome = shell(f"wss report - --sheet-images 0 -o r.html < {study_file}")
     assert outcome.code == 0, outcome.err
@@ -370,6 +371,7 @@ def places_in(value, place=()):
             yield from places_in(value[key], (*place, key))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.slow)])
 def test_what_is_changed_is_refused_or_shown(study_file, every):
     """Whatever value is another, or gone, it is refused by name or the page is made without it."""

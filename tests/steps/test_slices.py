@@ -306,6 +306,7 @@ def test_jobs_shards_and_reruns_give_the_same(wss, tmp_path):
     assert wss(*command, tmp_path / "one", "--window", "0,1", "--overwrite").code == 0
 
 
+@pytest.mark.slow
 def test_paths_on_standard_input(shell, tmp_path):
     save(some_values(), tmp_path / "in" / "a.nii.gz")
     save(some_values(), tmp_path / "in" / "b_0000.nii")

@@ -105,6 +105,7 @@ def test_the_model_tells_what_it_is(wss, model):
     assert [entry["role"] for entry in described["meta"]["inputs"]] == ["images", "labels"]
 
 
+@pytest.mark.slow
 def test_global_predict_gives_image_sized_maps_and_the_same_bytes(wss, dataset, model, tmp_path):
     for jobs in (1, 2):
         outcome = wss(
@@ -154,6 +155,7 @@ def test_labels_outside_the_classes_are_refused(wss, dataset, tmp_path):
     assert "3" in outcome.err.splitlines()[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_training_starts_from_the_real_imagenet_weights(wss, dataset, tmp_path):
     weights = SHARED / "weights"

@@ -294,6 +294,7 @@ def test_nothing_is_written_where_nothing_can_be_compared(tune, many, tmp_path):
     assert "no map has ground truth in" in outcome.err
 
 
+@pytest.mark.slow
 def test_which_images_are_taken(tune, wss, many, tmp_path):
     grid = ["--lambda", "1", "--eta", "0", "--json"]
 
@@ -352,6 +353,7 @@ def test_tune_refuses_wrong_options(wss, many, tmp_path, arguments, message):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_parameters_go_from_tune_to_regularize(tune, wss, many, tmp_path):
     tune("tuned", "--lambda", "2,40", "--eta", "0.03", "--tol", "0.002", "--floor", "0.01")
     best = params(tmp_path / "tuned")

@@ -361,6 +361,7 @@ def test_folders_without_slices_of_one_kind(wss, tmp_path, held):
     assert told[len(held)] in outcome.err
 
 
+@pytest.mark.slow
 def test_a_pipe_from_a_volume_to_a_volume(shell, tmp_path):
     save(image(), tmp_path / "images" / "a_0000.nii.gz")
     strokes = np.full(SHAPE, 255, np.uint8)

@@ -142,6 +142,7 @@ def test_there_is_a_trend_where_there_can_be_one(points, told):
     assert found == ([] if told is None else [told])
 
 
+@pytest.mark.slow
 def test_hostile_text_is_shown_as_text():
     for drawing in (
         scatter(
@@ -251,6 +252,7 @@ def test_figures_refuse_what_cannot_be_drawn():
         scatter([Dot(1, 1)], x_label="", y_label="").encoded(".gif")
 
 
+@pytest.mark.slow
 def test_files_are_valid_and_repeat(drawings):
     for drawing in drawings:
         first = {suffix: drawing.encoded(suffix) for suffix in SUFFIXES}
