@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from builders import STEMS, labels_of, noisy_map
 
+from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels
 from wsstools.formats.map_files import encode_map
 
@@ -52,6 +53,28 @@ def test_forms_of_unicode_and_double_endings_join(wss, data):
                   "--trees", 2)  # fmt: skip
     assert outcome.code == 0, outcome.err
     assert [path.stem for path in outcome.paths] == [f"é{stem}" for stem in STEMS]
+
+
+def test_images_in_a_file_of_several_join_as_files_do(wss, tmp_path):
+    """COCO names images by paths, of any form of Unicode and with the ends of their files."""
+    (tmp_path / "images").mkdir()
+    for stem in ("é", "b"):
+        name = unicodedata.normalize("NFC", f"{stem}_leftImg8bit.png")
+        (tmp_path / "images" / name).write_bytes(encode_image(np.zeros((10, 12, 3), np.uint8)))
+    names = ["x/" + unicodedata.normalize("NFD", "é_leftImg8bit.png"), "b_leftImg8bit.ome.tif"]
+    ring = [1, 1, 9, 1, 9, 9, 1, 9]
+    content = {
+        "categories": [{"id": 1, "name": "cat"}],
+        "images": [{"id": k, "file_name": name} for k, name in enumerate(names)],
+        "annotations": [
+            {"image_id": k, "category_id": 1, "segmentation": [ring]} for k in range(2)
+        ],
+    }
+    (tmp_path / "coco.json").write_text(json.dumps(content))
+    outcome = wss("scribbles", tmp_path / "coco.json", "--images", tmp_path / "images",
+                  "-o", tmp_path / "o", "--suffix", "_leftImg8bit")  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert [path.stem for path in outcome.paths] == ["b", "é"]
 
 
 def test_subfolders_are_kept(wss, data):

@@ -39,7 +39,7 @@ class NameRule:
 
     def name(self, path: str | PurePath) -> str:
         """The image's name of a file, without its folder."""
-        return self._without_suffix(plain_name(os.path.basename(path)))
+        return self.without_suffix(plain_name(os.path.basename(path)))
 
     def names(self, files: Iterable[str]) -> Iterator[tuple[str, str]]:
         """The image's name and the file, of each file that counts; paths relative to a folder."""
@@ -49,7 +49,7 @@ class NameRule:
         ended = [(name, file) for name, file in named if name.endswith(self.suffixes)]
         if not ended:
             return iter(named)
-        return ((self._without_suffix(name), file) for name, file in ended)
+        return ((self.without_suffix(name), file) for name, file in ended)
 
     def listed_names(self, line: str) -> list[str]:
         """What a line of a list of names may mean, the likeliest first.
@@ -60,10 +60,11 @@ class NameRule:
         found = []
         for text in (whole, _COLUMNS.split(whole)[0]):
             for name in (text, plain_name(text), plain_name(os.path.basename(text))):
-                found += [name, self._without_suffix(name)]
+                found += [name, self.without_suffix(name)]
         return [name for name in dict.fromkeys(found) if name]
 
-    def _without_suffix(self, name: str) -> str:
+    def without_suffix(self, name: str) -> str:
+        """A name, its ending gone already, without the suffix that it may have."""
         for suffix in sorted(self.suffixes, key=len, reverse=True):
             if name.endswith(suffix) and len(os.path.basename(name)) > len(suffix):
                 return name[: -len(suffix)]

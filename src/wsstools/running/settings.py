@@ -93,7 +93,9 @@ class Selection(NameSettings):
             return stems[part - 1 :: parts]
         known = set(stems)
         chosen = [
-            next((name for name in self.rule.listed_names(line) if name in known), line)
+            line
+            if line in known
+            else next((name for name in self.rule.listed_names(line) if name in known), line)
             for line in self.names
         ]
         return list(dict.fromkeys(chosen))[part - 1 :: parts]

@@ -107,7 +107,8 @@ class Source:
                     found.setdefault(stem, []).append(file)
                 else:
                     for name, data in parts:
-                        found.setdefault(name, []).append(Part(Path(str(file)), name, data))
+                        stem = self.rule.without_suffix(name)
+                        found.setdefault(stem, []).append(Part(Path(str(file)), name, data))
         self._paths = found
 
     def files(self) -> list[Path]:

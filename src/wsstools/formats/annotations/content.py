@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.etree.ElementTree import Element
 
 from wsstools.errors import DataError
+from wsstools.files.names import plain_name
 from wsstools.files.provenance import Json
 from wsstools.files.text import decode_text
 from wsstools.files.xml import parse_xml, root_name
@@ -98,12 +99,12 @@ def image_stem(name: str) -> str:
         name = asked[0] if asked else unquote(parts.path)
         uploaded = _UPLOADED.match(name)
         name = _UPLOAD_PREFIX.sub("", uploaded[1]) if uploaded else name
-    return PurePosixPath(PureWindowsPath(name).as_posix()).stem
+    return plain_name(PureWindowsPath(name).name)
 
 
 def stem_of_file(name: str) -> str:
     """The stem of a file, or of the image of which a part, called `FILE (STEM)`, tells."""
-    return name[:-1].rpartition(" (")[2] if name.endswith(")") else Path(name).stem
+    return name[:-1].rpartition(" (")[2] if name.endswith(")") else plain_name(Path(name).name)
 
 
 # --- What JSON holds where it need not

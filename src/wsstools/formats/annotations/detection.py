@@ -19,7 +19,7 @@ from wsstools.files.limits import LARGEST_MAP
 from wsstools.files.provenance import Decoded
 from wsstools.files.text import decode_text
 from wsstools.formats.annotations import cvat, matlab, yolo
-from wsstools.formats.annotations.content import HEAD, Content, ImagePart, stem_of_file
+from wsstools.formats.annotations.content import HEAD, Content, ImagePart, image_stem, stem_of_file
 from wsstools.formats.annotations.json_files import (
     coco,
     davis,
@@ -336,7 +336,7 @@ def _unpack_archive(data: bytes, name: str, form: str | None) -> Unpacked:
         if not content.startswith(_ZIP_MAGIC):  # one in another might have no end
             with contextlib.suppress(DataError):  # it fails alone
                 held = _unpack_file(Content(content, f"{name} ({member})"), form)
-        parts.extend(held.parts or (ImagePart(PurePosixPath(member).stem, content),))
+        parts.extend(held.parts or (ImagePart(image_stem(member), content),))
         lists.update(held.lists)
     if not parts:
         raise DataError(f"{name}: no annotations in this archive are read; unpack it")
