@@ -20,6 +20,12 @@ def class_name(names: Sequence[str] | None, class_id: int) -> str:
     return names[class_id] if names and class_id < len(names) else str(class_id)
 
 
+def is_mask(labels: NDArray[np.integer]) -> bool:
+    """Whether labels hold 0 and 255 only, and both, as where 255 is meant as a class."""
+    n_zero, n_ignored = (np.count_nonzero(labels == value) for value in (0, IGNORE_LABEL))
+    return bool(n_zero and n_ignored and n_zero + n_ignored == labels.size)
+
+
 def check_class_ids(labels: NDArray[np.integer], n_classes: int | None, what: str) -> None:
     """Raise ValueError if labels hold an id, 255 apart, that is none of `n_classes` (None: any)."""
     if n_classes is None:

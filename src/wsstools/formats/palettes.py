@@ -2,21 +2,58 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
 import numpy as np
 
+from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.scribbles.colours import Colour, colour_text
 from wsstools.files.pillow import opened
 
-Colours = dict[int, tuple[int, int, int]]
+_HEAD_OF_PICTURE = 1 << 16
+"""Bytes in which the palette is."""
 
 
-def used_colours(data: bytes) -> Colours:
-    """The colour of each value that occurs in a palette picture; empty for any other file."""
-    try:
-        with opened(data) as picture:
-            palette = picture.getpalette() if picture.mode == "P" else None
-            if palette is None:
-                return {}
+def palette_clash(palettes: Iterable[tuple[Path, Mapping[int, Colour]]]) -> str | None:
+    """Where one index has different colours in two files, as a text, or None.
+
+    Programs that number colours anew in each picture give one index several classes.
+    """
+    known: dict[int, tuple[Colour, Path]] = {}  # of each index: its colour, and a file that has it
+    for path, palette in palettes:
+        for index, colour in palette.items():
+            other, first = known.setdefault(index, (colour, path))
+            if colour != other:
+                one, two = colour_text(other), colour_text(colour)
+                return f"index {index} is {one} in {first.name} and {two} in {path.name}"
+    return None
+
+
+def stated_colours(path: Path) -> dict[int, Colour]:
+    """The colours of the palette at the beginning of a picture; empty for any other file."""
+    with contextlib.suppress(Exception):  # what is wrong with it is reported when it is read
+        with path.open("rb") as file:
+            head = file.read(_HEAD_OF_PICTURE)
+        with opened(head) as picture:
+            if picture.mode == "P" and picture.palette is not None:
+                levels = bytes(picture.palette.palette)
+                return {k: _colour(levels, k) for k in range(len(levels) // 3)}
+    return {}
+
+
+def used_colours(data: bytes) -> dict[int, Colour]:
+    """The colour of each value but 255 in a palette picture; empty for any other file."""
+    # the decoders raise whatever they like at damaged files
+    with contextlib.suppress(Exception), opened(data) as picture:
+        palette = picture.getpalette() if picture.mode == "P" else None
+        if palette is not None:
             values = np.unique(np.asarray(picture)).tolist()
-    except Exception:  # the decoders raise whatever they like at damaged files
-        return {}
-    return {v: (palette[3 * v], palette[3 * v + 1], palette[3 * v + 2]) for v in values}
+            return {v: _colour(bytes(palette), v) for v in values if v != IGNORE_LABEL}
+    return {}
+
+
+def _colour(levels: bytes, index: int) -> Colour:
+    red, green, blue = levels[3 * index : 3 * index + 3]
+    return red, green, blue

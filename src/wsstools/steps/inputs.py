@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.evaluation.settings import FIGURE_FORMATS
-from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.labels import IGNORE_LABEL, is_mask
+from wsstools.core.scribbles.colours import Colour
 from wsstools.errors import DataError, UsageError
 from wsstools.files.provenance import Decoded, digest
 from wsstools.formats import image_files, label_files, map_files
-from wsstools.formats.palettes import used_colours
+from wsstools.formats.palettes import palette_clash, used_colours
 from wsstools.running.join import Input
 from wsstools.running.messages import say
 from wsstools.running.settings import Selection
@@ -72,38 +73,33 @@ def local_inputs(images: str, scribbles: str, run: Selection, command: str) -> l
 def _decode_scribbles(data: bytes, name: str) -> Decoded[NDArray[np.uint8]]:
     """Scribbles, with a note where they leave no pixel open, as labels of whole images do."""
     found = label_files.decode_labels(data, name)
-    if found.meta is None and not used_colours(data) and _is_mask(found.value):
+    if found.meta is None and is_mask(found.value) and not used_colours(data):
         return replace(found, note=_MASK)
     if found.note is None and found.value.size and (found.value != IGNORE_LABEL).all():
         return replace(found, note=_NO_SCRIBBLES)
     return found
 
 
-def _is_mask(labels: NDArray[np.uint8]) -> bool:
-    """Whether labels hold 0 and 255 only, and both."""
-    return bool(np.unique(labels).tolist() == [0, IGNORE_LABEL])
-
-
 def warn_of_palettes(source: Source, command: str) -> None:
     """Warn if an index has one colour in a file of a folder and another in the next.
 
-    Programs that number colours anew in each picture give one index several classes. Some files of
-    the folder are looked at.
+    Some files of the folder are looked at.
     """
     files = [] if source.is_stream else source.files()
-    first: dict[int, tuple[tuple[int, int, int], Path]] = {}
-    for path in files[:: max(1, len(files) // _PALETTES)][:_PALETTES]:
-        with contextlib.suppress(OSError):
-            for index, colour in used_colours(path.read_bytes()).items():
-                known, other = first.setdefault(index, (colour, path))
-                if index != IGNORE_LABEL and known != colour:
-                    one, two = ("#" + bytes(rgb).hex() for rgb in (known, colour))
-                    say(
-                        f"warning: index {index} is {one} in {other.name} and {two} in {path.name};"
-                        " does it mean one class? wss scribbles --colors reads colours",
-                        command,
-                    )
-                    return
+    some = files[:: max(1, len(files) // _PALETTES)][:_PALETTES]
+    pictures = (path for path in some if path.suffix.lower() in label_files.SUFFIXES)
+    clash = palette_clash((path, _used_colours(path)) for path in pictures)
+    if clash is not None:
+        say(
+            f"warning: {clash}; does it mean one class? wss scribbles --colors reads colours",
+            command,
+        )
+
+
+def _used_colours(path: Path) -> dict[int, Colour]:
+    with contextlib.suppress(OSError):  # which is reported when it is read
+        return used_colours(path.read_bytes())
+    return {}
 
 
 def check_same_images(sources: Sequence[Source]) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -21,8 +18,6 @@ from wsstools.files.provenance import Decoded
 _OPAQUE = 255
 _LISTED = 6
 """Colours that a message lists."""
-_HEAD_OF_PICTURE = 1 << 16
-"""Bytes in which the palette is."""
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 
 
@@ -55,42 +50,10 @@ def decode_colours(data: bytes, name: str, table: ColourTable) -> Decoded[Annota
     what = "colour that is" if n_others == 1 else "colours that are"
     notes = [f"left out: {n_others} {what} not in --colors: {others}"] if n_others else []
     if n_soft:
-        pixels = (
-            "1 pixel of these colours that is"
-            if n_soft == 1
-            else (f"{n_soft} pixels of these colours that are")
-        )
-        notes.append(f"left out: {pixels} partly transparent")
+        pixels, verb = ("pixel", "is") if n_soft == 1 else ("pixels", "are")
+        notes.append(f"left out: {n_soft} {pixels} of these colours that {verb} partly transparent")
     height, width = packed.shape
     return Decoded(Annotation(tuple(marks), (height, width)), note="; ".join(notes) or None)
-
-
-def palette_clash(paths: Iterable[Path]) -> str | None:
-    """Where one index has different colours in the palettes of two pictures, as a text, or None.
-
-    Palettes of which one begins like the other are alike.
-    """
-    known: list[tuple[bytes, Path]] = []  # of each index: its colour, and a file that has it
-    for path in paths:
-        palette = _palette_of(path)
-        colours = [palette[k : k + 3] for k in range(0, len(palette), 3)]
-        for index, (colour, (other, first)) in enumerate(zip(colours, known, strict=False)):
-            if colour != other:
-                one, two = (colour_text((c[0], c[1], c[2])) for c in (other, colour))
-                return f"index {index} is {one} in {first.name} and {two} in {path.name}"
-        known.extend((colour, path) for colour in colours[len(known) :])
-    return None
-
-
-def _palette_of(path: Path) -> bytes:
-    """Red, green and blue of each index of a picture with a palette; empty for others."""
-    with contextlib.suppress(Exception):  # what is wrong with it is reported when it is read
-        with path.open("rb") as file:
-            head = file.read(_HEAD_OF_PICTURE)
-        with opened(head) as picture:
-            if picture.mode == "P" and picture.palette is not None:
-                return bytes(picture.palette.palette)
-    return b""
 
 
 def frequent_colours(data: bytes) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.arrays import AnyArray
-from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.labels import IGNORE_LABEL, is_mask
 from wsstools.core.scribbles.annotation import Annotation, areas_of_labels
 from wsstools.core.scribbles.colours import ColourTable
 from wsstools.core.scribbles.remapping import Remapping, remapped
@@ -87,11 +87,9 @@ def _doubts(data: bytes, labels: NDArray[np.integer]) -> str | None:
             f"{n_transparent} transparent pixels have a class; --unlabelled {transparent[0]} makes "
             "them unlabelled, --colors tells the classes by their colours"
         )
-    n_unlabelled = np.count_nonzero(labels == IGNORE_LABEL)
-    n_zero = np.count_nonzero(labels == 0)
-    if not has_palette and n_unlabelled and n_zero and n_unlabelled + n_zero == labels.size:
+    if not has_palette and is_mask(labels):
         return "a mask of 0 and 255, which is unlabelled; --remap 255=1 makes it class 1"
-    if not n_unlabelled:
+    if not (labels == IGNORE_LABEL).any():
         return "every pixel has a class; where one value is unlabelled, --unlabelled says so"
     return None
 
