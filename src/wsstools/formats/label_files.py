@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 from unicodedata import category, normalize
@@ -170,27 +171,29 @@ def class_count(n_classes: int | None, *places: str) -> int:
     return len(names)
 
 
-def carry_class_names(names: Sequence[str], folder: Path, *, overwrite: bool = False) -> None:
-    """Write the class names into a folder of labels, unless they are in it or beside it.
+def class_names_carrier(
+    names: Sequence[str] | None, folder: Path, *, overwrite: bool = False
+) -> Callable[[], None] | None:
+    """What writes the class names into a folder of labels when these are there; None without names.
 
-    Other names beside it are those of other labels. UsageError if there are others in it, unless
-    they may be overwritten.
+    It writes nothing where they are in it or beside it; other names beside it are those of other
+    labels. UsageError, now, if there are others in it, unless they may be overwritten.
     """
-    if find_class_names(str(folder)) != list(names):
-        if not overwrite:
-            check_carried_names(names, folder)
-        write_atomic(folder / CLASSES_FILE, "".join(f"{name}\n" for name in names).encode())
-
-
-def check_carried_names(names: Sequence[str], folder: Path) -> None:
-    """Raise UsageError if a folder of labels names other classes."""
+    if not names:
+        return None
     path = folder / CLASSES_FILE
-    known = read_class_names(path) if path.is_file() else None
+    known = read_class_names(path) if path.is_file() and not overwrite else None
     if known not in (None, list(names)):
         raise UsageError(
             f"{path} names other classes than these labels: {', '.join(map(str, known or ()))}, "
             f"not {', '.join(names)}; write elsewhere, or give --overwrite"
         )
+    return partial(_carry_class_names, list(names), folder)
+
+
+def _carry_class_names(names: list[str], folder: Path) -> None:
+    if find_class_names(str(folder)) != names:
+        write_atomic(folder / CLASSES_FILE, "".join(f"{name}\n" for name in names).encode())
 
 
 def _check_form(picture: ImageFile.ImageFile) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -52,9 +52,8 @@ def curate(scribbles: str, gt: str, out: str | Path, *, run: RunSettings = RunSe
     is_list_ours = bool(_results(folder)) if (folder / _LIST).exists() else None
     ids = [run.ids] if isinstance(run.ids, str) else []
     output_file(folder / _LIST, ids, is_ours=is_list_ours, overwrite=run.overwrite)
-    run_step(
-        step, inputs, out, run, afterwards=partial(_finish, folder, names, overwrite=run.overwrite)
-    )
+    carry = label_files.class_names_carrier(names, folder, overwrite=run.overwrite)
+    run_step(step, inputs, out, run, afterwards=partial(_finish, folder, names, carry))
 
 
 def _compute(scribbles: NDArray[np.uint8], gt: NDArray[np.uint8]) -> Computed:
@@ -70,14 +69,14 @@ def _compute(scribbles: NDArray[np.uint8], gt: NDArray[np.uint8]) -> Computed:
     )
 
 
-def _finish(folder: Path, names: list[str] | None, *, overwrite: bool) -> None:
+def _finish(folder: Path, names: list[str] | None, carry: Callable[[], None] | None) -> None:
     """Write the names of the classes and the list of complete images, and report the counts.
 
     The list follows from the records of all outputs in the folder, so that a resumed run, or the
     last of several shards, lists all.
     """
-    if names is not None:
-        label_files.carry_class_names(names, folder, overwrite=overwrite)
+    if carry is not None:
+        carry()
     results = _results(folder)
     if not results:
         return

@@ -32,16 +32,15 @@ from wsstools.errors import DataError, UsageError
 from wsstools.files.provenance import Json
 from wsstools.files.text import decode_text
 from wsstools.formats.annotations import detection
-from wsstools.formats.annotations.colour_pictures import palette_clash
 from wsstools.formats.annotations.content import ImagePart
 from wsstools.formats.annotations.label_arrays import Values
 from wsstools.formats.label_files import (
     CLASSES_FILE,
-    carry_class_names,
-    check_carried_names,
+    class_names_carrier,
     find_class_names,
     read_class_names,
 )
+from wsstools.formats.palettes import palette_clash, stated_colours
 from wsstools.running.join import Input
 from wsstools.running.messages import say
 from wsstools.running.settings import RunSettings, Selection
@@ -96,24 +95,19 @@ def scribbles(
             "--remap changes ids, but these classes have names; their ids are the order of the "
             "names, which --classes gives"
         )
+    carried = names if has_names else None
     decode = partial(detection.decode_annotation, form=wanted, values=values)
     inputs = [Input("annotation", annotations, decode)]
     if images is not None:
         inputs.append(image_input(images, run))
     step = Step(
         "scribbles",
-        _options(width, reading, values, names if has_names else None),
+        _options(width, reading, values, carried),
         kind="scribbles",
         compute=partial(_draw, names=names, width=width, colours=values.colours),
         revision=max(entry.revision for entry in used),
     )
-    if has_names and names and not run.overwrite:
-        check_carried_names(names, Path(out))
-    carry = (
-        partial(carry_class_names, names, Path(out), overwrite=run.overwrite)
-        if has_names and names
-        else None
-    )
+    carry = class_names_carrier(carried, Path(out), overwrite=run.overwrite)
     n_others = _count_other_files(source, wanted)
     if n_others:
         say(
@@ -309,7 +303,7 @@ def _open_source(
 
 def _warn_of_palettes(files: Sequence[Path]) -> None:
     """Say where an index has different colours, as where an editor numbers those of each file."""
-    clash = palette_clash(files)
+    clash = palette_clash((path, stated_colours(path)) for path in files)
     if clash is not None:
         say(f"warning: {clash}; if the colours are the classes, give --colors FILE", "scribbles")
 

@@ -19,7 +19,7 @@ from wsstools.errors import DataError, UsageError
 from wsstools.files.damage import reading
 from wsstools.files.provenance import InputRecord, Json, input_record
 from wsstools.formats import image_files, map_files, nnunet_files, volume_files
-from wsstools.formats.label_files import carry_class_names, check_carried_names, find_class_names
+from wsstools.formats.label_files import class_names_carrier, find_class_names
 from wsstools.formats.volume_files import Volume
 from wsstools.running.join import Input, Reader, Task
 from wsstools.running.outputs import FORMS, Kind, Output
@@ -100,9 +100,7 @@ def slices(
     writer = Writer.of(step, FORMS[step.kind], run)
     make = partial(_make, cut=cut, writer=writer, has_like=like is not None, skip_empty=skip_empty)
     names = None if kind == "image" else _class_names(volumes)
-    if names and not run.overwrite:
-        check_carried_names(names, Path(out))
-    carry = partial(carry_class_names, names, Path(out), overwrite=run.overwrite) if names else None
+    carry = class_names_carrier(names, Path(out), overwrite=run.overwrite)
     run_cases(writer, make, tasks, inputs, out, run, afterwards=carry)
 
 

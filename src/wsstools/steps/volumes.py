@@ -98,8 +98,8 @@ def volumes(
         known = [class_name(names, k) for k in range(count)]
         afterwards = partial(_write_dataset_file, dataset_file, known, channels)
         folder = folder / nnunet_files.LABELS_FOLDER
-    elif names is not None and not cut.is_map:
-        afterwards = partial(label_files.carry_class_names, names, folder, overwrite=run.overwrite)
+    elif not cut.is_map:
+        afterwards = label_files.class_names_carrier(names, folder, overwrite=run.overwrite)
     step = Step("volumes", options, kind="prob" if cut.is_map else "labels")
     writer = Writer.of(step, _MAPS if cut.is_map else _LABELS, run)
     make = partial(_make, writer=writer, missing=missing, n_classes=count)
