@@ -76,15 +76,16 @@ def marked(folder: Path) -> Iterator[Path]:
             mark.unlink()
 
 
-def remove_leftovers(folder: Path) -> None:
+def remove_leftovers(folder: Path, *, is_recursive: bool = False) -> None:
     """Delete temporary files of this machine's runs that were killed; those of others stay."""
-    if not folder.is_dir():
-        return
-    for entry in os.scandir(folder):
-        match = _TEMPORARY.fullmatch(entry.name)
-        if match and match["host"] == _HOST and not is_alive(int(match["pid"])):
-            with contextlib.suppress(OSError):
-                os.unlink(entry.path)
+    for place, folders, names in os.walk(folder):
+        if not is_recursive:
+            folders.clear()
+        for name in names:
+            match = _TEMPORARY.fullmatch(name)
+            if match and match["host"] == _HOST and not is_alive(int(match["pid"])):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(place, name))
 
 
 def is_alive(pid: int) -> bool:

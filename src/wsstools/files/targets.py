@@ -92,7 +92,9 @@ def check_writable(folder: Path) -> None:
         raise OSError(error.errno, reason, os.fspath(folder)) from error
 
 
-def check_no_input(target: Path, inputs: Iterable[str | Path]) -> None:
+def check_no_input(
+    target: Path, inputs: Iterable[str | Path], *, elsewhere: str = "another file"
+) -> None:
     """Raise UsageError if a file that exists is one of the inputs, under whatever name.
 
     Parameters
@@ -106,7 +108,7 @@ def check_no_input(target: Path, inputs: Iterable[str | Path]) -> None:
     for place in inputs:
         for file in _files(Path(place), wanted.st_ino):
             if os.path.samestat(file, wanted):
-                raise UsageError(f"{target} is an input; write to another file")
+                raise UsageError(f"{target} is an input; write to {elsewhere}")
 
 
 def _files(place: Path, inode: int) -> Iterator[os.stat_result]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.maps import ProbabilityMap
-from wsstools.files.provenance import Meta
+from wsstools.files.provenance import Meta, Origin
 from wsstools.formats import label_files, map_files, picture_files
 
 Output: TypeAlias = "ProbabilityMap | NDArray[np.uint8]"
@@ -36,3 +37,25 @@ FORMS: Mapping[Kind, Form] = {
     "scribbles": _LABELS,
     "picture": Form(picture_files.SUFFIX, picture_files.encode_picture, picture_files.read_meta),
 }
+
+
+def refuse_foreign_outputs(
+    origin: Origin, form: Form, folder: Path, *, is_recursive: bool = False
+) -> None:
+    """Look at one output that exists: a folder belongs to one step with one set of options.
+
+    UsageError if it is another run's.
+    """
+    first = min(_files(folder, form.suffix, is_recursive=is_recursive), default=None)
+    if first is not None:
+        origin.refuse_other_run(first, form.read_meta(first))
+
+
+def _files(folder: Path, suffix: str, *, is_recursive: bool) -> Iterator[Path]:
+    """The files with an ending in a folder, hidden ones apart; none if it is missing."""
+    for place, folders, names in os.walk(folder):
+        if not is_recursive:
+            folders.clear()
+        for name in names:
+            if name.endswith(suffix) and not name.startswith("."):
+                yield Path(place, name)

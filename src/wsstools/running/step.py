@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from wsstools.running.join import (
     output_folder,
 )
 from wsstools.running.messages import Messages
-from wsstools.running.outputs import FORMS, Kind, Output
+from wsstools.running.outputs import FORMS, Kind, Output, refuse_foreign_outputs
 from wsstools.running.settings import RunSettings, Selection
 from wsstools.running.sources import Part
 from wsstools.running.tasks import (
@@ -89,11 +89,11 @@ def run_step(
     folder = output_folder(out, inputs)
     check_joins(inputs)
     if not settings.overwrite:
-        _refuse_foreign_outputs(step, folder, is_recursive=settings.recursive)
+        refuse_foreign_outputs(step, FORMS[step.kind], folder, is_recursive=settings.recursive)
     if not settings.dry_run:
         if _has_missing_output(step, inputs[0], folder, settings):
             check_writable(folder)
-        _remove_leftovers(folder, settings)
+        remove_leftovers(folder, is_recursive=settings.recursive)
     work = partial(
         _make_group,
         step=step,
@@ -119,7 +119,7 @@ def run_step(
                 show_outcome(outcome, messages, settings, folder)
         if not settings.dry_run:
             # workers of an earlier, killed run may have ended meanwhile
-            _remove_leftovers(folder, settings)
+            remove_leftovers(folder, is_recursive=settings.recursive)
             if afterwards is not None:
                 afterwards()
         messages.summarise(str(out))
@@ -134,36 +134,8 @@ def _has_missing_output(step: Step, first: Input, folder: Path, settings: RunSet
     return any(not (folder / (stem + suffix)).exists() for stem in stems)
 
 
-def _remove_leftovers(folder: Path, settings: RunSettings) -> None:
-    remove_leftovers(folder)
-    if settings.recursive:
-        for place, folders, _ in os.walk(folder):
-            for name in folders:
-                remove_leftovers(Path(place, name))
-
-
 def _dead_group(tasks: Sequence[Task]) -> list[TaskOutcome[_Prepared]]:
     return [dead_outcome(task) for task in tasks]
-
-
-def _refuse_foreign_outputs(step: Step, folder: Path, *, is_recursive: bool) -> None:
-    """Look at one output that exists: a folder belongs to one step with one set of options."""
-    if not folder.is_dir():
-        return
-    form = FORMS[step.kind]
-    first = min(_files(folder, form.suffix, is_recursive=is_recursive), default=None)
-    if first is not None:
-        step.refuse_other_run(first, form.read_meta(first))
-
-
-def _files(folder: Path, suffix: str, *, is_recursive: bool) -> Iterator[Path]:
-    """The files with an ending in a folder, hidden ones apart."""
-    for place, folders, names in os.walk(folder):
-        if not is_recursive:
-            folders.clear()
-        for name in names:
-            if name.endswith(suffix) and not name.startswith("."):
-                yield Path(place, name)
 
 
 def _warn_unmatched(inputs: Sequence[Input], selection: Selection, messages: Messages) -> None:
@@ -238,7 +210,8 @@ def _prepare(
     target = folder / (task.stem + form.suffix)
     files = InputFiles.read(task, readers)
     if target.exists():
-        check_no_input(target, (p.path if isinstance(p, Part) else p for p in task.paths))
+        paths = (part.path if isinstance(part, Part) else part for part in task.paths)
+        check_no_input(target, paths, elsewhere="another folder")
         meta = form.read_meta(target)
         if not overwrite:
             step.refuse_other_run(target, meta)

@@ -11,11 +11,12 @@ from typing import TypeAlias
 from wsstools.errors import DataError
 from wsstools.files.atomic import remove_leftovers, write_atomic
 from wsstools.files.provenance import InputRecord, Json
+from wsstools.files.targets import check_no_input
 from wsstools.formats import volume_files
 from wsstools.formats.nnunet_files import channels_of
 from wsstools.running.join import Input, Task, output_folder
 from wsstools.running.messages import Messages
-from wsstools.running.outputs import Form
+from wsstools.running.outputs import Form, refuse_foreign_outputs
 from wsstools.running.settings import RunSettings, Selection
 from wsstools.running.sources import Source
 from wsstools.running.step import Step
@@ -99,13 +100,12 @@ class Writer:
         """The outcome of an output that is not to be made; None of one that is.
 
         It is of these inputs already, which the files `sources` hold, or nothing is to be written.
-        UsageError if it is another run's and is not to be replaced, DataError if it is an input.
+        UsageError if it is another run's and is not to be replaced, or an input.
         """
         target = self.target(folder, stem)
         is_there = target.exists()
         if is_there:
-            if any(target.samefile(path) for path in sources if path.exists()):
-                raise DataError(f"{target} is an input; write to another folder")
+            check_no_input(target, sources, elsewhere="another folder")
             meta = self.form.read_meta(target)
             if not self.overwrite:
                 self.step.refuse_other_run(target, meta)
@@ -148,9 +148,9 @@ def run_cases(
     """
     folder = output_folder(out, inputs)
     if not run.overwrite:
-        _refuse_foreign_outputs(writer, folder)
+        refuse_foreign_outputs(writer.step, writer.form, folder, is_recursive=run.recursive)
     if not writer.is_dry:
-        remove_leftovers(folder)
+        remove_leftovers(folder, is_recursive=run.recursive)
     work = partial(_made, make=make)
     with Messages(writer.step.step, None, run) as messages:
         for warning in warnings:
@@ -159,23 +159,12 @@ def run_cases(
             work, [tasks], inputs, run, messages, on_worker_death=_dead, folder=folder
         ):
             for outcome in outcomes:
-                _show(outcome, messages, run, writer.target(folder, outcome.stem))
+                show_outcome(outcome, messages, run, folder)
         if not writer.is_dry:
-            remove_leftovers(folder)
+            remove_leftovers(folder, is_recursive=run.recursive)
             if afterwards is not None:
                 afterwards()
         messages.summarise(str(out))
-
-
-def _show(outcome: TaskOutcome[None], messages: Messages, run: RunSettings, target: Path) -> None:
-    """Report an output; `target` is its path as the user named it."""
-    if outcome.path is None:
-        show_outcome(outcome, messages, run)
-        return
-    for note in outcome.notes:
-        messages.say(f"{outcome.stem}: {note}")
-    messages.finished(target, is_up_to_date=outcome.status == "up to date")
-    messages.advance()
 
 
 def _made(task: Task, *, make: Callable[..., Made], folder: Path) -> Made:
@@ -190,12 +179,3 @@ def _made(task: Task, *, make: Callable[..., Made], folder: Path) -> Made:
 
 def _dead(task: Task) -> Made:
     return [dead_outcome(task)]
-
-
-def _refuse_foreign_outputs(writer: Writer, folder: Path) -> None:
-    """Look at one output that exists: a folder belongs to one step with one set of options."""
-    suffix = writer.form.suffix
-    paths = (path for path in folder.glob(f"*{suffix}") if not path.name.startswith("."))
-    first = min(paths, default=None)
-    if first is not None:
-        writer.step.refuse_other_run(first, writer.form.read_meta(first))
