@@ -42,7 +42,7 @@ from wsstools.core.evaluation.study import (
     groups,
 )
 from wsstools.core.evaluation.trimap import border_distance, within_band
-from wsstools.core.labels import IGNORE_LABEL, check_class_ids, class_name
+from wsstools.core.labels import IGNORE_LABEL, check_class_ids, check_sizes, class_name
 from wsstools.errors import DataError, UsageError
 from wsstools.formats.label_files import find_class_names
 from wsstools.formats.score_files import read_published, read_scores
@@ -336,8 +336,7 @@ def _count(
     *labels, gt = decoded
     check_class_ids(gt, n_classes, "ground truth")
     for place, found in zip(places, labels, strict=True):
-        if found.shape != gt.shape:
-            raise ValueError(f"{place}: labels have shape {found.shape}, ground truth {gt.shape}")
+        check_sizes(found, gt, what=f"{place}: labels")
         check_class_ids(found, n_classes, place)
     truths = [gt]
     if widths:

@@ -136,8 +136,7 @@ def train(
         Origin("train", options),
         [*pairs.records(), *_init_records(settings.init)],
     )
-    output_file(out, [])  # as it was given: a slash at its end means a folder
-    job.check_outputs([images, labels])
+    job.check_outputs(out, [images, labels])
     if settings.dry_run:
         if not job.is_up_to_date():
             say(f"to make: {out}", "train")
@@ -238,15 +237,15 @@ class _Job:
         """The CSV log."""
         return Path(self.settings.log or f"{self.out}.csv")
 
-    def check_outputs(self, folders: Sequence[str]) -> None:
-        """Refuse to write where an input or a file of others is."""
+    def check_outputs(self, out: str | Path, folders: Sequence[str]) -> None:
+        """Refuse to write where an input or a file of others is; `out` is the path as given."""
         settings = self.settings
         optional = (settings.val_images, settings.val_labels, settings.val_ids, self.run.ids)
         inputs = [*folders, settings.init, *(place for place in optional if isinstance(place, str))]
         overwrite = settings.overwrite
+        output_file(out, inputs)
         if self.out.resolve() == self.log.resolve():
             raise UsageError(f"--log {self.log}: is the model file; the log needs one of its own")
-        output_file(self.out, inputs)
         is_log = training_log.is_log(self.log) if self.log.is_file() else None
         output_file(self.log, inputs, is_ours=is_log, overwrite=overwrite)
         is_checkpoint = None if settings.resume else self._is_checkpoint()
