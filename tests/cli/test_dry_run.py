@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from importlib.metadata import version
 
+import numpy as np
 import pytest
-from builders import PER_IMAGE, folder_bytes, per_image_command
+from builders import PER_IMAGE, SHAPE, folder_bytes, per_image_command
 
+from wsstools.formats.label_files import encode_labels
 from wsstools.running.settings import RunSettings
 from wsstools.running.workers import map_in_workers
 
@@ -35,6 +37,21 @@ def test_a_dry_run_counts_and_writes_nothing(wss, dataset, tmp_path, name):
     assert stale.code == 1
     assert "1 new, 1 stale, skipped 2 (up to date)" in stale.err
     assert folder_bytes(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("command", [("rf-predict", "--trees", 2), ("local-predict", "--model",
+                                     "walker"), ("local-predict", "--model", "boosting")])  # fmt: skip
+def test_a_dry_run_skips_what_the_run_skips(wss, dataset, tmp_path, command):
+    shutil.copytree(dataset / "scribbles", tmp_path / "scribbles")
+    shutil.copy(dataset / "classes.txt", tmp_path)
+    empty = encode_labels(np.full(SHAPE, 255, np.uint8), {})
+    (tmp_path / "scribbles" / "b.png").write_bytes(empty)
+    line = [*command, dataset / "images", tmp_path / "scribbles", "-o", tmp_path / "out"]
+    first = wss(*line, "--dry-run")
+    assert first.code == 1 and "3 new, 1 skipped" in first.err.splitlines()[-1]
+    assert wss(*line).code == 0
+    again = wss(*line, "--dry-run")
+    assert again.code == 0 and "skipped 3 (up to date), 1 skipped" in again.err
 
 
 def test_quiet_prints_results_and_errors_only(wss, dataset, tmp_path):

@@ -39,6 +39,14 @@ def test_a_refusal_names_the_file_the_reason_and_the_way_out(tmp_path):
     )
 
 
+def test_a_refusal_does_not_print_nested_values(tmp_path):
+    theirs = made_by(Origin("fuse", {"columns": [["", None]], "opacity": None}))
+    with pytest.raises(UsageError, match=r"options: other columns, opacity none \(now 0.5\);"):
+        Origin("fuse", {"columns": [["diff", 1]], "opacity": 0.5}).refuse_other_run(
+            tmp_path, theirs
+        )
+
+
 def test_an_output_of_the_same_run_is_up_to_date(tmp_path):
     assert ORIGIN.is_up_to_date(made_by(ORIGIN), INPUTS)
     assert not is_refused(ORIGIN, made_by(ORIGIN), tmp_path)
@@ -141,7 +149,7 @@ def test_a_removed_option_counts_at_its_default_as_none(fuse, tmp_path):
     made = folder_bytes(tmp_path / "out")
     refused = fuse()
     assert refused.code == 2
-    assert "other options: engine 'fast' (now None)" in refused.err
+    assert "other options: engine 'fast' (now none)" in refused.err
     assert "skipped 4 (up to date)" in fuse(removed={"engine": "fast"}).err
     assert fuse(removed={"engine": "slow"}).code == 2
     assert folder_bytes(tmp_path / "out") == made

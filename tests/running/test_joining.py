@@ -128,6 +128,15 @@ def test_lists_of_names_are_read_as_people_write_them(wss, data, tmp_path, line)
     assert [path.name for path in outcome.paths] == ["b.png"]
 
 
+@pytest.mark.parametrize("table", ["image,label\nb.jpg,x\n", '"file name","fold"\n"b.png","1"\n',
+                                   '"id"\n"b"\n', "Image_ID\tx\nb\t1\n"])  # fmt: skip
+def test_the_heading_of_a_table_is_no_name(wss, data, tmp_path, table):
+    ids = tmp_path / "ids.csv"
+    ids.write_text(table)
+    outcome = wss("argmax", data / "maps", "-o", tmp_path / "o", "--ids", ids)
+    assert ([path.name for path in outcome.paths], outcome.code) == (["b.png"], 0), outcome.err
+
+
 @pytest.mark.slow
 def test_a_list_comes_through_a_pipe(shell, data):
     outcome = shell(f"printf 'c\\na\\n' | wss argmax {data}/maps -o o --ids -")

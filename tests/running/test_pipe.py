@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import re
 import shutil
 import signal
@@ -105,6 +107,45 @@ def test_only_one_input_can_be_standard_input(shell, dataset):
     outcome = shell(f"ls {dataset}/maps/*.npz | wss fuse - - -o out")
     assert outcome.code == 2
     assert "only one input can be -" in outcome.err
+
+
+EMPTY = {
+    "rf-predict": "- {d}/scribbles", "local-predict": "- {d}/scribbles --model walker",
+    "fuse": "- {d}/other-maps", "regularize": "- --potts --images {d}/images", "argmax": "-",
+    "adjust-prior": "- --from {d}/scribbles --to {d}/gt", "scribbles": "-", "slices": "-",
+    "volumes": "- --like {d}", "show": "{d}/images labels=-", "score": "- {d}/gt", "stats": "-",
+}  # fmt: skip
+PICTURE = {"show": ".png"}
+
+
+@pytest.mark.parametrize("command", EMPTY)
+def test_an_empty_pipe_is_an_error_in_every_command(wss, dataset, tmp_path, monkeypatch, command):
+    with open(os.devnull) as empty:
+        monkeypatch.setattr(sys, "stdin", empty)
+        outcome = wss(command, *EMPTY[command].format(d=dataset).split(),
+                      *([] if command in ("score", "stats") else ["-o", tmp_path / f"out{PICTURE.get(command, '')}"]))  # fmt: skip
+    assert outcome.code == 1
+    assert re.fullmatch(f"wss {command}: error: no .* on standard input .*\n", outcome.err)
+    assert not list(tmp_path.glob("out*/*"))
+
+
+@pytest.mark.slow
+def test_messages_of_a_pipe_do_not_share_a_line_with_the_bar(dataset, tmp_path):
+    """On a terminal the last step draws a bar, and those before it print where it is."""
+    terminal, inner = pty.openpty()
+    line = f"{{0}} fuse {dataset}/maps {dataset}/other-maps -o f | {{0}} argmax - -o l"
+    with subprocess.Popen(line.format(" ".join(WSS)), shell=True, cwd=tmp_path, stderr=inner,
+                          stdout=subprocess.DEVNULL,
+                          env={**os.environ, "TERM": "xterm"}) as process:  # fmt: skip
+        os.close(inner)
+        shown = b""
+        with contextlib.suppress(OSError):  # the terminal is closed with its last process
+            while part := os.read(terminal, 65536):
+                shown += part
+    os.close(terminal)
+    assert process.returncode == 0
+    assert b"\r\x1b[2Kwss fuse: 4 written to f" in shown
+    assert b"wss argmax: 4 written to l" in shown
 
 
 @pytest.mark.slow

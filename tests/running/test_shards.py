@@ -52,3 +52,8 @@ def test_a_share_of_the_paths_of_a_pipe(shell, dataset, tmp_path):
 def test_wrong_shards_are_refused(text):
     with pytest.raises(UsageError):
         parse_shard(text)
+
+
+def test_a_wrong_share_is_an_error_before_any_file_is_read(wss, tmp_path):
+    outcome = wss("score", tmp_path / "none", tmp_path / "none", "--shard", "5/2")
+    assert outcome.code == 2 and "--shard 5/2" in outcome.err

@@ -20,3 +20,10 @@ def test_sources_join_by_stem(tmp_path):
         source.find("x")
     with pytest.raises(UsageError, match="no map in"):
         Source(str(tmp_path), (".npz",), "map")
+
+
+def test_a_folder_of_another_kind_is_named_by_what_it_holds(tmp_path):
+    for name in ("a.jpg", "b.jpg", "classes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(UsageError, match=r"looked for \*\.png\); it holds \*\.jpg"):
+        Source(str(tmp_path), (".png",), "scribbles")

@@ -31,6 +31,7 @@ from wsstools.errors import (
     one_line,
     os_error_line,
 )
+from wsstools.running.bars import print_line
 from wsstools.running.messages import ClosedPipe
 from wsstools.running.quiet import quiet_readers
 from wsstools.running.signals import INTERRUPTIONS
@@ -250,7 +251,7 @@ def _exit_code(arguments: list[str], prefix: str) -> int:
     except (KeyboardInterrupt, SystemExit) as error:
         code = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else error.code
         if code in [_BY_SIGNAL + number for number in INTERRUPTIONS]:
-            _say(f"{prefix}: interrupted; the same command goes on from here")
+            print_line(f"{prefix}: interrupted; the same command goes on from here")
         return code if isinstance(code, int) else int(code is not None)
     except Exception as error:
         text = f"unexpected {type(error).__name__}: {error}"
@@ -310,9 +311,4 @@ def _flushed(code: int, prefix: str) -> int:
 def _complain(prefix: str, error: BaseException, text: str) -> None:
     if os.environ.get("WSS_DEBUG"):
         traceback.print_exception(error)
-    _say(f"{prefix}: error: {one_line(text)}")
-
-
-def _say(line: str) -> None:
-    with contextlib.suppress(OSError):  # nobody reads it, or the disk with the log is full
-        print(line, file=sys.stderr)
+    print_line(f"{prefix}: error: {one_line(text)}")

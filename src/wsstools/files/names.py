@@ -13,6 +13,10 @@ _DOUBLE_ENDINGS = (".ome.tif", ".ome.tiff", ".nii.gz")
 """Endings that are one, though they hold two dots."""
 _LONGEST_ENDING = max(map(len, _DOUBLE_ENDINGS))
 _COLUMNS = re.compile(r"[\s,;]+")
+_HEADING = re.compile(
+    r"(case|image|img|file|stem|path)?[ _-]?(id|ids|name|case|image|img|file|stem|path)"
+)
+"""What the first column of a table of images is called."""
 _EXAMPLES = 3
 _MOST_GUESSES = 50
 """Names that are looked at to find out why nothing joins."""
@@ -58,7 +62,7 @@ class NameRule:
         """
         whole = unicodedata.normalize("NFC", line.strip())
         found = []
-        for text in (whole, _COLUMNS.split(whole)[0]):
+        for text in (whole, first_column(whole)):
             for name in (text, plain_name(text), plain_name(os.path.basename(text))):
                 found += [name, self.without_suffix(name)]
         return [name for name in dict.fromkeys(found) if name]
@@ -69,6 +73,19 @@ class NameRule:
             if name.endswith(suffix) and len(os.path.basename(name)) > len(suffix):
                 return name[: -len(suffix)]
         return name
+
+
+def first_column(line: str) -> str:
+    """The first of the columns of a line, without quotation marks."""
+    if line.startswith('"'):
+        return line[1:].partition('"')[0]
+    return _COLUMNS.split(line)[0]
+
+
+def is_heading(line: str) -> bool:
+    """Whether the first line of a table names its columns: several, or one in quotation marks."""
+    first = first_column(line)
+    return first != line and _HEADING.fullmatch(first.lower()) is not None
 
 
 def plain_name(path: str) -> str:

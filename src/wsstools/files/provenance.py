@@ -120,9 +120,23 @@ class Origin:
         }
         differing = sorted(k for k in theirs.keys() | ours.keys() if theirs.get(k) != ours.get(k))
         if differing:
-            shown = ", ".join(f"{k} {theirs.get(k)!r} (now {ours.get(k)!r})" for k in differing)
+            shown = ", ".join(_changed(k, theirs.get(k), ours.get(k)) for k in differing)
             return f"it was made with other options: {shown}"
         return None
+
+
+def _is_nested(value: Json) -> bool:
+    return isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(entry, list) for entry in value)
+    )
+
+
+def _changed(name: str, before: Json, now: Json) -> str:
+    """How an option differs, as a user would write it; of nested values that they do."""
+    if any(_is_nested(value) for value in (before, now)):
+        return f"other {name}"
+    shown = ["none" if value is None else repr(value) for value in (before, now)]
+    return f"{name} {shown[0]} (now {shown[1]})"
 
 
 def digest(data: bytes) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 B = TypeVar("B", bound="Bar")
+_CLEARED = "\r\x1b[2K"
+"""Back to the start of the terminal's line, which is cleared."""
 _LINES = 20
 """Lines that a training run without a terminal prints."""
 _TIMED = 5
@@ -76,8 +78,7 @@ class Bar:
         if self._progress is not None:
             self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
         else:
-            with contextlib.suppress(OSError):  # a log on a full disk does not stop the work
-                print(line, file=sys.stderr, flush=True)
+            print_line(line)
 
 
 class TrainingBar(Bar):
@@ -129,6 +130,13 @@ class TrainingBar(Bar):
             self.print(f"wss train: {advice}")
 
 
+def print_line(line: str) -> None:
+    """A line on standard error, in the place of the bar that a later step of the pipe draws."""
+    is_above_bar = sys.stderr.isatty() and _feeds_a_pipe() and os.environ.get("TERM") != "dumb"
+    with contextlib.suppress(OSError):  # a log on a full disk does not stop the work
+        print(f"{_CLEARED if is_above_bar else ''}{line}", file=sys.stderr, flush=True)
+
+
 def duration(seconds: float) -> str:
     """A time in words: `40 s`, `12 min`, `3.5 h`."""
     if seconds < 90:
@@ -168,8 +176,9 @@ def _progress(*, with_loss: bool) -> Progress:
         MofNCompleteColumn(),
         *loss,
         TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("passed,"),
         TimeRemainingColumn(),
+        TextColumn("left"),
         console=Console(stderr=True),
         transient=True,
     )

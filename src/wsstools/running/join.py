@@ -110,6 +110,7 @@ def batches(inputs: Sequence[Input], selection: Selection) -> Iterator[Iterable[
     """Tasks in input order, in batches that are there at once.
 
     A folder is one batch, made lazily; standard input gives a batch whenever paths have come.
+    DataError if no path comes.
     """
     source = stream_among(inputs)
     if source is None:
@@ -121,16 +122,17 @@ def batches(inputs: Sequence[Input], selection: Selection) -> Iterator[Iterable[
     positions = count()
     wanted = selection.wanted_names
     seen: set[str] = set()
-    while True:
-        paths = list(stream.available(_STREAM_WINDOW))
-        if not paths:
-            return
+    is_empty = True
+    while paths := list(stream.available(_STREAM_WINDOW)):
+        is_empty = False
         yield [
             _task_of(path, name, inputs, seen)
             for path in paths
             for name in (_stream_name(path, source, inputs),)
             if (wanted is None or name in wanted) and selection.takes_position(next(positions))
         ]
+    if is_empty:
+        raise source.no_paths()
 
 
 def _stream_name(path: Path, source: Source, inputs: Sequence[Input]) -> str:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from wsstools.errors import DataError, OutputsToMake, WssError, one_line
-from wsstools.running.bars import Bar, is_quiet
+from wsstools.running.bars import Bar, is_quiet, print_line
 from wsstools.running.settings import Selection
 
 _MOST_NOTES = 5
@@ -17,10 +17,8 @@ _MOST_NOTES = 5
 
 def say(text: str, command: str = "") -> None:
     """Print a line for the user on standard error, unless it is to be quiet."""
-    if is_quiet():
-        return
-    with contextlib.suppress(OSError):  # a log on a full disk does not stop the work
-        print(f"wss {command}: {text}" if command else f"wss: {text}", file=sys.stderr, flush=True)
+    if not is_quiet():
+        print_line(f"wss {command}: {text}" if command else f"wss: {text}")
 
 
 def print_path(path: str | Path, selection: Selection) -> None:

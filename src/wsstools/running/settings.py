@@ -12,7 +12,7 @@ from typing import Optional, TypeVar, Union
 
 from wsstools.core.parameter import ON_COMMAND_LINE, documented, parameter
 from wsstools.errors import UsageError
-from wsstools.files.names import NameRule
+from wsstools.files.names import NameRule, is_heading
 from wsstools.files.text import decode_text
 
 STANDARD_INPUT = "-"
@@ -61,6 +61,9 @@ class Selection(NameSettings):
     null: bool = parameter(False, "Paths in pipes end with NUL instead of newline.", "--null", "-0")
     # print the path of each finished output where standard output is not a terminal
     prints_paths: bool = dataclasses.field(default=False, metadata={ON_COMMAND_LINE: True})
+
+    def __post_init__(self) -> None:
+        _ = self.share  # a wrong one is an error before any file is read
 
     @cached_property
     def names(self) -> tuple[str, ...] | None:
@@ -147,10 +150,11 @@ class RunSettings(JobSettings):
 
 
 def read_ids(path: str) -> tuple[str, ...]:
-    """The lines of a list of names, empty ones and those that start with `#` apart."""
+    """The lines of a list of names; empty ones, those that start with `#` and a heading apart."""
     data = sys.stdin.buffer.read() if path == STANDARD_INPUT else Path(path).read_bytes()
     lines = [line.strip() for line in decode_text(data, path).splitlines()]
-    ids = tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+    lines = [line for line in lines if line and not line.startswith("#")]
+    ids = tuple(dict.fromkeys(lines[1:] if lines and is_heading(lines[0]) else lines))
     if not ids:
         raise UsageError(f"--ids {path}: no stem in it (expected one per line)")
     return ids

@@ -6,6 +6,7 @@ import os
 import queue
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,14 +88,18 @@ class Source:
         return stem in self._paths
 
     def read_whole(self) -> None:
-        """Read all paths of standard input, as if it were a folder of them; UsageError if none."""
+        """Read all paths of standard input, as if it were a folder of them; DataError if none."""
         stream = PathStream(null=self.null)
         while paths := list(stream.available(_WINDOW)):
             for path in paths:
                 self._paths.setdefault(self.rule.name(path), []).append(path)
         if not self._paths:
-            raise UsageError(f"no {self.what} on standard input")
+            raise self.no_paths()
         self.is_stream = False
+
+    def no_paths(self) -> DataError:
+        """The error where nothing came down a pipe, most often because the step before failed."""
+        return DataError(f"no {self.what} on standard input (did the step before fail?)")
 
     def unpack(self, split: Callable[[Path], Iterable[tuple[str, bytes]] | None]) -> None:
         """Put its parts, which `split` gives with their stems, in the place of a file of several
@@ -183,9 +188,13 @@ def _is_endless(entry: os.DirEntry[str]) -> bool:
 
 
 def _nothing_found(place: Path, what: str, endings: Sequence[str], rule: NameRule) -> str:
+    entries = [entry for entry in os.scandir(place) if not entry.name.startswith(".")]
     text = f"no {what} in {place} (looked for *{', *'.join(endings)})"
-    has_folders = any(entry.is_dir() for entry in os.scandir(place))
-    return f"{text}; it holds subfolders: --recursive" if has_folders else text
+    if not rule.is_recursive and any(entry.is_dir() for entry in entries):
+        return f"{text}; it holds subfolders: --recursive"
+    others = Counter(os.path.splitext(entry.name)[1] for entry in entries)
+    common = next((ending for ending, _ in others.most_common(1) if ending), None)
+    return f"{text}; it holds *{common}" if common else text
 
 
 class PathStream:

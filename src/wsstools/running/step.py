@@ -56,6 +56,8 @@ class Step(Origin):
     # Pure function of the inputs' contents, in their order; gives the output, or a Computed. It
     # must survive a process boundary. If `seed` is given it also takes `rng`, of (seed, stem).
     compute: Callable[..., Computed | Output] = Computed
+    # The same inputs in a dry run: raises SkippedImage where there is nothing to make.
+    check: Callable[..., object] | None = None
     seed: int | None = None
     shared: Sequence[InputRecord] = ()  # inputs that all images share (a model)
     # The same of several images, given their inputs' contents. If it raises, each image is
@@ -218,6 +220,8 @@ def _prepare(
         if step.is_up_to_date(meta, [*files.records, *step.shared]):
             return TaskOutcome(task.stem, "up to date", path=target)
     if dry_run:
+        if step.check is not None:
+            step.check(*(part.value for part in files.decode()))
         return TaskOutcome(task.stem, "stale" if target.exists() else "new")
     prepared = _Prepared(target, files.records, files.names, files.decode())
     return TaskOutcome(task.stem, "prepared", value=prepared)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wsstools.core.local.boosting import gradient_boosting
 from wsstools.core.local.random_walker import random_walker
+from wsstools.core.local.scribbled import scribbled_pixels
 from wsstools.core.local.settings import BoostingSettings, FeatureSettings, WalkerSettings
 from wsstools.core.parameter import option_name
 from wsstools.errors import UsageError
@@ -81,9 +82,10 @@ def local_predict(
     inputs = local_inputs(images, scribbles, run, "local-predict")
     count = class_count(n_classes, scribbles)
     options = {"model": model, **dataclasses.asdict(settings), "n_classes": count}
+    check = partial(scribbled_pixels, n_classes=count)
     if model == "walker":
         compute = partial(_walk, n_classes=count, beta=walker.beta)
-        step = Step("local-predict", options, compute=compute)
+        step = Step("local-predict", options, compute=compute, check=check)
     else:
         bank, records = feature_bank(features)
         note_of_scales(features, "local-predict")
@@ -92,6 +94,7 @@ def local_predict(
             {"filters": bank.name, **feature_record(features), **options, "seed": seed},
             removed={"smooth": 0},
             compute=partial(gradient_boosting, bank=bank, n_classes=count, settings=boosting),
+            check=check,
             seed=seed,
             shared=records,
         )

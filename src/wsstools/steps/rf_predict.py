@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from wsstools.core.local.forest import random_forest
+from wsstools.core.local.scribbled import scribbled_pixels
 from wsstools.core.local.settings import ENGINES, FeatureSettings, ForestSettings
 from wsstools.errors import UsageError
 from wsstools.formats.label_files import class_count
@@ -73,6 +74,7 @@ def rf_predict(
         },
         removed=REMOVED,
         compute=partial(random_forest, bank=bank, n_classes=count, **dataclasses.asdict(forest)),
+        check=partial(scribbled_pixels, n_classes=count),
         seed=seed,
         shared=shared,
     )
