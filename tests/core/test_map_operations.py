@@ -98,6 +98,9 @@ def test_only_the_ratio_of_the_weights_counts():
     maps = [pixel_map([0.8, 0.2], [0, 1]), pixel_map([0.2, 0.8], [0, 1])]
     np.testing.assert_allclose(fuse_maps(maps, [3, 1]).probs[:, 0, 0], [0.65, 0.35], rtol=1e-6)
     np.testing.assert_allclose(fuse_maps(maps, [6, 2]).probs, fuse_maps(maps, [3, 1]).probs)
+    np.testing.assert_allclose(
+        fuse_maps(maps, [1.5e308, 5e307]).probs, fuse_maps(maps, [3, 1]).probs
+    )
 
 
 def test_fusing_a_map_with_itself_gives_it():

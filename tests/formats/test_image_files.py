@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import re
 import struct
+import zlib
 from collections.abc import Callable
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
-from builders import by_pillow, draw_image, png_of_16_bits, tiff
+from builders import by_pillow, draw_image, png_chunk, png_of_16_bits, tiff
 from PIL import Image
 
 from wsstools.errors import DataError
@@ -321,3 +322,30 @@ def test_16_bits_that_hold_fewer_are_reported(encode, brightest, bits):
 
 def test_a_black_picture_of_16_bits_is_no_cause_for_a_note():
     assert decode_image(png(np.zeros((6, 7), np.uint16)), "a").note is None
+
+
+def png_with(kind: bytes, content: bytes) -> bytes:
+    """A picture in RGB with one more chunk after its first."""
+    data = by_pillow(draw_image(0)[0], "PNG")
+    return data[:33] + png_chunk(kind, content) + data[33:]
+
+
+LARGE = b"a photograph " * 400_000
+LARGE_CHUNKS = {
+    "colour profile": (b"iCCP", b"profile\0\0" + zlib.compress(LARGE)),
+    "text": (b"zTXt", b"Comment\0\0" + zlib.compress(LARGE)),
+    "text of a program": (b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(LARGE)),
+    "plain text": (b"tEXt", b"Comment\0" + 20 * LARGE),
+}
+
+
+@pytest.mark.parametrize("name", LARGE_CHUNKS)
+def test_texts_and_profiles_of_any_size_are_passed_over(name):
+    found = decode_image(png_with(*LARGE_CHUNKS[name]), "x").value
+    assert np.array_equal(found, draw_image(0)[0])
+
+
+def test_a_damaged_text_spoils_no_photograph():
+    data = png_with(b"tEXt", b"Comment\0of a holiday")
+    assert np.array_equal(decode_image(data.replace(b"holiday", b"holidax"), "x").value,
+                          draw_image(0)[0])  # fmt: skip

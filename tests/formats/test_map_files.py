@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from builders import META, draw_image, noisy_map, npy, npz
 
-from wsstools.core.maps import ProbabilityMap
+from wsstools.core.maps import ProbabilityMap, checked_map
 from wsstools.errors import DataError
 from wsstools.formats import map_files
 from wsstools.formats.map_files import as_stored, decode_map, encode_map
@@ -119,3 +119,28 @@ def test_classes_in_the_last_axis_are_recognised(shape):
 def test_what_is_no_map_is_refused_with_its_shape(probs, told):
     with pytest.raises(DataError, match=f"^x: not a map: .*{told}"):
         decode_map(npz(probabilities=probs), "x")
+
+
+def test_a_map_of_thousands_of_classes_is_read_back_or_refused():
+    probs = np.zeros((3000, 2, 2), np.float32)
+    probs[2999, 0], probs[:, 1] = 1, 0
+    probs[:1500, 1] = 1 / 1500
+    found = decode_map(encode_map(checked_map(probs, np.arange(3000), 3000), META), "x").value
+    assert (found.n_classes, len(found.classes), found.classes[-1]) == (3000, 1501, 2999)
+    np.testing.assert_allclose(found.of_class(7)[1], 1 / 1500, atol=5e-4)
+    even = checked_map(np.full((3000, 2, 2), 1 / 3000), np.arange(3000), 3000)
+    with pytest.raises(ValueError, match="none of 3000 classes has a probability of 1/2048"):
+        encode_map(even, META)
+
+
+def test_class_ids_do_not_lose_bits():
+    arrays = {"probs": np.ones((1, 2, 2), np.float16), "n_classes": np.int16(3)}
+    data = npz(**arrays, classes=np.array([2**63], np.uint64))
+    with pytest.raises(DataError, match="reach beyond"):
+        decode_map(data, "x")
+
+
+def test_a_record_that_no_reader_takes_is_not_written():
+    record = {**META, "options": {"x": "a" * (1 << 24)}}
+    with pytest.raises(ValueError, match=r"16,777,\d+ letters, expected fewer"):
+        encode_map(checked_map(np.ones((1, 2, 2)), [0], 1), record)

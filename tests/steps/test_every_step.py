@@ -86,6 +86,22 @@ def test_a_changed_input_is_remade_and_only_that(step, name, dataset, tmp_path):
 
 
 @ALL_STEPS
+def test_a_damaged_output_is_remade_and_only_that(step, name, tmp_path):
+    first = step(name, "out", "--jobs", 1)
+    before = folder_bytes(tmp_path / "out")
+    times = {path: path.stat().st_mtime_ns for path in first.paths}
+    victim = first.paths[1]
+    damaged = bytearray(victim.read_bytes())
+    damaged[len(damaged) // 4 if victim.suffix == ".npz" else -20] ^= 4  # among the pixels
+    victim.write_bytes(damaged)
+    assert "1 stale" in step(name, "out", "--jobs", 1, "--dry-run").err
+    again = step(name, "out", "--jobs", 1)
+    assert again.code == 0 and "1 written" in again.err
+    assert folder_bytes(tmp_path / "out") == before
+    assert [path for path in times if path.stat().st_mtime_ns != times[path]] == [victim]
+
+
+@ALL_STEPS
 @pytest.mark.parametrize("damage", ["truncated", "empty"])
 def test_a_damaged_input_fails_alone_and_a_repair_completes(step, name, damage, dataset, tmp_path):
     data = copy_of(dataset, tmp_path / "data")

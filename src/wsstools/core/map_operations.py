@@ -34,6 +34,8 @@ def fuse_maps(maps: Sequence[ProbabilityMap], weights: Sequence[float]) -> Proba
             raise ValueError(f"maps have {first.n_classes} and {other.n_classes} classes")
     classes = np.unique(np.concatenate([entry.classes for entry in maps]))
     probs = np.zeros((len(classes), *first.shape), np.float32)
+    if not np.isfinite(sum(weights)):
+        weights = [weight / max(weights) for weight in weights]
     total = float(sum(weights))
     for entry, weight in zip(maps, weights, strict=True):
         rows = np.searchsorted(classes, entry.classes)

@@ -15,6 +15,9 @@ MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 1 << 14
 """Bytes; numpy itself refuses headers above 10,000."""
 _BEFORE_TEXT = 12
+_END_OF_ZIP = b"PK\5\6"
+_MANY = 0xFFFF
+"""What the end of a zip says where 16 bits do not hold the number of its files."""
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -85,4 +88,18 @@ def read_member(archive: zipfile.ZipFile, key: str, *, most_bytes: int | None = 
     if most_bytes is not None and claimed > most_bytes:
         raise ValueError(f"its {key} claims {claimed} bytes, expected at most {most_bytes}")
     with archive.open(f"{key}.npy") as file:
-        return read_array(file.read(_LONGEST_HEADER + claimed))
+        values = read_array(file.read(_LONGEST_HEADER + claimed))
+        if file.read(1):  # the checksum is compared at the end
+            raise ValueError(f"its {key} holds more than it claims")
+    return values
+
+
+def check_sums(data: bytes) -> None:
+    """Raise ValueError, or what zipfile and zlib do, where a `.npz` is damaged."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        count_at = data.rfind(_END_OF_ZIP) + 10
+        count = int.from_bytes(data[count_at : count_at + 2], "little")
+        if count not in (len(archive.infolist()), _MANY):  # a wrong length can hide some
+            raise ValueError("it is damaged: files in it are missing")
+        if archive.testzip() is not None:
+            raise ValueError("it is damaged: a checksum is wrong")

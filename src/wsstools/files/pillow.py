@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from wsstools.core.arrays import AnyArray
+from wsstools.files import png
 from wsstools.files.limits import check_pixels
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "PPM", "GIF")
@@ -21,10 +22,13 @@ _OPENING = threading.Lock()
 
 @contextmanager
 def opened(data: bytes) -> Iterator[ImageFile.ImageFile]:
-    """The picture in a file, whose pixels are not read yet; ValueError if it is none, or too large.
+    """The picture in a file, whose pixels are not read yet.
 
-    At damaged files Pillow raises whatever it likes.
+    ValueError if it is none, too large, or a PNG whose checksums are wrong. At other damaged files
+    Pillow raises whatever it likes.
     """
+    if data.startswith(png.MAGIC):  # Pillow does not check the last of the pixels
+        data = png.decodable(data)
     try:
         with _without_limit():
             picture = Image.open(io.BytesIO(data), formats=_FORMATS)

@@ -15,8 +15,11 @@ from typing import Generic, TypeAlias, TypedDict, TypeGuard, TypeVar
 
 from wsstools import __version__
 from wsstools.errors import UsageError
+from wsstools.files.limits import LARGEST_RECORD
 
 T_co = TypeVar("T_co", covariant=True)
+_LETTER = 4
+"""Bytes of a letter in numpy's files."""
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
@@ -109,7 +112,7 @@ class Origin:
     def _difference(self, meta: Meta | None) -> str | None:
         """Why an output with this record is another run's, or None if it is not."""
         if meta is None:
-            return "it was not made by wss"
+            return "it was not made by wss, or is damaged"
         if meta["step"] != self.step:
             return f"it was made by wss {meta['step']}"
         ours = dict(self.options)
@@ -167,6 +170,14 @@ def files_record(role: str, paths: Sequence[Path], meta: Meta | None = None) -> 
     """Many files as one input, read for their digests; see `set_record`."""
     digests = [digest(path.read_bytes()) for path in paths]
     return set_record(role, [path.name for path in paths], digests, meta)
+
+
+def record_text(meta: Meta) -> str:
+    """The record as the text that a file carries; ValueError if no reader would take so much."""
+    text = json.dumps(meta, sort_keys=True)
+    if _LETTER * len(text) > LARGEST_RECORD:
+        raise ValueError(f"the record of how it was made has {len(text):,} letters, expected fewer")
+    return text
 
 
 def parse_record(text: str) -> Meta | None:

@@ -8,6 +8,7 @@ import warnings
 import zipfile
 
 _ZIP_MAGIC, _PICKLE_MAGIC = b"PK", b"\x80"
+_IS_FOLDER = 0x10
 _PICKLES = 5
 """A file of the time before torch 1.6 begins with these, one after the other."""
 _TUPLES = ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3")
@@ -41,6 +42,8 @@ def _check_bytes(data: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
                 raise ValueError("it is compressed")
+            if any(entry.external_attr & _IS_FOLDER for entry in archive.infolist()):
+                raise ValueError("a tensor is marked as a folder, which torch leaves unread")
             if archive.testzip() is not None:  # torch skips the sums
                 raise ValueError("a CRC is wrong")
             for name in archive.namelist():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,26 +11,24 @@ from unicodedata import category, normalize
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, PngImagePlugin
+from PIL import Image, ImageFile
 
 from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL, IGNORED_NAME
 from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError, UsageError
-from wsstools.files import pnm, tiff
+from wsstools.files import png, pnm, tiff
 from wsstools.files.atomic import write_atomic
 from wsstools.files.damage import reading
 from wsstools.files.pillow import opened, orientation_of, upright
-from wsstools.files.provenance import Decoded, Meta, parse_record
+from wsstools.files.provenance import Decoded, Meta
 from wsstools.files.text import decode_text
 
 SUFFIX = ".png"
 SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm")
 CLASSES_FILE = "classes.txt"
-_RECORD_KEY = "wsstools"
 _ROWS = 256
 """Rows of a colour picture that are compared at once; all of a large one would take gigabytes."""
-_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _LOSSY = ("JPEG", "MPO", "WEBP")
 """Formats whose pixels are not, or need not be, the values that were saved."""
 _GREY = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L", "I;16N")
@@ -44,16 +40,7 @@ def encode_labels(labels: NDArray[np.uint8], meta: Meta) -> bytes:
     """The bytes of a palette PNG of labels, (H, W) uint8, with their record in a text chunk."""
     picture = Image.fromarray(np.ascontiguousarray(labels, np.uint8))
     picture.putpalette(voc_palette().ravel().tolist())
-    return encode_png(picture, meta)
-
-
-def encode_png(picture: Image.Image, meta: Meta) -> bytes:
-    """The bytes of a PNG with its record in a text chunk, which `read_meta` reads."""
-    record = PngImagePlugin.PngInfo()
-    record.add_text(_RECORD_KEY, json.dumps(meta, sort_keys=True), zip=True)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", pnginfo=record)
-    return buffer.getvalue()
+    return png.encode_png(picture, meta)
 
 
 def decode_labels(data: bytes, name: str) -> Decoded[NDArray[np.uint8]]:
@@ -76,15 +63,17 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
     """
     with reading(name, "not a readable label picture: "):
         if data.startswith(tiff.MAGIC):
-            values, mode, record = tiff.read_values(data), "planes of", None
+            values, mode = tiff.read_values(data), "planes of"
         elif data.startswith(pnm.MAGIC):
-            values, mode, record = pnm.read_values(data), "PPM", None
+            values, mode = pnm.read_values(data), "PPM"
         else:
+            if data.startswith(png.MAGIC):
+                png.check_sums(data)
             with opened(data) as picture:
                 _check_form(picture)
                 orientation = orientation_of(picture)
                 picture.load()
-                mode, record = picture.mode, getattr(picture, "text", {}).get(_RECORD_KEY)
+                mode = picture.mode
                 values = _stored(picture)
                 step = _grey_step(data)
                 values = upright(values // step if step > 1 else values, orientation)
@@ -95,16 +84,12 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
             "(save them as a palette or grey PNG whose pixel value is the class id; wss scribbles "
             "--colors FILE reads colours)"
         )
-    return Decoded(cast("NDArray[np.integer]", values), parse_record(record or ""))
+    return Decoded(cast("NDArray[np.integer]", values), png.read_record(data))
 
 
 def read_meta(path: Path) -> Meta | None:
     """The record in a PNG of ours, or None if it carries none that can be read."""
-    try:
-        with opened(path.read_bytes()) as picture:
-            return parse_record(getattr(picture, "text", {}).get(_RECORD_KEY, ""))
-    except Exception:  # the decoders raise whatever they like at damaged files
-        return None
+    return png.read_record(path.read_bytes())
 
 
 def read_class_names(path: Path) -> list[str]:
@@ -234,7 +219,7 @@ def _single_plane(values: AnyArray) -> AnyArray:
 
 def _grey_step(data: bytes) -> int:
     """What Pillow multiplies the values of a grey PNG of 2 or 4 bits by, so that white is 255."""
-    is_png = data.startswith(_PNG_MAGIC)
+    is_png = data.startswith(png.MAGIC)
     depth, colour_type = (data[24], data[25]) if is_png and len(data) > 25 else (8, 0)
     return 255 // (2**depth - 1) if colour_type == 0 and depth in (2, 4) else 1
 

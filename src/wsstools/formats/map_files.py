@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from wsstools.core.arrays import AnyArray
-from wsstools.core.maps import SUM_TOLERANCE, ProbabilityMap, as_map, checked_map
+from wsstools.core.maps import MOST_CLASSES, SUM_TOLERANCE, ProbabilityMap, as_map, checked_map
 from wsstools.files import npy
 from wsstools.files.atomic import write_atomic
 from wsstools.files.damage import reading
 from wsstools.files.limits import LARGEST_RECORD, check_map, check_pixels
-from wsstools.files.provenance import Decoded, Meta, Origin, parse_record
+from wsstools.files.provenance import Decoded, Meta, Origin, parse_record, record_text
 
 SUFFIX = ".npz"
 SUFFIXES = (".npz", ".npy")
@@ -24,8 +23,8 @@ GRID = 1024
 """Probabilities are rounded to multiples of 1/1024: exact in float16, off by at most 1/2048,
 and far more compressible than free float16."""
 _DEFLATE_LEVEL = 1
-_MOST_IDS = 1 << 12
-"""Bytes of class ids; 255 of them, eight bytes each, and some."""
+_MOST_IDS = 8 * MOST_CLASSES
+"""Bytes of class ids, eight each."""
 _FOREIGN_KEYS = ("probs", "probabilities", "softmax", "arr_0")
 """The second is nnU-Net's, the third that of its first version."""
 
@@ -36,7 +35,7 @@ def encode_map(probability_map: ProbabilityMap, meta: Meta) -> bytes:
         {
             **_stored_arrays(probability_map),
             "n_classes": np.int16(probability_map.n_classes),
-            "meta": np.array(json.dumps(meta, sort_keys=True)),
+            "meta": np.array(record_text(meta)),
         }
     )
 
@@ -76,6 +75,7 @@ def decode_map(data: bytes, name: str) -> Decoded[ProbabilityMap]:
             keys = set(npy.member_keys(archive))
             if {"probs", "classes", "n_classes"} <= keys:
                 return _ours(archive, "meta" in keys)
+            npy.check_sums(data)  # a damaged one of ours could pass for somebody else's
             key = next((key for key in _FOREIGN_KEYS if key in keys), None)
             if key is None:
                 raise ValueError(
@@ -143,6 +143,11 @@ def _stored_arrays(probability_map: ProbabilityMap) -> dict[str, AnyArray]:
     rounded = np.rint(probability_map.probs * np.float32(GRID))
     if not np.isfinite(rounded).all():
         raise ValueError("the probabilities that were computed are not finite")
+    if len(rounded) >= 2 * GRID and not rounded.any(axis=0).all():
+        raise ValueError(
+            f"at a pixel none of {len(rounded)} classes has a probability of 1/{2 * GRID} or more, "
+            "the least that a map holds"
+        )
     kept = rounded.any(axis=(1, 2))
     return {
         "probs": (rounded[kept] / np.float32(GRID)).astype(np.float16),
@@ -156,6 +161,8 @@ def _ours(archive: zipfile.ZipFile, has_meta: bool) -> Decoded[ProbabilityMap]:
     )
     if not all(ids.dtype.kind in "iu" for ids in (classes, n_classes)) or n_classes.shape != ():
         raise ValueError("its classes and their number are no integers")
+    if max(classes.max(initial=0), n_classes) > MOST_CLASSES:  # before they lose bits
+        raise ValueError(f"its class ids reach beyond {MOST_CLASSES}")
     probability_map = checked_map(_probs(archive, "probs"), classes, int(n_classes))
     return Decoded(probability_map, read_record(archive) if has_meta else None)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from wsstools.files.provenance import Meta, parse_record
 
 META_NAME = "wsstools"
-_HEAD = 65536
+_HEAD = 1 << 20
 """Bytes in which the element is."""
 _META = re.compile(rb'<meta name="%b" content="([^"]*)">' % META_NAME.encode())
 

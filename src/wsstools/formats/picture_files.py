@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from wsstools.files.png import encode_png
 from wsstools.files.provenance import Meta
-from wsstools.formats.label_files import encode_png, read_meta
+from wsstools.formats.label_files import read_meta
 
 __all__ = ["KIND", "SUFFIX", "encode_picture", "read_meta"]
 

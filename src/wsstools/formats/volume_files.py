@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import struct
 import zipfile
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from wsstools.errors import DataError, UsageError
 from wsstools.files import npy, tiff
 from wsstools.files.damage import reading
 from wsstools.files.limits import LARGEST_RECORD, check_map, check_volume
-from wsstools.files.provenance import Decoded, Meta, parse_record
+from wsstools.files.provenance import Decoded, Meta, parse_record, record_text
 from wsstools.formats import image_files, map_files
 
 if TYPE_CHECKING:
@@ -43,6 +42,8 @@ _RECORD_MARK = "wsstools "
 _HEADER_SIZES = (348, 540)
 _MAP_KEYS = ("probabilities", "softmax", "probs", "arr_0")
 _LEVEL = 6
+_PART = 1 << 20
+"""Bytes that are unpacked at once to compare a checksum."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def encode_labels_like(labels: NDArray[np.uint8], like: bytes, name: str, meta: 
     header.set_data_shape(labels.shape[::-1])
     header["scl_slope"], header["scl_inter"] = 1, 0
     header["cal_min"], header["cal_max"] = 0, 0
-    text = (_RECORD_MARK + json.dumps(meta, sort_keys=True)).encode()
+    text = (_RECORD_MARK + record_text(meta)).encode()
     record = nibabel.nifti1.Nifti1Extension(_RECORD_CODE, text)
     header.extensions = nibabel.nifti1.Nifti1Extensions([record])
     header["vox_offset"] = 0  # as the extensions need
@@ -184,7 +185,7 @@ def encode_compressed(data: bytes) -> bytes:
 
 def encode_maps(probs: NDArray[np.float16], meta: Meta) -> bytes:
     """The bytes of a `.npz` of probabilities, (C, Z, Y, X), as nnU-Net saves and reads them."""
-    members = {"probabilities": probs, "meta": np.array(json.dumps(meta, sort_keys=True))}
+    members = {"probabilities": probs, "meta": np.array(record_text(meta))}
     return map_files.encode_arrays(members)
 
 
@@ -205,6 +206,14 @@ def read_meta(path: Path) -> Meta | None:
         return _record(kind.from_bytes(head).header)
     except Exception:  # damaged bytes raise whatever gzip and nibabel stumble over
         return None
+
+
+def check_sums(data: bytes) -> None:
+    """Raise an error where a `.nii.gz` is damaged; a `.nii` has no checksum."""
+    if data.startswith(_GZIP):
+        with io.BytesIO(data) as file, gzip.GzipFile(fileobj=file) as unpacked:
+            while unpacked.read(_PART):
+                pass
 
 
 def _looks_like_picture(data: bytes) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.maps import ProbabilityMap
-from wsstools.files.provenance import Meta, Origin
+from wsstools.files import npy, png
+from wsstools.files.provenance import InputRecord, Meta, Origin
 from wsstools.formats import label_files, map_files, picture_files
 
 Output: TypeAlias = "ProbabilityMap | NDArray[np.uint8]"
@@ -26,16 +27,30 @@ class Form:
     suffix: str
     encode: Callable[..., bytes]  # takes an output and its record
     read_meta: Callable[[Path], Meta | None]
+    check_sums: Callable[[bytes], None]  # raises whatever it likes at damaged files
+
+    def is_up_to_date(self, target: Path, meta: Meta | None, origin: Origin,
+                      inputs: Sequence[InputRecord]) -> bool:  # fmt: skip
+        """Whether an output with this record was made so from these inputs, and is undamaged."""
+        if not origin.is_up_to_date(meta, inputs):
+            return False
+        try:
+            self.check_sums(target.read_bytes())
+        except Exception:  # damaged bytes raise whatever the decoders stumble over
+            return False
+        return True
 
 
-_MAPS = Form(map_files.SUFFIX, map_files.encode_map, map_files.read_meta)
-_LABELS = Form(label_files.SUFFIX, label_files.encode_labels, label_files.read_meta)
+_MAPS = Form(map_files.SUFFIX, map_files.encode_map, map_files.read_meta, npy.check_sums)
+_LABELS = Form(label_files.SUFFIX, label_files.encode_labels, label_files.read_meta, png.check_sums)
 FORMS: Mapping[Kind, Form] = {
     "prob": _MAPS,
     "soft": _MAPS,
     "labels": _LABELS,
     "scribbles": _LABELS,
-    "picture": Form(picture_files.SUFFIX, picture_files.encode_picture, picture_files.read_meta),
+    "picture": Form(
+        picture_files.SUFFIX, picture_files.encode_picture, picture_files.read_meta, png.check_sums
+    ),
 }
 
 

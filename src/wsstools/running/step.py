@@ -217,7 +217,7 @@ def _prepare(
         meta = form.read_meta(target)
         if not overwrite:
             step.refuse_other_run(target, meta)
-        if step.is_up_to_date(meta, [*files.records, *step.shared]):
+        if form.is_up_to_date(target, meta, step, [*files.records, *step.shared]):
             return TaskOutcome(task.stem, "up to date", path=target)
     if dry_run:
         if step.check is not None:

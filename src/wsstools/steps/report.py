@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from wsstools.core.labels import IGNORE_LABEL, class_name
 from wsstools.core.palette import voc_palette
 from wsstools.errors import WssError
 from wsstools.files.atomic import remove_leftovers, write_atomic
-from wsstools.files.provenance import Decoded, Json, Origin, digest, input_record
+from wsstools.files.provenance import Decoded, Json, Origin, digest, input_record, record_text
 from wsstools.files.targets import recorded_output_file
 from wsstools.formats import image_files, label_files, page_files
 from wsstools.formats.study_json import decode_study
@@ -98,7 +97,7 @@ def report(
         sheets,
         title=settings.title,
         sources=sources,
-        record=json.dumps(meta, sort_keys=True),
+        record=record_text(meta),
     ).encode()
     remove_leftovers(target.parent)
     write_atomic(target, page)

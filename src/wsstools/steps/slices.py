@@ -288,8 +288,11 @@ def _up_to_date(
         return []
     stems = [first] if first == case else [_slice_name(case, cut.axis, k) for k in range(count)]
     targets = [writer.target(folder, stem) for stem in stems]
-    metas = (writer.form.read_meta(path) if path.exists() else None for path in targets)
-    if not all(writer.step.is_up_to_date(meta, records) for meta in metas):
+    form = writer.form
+    if not all(
+        path.exists() and form.is_up_to_date(path, form.read_meta(path), writer.step, records)
+        for path in targets
+    ):
         return []
     return [
         TaskOutcome(stem, "up to date", path=path)

@@ -109,7 +109,7 @@ class Writer:
             meta = self.form.read_meta(target)
             if not self.overwrite:
                 self.step.refuse_other_run(target, meta)
-            if self.step.is_up_to_date(meta, inputs):
+            if self.form.is_up_to_date(target, meta, self.step, inputs):
                 return TaskOutcome(stem, "up to date", path=target)
         return TaskOutcome(stem, "stale" if is_there else "new") if self.is_dry else None
 

@@ -17,6 +17,7 @@ from wsstools.core.labels import IGNORE_LABEL, class_name
 from wsstools.core.volumes.settings import AXES
 from wsstools.core.volumes.slicing import stacked
 from wsstools.errors import DataError, UsageError
+from wsstools.files import npy
 from wsstools.files.atomic import write_atomic
 from wsstools.files.damage import reading
 from wsstools.files.limits import check_map
@@ -32,7 +33,7 @@ from wsstools.running.step import Step
 from wsstools.steps.volume_tasks import Cases, Made, Writer, open_source, run_cases
 
 _SLICE = re.compile(r"(?P<case>.+)_(?P<axis>[xyz])(?P<place>\d{4,})")
-_MAPS = Form(map_files.SUFFIX, volume_files.encode_maps, map_files.read_meta)
+_MAPS = Form(map_files.SUFFIX, volume_files.encode_maps, map_files.read_meta, npy.check_sums)
 _MOST_SHOWN = 5
 
 
@@ -117,7 +118,7 @@ def _encode_labels(value: tuple[NDArray[np.uint8], bytes, str], meta: Meta) -> b
     return volume_files.encode_labels_like(labels, like, name, meta)
 
 
-_LABELS = Form(volume_files.SUFFIX, _encode_labels, volume_files.read_meta)
+_LABELS = Form(volume_files.SUFFIX, _encode_labels, volume_files.read_meta, volume_files.check_sums)
 
 
 @dataclass(frozen=True)
