@@ -31,6 +31,30 @@ def test_leftovers_of_killed_runs_are_removed_and_those_of_live_ones_stay(tmp_pa
     assert not dead.exists()
 
 
+def test_a_file_that_another_container_writes_stays(tmp_path):
+    """It has the name of this machine, and the number of no process here."""
+    live = atomic.temporary_name(tmp_path)
+    live = live.with_name(live.name.replace(f"-{os.getpid()}.", "-4194999."))
+    with open(live, "xb") as file:
+        assert atomic.has_locked(file, is_exclusive=True)
+        atomic.remove_leftovers(tmp_path)
+        assert live.exists()
+    atomic.remove_leftovers(tmp_path)
+    assert not live.exists()
+
+
+def test_a_file_is_locked_until_it_has_its_name(tmp_path, monkeypatch):
+    found = []
+
+    def look(source, target):
+        with open(source, "rb") as file:
+            found.append(atomic.has_locked(file, is_exclusive=True))
+
+    monkeypatch.setattr(os, "replace", look)
+    atomic.write_atomic(tmp_path / "x.npz", b"data")
+    assert found == [False]
+
+
 def test_files_have_the_usual_mode(tmp_path):
     atomic.write_atomic(tmp_path / "x", b"")
     umask = os.umask(0)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import re
 import socket
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 _HOST = hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
 _TEMPORARY = re.compile(r"\.wss-[0-9a-f]{16}-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.part")
@@ -33,14 +33,14 @@ def writing(path: Path) -> Iterator[BinaryIO]:
 
     Parameters and errors as of `write_atomic`.
     """
-    name = os.fsencode(path.name) + b"\0%d" % threading.get_ident()  # threads share the number
-    digest = hashlib.blake2b(name, digest_size=8).hexdigest()
-    temporary = path.parent / f".wss-{digest}-{_HOST}-{os.getpid()}.part"
+    temporary = temporary_name(path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
+        with open(temporary, "xb") as file, os.fdopen(os.dup(file.fileno()), "wb") as held:
+            has_locked(held, is_exclusive=True)  # to the renaming, after `file` is closed
             yield file
-        os.replace(temporary, path)
+            file.close()  # some file systems say only now that the disk is full
+            os.replace(temporary, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -67,25 +67,55 @@ def marked(folder: Path) -> Iterator[Path]:
     Its name is new each time; a killed run's is removed like any temporary file.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    mark = folder / f".wss-{os.urandom(8).hex()}-{_HOST}-{os.getpid()}.part"
-    mark.touch()
-    try:
-        yield mark
-    finally:
-        with contextlib.suppress(OSError):
-            mark.unlink()
+    mark = temporary_name(folder)
+    with open(mark, "xb") as file:
+        has_locked(file, is_exclusive=True)
+        try:
+            yield mark
+        finally:
+            with contextlib.suppress(OSError):
+                mark.unlink()
 
 
 def remove_leftovers(folder: Path, *, is_recursive: bool = False) -> None:
-    """Delete temporary files of this machine's runs that were killed; those of others stay."""
+    """Delete temporary files of this machine's runs that were killed; those of others stay.
+
+    Containers may share the name of the machine and the numbers of processes, but not locks.
+    """
     for place, folders, names in os.walk(folder):
         if not is_recursive:
             folders.clear()
         for name in names:
             match = _TEMPORARY.fullmatch(name)
             if match and match["host"] == _HOST and not is_alive(int(match["pid"])):
-                with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(place, name))
+                with contextlib.suppress(OSError), open(os.path.join(place, name), "rb+") as file:
+                    if has_locked(file, is_exclusive=True) is not False:
+                        os.unlink(file.name)
+
+
+def temporary_name(folder: Path) -> Path:
+    """A new name in a folder, by which the file of a killed run is recognised."""
+    return folder / f".wss-{os.urandom(8).hex()}-{_HOST}-{os.getpid()}.part"
+
+
+def has_locked(file: IO[bytes] | IO[str], *, is_exclusive: bool) -> bool | None:
+    """Whether a file is locked now, until it is closed; None where the file system has no locks."""
+    kind = fcntl.LOCK_EX if is_exclusive else fcntl.LOCK_SH
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def is_file_at(path: Path, file: IO[bytes]) -> bool:
+    """Whether an open file is still the one of that name."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def is_alive(pid: int) -> bool:

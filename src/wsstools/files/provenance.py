@@ -96,25 +96,27 @@ class Origin:
 
     def refuse_other_run(self, target: Path, meta: Meta | None) -> None:
         """Raise UsageError if an existing output with this record is not this run's to replace."""
-        why = self._difference(meta)
+        why = self.difference(meta)
         if why:
-            raise UsageError(f"{target} exists and {why}; write elsewhere, or give --overwrite")
+            raise UsageError(
+                f"{target} exists and it was {why}; write elsewhere, or give --overwrite"
+            )
 
     def is_up_to_date(self, meta: Meta | None, inputs: Sequence[InputRecord]) -> bool:
         """Whether an output with this record was made by this step from these inputs."""
         return (
             meta is not None
-            and self._difference(meta) is None
+            and self.difference(meta) is None
             and meta.get("revision", 1) == self.revision
             and _identity(meta["inputs"]) == _identity(inputs)
         )
 
-    def _difference(self, meta: Meta | None) -> str | None:
-        """Why an output with this record is another run's, or None if it is not."""
+    def difference(self, meta: Meta | None) -> str | None:
+        """How an output with this record differs from this run's, or None if it does not."""
         if meta is None:
-            return "it was not made by wss, or is damaged"
+            return "not made by wss, or is damaged"
         if meta["step"] != self.step:
-            return f"it was made by wss {meta['step']}"
+            return f"made by wss {meta['step']}"
         ours = dict(self.options)
         theirs = {
             key: value
@@ -124,7 +126,7 @@ class Origin:
         differing = sorted(k for k in theirs.keys() | ours.keys() if theirs.get(k) != ours.get(k))
         if differing:
             shown = ", ".join(_changed(k, theirs.get(k), ours.get(k)) for k in differing)
-            return f"it was made with other options: {shown}"
+            return f"made with other options: {shown}"
         return None
 
 

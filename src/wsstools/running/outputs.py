@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -57,20 +57,26 @@ FORMS: Mapping[Kind, Form] = {
 def refuse_foreign_outputs(
     origin: Origin, form: Form, folder: Path, *, is_recursive: bool = False
 ) -> None:
-    """Look at one output that exists: a folder belongs to one step with one set of options.
+    """Look at an output of each kind: a folder belongs to one step with one set of options.
 
     UsageError if it is another run's.
     """
-    first = min(_files(folder, form.suffix, is_recursive=is_recursive), default=None)
-    if first is not None:
-        origin.refuse_other_run(first, form.read_meta(first))
+    forms = {other.suffix: other for other in (*FORMS.values(), form)}
+    for suffix, first in _first_files(folder, tuple(forms), is_recursive=is_recursive).items():
+        meta = forms[suffix].read_meta(first)
+        # files of others, and pictures for the eye, may be beside outputs of another ending
+        if suffix == form.suffix or (meta is not None and meta["kind"] != picture_files.KIND):
+            origin.refuse_other_run(first, meta)
 
 
-def _files(folder: Path, suffix: str, *, is_recursive: bool) -> Iterator[Path]:
-    """The files with an ending in a folder, hidden ones apart; none if it is missing."""
+def _first_files(folder: Path, suffixes: Sequence[str], *, is_recursive: bool) -> dict[str, Path]:
+    """Of each ending the first file in a folder, hidden ones apart; none if it is missing."""
+    found: dict[str, Path] = {}
     for place, folders, names in os.walk(folder):
         if not is_recursive:
             folders.clear()
-        for name in names:
-            if name.endswith(suffix) and not name.startswith("."):
-                yield Path(place, name)
+        for suffix in suffixes:
+            first = min((n for n in names if n.endswith(suffix) and n[0] != "."), default=None)
+            if first is not None:
+                found[suffix] = min(Path(place, first), found.get(suffix, Path(place, first)))
+    return found

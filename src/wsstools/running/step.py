@@ -15,6 +15,7 @@ from wsstools.files.atomic import remove_leftovers, write_atomic
 from wsstools.files.names import named_examples
 from wsstools.files.provenance import Decoded, InputRecord, Json, Origin, input_record
 from wsstools.files.targets import check_no_input, check_writable
+from wsstools.running.claim import claimed
 from wsstools.running.join import (
     Input,
     Reader,
@@ -90,12 +91,25 @@ def run_step(
     """
     folder = output_folder(out, inputs)
     check_joins(inputs)
-    if not settings.overwrite:
-        refuse_foreign_outputs(step, FORMS[step.kind], folder, is_recursive=settings.recursive)
-    if not settings.dry_run:
-        if _has_missing_output(step, inputs[0], folder, settings):
-            check_writable(folder)
-        remove_leftovers(folder, is_recursive=settings.recursive)
+    with claimed(folder, step, settings):
+        if not settings.overwrite:
+            refuse_foreign_outputs(step, FORMS[step.kind], folder, is_recursive=settings.recursive)
+        if not settings.dry_run:
+            if _has_missing_output(step, inputs[0], folder, settings):
+                check_writable(folder)
+            remove_leftovers(folder, is_recursive=settings.recursive)
+        _map_step(step, inputs, folder, str(out), settings, afterwards)
+
+
+def _map_step(
+    step: Step,
+    inputs: Sequence[Input],
+    folder: Path,
+    shown_folder: str,
+    settings: RunSettings,
+    afterwards: Callable[[], None] | None,
+) -> None:
+    """The same for a folder that is ours."""
     work = partial(
         _make_group,
         step=step,
@@ -124,7 +138,7 @@ def run_step(
             remove_leftovers(folder, is_recursive=settings.recursive)
             if afterwards is not None:
                 afterwards()
-        messages.summarise(str(out))
+        messages.summarise(shown_folder)
 
 
 def _has_missing_output(step: Step, first: Input, folder: Path, settings: RunSettings) -> bool:

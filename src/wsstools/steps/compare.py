@@ -21,6 +21,7 @@ from wsstools.files.targets import check_writable
 from wsstools.formats import parameter_files
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import find_class_names, read_meta
+from wsstools.running.claim import claimed
 from wsstools.running.join import Input, check_predictions, output_folder, stream_among
 from wsstools.running.messages import print_result, say
 from wsstools.running.settings import RunSettings
@@ -116,8 +117,6 @@ def compare(
     options = {"first": names[0], "second": names[1], **asdict(settings)}
     origin = Origin("compare", {**options, "images": images is not None}, revision=2)
     folder = Path(out)
-    if not run.overwrite:
-        _refuse_other_outputs(folder, origin)
     roles = ("first", "second", "gt")
     inputs = [
         label_input(place, run, role=role) for place, role in zip((*places, gt), roles, strict=True)
@@ -125,6 +124,26 @@ def compare(
     image_files = None if images is None else image_input(images, run)
     stems = _stems(inputs, run, [*inputs, *([image_files] if image_files else [])], folder)
     class_names = find_class_names(gt, *places)
+    with claimed(folder, origin, run):
+        if not run.overwrite:
+            _refuse_other_outputs(folder, origin)
+        return _compared(
+            folder, origin, names, inputs, image_files, stems, class_names, settings, run
+        )
+
+
+def _compared(
+    folder: Path,
+    origin: Origin,
+    names: tuple[str, str],
+    inputs: Sequence[Input],
+    image_files: Input | None,
+    stems: Sequence[str],
+    class_names: Sequence[str] | None,
+    settings: ComparisonSettings,
+    run: RunSettings,
+) -> ComparedFolders:
+    """The same for a folder that is ours."""
     n_classes = None if class_names is None else len(class_names)
     counted = _counted(inputs, n_classes, settings, run.of(stems))
     try:

@@ -17,7 +17,9 @@ from wsstools.files.provenance import Origin
 from wsstools.files.targets import output_file
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels, read_meta
+from wsstools.running.claim import claimed
 from wsstools.running.messages import print_path, say
+from wsstools.running.settings import RunSettings
 
 __all__ = ["demo_data", "demo_photos", "print_path"]
 
@@ -72,8 +74,14 @@ def demo_data(
     """
     folder = Path(out)
     origin = Origin("demo-data", {"seed": seed})
-    if not overwrite:
-        _refuse_other_data(folder, origin)
+    with claimed(folder, origin, RunSettings(overwrite=overwrite)):
+        if not overwrite:
+            _refuse_other_data(folder, origin)
+        _draw(folder, origin, n_train, n_val, seed)
+
+
+def _draw(folder: Path, origin: Origin, n_train: int, n_val: int, seed: int) -> None:
+    """The same for a folder that is ours."""
     for part in ("images", "gt", "scribbles", "."):
         remove_leftovers(folder / part)
     textures = load_textures()

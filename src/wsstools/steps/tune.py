@@ -18,6 +18,7 @@ from wsstools.files.atomic import write_all
 from wsstools.files.provenance import Origin
 from wsstools.files.targets import check_writable
 from wsstools.formats import parameter_files
+from wsstools.running.claim import claimed
 from wsstools.running.join import Input, Task, batches, output_folder
 from wsstools.running.messages import Messages, print_result
 from wsstools.running.settings import RunSettings
@@ -116,19 +117,39 @@ def tune(
         If no image is left.
     """
     folder = Path(out)
-    settings = _settings(fixed, grid)
-    origin = _origin(fixed, grid)
-    if not run.overwrite:
-        _refuse_other_outputs(folder, origin)
     inputs = [map_input(maps, run), image_input(images, run), label_input(gt, run, role="gt")]
     if any(entry.source.is_stream for entry in inputs[1:]):
         raise UsageError("only the maps can be - (standard input)")
     output_folder(folder, inputs)
-    if not (folder / PARAMS_FILE).exists():
-        check_writable(folder)
-    if inputs[0].source.is_stream:
-        inputs[0].source.read_whole()
-    tasks, n_missing = _sampled(inputs, run, sample, seed)
+    origin = _origin(fixed, grid)
+    values = {name.rstrip("_"): list(grid[name]) for name in grid}
+    options = {**origin.options, "grid": values, "sample": sample, "seed": seed}
+    whole = dataclasses.replace(origin, options=options)
+    with claimed(folder, whole, run):
+        if not run.overwrite:
+            _refuse_other_outputs(folder, origin)
+        if not (folder / PARAMS_FILE).exists():
+            check_writable(folder)
+        if inputs[0].source.is_stream:
+            inputs[0].source.read_whole()
+        tasks, n_missing = _sampled(inputs, run, sample, seed)
+        return _tuned(folder, whole, inputs, tasks, fixed, grid, values, run, n_missing=n_missing)
+
+
+def _tuned(
+    folder: Path,
+    origin: Origin,
+    inputs: Sequence[Input],
+    tasks: Sequence[Task],
+    fixed: Settings,
+    grid: Grid,
+    values: Mapping[str, Sequence[float]],
+    run: RunSettings,
+    *,
+    n_missing: int,
+) -> Tuned:
+    """The same for a folder that is ours, on the images of these tasks."""
+    settings = _settings(fixed, grid)
     with Messages("tune", len(tasks), run) as messages:
         if n_missing:
             messages.say(f"{n_missing} maps left out (no ground truth)")
@@ -144,11 +165,9 @@ def tune(
             )
             for position, setting in enumerate(settings)
         ]
-        values = {name.rstrip("_"): list(grid[name]) for name in grid}
-        options = {**origin.options, "grid": values, "sample": sample, "seed": seed}
         best, paper = winner(standings), next(one for one in standings if one.is_paper)
         n_images = len(trials.stems)
-        meta = dataclasses.replace(origin, options=options).record(
+        meta = origin.record(
             kind="params",
             stem=Path(PARAMS_FILE).stem,
             inputs=trials.records(inputs),
