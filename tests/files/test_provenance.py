@@ -41,7 +41,7 @@ def test_a_refusal_names_the_file_the_reason_and_the_way_out(tmp_path):
 
 def test_a_refusal_does_not_print_nested_values(tmp_path):
     theirs = made_by(Origin("fuse", {"columns": [["", None]], "opacity": None}))
-    with pytest.raises(UsageError, match=r"options: other columns, opacity none \(now 0.5\);"):
+    with pytest.raises(UsageError, match=r"options: columns \(others\), opacity none \(now 0.5\);"):
         Origin("fuse", {"columns": [["diff", 1]], "opacity": 0.5}).refuse_other_run(
             tmp_path, theirs
         )
@@ -83,13 +83,19 @@ def test_the_names_of_inputs_and_what_made_them_do_not_matter():
     [
         Origin("argmax", ORIGIN.options),
         Origin("fuse", {"weights": [2, 1]}),
-        Origin("fuse", {}),
         Origin("fuse", {"weights": [1, 2], "more": 1}),
+        Origin("fuse", {"weights": [1, 2], "more": None}),
     ],
 )
 def test_outputs_of_another_step_or_other_options_are_refused(tmp_path, other):
     assert is_refused(ORIGIN, made_by(other), tmp_path)
     assert not ORIGIN.is_up_to_date(made_by(other), INPUTS)
+
+
+def test_an_output_that_lacks_a_recorded_option_is_stale_and_not_refused(tmp_path):
+    older = made_by(Origin("fuse", {}))
+    assert not ORIGIN.is_up_to_date(older, INPUTS)
+    assert not is_refused(ORIGIN, older, tmp_path)
 
 
 def test_files_that_wss_did_not_make_are_refused(tmp_path):

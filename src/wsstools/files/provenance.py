@@ -18,6 +18,7 @@ from wsstools.errors import UsageError
 from wsstools.files.limits import LARGEST_RECORD
 
 T_co = TypeVar("T_co", covariant=True)
+_NONE = object()
 _LETTER = 4
 """Bytes of a letter in numpy's files."""
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -107,26 +108,30 @@ class Origin:
         return (
             meta is not None
             and self.difference(meta) is None
+            and meta["options"].keys() - self.removed.keys() == self.options.keys()
             and meta.get("revision", 1) == self.revision
             and _identity(meta["inputs"]) == _identity(inputs)
         )
 
     def difference(self, meta: Meta | None) -> str | None:
-        """How an output with this record differs from this run's, or None if it does not."""
+        """How an output with this record differs from this run's, or None if it does not.
+
+        An option that it lacks is one that the version which made it did not record.
+        """
         if meta is None:
             return "not made by wss, or is damaged"
         if meta["step"] != self.step:
             return f"made by wss {meta['step']}"
-        ours = dict(self.options)
-        theirs = {
+        differing = {
             key: value
-            for key, value in meta["options"].items()
-            if not (key in self.removed and value == self.removed[key])
+            for key, value in sorted(meta["options"].items())
+            if value != {**self.removed, **self.options}.get(key, _NONE)
         }
-        differing = sorted(k for k in theirs.keys() | ours.keys() if theirs.get(k) != ours.get(k))
         if differing:
-            shown = ", ".join(_changed(k, theirs.get(k), ours.get(k)) for k in differing)
-            return f"made with other options: {shown}"
+            shown = (
+                _changed(key, value, self.options.get(key)) for key, value in differing.items()
+            )
+            return f"made with other options: {', '.join(shown)}"
         return None
 
 
@@ -139,7 +144,7 @@ def _is_nested(value: Json) -> bool:
 def _changed(name: str, before: Json, now: Json) -> str:
     """How an option differs, as a user would write it; of nested values that they do."""
     if any(_is_nested(value) for value in (before, now)):
-        return f"other {name}"
+        return f"{name} (others)"
     shown = ["none" if value is None else repr(value) for value in (before, now)]
     return f"{name} {shown[0]} (now {shown[1]})"
 

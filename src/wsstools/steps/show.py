@@ -190,16 +190,11 @@ def _image_sheet(
         "rows": settings.rows,
         "opacity": settings.opacity,
         "cell_width": width,
-        **_palette_option(settings),
+        "palette": settings.palette,
     }
     records = [_shown_files(entry, stems) for entry in inputs]
     files = [entry.source.find(stem) for entry in inputs for stem in stems]
     return _Sheet(pixels, f"{len(stems)} images", options, records, files)
-
-
-def _palette_option(settings: SheetSettings) -> dict[str, Json]:
-    """What the record says of the colours: nothing of VOC's, so that sheets stay up to date."""
-    return {} if settings.palette == SheetSettings.palette else {"palette": settings.palette}
 
 
 def _shown_stems(inputs: Sequence[Input], count: int, run: Selection) -> list[str]:
@@ -254,7 +249,7 @@ def _write_each(
         "columns": [[column.view, column.class_id] for column in columns],
         "opacity": settings.opacity,
         "cell_width": settings.cell_width,
-        **_palette_option(settings),
+        "palette": settings.palette,
     }
     inputs = column_inputs(columns, images, gt, run, is_optional=True)
     step = Step("show", options, kind=KIND, compute=partial(_compute, look=look))
