@@ -15,12 +15,14 @@ import torch
 from builders import by_pillow, draw_image, noisy_map, npz
 from PIL import Image
 
+from wsstools.core.evaluation.study import Key, Part, Study, StudyRow
 from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError
 from wsstools.files import npy, png
 from wsstools.files.provenance import Origin, input_record
 from wsstools.formats import label_files, map_files
 from wsstools.formats.image_files import decode_image, encode_image
+from wsstools.formats.study_json import decode_study, encode_study
 from wsstools.nn.models.model_files import encode_model, read_model_header
 
 FLIPS = int(os.environ.get("WSS_FUZZ", "400"))
@@ -57,6 +59,17 @@ def model() -> bytes:
     return encode_model("deeplabv2-mobilenetv2", 3, ["sky", "tree", "road"], state, "{}")
 
 
+def study() -> bytes:
+    keys = [Key("net", name) for name in ("full", "baseline", "local")]
+    means = [0.7056789, 0.66, 0.25]
+    rows = [StudyRow(key, Part(miou, None, None, {0: miou})) for key, miou in zip(keys, means, strict=True)]
+    return encode_study(Study(rows)).encode()
+
+
+def of_study(data: bytes) -> object:
+    return decode_study(data, "x")
+
+
 def of_labels(data: bytes) -> object:
     return label_files.decode_labels(data, "x").value.tolist()
 
@@ -85,6 +98,7 @@ KINDS: dict[str, tuple[Callable[[], bytes], Callable[[bytes], object]]] = {
     "map of others": (foreign_map, of_map),
     "map of others, known names": (foreign_map_of_known_names, of_map),
     "model": (model, of_model),
+    "study": (study, of_study),
 }
 
 

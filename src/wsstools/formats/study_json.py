@@ -30,7 +30,7 @@ from wsstools.core.evaluation.study import (
 )
 from wsstools.core.labels import class_name
 from wsstools.errors import DataError
-from wsstools.files.provenance import Json, parse_record
+from wsstools.files.provenance import Json, digest, parse_record
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _V = TypeVar("_V")
@@ -40,6 +40,7 @@ _Whole = Annotated[int, msgspec.Meta(ge=0, lt=10**9)]
 _Ends = tuple[Optional[_Number], Optional[_Number]]  # null is the infinite end
 Names = Optional[Sequence[str]]
 _PARTS = ("val", "pfa", "train")
+_DIGEST = "digest"
 
 
 class _Name(msgspec.Struct):
@@ -132,12 +133,19 @@ class _Study(msgspec.Struct, omit_defaults=False):
     bands: _Bands | None = None
     classes: list[str] | None = None
     labels: list[_Labels] = []
+    digest: str | None = None
 
 
 def decode_study(data: bytes, name: str) -> Study:
     """The study that `wss eval-gap --json` printed; an error names the first unexpected value."""
     try:
-        return _decoded(msgspec.json.decode(data, type=_Study))
+        found = msgspec.json.decode(data, type=_Study)
+        if found.digest is not None and found.digest != _digest(json.loads(data)):
+            raise _UnexpectedError(
+                "its digest is that of another content: it is damaged or was edited (without "
+                '"digest" it is read)'
+            )
+        return _decoded(found)
     except (msgspec.ValidationError, _UnexpectedError) as error:
         raise DataError(f"{name}: not what wss eval-gap --json prints: {error}") from error
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -201,7 +209,14 @@ def encode_study(study: Study) -> str:
                 for one in found.labels
             ],
         }
-    return json.dumps(_finite(values), indent=2)
+    finite = {key: _finite(value) for key, value in values.items()}
+    return json.dumps({**finite, _DIGEST: _digest(finite)}, indent=2)
+
+
+def _digest(values: Mapping[str, Json]) -> str:
+    """The digest of all values but itself, however they are indented and ordered."""
+    content = {key: value for key, value in values.items() if key != _DIGEST}
+    return digest(json.dumps(content, sort_keys=True).encode())
 
 
 class _UnexpectedError(ValueError):
