@@ -15,11 +15,32 @@ class OutputsToMake(WssError):
 
 
 _LONGEST_LINE = 1000
+_BYTE = 0xDC00
+"""What Python adds to bytes of names that it cannot decode."""
+
+
+def printable(text: str) -> str:
+    """A text whose control characters, line ends among them, are escaped, such as `\\x1b`.
+
+    What comes from a file or its name can then neither command a terminal nor forge a line.
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
+
+
+def _escaped(letter: str) -> str:
+    number = ord(letter)
+    if _BYTE <= number < _BYTE + 256:  # a byte of a name that is not UTF-8
+        number -= _BYTE
+    if number < 256:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 1 << 16 else f"\\U{number:08x}"
 
 
 def one_line(text: str) -> str:
     """A message as one line that any terminal shows: it may quote files, which hold anything."""
-    shown = "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+    shown = printable(" ".join(text.split()))
     return shown if len(shown) <= _LONGEST_LINE else shown[: _LONGEST_LINE - 3] + "..."
 
 

@@ -62,7 +62,10 @@ def model() -> bytes:
 def study() -> bytes:
     keys = [Key("net", name) for name in ("full", "baseline", "local")]
     means = [0.7056789, 0.66, 0.25]
-    rows = [StudyRow(key, Part(miou, None, None, {0: miou})) for key, miou in zip(keys, means, strict=True)]
+    rows = [
+        StudyRow(key, Part(miou, None, None, {0: miou}))
+        for key, miou in zip(keys, means, strict=True)
+    ]
     return encode_study(Study(rows)).encode()
 
 

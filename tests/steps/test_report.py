@@ -1,8 +1,10 @@
 """The report: what stands in the page, and what it makes of files that are not as they should be."""
 
 import json
+import os
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -309,6 +311,27 @@ def test_what_is_gone_is_told(wss, study_file, tmp_path):
     outcome = wss("report", study_file, "--images", damaged, "-o", tmp_path / "d.html")
     assert outcome.code == 0
     assert "not a readable image" in Page((tmp_path / "d.html").read_text()).text
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "large"])
+def test_a_study_of_others_is_no_reason_to_read_any_file(wss, study_file, tmp_path, kind):
+    """It names paths, which may be devices that never end, pipes that nobody writes to."""
+    place = {"device": Path("/dev/zero"), "pipe": tmp_path / "a", "large": tmp_path / "a"}[kind]
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "large":
+        place.touch()
+        os.truncate(place, 1 << 40)
+
+    def move(values):
+        for entry in values["labels"]:
+            for folder in entry["val"]:
+                folder["folder"] = str(place)
+                folder["images"] = dict.fromkeys([place.name], folder["images"]["a"])
+
+    outcome = wss("report", changed(study_file, tmp_path, move), "-o", tmp_path / "r.html")
+    assert outcome.code == 0, outcome.err
+    assert f"{place}: no regular file of at most 256 MiB" in outcome.err
 
 
 def test_sheets_can_be_left_out(wss, study_file, tmp_path):

@@ -1,5 +1,6 @@
 """The program `wss`. Help is printed from stored text, so that it comes at once."""
 
+import io
 import os
 import signal
 import sys
@@ -50,7 +51,10 @@ def _print(text: str) -> None:
 
 
 def _open_closed_streams() -> None:
-    """Open closed standard streams on the null device, before a file takes their number."""
+    """Open closed standard streams on the null device, before a file takes their number.
+
+    Any text can be printed then.
+    """
     for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
             opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
@@ -58,6 +62,8 @@ def _open_closed_streams() -> None:
                 os.dup2(opened, descriptor)
                 os.close(opened)
             setattr(sys, name, open(descriptor, mode))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # what the locale cannot hold is escaped
 
 
 def stored_help(arguments: "list[str]") -> "str | None":

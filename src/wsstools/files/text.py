@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from wsstools.errors import DataError
+
+
+def decode_names(data: bytes) -> str:
+    """The text in a list of names of files, which need not be UTF-8."""
+    return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
 
 
 def decode_text(data: bytes, name: str) -> str:
@@ -16,6 +22,20 @@ def decode_text(data: bytes, name: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{name}: not a text file (UTF-8): {error.reason}") from error
+
+
+def encode_list(names: Iterable[str]) -> bytes:
+    """The bytes of a list of names, one a line; DataError if a name holds a line end."""
+    lines = [f"{name}\n" for name in names]
+    odd = next((line for line in lines if len(line.splitlines()) != 1), None)
+    if odd is not None:
+        raise DataError(f"{odd[:-1]!r} holds a line end, which no line of a list can; rename it")
+    return encode_text("".join(lines))
+
+
+def encode_text(text: str) -> bytes:
+    """The bytes of a text, in which names of files that are not UTF-8 are what they were."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def read_table(path: Path, columns: Collection[str]) -> list[dict[str, str]]:

@@ -89,7 +89,10 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
 
 def read_meta(path: Path) -> Meta | None:
     """The record in a PNG of ours, or None if it carries none that can be read."""
-    return png.read_record(path.read_bytes())
+    try:
+        return png.read_record(path.read_bytes())
+    except OSError:
+        return None
 
 
 def read_class_names(path: Path) -> list[str]:

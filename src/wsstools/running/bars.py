@@ -11,6 +11,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
+from wsstools.errors import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -76,7 +78,9 @@ class Bar:
         if is_quiet() and not is_error:
             return
         if self._progress is not None:
-            self._progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._progress.console.print(
+                printable(line), markup=False, highlight=False, soft_wrap=True
+            )
         else:
             print_line(line)
 
@@ -134,7 +138,7 @@ def print_line(line: str) -> None:
     """A line on standard error, in the place of the bar that a later step of the pipe draws."""
     is_above_bar = sys.stderr.isatty() and _feeds_a_pipe() and os.environ.get("TERM") != "dumb"
     with contextlib.suppress(OSError):  # a log on a full disk does not stop the work
-        print(f"{_CLEARED if is_above_bar else ''}{line}", file=sys.stderr, flush=True)
+        print(f"{_CLEARED if is_above_bar else ''}{printable(line)}", file=sys.stderr, flush=True)
 
 
 def duration(seconds: float) -> str:

@@ -104,7 +104,9 @@ class Messages(Bar):
     def failed(self, stem: str, why: str) -> None:
         """An image failed; the others go on."""
         self._failures.append(f"{stem}: {why}")
-        self.print(f"wss {self.command}: {one_line(stem)}: failed: {why}", is_error=True)
+        reason, *trace = why.split("\n")  # of WSS_DEBUG
+        for line in (f"wss {self.command}: {one_line(stem)}: failed: {reason}", *trace):
+            self.print(line, is_error=True)
 
     def summarise(self, where: str) -> None:
         """The closing line; raises SomeFailed if an image failed, DataError if all are left out."""

@@ -18,6 +18,7 @@ from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
 from wsstools.files.provenance import InputRecord, Origin, set_record
 from wsstools.files.targets import check_writable
+from wsstools.files.text import encode_text
 from wsstools.formats import parameter_files
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import find_class_names, read_meta
@@ -177,7 +178,7 @@ def _compared(
     values = {**comparison_values(comparison, settings.top), "made_by": meta}
     contents = {  # the record comes first: it says whose folder it is
         RECORD_FILE: (json.dumps(values, indent=2) + "\n").encode(),
-        TABLE_FILE: comparison_csv(comparison).encode(),
+        TABLE_FILE: encode_text(comparison_csv(comparison)),
         PLOT_FILE: comparison_scatter(comparison, settings.top).encoded(Path(PLOT_FILE).suffix),
         PICTURE_FILE: encode_image(sheet),
     }

@@ -16,6 +16,7 @@ from wsstools.core.scribbles.curation import curate_scribbles
 from wsstools.files.atomic import write_all
 from wsstools.files.provenance import Json
 from wsstools.files.targets import output_file
+from wsstools.files.text import encode_list
 from wsstools.formats import label_files
 from wsstools.running.messages import say
 from wsstools.running.settings import RunSettings
@@ -82,7 +83,7 @@ def _finish(folder: Path, names: list[str] | None, carry: Callable[[], None] | N
         return
     missing = Counter(c for result in results.values() for c in cast(list[int], result["missing"]))
     complete = [stem for stem, result in results.items() if not result["missing"]]
-    content = "".join(f"{stem}\n" for stem in complete).encode()
+    content = encode_list(complete)
     write_all(folder, {_LIST: content})
     shown = ", ".join(f"{class_name(names, c)} {number}" for c, number in sorted(missing.items()))
     drawn, moved, dropped = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from wsstools.errors import UsageError
 from wsstools.files.atomic import remove_leftovers, write_atomic
 from wsstools.files.provenance import Origin
 from wsstools.files.targets import output_file
+from wsstools.files.text import encode_list
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels, read_meta
 from wsstools.running.claim import claimed
@@ -85,11 +86,11 @@ def _draw(folder: Path, origin: Origin, n_train: int, n_val: int, seed: int) -> 
     for part in ("images", "gt", "scribbles", "."):
         remove_leftovers(folder / part)
     textures = load_textures()
-    write_atomic(folder / "classes.txt", _lines(SCENE_CLASSES))
+    write_atomic(folder / "classes.txt", encode_list(SCENE_CLASSES))
     n_drawn = 0
     for split, (name, count) in enumerate((("train", n_train), ("val", n_val))):
         stems = [f"{name}-{k:03d}" for k in range(count)]
-        write_atomic(folder / f"{name}.txt", _lines(stems))
+        write_atomic(folder / f"{name}.txt", encode_list(stems))
         for k, stem in enumerate(stems):
             n_drawn += _write_scene(folder, stem, [seed, split, k], origin, textures)
     skipped = n_train + n_val - n_drawn
@@ -102,7 +103,7 @@ def _refuse_other_data(folder: Path, origin: Origin) -> None:
     if not any(not path.name.startswith(".") for path in folder.glob("*")):
         return
     classes = folder / "classes.txt"  # the first file to be written
-    if not classes.is_file() or classes.read_bytes() != _lines(SCENE_CLASSES):
+    if not classes.is_file() or classes.read_bytes() != encode_list(SCENE_CLASSES):
         raise UsageError(f"{folder} holds other data; write elsewhere, or give --overwrite")
     drawn = min((folder / "gt").glob("*.png"), default=None)
     if drawn is not None:
@@ -127,7 +128,3 @@ def _write_scene(
         write_atomic(folder / "scribbles" / f"{stem}.png", encode_labels(drawn, record))
     write_atomic(folder / "gt" / f"{stem}.png", encode_labels(labels, record))
     return True
-
-
-def _lines(names: Sequence[str]) -> bytes:
-    return "".join(f"{name}\n" for name in names).encode()

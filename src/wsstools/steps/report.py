@@ -12,7 +12,7 @@ import numpy as np
 from wsstools.core.evaluation.study import Study
 from wsstools.core.labels import IGNORE_LABEL, class_name
 from wsstools.core.palette import voc_palette
-from wsstools.errors import WssError
+from wsstools.errors import DataError, WssError
 from wsstools.files.atomic import remove_leftovers, write_atomic
 from wsstools.files.provenance import Decoded, Json, Origin, digest, input_record, record_text
 from wsstools.files.targets import recorded_output_file
@@ -36,6 +36,8 @@ from wsstools.view.settings import ReportSettings
 
 T = TypeVar("T")
 _ENDINGS = (".html", ".htm")
+_LARGEST_FILE = 1 << 28
+"""Bytes of a picture that a study may name: it names any path, and may be somebody else's."""
 
 
 def report(
@@ -98,7 +100,7 @@ def report(
         title=settings.title,
         sources=sources,
         record=record_text(meta),
-    ).encode()
+    ).encode("utf-8", "backslashreplace")
     remove_leftovers(target.parent)
     write_atomic(target, page)
     for one in sheets.pictures.missing:
@@ -189,6 +191,8 @@ class _Folders:
             return None
         try:
             path = source.find(stem)
+            if not path.is_file() or path.stat().st_size > _LARGEST_FILE:
+                raise DataError(f"{path}: no regular file of at most {_LARGEST_FILE >> 20} MiB")
             return decode(path.read_bytes(), str(path)).value
         except (WssError, OSError) as error:
             self._add(f"{stem}: {error}")

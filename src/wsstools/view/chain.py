@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from wsstools.core.description import Description
+from wsstools.errors import printable
 from wsstools.files.provenance import Meta
 
 _SHOWN_DIGITS = 12
@@ -19,7 +20,7 @@ def chain_text(described: Description) -> str:
     else:
         lines.append("  made by")
         lines += _steps(cast(Meta, described.meta), "    ")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _steps(meta: Meta, indent: str) -> list[str]:

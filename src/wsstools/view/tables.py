@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from wsstools.core.evaluation.metrics import Scores
 from wsstools.core.labels import class_name
+from wsstools.errors import printable
 
 Cells = Sequence[Sequence[str]]
 
@@ -28,7 +29,7 @@ def score_table(
         lines.append(f"left open (255) {found.open_share:7.2%}   counted as misses")
     lines += ["", *text_table(("class", "IoU"), classes)]
     if found.absent:
-        absent = ", ".join(class_name(names, c) for c in found.absent)
+        absent = ", ".join(printable(class_name(names, c)) for c in found.absent)
         lines += ["", f"left out, in neither ground truth nor labels: {absent}"]
     if per_image:
         cells = [
@@ -47,7 +48,7 @@ def csv_text(rows: Iterable[Iterable[object]]) -> str:
 
 def text_table(header: Sequence[str], cells: Cells, n_left: int = 1) -> list[str]:
     """Lines of an aligned table; the first columns to the left, the others to the right."""
-    rows = [header, *cells]
+    rows = [header, *([printable(cell) for cell in row] for row in cells)]
     widths = [max(len(row[k]) for row in rows) for k in range(len(header))]
 
     def line(row: Sequence[str]) -> str:
@@ -57,4 +58,4 @@ def text_table(header: Sequence[str], cells: Cells, n_left: int = 1) -> list[str
         ]
         return "  ".join(padded)
 
-    return [line(header).rstrip(), "  ".join("-" * width for width in widths), *map(line, cells)]
+    return [line(header).rstrip(), "  ".join("-" * width for width in widths), *map(line, rows[1:])]
