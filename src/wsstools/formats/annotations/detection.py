@@ -18,7 +18,7 @@ from wsstools.files.damage import reading
 from wsstools.files.limits import LARGEST_MAP
 from wsstools.files.provenance import Decoded
 from wsstools.files.text import decode_text
-from wsstools.formats.annotations import cvat, matlab, yolo
+from wsstools.formats.annotations import cvat, matlab, napari_tables, yolo
 from wsstools.formats.annotations.content import HEAD, Content, ImagePart, image_stem, stem_of_file
 from wsstools.formats.annotations.json_files import (
     coco,
@@ -156,6 +156,9 @@ FORMATS: Mapping[str, Format] = {
         revision=2,
     ),
     "yolo": Format((".txt",), yolo.is_yolo, _shapes(yolo.decode_yolo)),
+    "napari-csv": Format(
+        (), napari_tables.is_napari_table, napari_tables.decode_napari_table, has_names=True
+    ),
     "strokes": Format(
         (".txt",),
         lambda content: not content.start.startswith(("<", "{", "[")),
@@ -283,7 +286,7 @@ def _suffixes_read(held: Mapping[str, int], form: str | None) -> tuple[str, ...]
         if suffix in held:
             return (suffix,)
     every = [suffix for entry in chosen for suffix in entry.suffixes]
-    return tuple(dict.fromkeys([*every, *(_LAST_SUFFIXES if form is None else ())]))
+    return tuple(dict.fromkeys([*every, *_LAST_SUFFIXES]))
 
 
 def _detected(content: Content) -> str:
