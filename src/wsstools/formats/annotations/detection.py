@@ -41,6 +41,8 @@ _PICTURE_MAGIC = (b"\x89PNG", b"BM", b"GIF8", b"P5", b"P2", b"\xff\xd8")
 _OF_ONE_IMAGE = (b'"shapes"', b'"FeatureCollection"')
 """What stands at the beginning of JSON that holds one image: labelme's and QuPath's."""
 _MOST_MEMBERS = 100_000
+_UNNAMED = "arr_0.npy"
+"""The array in an archive of NumPy that was saved without a name, as napari saves layers."""
 _TEXT_SUFFIX = ".txt"
 """Files with this ending may be empty: nothing is drawn in the image."""
 
@@ -339,7 +341,8 @@ def _unpack_archive(data: bytes, name: str, form: str | None) -> Unpacked:
         if not content.startswith(_ZIP_MAGIC):  # one in another might have no end
             with contextlib.suppress(DataError):  # it fails alone
                 held = _unpack_file(Content(content, f"{name} ({member})"), form)
-        parts.extend(held.parts or (ImagePart(image_stem(member), content),))
+        stem = stem_of_file(name) if member == _UNNAMED else image_stem(member)
+        parts.extend(held.parts or (ImagePart(stem, content),))
         lists.update(held.lists)
     if not parts:
         raise DataError(f"{name}: no annotations in this archive are read; unpack it")
