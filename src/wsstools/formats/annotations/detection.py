@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from wsstools.core.scribbles.annotation import VOC_CLASSES, Annotation, Line
 from wsstools.core.scribbles.strokes import parse_strokes
 from wsstools.errors import DataError
-from wsstools.files import npy, tiff
+from wsstools.files import npy, pnm, tiff
 from wsstools.files.damage import reading
 from wsstools.files.limits import LARGEST_MAP
 from wsstools.files.provenance import Decoded
@@ -37,7 +37,7 @@ from wsstools.formats.label_files import CLASSES_FILE
 _LAST_SUFFIXES = (".csv", ".zip")
 """Endings of tables and archives, which are read where a folder holds nothing else that is."""
 _ZIP_MAGIC = b"PK\x03\x04"
-_PICTURE_MAGIC = (b"\x89PNG", b"BM", b"GIF8", b"P5", b"P2", b"\xff\xd8")
+_PICTURE_MAGIC = (b"\x89PNG", b"BM", b"GIF8", *pnm.MAGIC, b"\xff\xd8", b"RIFF")
 _OF_ONE_IMAGE = (b'"shapes"', b'"FeatureCollection"')
 """What stands at the beginning of JSON that holds one image: labelme's and QuPath's."""
 _MOST_MEMBERS = 100_000
@@ -181,6 +181,7 @@ FORMATS: Mapping[str, Format] = {
         lambda content: content.data.startswith(_PICTURE_MAGIC),
         decode_picture,
         has_values=True,
+        revision=2,
     ),
     "geojson": Format(
         (".geojson", ".json"), geojson.is_geojson, _shapes(geojson.decode_geojson), has_names=True
