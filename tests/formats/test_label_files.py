@@ -207,6 +207,15 @@ def test_planes_that_differ_are_no_indices(change):
         label_files.decode_labels(by_pillow(planes, "PNG"), "a.png")
 
 
+def test_grey_with_alpha_of_one_value_holds_indices():
+    alpha = np.full_like(LABELS, 255)
+    data = by_pillow(np.dstack([LABELS, alpha]), "PNG")
+    np.testing.assert_array_equal(label_files.decode_labels(data, "a.png").value, LABELS)
+    alpha[1, 1] = 0
+    with pytest.raises(DataError, match="stored as LA colours"):
+        label_files.decode_labels(by_pillow(np.dstack([LABELS, alpha]), "PNG"), "a.png")
+
+
 def test_a_stack_of_labels_is_refused():
     with pytest.raises(DataError, match="expected class indices"):
         label_files.decode_labels(tiff(np.stack([LABELS] * 2)), "a.tif")

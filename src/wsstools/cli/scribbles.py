@@ -33,9 +33,9 @@ def scribbles(
     Formats: labelme and X-AnyLabeling (JSON); COCO, Label Studio and VIA, one file with many
     images; GeoJSON of QuPath; scribbles of DAVIS; lists of points; the XML of CVAT for images and
     of ScribbleSup; polygons of YOLO; text, a stroke a line as class,x,y,x,y,... in pixels; palette
-    and grey pictures; the class labels of SBD (MATLAB); and labels layers of napari and ilastik as
-    TIFF or NPY, whose label 0 is unlabelled and label 1 is class 0. A folder is read for files of
-    one format, and so is a zip archive.
+    and grey pictures; the class labels of SBD (MATLAB); labels layers of napari and ilastik as TIFF
+    or NPY, whose label 0 is unlabelled and label 1 is class 0; and shapes and points of napari as
+    CSV. A folder is read for files of one format, and so is a zip archive.
 
     A line is drawn open, with a round brush; a single point is a dot. Polygons, boxes, ellipses
     and masks are filled. Later marks cover earlier ones, and parts outside the image are cut off.

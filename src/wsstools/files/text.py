@@ -38,6 +38,17 @@ def encode_text(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+def parse_table(lines: Iterable[str], name: str) -> list[dict[str, str]]:
+    """The rows of CSV by the columns that its first line names, empty where a cell is missing.
+
+    DataError if it is no CSV.
+    """
+    try:
+        return list(csv.DictReader(lines, restkey="", restval=""))
+    except csv.Error as error:
+        raise DataError(f"{name}: not CSV: {error}") from error
+
+
 def read_table(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
     """The rows of a CSV file by the columns that its first line names, which must hold `columns`.
 
@@ -45,11 +56,7 @@ def read_table(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
     text, no CSV, or has no row or not these columns.
     """
     lines = io.StringIO(decode_text(path.read_bytes(), str(path)), newline="")
-    told = (line for line in lines if not line.startswith("#"))
-    try:
-        rows = list(csv.DictReader(told, restkey="", restval=""))
-    except csv.Error as error:
-        raise DataError(f"{path}: not CSV: {error}") from error
+    rows = parse_table((line for line in lines if not line.startswith("#")), str(path))
     if not rows or not set(columns) <= rows[0].keys():
         raise DataError(f"{path}: expected CSV with a first line that holds {','.join(columns)}")
     return rows

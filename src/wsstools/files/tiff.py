@@ -34,6 +34,7 @@ _VALUE_BYTES, _COLOUR_BYTES = 4, 6
 """Bytes that a pixel of the largest picture may take: labels of 32 bits, three colours of 16."""
 _MOST_PICTURES = 1000
 _UPPER_FIRST = sys.byteorder == "big"
+_RGB = ("RGB", "RGBA", "RGBX")
 _WIDE = ("RGB;16", "RGBA;16", "RGBX;16")
 """Pillow's names of colours of 16 bits, without their byte order; it gives the upper bytes."""
 
@@ -286,10 +287,10 @@ def _stored_as(picture: ImageFile.ImageFile) -> tuple[str, ...]:
 
 
 def _converted(data: bytes, page: tifffile.TiffPage) -> NDArray[np.uint8]:
-    """The picture as Pillow makes RGB of it: palettes, CMYK, compressions of its own."""
+    """The picture as Pillow makes RGB or RGBA of it: palettes, CMYK, compressions of its own."""
     if page.bitspersample > 8:
         raise ValueError(f"colours of {page.bitspersample} bits of this kind are not read")
     with opened(data) as picture:
         picture.seek(page.index)
-        turned = picture.convert("RGB") if picture.mode != "RGB" else picture
+        turned = picture if picture.mode in _RGB else picture.convert("RGB")
         return np.asarray(turned)  # Pillow has turned it

@@ -212,11 +212,13 @@ def _stored(picture: Image.Image) -> AnyArray:
 
 
 def _single_plane(values: AnyArray) -> AnyArray:
-    """(H, W) of (H, W, 3) or (H, W, 4) whose three colours are equal and alpha is one value."""
-    if values.ndim != 3 or values.shape[2] not in (3, 4) or 0 in values.shape:
+    """(H, W) of (H, W, 2 to 4) whose colours are equal, and alpha, the last of 2 or 4, constant."""
+    if values.ndim != 3 or values.shape[2] not in (2, 3, 4) or 0 in values.shape:
         return values
-    is_grey = all(bool((values[:, :, k] == values[:, :, 0]).all()) for k in (1, 2))
-    is_opaque = values.shape[2] == 3 or values[:, :, 3].min() == values[:, :, 3].max() > 0
+    n_colours = values.shape[2] - (values.shape[2] != 3)
+    is_grey = all(bool((values[:, :, k] == values[:, :, 0]).all()) for k in range(1, n_colours))
+    alpha = values[:, :, n_colours:]
+    is_opaque = not alpha.size or alpha.min() == alpha.max() > 0
     return values[:, :, 0] if is_grey and is_opaque else values
 
 

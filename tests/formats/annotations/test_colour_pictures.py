@@ -61,16 +61,16 @@ def test_strokes_on_white_in_any_file(name):
     assert found(data, name).note == expected
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "lzw.tif"])
 def test_transparent_pixels_are_unlabelled(name):
     rgba = np.dstack([coloured(LABELS, {**COLOURS, 255: (255, 0, 0)}), 255 * (LABELS < 255)])
     rgba[4, 5, 3] = 128  # the edge of a soft brush
     rgba = rgba.astype(np.uint8)
-    data = (
-        by_pillow(rgba, "PNG")
-        if name == "a.png"
-        else tiff(rgba, photometric="rgb", extrasamples=["unassalpha"])
-    )
+    data = {
+        "a.png": by_pillow(rgba, "PNG"),
+        "a.tif": tiff(rgba, photometric="rgb", extrasamples=["unassalpha"]),
+        "lzw.tif": by_pillow(rgba, "TIFF", compression="tiff_lzw"),
+    }[name]
     expected = LABELS.copy()
     expected[4, 5] = 255
     np.testing.assert_array_equal(drawn(data, name), expected)
@@ -125,7 +125,10 @@ def test_a_picture_without_a_colour_of_the_table_is_refused_and_its_colours_are_
     [
         (by_pillow(coloured(LABELS), "JPEG"), "a JPEG, whose colours are not exact"),
         (by_pillow(LABELS.astype(np.uint16), "PNG"), "colours of kind I;16 are not read"),
-        (tiff(coloured(LABELS).astype(np.uint16), photometric="rgb"), "expected colours of 8 bits"),
+        (
+            tiff(coloured(LABELS).astype(np.uint32), photometric="rgb"),
+            "expected colours of 8 or 16",
+        ),
         (by_pillow(coloured(LABELS), "PNG")[:-40], "not a readable picture"),
     ],
 )
@@ -135,8 +138,9 @@ def test_what_is_no_picture_in_colours(data, told):
 
 
 def test_colours_of_16_bits_lose_only_what_is_below_8_bits():
-    data = png_of_16_bits(coloured(LABELS).astype(np.uint16) * 257)
-    np.testing.assert_array_equal(drawn(data), LABELS)
+    wide = coloured(LABELS).astype(np.uint16) * 257
+    np.testing.assert_array_equal(drawn(png_of_16_bits(wide)), LABELS)
+    np.testing.assert_array_equal(drawn(tiff(wide, photometric="rgb"), "a.tif"), LABELS)
 
 
 def test_soft_strokes_are_noted():

@@ -409,6 +409,15 @@ def test_the_table_of_via(tmp_path):
     np.testing.assert_array_equal(found["a"], where(in_triangle(), 1))
 
 
+def test_a_table_of_via_that_is_no_csv_fails_by_itself(tmp_path):
+    path = written(
+        tmp_path, f"filename,region_shape_attributes\na.jpg,{'1' * 140_000}\n", "via.csv"
+    )
+    assert detection.unpack(path).parts is None
+    with pytest.raises(DataError, match="not CSV: field larger"):
+        decoded(path.read_bytes(), "via.csv")
+
+
 def test_options_of_a_project_of_via_are_its_classes(tmp_path):
     options = {"type": "dropdown", "options": {"sky": "", "grass": "", "water": ""}}
     dot = via_region({"kind": {"grass": True}}, "point", cx=3, cy=3)
@@ -511,7 +520,34 @@ def test_lists_of_points_name_images(tmp_path):
     np.testing.assert_array_equal(found["b.v2"], line(2, [(3, 3)]))
 
 
-# --- ilastik
+# --- napari and ilastik
+
+SHAPES = "index,shape-type,vertex-index,axis-0,axis-1,axis-2,"
+
+
+def test_shapes_of_napari_in_one_slice_with_several_columns():
+    text = f"{SHAPES}sure,Label\n0,path,0,7,5,6,.5,sky\n0,path,1,7,5,9,.5,sky\n1,spline,0,7,1,1,1,sky\n"
+    found = decoded(text, "a.csv")
+    assert found.note == "left out: 1 spline"
+    np.testing.assert_array_equal(drawn(text, "a.csv"), line(0, [(6, 5), (9, 5)]))
+    assert not decoded("index,axis-0,axis-1\n", "a.csv").value.marks
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"{SHAPES}label\n0,path,0,7,5,6,sky\n1,path,0,8,5,6,sky\n", "in several slices"),
+        (f"{SHAPES}sure,kind\n0,path,0,7,5,6,1,sky\n", "which of the columns sure, kind is the"),
+        (f"{SHAPES[:-1]}\n0,path,0,7,5,6\n", "a.csv: no column says the class"),
+        (f"{SHAPES}label\n0,path,0,7,5,x,sky\n", "points are not numbers"),
+        (f"{SHAPES}label\n0,path,0,7,5,6\n", "a path has no label"),
+        (f"{SHAPES}label\n0,ellipse,0,7,5,6,sky\n", "has 1 points, expected 4"),
+        (f"{SHAPES}label\n0,path,0,7,5,6,{'x' * 140_000}\n", "a.csv: not CSV: field larger"),
+    ],
+)
+def test_what_is_wrong_with_tables_of_napari(text, told):
+    with pytest.raises(DataError, match=told):
+        drawn(text, "a.csv")
 
 
 @pytest.mark.parametrize("form", [(1, *SHAPE), (*SHAPE, 1), (1, *SHAPE, 1)])
@@ -537,6 +573,7 @@ ONE_EACH = {
     "cvat": CVAT,
     "yolo": "0 0.1 0.1 0.5 0.1 0.4 0.7\n",
     "strokes": "0,1,2,3,4\n",
+    "napari-csv": "index,axis-0,axis-1,label\n0,3.0,4.0,sky\n",
 }
 
 
@@ -572,6 +609,9 @@ def test_every_format_is_tried():
         (b'{"part_of": "nothing"}', "a.json", "JSON of no program that is read"),
         (b"{", "a.json", "not well-formed JSON"),
         (b"<drawing/>", "a.xml", "the root is <drawing>"),
+        (b"P4\n8 1\n\x00", "a.pbm", "it is a bitmap"),
+        (b"P6\n1 1\n255\n\x01\x02\x03", "a.ppm", "labels are stored as PPM colours"),
+        (by_pillow(np.zeros(SHAPE, np.uint8), "WEBP", lossless=True), "a.webp", "it is WEBP data"),
         (zipped([(b"a/readme.md", b"x")]), "a.zip", "no annotations in this archive"),
         (zipped([(b"a.xml", CVAT.encode())])[:200], "a.zip", "not a readable archive"),
         (zipped([(b"b.zip", zipped([(b"a.xml", CVAT.encode())]))]), "a.zip", "no annotations"),

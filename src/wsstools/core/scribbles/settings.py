@@ -41,7 +41,7 @@ class ReadingSettings:
     format: Optional[str] = parameter(
         None,
         "labelme, coco, labelstudio, via, davis, points, scribblesup, cvat, yolo, strokes, napari, "
-        "sbd, picture or geojson; default: what the content looks like.",
+        "napari-csv, sbd, picture or geojson; default: what the content looks like.",
         "--source-format",
         metavar="FORM",
     )

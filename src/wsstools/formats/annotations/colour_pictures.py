@@ -79,11 +79,15 @@ def _packed(data: bytes) -> tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[
                 raise ValueError(f"colours of kind {picture.mode} are not read; save it as RGB PNG")
             orientation = orientation_of(picture)
             values = upright(np.asarray(picture.convert("RGBA")), orientation)
+    if values.dtype == np.uint16:
+        values = np.right_shift(values, 8).astype(np.uint8)
     if values.ndim == 2:
         values = np.repeat(values[..., None], 3, axis=2)
+    elif values.shape[2] == 2:  # grey and alpha
+        values = values[..., [0, 0, 0, 1]]
     if values.ndim != 3 or values.shape[2] not in (3, 4) or values.dtype != np.uint8:
         raise ValueError(
-            f"holds {values.dtype} of shape {values.shape}, expected colours of 8 bits"
+            f"holds {values.dtype} of shape {values.shape}, expected colours of 8 or 16 bits"
         )
     red, green, blue = (values[..., k].astype(np.int32) for k in range(3))
     has_alpha = values.shape[2] == 4

@@ -13,12 +13,12 @@ from pathlib import Path, PurePosixPath
 from wsstools.core.scribbles.annotation import VOC_CLASSES, Annotation, Line
 from wsstools.core.scribbles.strokes import parse_strokes
 from wsstools.errors import DataError
-from wsstools.files import npy, tiff
+from wsstools.files import npy, pnm, tiff
 from wsstools.files.damage import reading
 from wsstools.files.limits import LARGEST_MAP
 from wsstools.files.provenance import Decoded
 from wsstools.files.text import decode_text
-from wsstools.formats.annotations import cvat, matlab, yolo
+from wsstools.formats.annotations import cvat, matlab, napari_tables, yolo
 from wsstools.formats.annotations.content import HEAD, Content, ImagePart, image_stem, stem_of_file
 from wsstools.formats.annotations.json_files import (
     coco,
@@ -37,10 +37,12 @@ from wsstools.formats.label_files import CLASSES_FILE
 _LAST_SUFFIXES = (".csv", ".zip")
 """Endings of tables and archives, which are read where a folder holds nothing else that is."""
 _ZIP_MAGIC = b"PK\x03\x04"
-_PICTURE_MAGIC = (b"\x89PNG", b"BM", b"GIF8", b"P5", b"P2", b"\xff\xd8")
+_PICTURE_MAGIC = (b"\x89PNG", b"BM", b"GIF8", *pnm.MAGIC, b"\xff\xd8", b"RIFF")
 _OF_ONE_IMAGE = (b'"shapes"', b'"FeatureCollection"')
 """What stands at the beginning of JSON that holds one image: labelme's and QuPath's."""
 _MOST_MEMBERS = 100_000
+_UNNAMED = "arr_0.npy"
+"""The array in an archive of NumPy that was saved without a name, as napari saves layers."""
 _TEXT_SUFFIX = ".txt"
 """Files with this ending may be empty: nothing is drawn in the image."""
 
@@ -156,6 +158,9 @@ FORMATS: Mapping[str, Format] = {
         revision=2,
     ),
     "yolo": Format((".txt",), yolo.is_yolo, _shapes(yolo.decode_yolo)),
+    "napari-csv": Format(
+        (), napari_tables.is_napari_table, napari_tables.decode_napari_table, has_names=True
+    ),
     "strokes": Format(
         (".txt",),
         lambda content: not content.start.startswith(("<", "{", "[")),
@@ -176,6 +181,7 @@ FORMATS: Mapping[str, Format] = {
         lambda content: content.data.startswith(_PICTURE_MAGIC),
         decode_picture,
         has_values=True,
+        revision=2,
     ),
     "geojson": Format(
         (".geojson", ".json"), geojson.is_geojson, _shapes(geojson.decode_geojson), has_names=True
@@ -283,7 +289,7 @@ def _suffixes_read(held: Mapping[str, int], form: str | None) -> tuple[str, ...]
         if suffix in held:
             return (suffix,)
     every = [suffix for entry in chosen for suffix in entry.suffixes]
-    return tuple(dict.fromkeys([*every, *(_LAST_SUFFIXES if form is None else ())]))
+    return tuple(dict.fromkeys([*every, *_LAST_SUFFIXES]))
 
 
 def _detected(content: Content) -> str:
@@ -336,7 +342,8 @@ def _unpack_archive(data: bytes, name: str, form: str | None) -> Unpacked:
         if not content.startswith(_ZIP_MAGIC):  # one in another might have no end
             with contextlib.suppress(DataError):  # it fails alone
                 held = _unpack_file(Content(content, f"{name} ({member})"), form)
-        parts.extend(held.parts or (ImagePart(image_stem(member), content),))
+        stem = stem_of_file(name) if member == _UNNAMED else image_stem(member)
+        parts.extend(held.parts or (ImagePart(stem, content),))
         lists.update(held.lists)
     if not parts:
         raise DataError(f"{name}: no annotations in this archive are read; unpack it")

@@ -25,6 +25,8 @@ from wsstools.formats.label_files import read_indices
 
 _OF_COLOURS = "expected class indices"
 """What `read_indices` says of a picture that is whole, but in colours."""
+_MOST_CLASSES = 64
+"""More are hardly in one image; the edge of a smooth line takes most values up to 255."""
 _OF_PALETTES = (b"\x89PNG", b"BM", b"GIF8")
 """How pictures begin that have palettes, TIFF apart."""
 
@@ -74,11 +76,11 @@ def decode_picture(content: Content, values: Values = Values()) -> Decoded[Annot
     ignore = np.isin(found.value, [IGNORE_LABEL, unlabelled])
     annotation = _annotation(found.value, ignore, values.first or 0, values, content.name)
     as_they_are = values == Values() and found.meta is None
-    note = _doubts(content.data, found.value) if as_they_are else None
+    note = _doubts(content.data, found.value, len(annotation.marks)) if as_they_are else None
     return Decoded(annotation, found.meta, note)
 
 
-def _doubts(data: bytes, labels: NDArray[np.integer]) -> str | None:
+def _doubts(data: bytes, labels: NDArray[np.integer], n_classes: int) -> str | None:
     """What makes it doubtful that the values in a picture of others are class ids from 0."""
     transparent, has_palette = _palette(data)
     n_transparent = int(np.isin(labels, transparent).sum()) if transparent else 0
@@ -91,6 +93,8 @@ def _doubts(data: bytes, labels: NDArray[np.integer]) -> str | None:
         return "a mask of 0 and 255, which is unlabelled; --remap 255=1 makes it class 1"
     if not (labels == IGNORE_LABEL).any():
         return "every pixel has a class; where one value is unlabelled, --unlabelled says so"
+    if n_classes > _MOST_CLASSES:
+        return f"{n_classes} values, each a class; are the strokes drawn with smooth edges?"
     return None
 
 

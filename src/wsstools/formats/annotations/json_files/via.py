@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import math
@@ -14,7 +13,7 @@ from wsstools.core.scribbles.annotation import Annotation
 from wsstools.errors import DataError
 from wsstools.files.damage import reading
 from wsstools.files.provenance import Decoded, Json
-from wsstools.files.text import decode_text
+from wsstools.files.text import decode_text, parse_table
 from wsstools.formats.annotations.content import (
     Content,
     ImagePart,
@@ -94,7 +93,7 @@ def _images_of_json(content: Content) -> list[tuple[str, list[Json]]]:
 
 def _images_of_csv(content: Content) -> list[tuple[str, list[Json]]]:
     text = decode_text(content.data, content.name).lstrip("#")
-    rows = list(csv.DictReader(io.StringIO(text, newline=""), restkey="", restval=""))
+    rows = parse_table(io.StringIO(text, newline=""), content.name)
     if not rows or not set(_COLUMNS) <= rows[0].keys():
         raise DataError(f"{content.name}: expected the columns {', '.join(_COLUMNS)} (VIA)")
     images: dict[str, list[Json]] = {}
