@@ -10,7 +10,7 @@ import struct
 import time
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -369,21 +369,23 @@ def via(*regions: dict, **project: object) -> str:
     return json.dumps({"_via_settings": {}, "_via_img_metadata": images, **project})
 
 
-def geojson(*features: tuple[str | None, str, list]) -> str:
-    """Objects of QuPath 0.4: class, type of the geometry, coordinates."""
+def geojson(*features: tuple[str | None, str, list], planes: Sequence[dict] = ()) -> str:
+    """Objects of QuPath 0.4: class, type of the geometry, coordinates; planes of the first ones."""
     return json.dumps(
         {
             "type": "FeatureCollection",
             "features": [
                 {
                     "type": "Feature", "id": "6f1c",
-                    "geometry": {"type": kind, "coordinates": coordinates},
+                    "geometry": {"type": kind, "coordinates": coordinates} | (
+                        {"plane": planes[k]} if k < len(planes) and planes[k] else {}
+                    ),
                     "properties": {"objectType": "annotation", "isLocked": False} | (
                         {} if name is None
                         else {"classification": {"name": name, "color": [200, 0, 0]}}
                     ),
                 }
-                for name, kind, coordinates in features
+                for k, (name, kind, coordinates) in enumerate(features)
             ],
         }
     )  # fmt: skip

@@ -441,15 +441,48 @@ def test_objects_of_qupath():
         ("water", "LineString", [[30, 3], [50, 15]]),
         ("sky", "MultiPoint", [[40.5, 30.5], [44.5, 30.5]]),
         (None, "Polygon", [hole]),
+        (None, "Polygon", [hole]),
     )
     expected = where(in_triangle(), 1)
     expected[7:10, 7:10] = 255
     for more in (line(2, [(29.5, 2.5), (49.5, 14.5)]), line(0, [(40, 30)]), line(0, [(44, 30)])):
         expected = np.where(more == 255, expected, more)
     np.testing.assert_array_equal(drawn(text, "a.geojson"), expected)
-    assert decoded(text).note == "left out: 1 object without a class"
+    assert decoded(text).note == "left out: 2 objects without a class"
     listed = json.dumps(json.loads(text)["features"])  # QuPath 0.2 has no collection
     np.testing.assert_array_equal(drawn(listed, "a.json"), expected)
+
+
+TWO_LINES = (
+    ("grass", "LineString", [[5.5, 5.5], [30.5, 5.5]]),
+    ("water", "LineString", [[5.5, 9.5], [30.5, 9.5]]),
+)
+"""Of QuPath, in the rows 5 and 9."""
+
+
+def plane(z: int, t: int = 0, c: int = -1) -> dict:
+    """What QuPath writes into a geometry that is not on its first plane."""
+    return {"c": c, "z": z, "t": t}
+
+
+@pytest.mark.parametrize("other", [plane(2), plane(0, 1)])
+def test_objects_of_qupath_on_other_planes_are_left_out(other):
+    third = ("sky", "LineString", [[1, 20], [9, 20]])
+    text = geojson(*TWO_LINES, third, planes=[plane(0, c=1), other, other])
+    np.testing.assert_array_equal(drawn(text), line(1, [(5, 5), (30, 5)]))
+    assert decoded(text).note == "left out: 2 objects on a plane other than z=0 t=0"
+
+
+def test_objects_of_qupath_on_one_plane_are_those_of_a_picture_of_it():
+    text = geojson(*TWO_LINES, (None, "Point", [1, 1]), planes=[plane(3), plane(3)])
+    rows = line(1, [(5, 5), (30, 5)]), line(2, [(5, 9), (30, 9)])
+    np.testing.assert_array_equal(drawn(text), np.minimum(*rows))
+    assert decoded(text).note == "left out: 1 object without a class"
+
+
+def test_objects_of_qupath_on_planes_without_the_first_are_refused():
+    with pytest.raises(DataError, match="planes 'z=1 t=0', 'z=4 t=2', none on the first, z=0 t=0"):
+        decoded(geojson(*TWO_LINES, planes=[plane(4, 2), plane(1)]))
 
 
 def test_parts_of_a_multi_polygon_are_filled():

@@ -178,7 +178,11 @@ FORMATS: Mapping[str, Format] = {
         has_values=True,
     ),
     "geojson": Format(
-        (".geojson", ".json"), geojson.is_geojson, _shapes(geojson.decode_geojson), has_names=True
+        (".geojson", ".json"),
+        geojson.is_geojson,
+        _shapes(geojson.decode_geojson),
+        has_names=True,
+        revision=2,
     ),
 }
 """The formats by name. The files of a folder that are read are those of the first that it holds."""
