@@ -490,6 +490,33 @@ def test_label_0_of_napari_is_unlabelled_and_1_is_class_0(converted, dtype, name
     np.testing.assert_array_equal(found, np.where(values == 3, 255, values))
 
 
+def test_that_ids_of_layers_become_others_is_noted_once_a_folder(wss, tmp_path):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    values = some_labels(0).astype(np.uint8)
+    for name in ("a.tif", "b.tif", "c.tif"):
+        (masks / name).write_bytes(tiff(values))
+
+    def read(*options: object) -> tuple[np.ndarray, str]:
+        outcome = wss("scribbles", masks, "-o", tmp_path / "out", "--overwrite", *options)
+        assert len(outcome.paths) == 3, outcome.err
+        return labels_of(outcome.paths[2]), outcome.err
+
+    found, told = read()
+    np.testing.assert_array_equal(found, np.where(values == 0, 255, values - 1))
+    note = "label 1 becomes class 0 (0 is unlabelled in layers of napari and ilastik); "
+    assert told.count("becomes class 0") == 1
+    assert f"{note}--first-class 0 --unlabelled 255 keeps the ids" in told
+    for options in (["--first-class", 0, "--unlabelled", 255], ["--source-format", "picture"]):
+        found, told = read(*options)
+        np.testing.assert_array_equal(found, values)
+        assert "becomes" not in told
+    found, told = read("--unlabelled", 0)
+    np.testing.assert_array_equal(found, np.where(values == 0, 255, values - 1))
+    assert f"{note}--first-class 0 keeps the ids" in told
+    assert "becomes" not in read("--source-format", "napari")[1]
+
+
 @pytest.mark.parametrize("held", [(0, 1, 255), (0, 255), (0, 1, 2, 3, 4, 9, 255)])
 def test_a_tiff_that_may_be_a_layer_or_a_picture_is_asked_about(converted, held):
     values = np.array(held, np.uint8)[np.arange(SHAPE[0] * SHAPE[1]).reshape(SHAPE) % len(held)]

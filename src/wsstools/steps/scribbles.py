@@ -116,6 +116,13 @@ def scribbles(
         )
     if form == "picture" and values.colours is None:
         _warn_of_palettes(files)
+    if form == "napari" and wanted is None and values.first is None:
+        unlabelled = " --unlabelled 255" if values.unlabelled is None else ""
+        say(
+            "label 1 becomes class 0 (0 is unlabelled in layers of napari and ilastik); "
+            f"--first-class 0{unlabelled} keeps the ids",
+            "scribbles",
+        )
     run_step(step, inputs, out, run, afterwards=carry)
 
 
