@@ -524,6 +524,46 @@ def test_what_is_wrong_with_yolo(text, told):
         decoded(text, "a.txt")
 
 
+SEEN = "0.25 0.3 2 0.28 0.31 1"
+HIDDEN = "0.25 0.3 0 0.28 0.31 1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"0 0.3 0.4 0.2 0.5 {SEEN}\n",  # an even count of numbers, as of polygons
+        f"0 0.3 0.4 0.2 0.5 {HIDDEN}\n0 0.6 0.6 0.2 0.5 {SEEN}\n",
+        f"0 0.3 0.4 0.2 0.5 {HIDDEN}\n0 0.1 0.1 0.1 0.1\n",  # and a box
+        "0 0.3 0.4 0.2 0.5 0.25 0.3 2\n",
+        f"0 0.3 0.4 0.2 0.5 {SEEN} {SEEN} {HIDDEN} {HIDDEN} 0 0 0\n",
+    ],
+)
+def test_poses_of_yolo_are_refused(text):
+    with pytest.raises(DataError, match=r"holds poses .* export segments"):
+        decoded(text, "a.txt")
+
+
+def test_polygons_of_yolo_at_the_border_are_no_poses():
+    """Every third number from the seventh on is 0 or 1."""
+    corners = [[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]  # no box in the image
+    text = "1 " + " ".join(f"{x} {y}" for x, y in corners)
+    assert (drawn(text, "a.txt") == 1).all()
+    like_a_pose = "1 0.5 0.5 0.25 0.25 0.5 0.25 0 0.5 0.5 1"
+    text = f"{like_a_pose}\n0 0.1 0.1 0.2 0.1 0.2 0.2 0.1 0.2\n"  # not as long
+    assert set(np.unique(drawn(text, "a.txt"))) == {0, 1, 255}
+    assert decoded(text, "a.txt").note is None
+
+
+def test_poses_of_yolo_without_visibility_are_drawn_with_a_note():
+    points = "0.25 0.3 0.35 0.3 0.3 0.6 0 0 0.3 0.2"
+    text = f"0 0.3 0.4 0.2 0.5 {points}\n0 0.3 0.4 0.2 0.5 {points}\n0 0.5 0.5 0.2 0.2\n"
+    assert decoded(text, "a.txt").note == (
+        "left out: 1 box; lines look like poses (a box, then key points) and are drawn as polygons"
+    )
+    polygon = "0 0.3 0.4 0.35 0.45 0.4 0.5 0.35 0.55 0.3 0.5"
+    assert decoded(f"{polygon}\n", "a.txt").note is None
+
+
 def test_strokes_are_not_taken_for_yolo():
     np.testing.assert_array_equal(drawn("# x\n1,4,5,12,5\n", "a.txt"), line(1, [(4, 5), (12, 5)]))
 

@@ -155,7 +155,7 @@ FORMATS: Mapping[str, Format] = {
         has_names=True,
         revision=2,
     ),
-    "yolo": Format((".txt",), yolo.is_yolo, _shapes(yolo.decode_yolo)),
+    "yolo": Format((".txt",), yolo.is_yolo, _shapes(yolo.decode_yolo), revision=2),
     "strokes": Format(
         (".txt",),
         lambda content: not content.start.startswith(("<", "{", "[")),
