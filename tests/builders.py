@@ -185,6 +185,17 @@ def by_pillow(picture: Image.Image | np.ndarray, form: str, **options: object) -
     return file.getvalue()
 
 
+def frames(first: np.ndarray, later: int, form: str) -> bytes:
+    """A moving picture, or a TIFF whose further pictures are of other sizes, of labels 0 and 1."""
+    pictures = [Image.fromarray(first.astype(np.uint8))]
+    for k in range(later):
+        shape = first.shape if form != "TIFF" else (9 + k, 9)
+        pictures.append(Image.fromarray((np.indices(shape)[0] % (k + 2) == 0).astype(np.uint8)))
+    for picture in pictures:
+        picture.putpalette([255, 255, 255, 200, 0, 0])
+    return by_pillow(pictures[0], form, save_all=True, append_images=pictures[1:])
+
+
 def tiff(values: np.ndarray, **options: object) -> bytes:
     file = io.BytesIO()
     tifffile.imwrite(file, values, **options)

@@ -15,6 +15,7 @@ from builders import (
     by_pillow,
     coco,
     folder_bytes,
+    frames,
     in_triangle,
     labelme,
     labels_of,
@@ -622,6 +623,24 @@ def test_pictures_whose_values_may_mean_something_else_are_noted(converted):
     (found,), outcome = converted("a.png", by_pillow(palette, "PNG", transparency=3))
     np.testing.assert_array_equal(found, values)
     assert f"{(values == 3).sum()} transparent pixels" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.gif", []), ("a.png", []), ("a.tif", []), ("a.tif", ["--source-format", "picture"]),
+        ("a.gif", ["--colors"]), ("a.png", ["--colors"]), ("a.tif", ["--colors"]),
+    ],
+)  # fmt: skip
+def test_strokes_of_several_pictures_are_those_of_the_first(converted, tmp_path, name, options):
+    (tmp_path / "colors.txt").write_text("grass #ffffff\nwater #c80000\n")
+    options = [*options, tmp_path / "colors.txt"] if "--colors" in options else options
+    form = {"a.gif": "GIF", "a.png": "PNG", "a.tif": "TIFF"}[name]
+    labels = some_labels(0) == 1
+    (found,), outcome = converted(name, frames(labels, 3, form), *options)
+    is_layer = name == "a.tif" and not options
+    np.testing.assert_array_equal(found, np.where(labels, 0, 255) if is_layer else labels)
+    assert "took the first of 4 pictures in the file" in outcome.err
 
 
 def test_masks_of_0_and_255_are_noted(converted):

@@ -22,7 +22,7 @@ from wsstools.errors import DataError, UsageError
 from wsstools.files import pnm, tiff
 from wsstools.files.atomic import write_atomic
 from wsstools.files.damage import reading
-from wsstools.files.pillow import opened, orientation_of, upright
+from wsstools.files.pillow import first_of, frame_count, opened, orientation_of, upright
 from wsstools.files.provenance import Decoded, Meta, parse_record
 from wsstools.files.text import decode_text
 
@@ -65,24 +65,25 @@ def decode_labels(data: bytes, name: str) -> Decoded[NDArray[np.uint8]]:
     values = found.value
     if values.size and (values.min() < 0 or values.max() > IGNORE_LABEL):
         raise DataError(f"{name}: labels reach {values.max()}, expected class ids up to 255")
-    return Decoded(values.astype(np.uint8), found.meta)
+    return Decoded(values.astype(np.uint8), found.meta, found.note)
 
 
 def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
     """The stored values of a palette or grey picture, (H, W) of any integer type, turned as images.
 
-    Colours whose three planes are equal count as grey. DataError if the file is no picture, too
-    large or damaged, holds other colours, or is stored in a way that changes values, such as JPEG.
+    Colours whose three planes are equal count as grey. Of several pictures the first is taken, with
+    a note. DataError if the file is no picture, too large or damaged, holds other colours, or is
+    stored in a way that changes values, such as JPEG.
     """
     with reading(name, "not a readable label picture: "):
         if data.startswith(tiff.MAGIC):
-            values, mode, record = tiff.read_values(data), "planes of", None
+            (values, n_pictures), mode, record = tiff.read_values(data), "planes of", None
         elif data.startswith(pnm.MAGIC):
-            values, mode, record = pnm.read_values(data), "PPM", None
+            values, mode, record, n_pictures = pnm.read_values(data), "PPM", None, 1
         else:
             with opened(data) as picture:
                 _check_form(picture)
-                orientation = orientation_of(picture)
+                orientation, n_pictures = orientation_of(picture), frame_count(picture)
                 picture.load()
                 mode, record = picture.mode, getattr(picture, "text", {}).get(_RECORD_KEY)
                 values = _stored(picture)
@@ -95,7 +96,8 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
             "(save them as a palette or grey PNG whose pixel value is the class id; wss scribbles "
             "--colors FILE reads colours)"
         )
-    return Decoded(cast("NDArray[np.integer]", values), parse_record(record or ""))
+    meta = parse_record(record or "")
+    return Decoded(cast("NDArray[np.integer]", values), meta, first_of(n_pictures))
 
 
 def read_meta(path: Path) -> Meta | None:

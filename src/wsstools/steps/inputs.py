@@ -74,9 +74,9 @@ def _decode_scribbles(data: bytes, name: str) -> Decoded[NDArray[np.uint8]]:
     """Scribbles, with a note where they leave no pixel open, as labels of whole images do."""
     found = label_files.decode_labels(data, name)
     if found.meta is None and is_mask(found.value) and not used_colours(data):
-        return replace(found, note=_MASK)
-    if found.note is None and found.value.size and (found.value != IGNORE_LABEL).all():
-        return replace(found, note=_NO_SCRIBBLES)
+        return found.noted(_MASK)
+    if found.value.size and (found.value != IGNORE_LABEL).all():
+        return found.noted(_NO_SCRIBBLES)
     return found
 
 

@@ -25,7 +25,7 @@ from wsstools.running.join import Input, Reader, Task
 from wsstools.running.outputs import FORMS, Kind, Output
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Step
-from wsstools.running.tasks import InputFiles, TaskOutcome
+from wsstools.running.tasks import InputFiles, TaskOutcome, named_notes
 from wsstools.steps.volume_tasks import Cases, Made, Writer, open_source, run_cases
 
 _OUTPUTS: Mapping[str, Kind] = {
@@ -266,7 +266,7 @@ def _make(
         elif settled is not None:
             made.append(settled)
         else:
-            notes = parts.notes if k == 0 else ()
+            notes = (*named_notes(files.names, decoded), *parts.notes) if k == 0 else ()
             result = {"slices": parts.count, **parts.result}
             made.append(writer.write(folder, stem, output, records, result=result, notes=notes))
     return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +55,7 @@ def decode_yolo(content: Content) -> Decoded[Annotation]:
         found = sketch.decoded(None, unit="image")
     if not _resemble_poses(polygons):
         return found
-    doubt = "lines look like poses (a box, then key points) and are drawn as polygons"
-    return replace(found, note=f"{found.note}; {doubt}" if found.note else doubt)
+    return found.noted("lines look like poses (a box, then key points) and are drawn as polygons")
 
 
 def _parsed(words: list[str], number: int) -> tuple[int, NDArray[np.float64]]:
