@@ -245,6 +245,20 @@ def test_annotations_of_coco_with_boxes_or_key_points_are_left_out(tmp_path):
     np.testing.assert_array_equal(drawn(parts["one"]), where(in_triangle(), 1))
 
 
+def test_empty_polygons_of_coco_are_left_out(tmp_path):
+    content = json.loads(coco())
+    (flat,) = content["annotations"][0]["segmentation"]
+    content["annotations"] = [
+        {"image_id": 7, "category_id": 1, "segmentation": [[]], "bbox": [0, 0, 0, 0]},
+        {"image_id": 7, "category_id": 5, "segmentation": [[], flat, []]},
+        {"image_id": 7, "category_id": 1, "segmentation": []},
+    ]
+    ((_, part),) = detection.unpack(written(tmp_path, json.dumps(content))).parts
+    note = "left out: 3 polygons without a point, 1 annotation without a segmentation"
+    assert decoded(part).note == note
+    np.testing.assert_array_equal(drawn(part), where(in_triangle(), 1))
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
