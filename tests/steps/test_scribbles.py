@@ -856,6 +856,24 @@ def test_the_archive_of_cvat_brings_its_labels(converted, tmp_path):
     assert (tmp_path / "out" / "classes.txt").read_text() == "water\nsky\ngrass\n"
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["../evil.json", "sub/../../evil.json", "/srv/evil.json", "..\\evil.json", "C:\\evil.json"],
+)
+def test_files_whose_names_lead_out_of_an_archive_are_named(converted, named, tmp_path, name):
+    grass = labelme(shape("grass", "point", [[5.5, 5.5]])).encode()
+    archive = zipped([(b"good.json", grass), (name.encode(), grass)])
+    (found,), outcome = converted("all.zip", archive)
+    np.testing.assert_array_equal(found, drawn((1, [(5, 5)])))
+    assert [path.name for path in outcome.paths] == ["good.png"]
+    path = tmp_path / "annotations" / "all.zip"
+    left_out = f"warning: {path}: left out, names that lead out of the archive: {name!r}"
+    assert left_out in outcome.err
+    assert not [*tmp_path.rglob("evil*")]
+    made, outcome = converted("all.zip", zipped([(name.encode(), grass)]), code=1)
+    assert not made and "no annotations in this archive are read" in outcome.err
+
+
 def test_an_archive_of_two_lists_wants_one_too(wss, named, tmp_path):
     first, second = CVAT, CVAT.replace("<name>sky<", "<name>sea<").replace("one.", "1.")
     second = second.replace("two.", "2.")

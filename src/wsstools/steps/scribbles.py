@@ -29,6 +29,7 @@ from wsstools.core.scribbles.remapping import NAMED_REMAPPINGS, Remapping, parse
 from wsstools.core.scribbles.settings import ReadingSettings, SimulationSettings
 from wsstools.core.scribbles.strokes import simulate_scribbles
 from wsstools.errors import DataError, UsageError
+from wsstools.files.names import named_examples
 from wsstools.files.provenance import Json
 from wsstools.files.text import decode_text
 from wsstools.formats.annotations import detection
@@ -302,6 +303,11 @@ def _open_source(
         found = detection.unpack(path, form)
         files.append(path)
         lists.update(found.lists)
+        if found.left_out:
+            odd = named_examples(found.left_out)
+            say(
+                f"warning: {path}: left out, names that lead out of the archive: {odd}", "scribbles"
+            )
         return found.parts
 
     source.unpack(split)
