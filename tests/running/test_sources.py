@@ -20,3 +20,14 @@ def test_sources_join_by_stem(tmp_path):
         source.find("x")
     with pytest.raises(UsageError, match="no map in"):
         Source(str(tmp_path), (".npz",), "map")
+
+
+def test_a_folder_of_jpegs_holds_no_labels_for_a_reason(tmp_path):
+    for name in ("a.jpg", "b.JPEG", "c.txt"):
+        (tmp_path / name).write_bytes(b"")
+    told = r"\*\.png\); it holds JPEG files \(2\), which change colours and ids: save as PNG$"
+    with pytest.raises(UsageError, match=told):
+        Source(str(tmp_path), (".png",), "scribbles")
+    with pytest.raises(UsageError, match=r"\*\.npz\)$"):
+        Source(str(tmp_path), (".npz",), "map")
+    assert Source(str(tmp_path), (".png", ".jpg"), "image").stems == ["a"]

@@ -149,11 +149,17 @@ def _why_no_class_name(name: str, earlier: Sequence[str]) -> str | None:
 
 def find_class_names(*places: str) -> list[str] | None:
     """The class names that travel with a folder: `classes.txt` in it or beside it, or None."""
+    path = find_classes_file(*places)
+    return None if path is None else read_class_names(path)
+
+
+def find_classes_file(*places: str) -> Path | None:
+    """The first `classes.txt` in a folder or beside it, or None."""
     for place in places:
         folder = Path(place)
         for candidate in (folder / CLASSES_FILE, folder.parent / CLASSES_FILE):
             if place != "-" and candidate.is_file():
-                return read_class_names(candidate)
+                return candidate
     return None
 
 

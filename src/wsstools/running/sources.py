@@ -16,6 +16,7 @@ from wsstools.files.names import NameRule
 from wsstools.running.settings import STANDARD_INPUT
 
 _WINDOW = 256
+_JPEG = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,10 @@ def _is_endless(entry: os.DirEntry[str]) -> bool:
 
 def _nothing_found(place: Path, what: str, endings: Sequence[str], rule: NameRule) -> str:
     text = f"no {what} in {place} (looked for *{', *'.join(endings)})"
+    if ".png" in endings and _JPEG[0] not in endings:
+        n_jpegs = len(_files_in(place, _JPEG, (), is_recursive=rule.is_recursive))
+        if n_jpegs:
+            text += f"; it holds JPEG files ({n_jpegs}), which change colours and ids: save as PNG"
     has_folders = any(entry.is_dir() for entry in os.scandir(place))
     return f"{text}; it holds subfolders: --recursive" if has_folders else text
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 
 from wsstools.core.evaluation.comparison import Comparison, PairCounts, compared, pair_counts
 from wsstools.core.evaluation.settings import METRICS, ComparisonSettings
-from wsstools.core.labels import check_class_ids
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
 from wsstools.files.provenance import InputRecord, Origin, set_record
@@ -33,6 +31,7 @@ from wsstools.steps.inputs import (
     digested,
     image_input,
     label_input,
+    of_known_classes,
 )
 from wsstools.steps.pictures import Look, Picture, draw_pictures, swatches
 from wsstools.view.comparison import (
@@ -125,8 +124,8 @@ def compare(
     image_files = None if images is None else image_input(images, run)
     stems = _stems(inputs, run, [*inputs, *([image_files] if image_files else [])], folder)
     class_names = find_class_names(gt, *places)
-    n_classes = None if class_names is None else len(class_names)
-    counted = _counted(inputs, n_classes, settings, run.of(stems))
+    known = [of_known_classes(entry, gt, *places) for entry in inputs]
+    counted = _counted(known, settings, run.of(stems))
     try:
         comparison = compared(
             names,
@@ -244,15 +243,12 @@ class _Counted:
     labels: dict[str, tuple[Labels, ...]]
 
 
-def _counted(
-    inputs: Sequence[Input], n_classes: int | None, settings: ComparisonSettings, run: RunSettings
-) -> _Counted:
+def _counted(inputs: Sequence[Input], settings: ComparisonSettings, run: RunSettings) -> _Counted:
     """The pixels of all images, and the labels of those with the largest differences so far."""
     found = _Counted({}, {}, {})
     differences: dict[str, float] = {}
     read = [digested(entry) for entry in inputs]
-    count = partial(_count, n_classes=n_classes)
-    for stem, (counts, digests, labels) in map_images("compare", count, read, run):
+    for stem, (counts, digests, labels) in map_images("compare", _count, read, run):
         found.images[stem], found.digests[stem] = counts, digests
         if not counts.has_ground_truth:
             continue
@@ -267,11 +263,9 @@ def _counted(
 
 
 def _count(
-    *files: Digested[Labels], n_classes: int | None
+    *files: Digested[Labels],
 ) -> tuple[PairCounts, tuple[str, ...], tuple[Labels, ...]]:
     first, second, gt = (file.value for file in files)
-    for labels, what in ((first, "first"), (second, "second"), (gt, "ground truth")):
-        check_class_ids(labels, n_classes, what)
     digests = tuple(file.digest for file in files)
     return pair_counts(first, second, gt), digests, (first, second, gt)
 
