@@ -10,7 +10,7 @@ import struct
 import time
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -183,6 +183,17 @@ def by_pillow(picture: Image.Image | np.ndarray, form: str, **options: object) -
     picture = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
     picture.save(file, form, **options)
     return file.getvalue()
+
+
+def frames(first: np.ndarray, later: int, form: str) -> bytes:
+    """A moving picture, or a TIFF whose further pictures are of other sizes, of labels 0 and 1."""
+    pictures = [Image.fromarray(first.astype(np.uint8))]
+    for k in range(later):
+        shape = first.shape if form != "TIFF" else (9 + k, 9)
+        pictures.append(Image.fromarray((np.indices(shape)[0] % (k + 2) == 0).astype(np.uint8)))
+    for picture in pictures:
+        picture.putpalette([255, 255, 255, 200, 0, 0])
+    return by_pillow(pictures[0], form, save_all=True, append_images=pictures[1:])
 
 
 def tiff(values: np.ndarray, **options: object) -> bytes:
@@ -369,21 +380,23 @@ def via(*regions: dict, **project: object) -> str:
     return json.dumps({"_via_settings": {}, "_via_img_metadata": images, **project})
 
 
-def geojson(*features: tuple[str | None, str, list]) -> str:
-    """Objects of QuPath 0.4: class, type of the geometry, coordinates."""
+def geojson(*features: tuple[str | None, str, list], planes: Sequence[dict] = ()) -> str:
+    """Objects of QuPath 0.4: class, type of the geometry, coordinates; planes of the first ones."""
     return json.dumps(
         {
             "type": "FeatureCollection",
             "features": [
                 {
                     "type": "Feature", "id": "6f1c",
-                    "geometry": {"type": kind, "coordinates": coordinates},
+                    "geometry": {"type": kind, "coordinates": coordinates} | (
+                        {"plane": planes[k]} if k < len(planes) and planes[k] else {}
+                    ),
                     "properties": {"objectType": "annotation", "isLocked": False} | (
                         {} if name is None
                         else {"classification": {"name": name, "color": [200, 0, 0]}}
                     ),
                 }
-                for name, kind, coordinates in features
+                for k, (name, kind, coordinates) in enumerate(features)
             ],
         }
     )  # fmt: skip

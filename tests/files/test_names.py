@@ -70,11 +70,37 @@ def test_a_name_with_spaces_comes_before_its_first_word():
             ["aachen_000_019_gtFine_labelIds", "aachen_001_019_gtFine_labelIds"],
             "--suffix _leftImg8bit,_gtFine_labelIds",
         ),
+        (["car1_a", "car1_b", "car2_b"], ["car1", "car2"], "--suffix _b"),  # joins more
         (["IMG1"], ["img1"], "upper and lower case"),
         (["train/a", "train/b"], ["a", "b"], "subfolders"),
         (["image 7"], ["0007"], "zeros"),
+        (["scan_1", *"abcdefgh"], [f"scan_q{k}" for k in range(5, 99)], "without folder"),
         (["a"], ["b"], "without folder and ending: 'a' and 'b'"),
     ],
 )
 def test_the_likeliest_reason_is_named(first, second, reason):
     assert reason in why_nothing_joins(first, second)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "chosen"),
+    [
+        (["color", "instanceIds", "labelIds", "labelTrainIds"], "labelIds"),
+        (
+            ["color", "instanceIds", "instanceTrainIds", "labelTrainIds", "polygons"],
+            "labelTrainIds",
+        ),
+        (["color", "instanceIds"], "color"),  # nothing better
+    ],
+)
+@pytest.mark.parametrize(("n_images", "n_gt"), [(1, 1), (3, 3), (200, 200), (200, 12), (12, 200)])
+def test_suffixes_of_cityscapes_are_those_of_class_ids(kinds, chosen, n_images, n_gt):
+    images = [f"aachen_{k:06d}_000019" for k in range(n_images)]
+    gt = [f"aachen_{k:06d}_000019_gtFine_{kind}" for k in range(n_gt) for kind in kinds]
+    for names, suffix in (
+        ([f"{name}_leftImg8bit" for name in images], "_leftImg8bit"),
+        (images, ""),
+    ):
+        for pair in ((gt, names), (names, gt)):
+            (told,) = why_nothing_joins(*pair).split("--suffix ")[1:]
+            assert set(told.split(",")) == {f"_gtFine_{chosen}", suffix} - {""}

@@ -178,6 +178,13 @@ FIRST: dict[str, tuple[bytes, str | None]] = {
         ),
         "the first of 2 pictures",
     ),
+    "frames": (
+        by_pillow(
+            Image.fromarray(RGB), "PNG", save_all=True,
+            append_images=[Image.fromarray(RGB[::-1].copy())],
+        ),
+        "the first of 2 pictures",
+    ),
     "planes of ImageJ": (
         tiff(np.moveaxis(RGB, -1, 0), imagej=True, metadata={"axes": "CYX"}), None
     ),
@@ -196,9 +203,9 @@ FIRST: dict[str, tuple[bytes, str | None]] = {
 
 
 @pytest.mark.parametrize("name", FIRST)
-def test_the_first_full_picture_of_a_tiff_is_read(name):
+def test_the_first_full_picture_of_a_file_is_read(name):
     data, note = FIRST[name]
-    found = decode_image(data, "a.tif")
+    found = decode_image(data, "a")
     np.testing.assert_array_equal(found.value, RGB)
     assert found.note == (note and f"took {note} in the file")
 

@@ -10,7 +10,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
-from builders import META, by_pillow, png_of_rows, tiff
+from builders import META, by_pillow, frames, png_of_rows, tiff
 from PIL import Image, ImageOps
 
 from wsstools.core.palette import voc_palette
@@ -214,6 +214,16 @@ def test_grey_with_alpha_of_one_value_holds_indices():
     alpha[1, 1] = 0
     with pytest.raises(DataError, match="stored as LA colours"):
         label_files.decode_labels(by_pillow(np.dstack([LABELS, alpha]), "PNG"), "a.png")
+
+
+@pytest.mark.parametrize("form", ["GIF", "PNG", "TIFF"])
+@pytest.mark.parametrize("later", [0, 1, 2])
+def test_of_several_pictures_the_first_is_taken_with_a_note(form, later):
+    labels = np.arange(24 * 30).reshape(24, 30) % 7 == 0
+    found = label_files.decode_labels(frames(labels, later, form), "a")
+    np.testing.assert_array_equal(found.value, labels)
+    note = f"took the first of {later + 1} pictures in the file"
+    assert found.note == (note if later else None)
 
 
 def test_a_stack_of_labels_is_refused():

@@ -22,8 +22,12 @@ def test_sources_join_by_stem(tmp_path):
         Source(str(tmp_path), (".npz",), "map")
 
 
-def test_a_folder_of_another_kind_is_named_by_what_it_holds(tmp_path):
-    for name in ("a.jpg", "b.jpg", "classes.txt"):
+def test_a_folder_of_jpegs_holds_no_labels_for_a_reason(tmp_path):
+    for name in ("a.jpg", "b.JPG", "c.txt"):
         (tmp_path / name).write_bytes(b"")
-    with pytest.raises(UsageError, match=r"looked for \*\.png\); it holds \*\.jpg"):
+    told = r"\*\.png\); it holds \*\.jpg, and JPEG changes colours and ids: save as PNG$"
+    with pytest.raises(UsageError, match=told):
         Source(str(tmp_path), (".png",), "scribbles")
+    with pytest.raises(UsageError, match=r"\*\.npz\); it holds \*\.jpg$"):
+        Source(str(tmp_path), (".npz",), "map")
+    assert Source(str(tmp_path), (".png", ".jpg"), "image").stems == ["a", "b"]

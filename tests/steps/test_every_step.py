@@ -221,6 +221,18 @@ def test_the_number_of_classes_is_asked_for(wss, dataset, tmp_path):
     assert "a: failed: scribbles hold class 3, expected 0..2" in outcome.err
 
 
+@pytest.mark.parametrize("command", [["rf-predict"], ["local-predict", "--model", "walker"]])
+def test_the_list_is_named_that_has_no_name_of_a_class(wss, dataset, tmp_path, command):
+    data = copy_of(dataset, tmp_path / "data")
+    listed = data / "classes.txt"
+    listed.write_text("sky\ngrass\nwater\n")
+    outcome = wss(*command, data / "images", data / "scribbles", "-o", tmp_path / "out")
+    assert outcome.code == 1
+    path = data / "scribbles" / "a.png"
+    told = f"a: failed: {path}: holds class 3, {listed} names 3: expected 0..2 or 255"
+    assert told in outcome.err
+
+
 @pytest.mark.parametrize("weights", ["1", "1,2,3", "1,0", "a,b", "1,nan"])
 def test_fuse_refuses_wrong_weights(wss, dataset, tmp_path, weights):
     outcome = wss(

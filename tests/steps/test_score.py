@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 
-from builders import STEMS
+import numpy as np
+from builders import STEMS, frames
 
 
 def test_score_of_the_truth_is_one(wss, dataset, predictions):
@@ -22,6 +23,19 @@ def test_score_as_a_table(wss, dataset, predictions):
     assert "sky     50.00%" in text
     assert "left out, in neither ground truth nor labels: unused" in text
     assert len([line for line in text.splitlines() if line[:2].strip() in STEMS]) == 4
+
+
+def test_score_notes_ground_truth_of_several_pictures(wss, tmp_path):
+    labels = np.arange(24 * 30).reshape(24, 30) % 3 == 0
+    for name, later in (("gt", 2), ("labels", 0)):
+        (tmp_path / name).mkdir()
+        for k in range(7):
+            (tmp_path / name / f"{k}.gif").write_bytes(frames(labels, later, "GIF"))
+    outcome = wss("score", tmp_path / "labels", tmp_path / "gt", "--json")
+    assert json.loads(outcome.out)["miou"] == 1.0
+    note = "took the first of 3 pictures in the file"
+    assert outcome.err.count(f".gif: {note}") == 5
+    assert f"wss score: 2 more: {note}" in outcome.err
 
 
 def test_score_needs_the_ground_truth_of_every_image(wss, dataset, predictions, tmp_path):

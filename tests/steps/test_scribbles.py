@@ -15,6 +15,7 @@ from builders import (
     by_pillow,
     coco,
     folder_bytes,
+    frames,
     in_triangle,
     labelme,
     labels_of,
@@ -490,6 +491,33 @@ def test_label_0_of_napari_is_unlabelled_and_1_is_class_0(converted, dtype, name
     np.testing.assert_array_equal(found, np.where(values == 3, 255, values))
 
 
+def test_that_ids_of_layers_become_others_is_noted_once_a_folder(wss, tmp_path):
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    values = some_labels(0).astype(np.uint8)
+    for name in ("a.tif", "b.tif", "c.tif"):
+        (masks / name).write_bytes(tiff(values))
+
+    def read(*options: object) -> tuple[np.ndarray, str]:
+        outcome = wss("scribbles", masks, "-o", tmp_path / "out", "--overwrite", *options)
+        assert len(outcome.paths) == 3, outcome.err
+        return labels_of(outcome.paths[2]), outcome.err
+
+    found, told = read()
+    np.testing.assert_array_equal(found, np.where(values == 0, 255, values - 1))
+    note = "label 1 becomes class 0 (0 is unlabelled in layers of napari and ilastik); "
+    assert told.count("becomes class 0") == 1
+    assert f"{note}--first-class 0 --unlabelled 255 keeps the ids" in told
+    for options in (["--first-class", 0, "--unlabelled", 255], ["--source-format", "picture"]):
+        found, told = read(*options)
+        np.testing.assert_array_equal(found, values)
+        assert "becomes" not in told
+    found, told = read("--unlabelled", 0)
+    np.testing.assert_array_equal(found, np.where(values == 0, 255, values - 1))
+    assert f"{note}--first-class 0 keeps the ids" in told
+    assert "becomes" not in read("--source-format", "napari")[1]
+
+
 @pytest.mark.parametrize("held", [(0, 1, 255), (0, 255), (0, 1, 2, 3, 4, 9, 255)])
 def test_a_tiff_that_may_be_a_layer_or_a_picture_is_asked_about(converted, held):
     values = np.array(held, np.uint8)[np.arange(SHAPE[0] * SHAPE[1]).reshape(SHAPE) % len(held)]
@@ -595,6 +623,24 @@ def test_pictures_whose_values_may_mean_something_else_are_noted(converted):
     (found,), outcome = converted("a.png", by_pillow(palette, "PNG", transparency=3))
     np.testing.assert_array_equal(found, values)
     assert f"{(values == 3).sum()} transparent pixels" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.gif", []), ("a.png", []), ("a.tif", []), ("a.tif", ["--source-format", "picture"]),
+        ("a.gif", ["--colors"]), ("a.png", ["--colors"]), ("a.tif", ["--colors"]),
+    ],
+)  # fmt: skip
+def test_strokes_of_several_pictures_are_those_of_the_first(converted, tmp_path, name, options):
+    (tmp_path / "colors.txt").write_text("grass #ffffff\nwater #c80000\n")
+    options = [*options, tmp_path / "colors.txt"] if "--colors" in options else options
+    form = {"a.gif": "GIF", "a.png": "PNG", "a.tif": "TIFF"}[name]
+    labels = some_labels(0) == 1
+    (found,), outcome = converted(name, frames(labels, 3, form), *options)
+    is_layer = name == "a.tif" and not options
+    np.testing.assert_array_equal(found, np.where(labels, 0, 255) if is_layer else labels)
+    assert "took the first of 4 pictures in the file" in outcome.err
 
 
 def test_masks_of_0_and_255_are_noted(converted):
@@ -808,6 +854,24 @@ def test_the_archive_of_cvat_brings_its_labels(converted, tmp_path):
     assert [path.stem for path in outcome.paths] == ["one", "two"]
     assert set(np.unique(one)) == {0, 2, 255} and set(np.unique(two)) == {0, 1, 255}
     assert (tmp_path / "out" / "classes.txt").read_text() == "water\nsky\ngrass\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../evil.json", "sub/../../evil.json", "/srv/evil.json", "..\\evil.json", "C:\\evil.json"],
+)
+def test_files_whose_names_lead_out_of_an_archive_are_named(converted, named, tmp_path, name):
+    grass = labelme(shape("grass", "point", [[5.5, 5.5]])).encode()
+    archive = zipped([(b"good.json", grass), (name.encode(), grass)])
+    (found,), outcome = converted("all.zip", archive)
+    np.testing.assert_array_equal(found, drawn((1, [(5, 5)])))
+    assert [path.name for path in outcome.paths] == ["good.png"]
+    path = tmp_path / "annotations" / "all.zip"
+    left_out = f"warning: {path}: left out, names that lead out of the archive: {name!r}"
+    assert left_out in outcome.err
+    assert not [*tmp_path.rglob("evil*")]
+    made, outcome = converted("all.zip", zipped([(name.encode(), grass)]), code=1)
+    assert not made and "no annotations in this archive are read" in outcome.err
 
 
 def test_an_archive_of_two_lists_wants_one_too(wss, named, tmp_path):

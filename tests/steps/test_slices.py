@@ -181,6 +181,39 @@ def test_a_data_set_of_nnunet_is_read(wss, tmp_path, names):
     assert (tmp_path / "labels" / "classes.txt").read_text() == "background\nliver\n"
 
 
+REGIONS = {"background": 0, "whole": [1, 2], "core": [2]}
+
+
+@pytest.mark.parametrize(
+    ("labels", "why"),
+    [
+        (REGIONS, "labels are regions, which overlap ('whole', 'core')"),
+        ({"background": 0, "liver": 2}, "the ids of labels are not 0, 1, 2, ..."),
+    ],
+)
+def test_labels_of_nnunet_that_name_no_values_are_warned_about(wss, tmp_path, labels, why):
+    dataset = tmp_path / "dataset.json"
+    dataset.write_text(json.dumps({"labels": labels, "regions_class_order": [1, 2]}))
+    values = some_ids(0, 1, 2)
+    save(values, tmp_path / "labelsTr" / "a.nii.gz")
+    command = ["slices", tmp_path / "labelsTr", "--kind", "labels", "-o", tmp_path / "out"]
+    outcome = wss(*command)
+    assert f"wss slices: warning: {dataset}: {why}: no classes.txt is written" in outcome.err
+    np.testing.assert_array_equal(labels_of(outcome.paths[1]), values[:, :, 1].T)
+    assert not (tmp_path / "out" / "classes.txt").exists()
+    (tmp_path / "classes.txt").write_text("background\nrim\ncore\n")
+    assert "warning" not in wss(*command).err
+
+
+def test_names_of_nnunet_follow_the_first_class(wss, tmp_path):
+    labels = {"background": 0, "liver": 1, "spleen": 2}
+    (tmp_path / "dataset.json").write_text(json.dumps({"labels": labels}))
+    save(some_ids(0, 1, 2), tmp_path / "labelsTr" / "a.nii.gz")
+    options = ["--kind", "scribbles", "--unlabelled", 0, "--first-class", 1]
+    wss("slices", tmp_path / "labelsTr", *options, "-o", tmp_path / "out")
+    assert (tmp_path / "out" / "classes.txt").read_text() == "liver\nspleen\n"
+
+
 def test_channels_become_grey_or_colours(wss, tmp_path):
     folder = tmp_path / "in"
     values = [some_values(seed=seed) * (seed + 1) for seed in range(3)]

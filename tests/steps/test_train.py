@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -153,6 +154,15 @@ def test_labels_outside_the_classes_are_refused(wss, dataset, tmp_path):
     assert outcome.code == 1
     assert outcome.err.splitlines()[-1].startswith("wss train: error: ")
     assert "3" in outcome.err.splitlines()[-1]
+
+
+def test_labels_outside_classes_txt_are_refused_by_its_name(wss, dataset, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(dataset, data)
+    (data / "classes.txt").write_text("sky\ngrass\nwater\n")
+    outcome = wss(*train_command(data, tmp_path / "net.pt"))
+    assert outcome.code == 1
+    assert f"labels hold the value 3; {data / 'classes.txt'} names the classes 0..2" in outcome.err
 
 
 @pytest.mark.slow

@@ -170,6 +170,9 @@ def test_missing_maps_are_of_equal_probabilities(wss, tmp_path):
     assert found.shape == (4, 4, 7, 5)
     assert (found[:, [0, 1, 3]] == 0.25).all()
     assert (found[:, 2] == np.array([0, 0, 1, 0])[:, None, None]).all()
+    command = ["volumes", tmp_path / "maps", "--like", tmp_path / "images", "-o", tmp_path / "o"]
+    outcome = wss(*command, "--first-class", 1)
+    assert outcome.code == 2 and "--first-class is for labels, not for maps" in outcome.err
 
 
 def test_same_bytes_reruns_and_records(wss, tmp_path):
@@ -262,6 +265,62 @@ def test_a_data_set_of_nnunet_is_written(wss, tmp_path):
     assert (tmp_path / "x" / "again" / "classes.txt").read_text() == "background\nliver\nignore 2\n"
 
 
+@pytest.mark.parametrize("first", [1, 5])
+def test_values_go_through_slices_and_back_by_the_first_class(wss, tmp_path, first):
+    values = labels_volume(0, first, first + 1, first + 3)
+    save(nib.Nifti1Image(values, OBLIQUE), tmp_path / "in" / "a.nii.gz")
+    (tmp_path / "classes.txt").write_text("rest\nliver\nspleen\nkidney\n")
+    options = ["--kind", "labels", "--unlabelled", 0, "--first-class", first]
+    slices = ["slices", tmp_path / "in", *options, "-o", tmp_path / "x" / "labels"]
+    assert wss(*slices).code == 0
+    (tmp_path / "x" / "labels" / "a_z0003.png").unlink()
+    command = ["volumes", tmp_path / "x" / "labels", "--like", tmp_path / "in", "--missing", 1]
+    outcome = wss(*command, "--first-class", first, "-o", tmp_path / "x" / "back")
+    expected = np.where(values == 0, 255, values)
+    expected[:, :, 3] = first + 1
+    np.testing.assert_array_equal(ids_of(outcome.paths[0]), expected)
+    assert volume_files.read_meta(outcome.paths[0])["options"] == {"missing": 1, "first": first}
+    assert not (tmp_path / "x" / "back" / "classes.txt").exists()  # it names values from 0 on
+    again = ["slices", tmp_path / "x" / "back", *options, "-o", tmp_path / "x" / "again"]
+    for path in wss(*again).paths[:3]:
+        before = label_files.decode_labels((tmp_path / "x" / "labels" / path.name).read_bytes(), "")
+        found = label_files.decode_labels(path.read_bytes(), "").value
+        np.testing.assert_array_equal(found, before.value)
+
+
+def test_nnunet_gets_values_from_1_on(wss, tmp_path):
+    values = labels_volume(0, 1, 2, 255)
+    slices_of(values, tmp_path / "labels")
+    (tmp_path / "classes.txt").write_text("rest\nliver\nspleen\n")
+    save(image(), tmp_path / "images" / "a.nii.gz")
+    outcome = nnunet(wss, tmp_path, "--first-class", 1)
+    np.testing.assert_array_equal(
+        ids_of(outcome.paths[0]), np.where(values == 255, 4, values + np.uint8(1))
+    )
+    folder = tmp_path / "Dataset001_X"
+    labels = {"background": 0, "rest": 1, "liver": 2, "spleen": 3, "ignore": 4}
+    assert json.loads((folder / "dataset.json").read_text())["labels"] == labels
+    assert "is called background" not in outcome.err
+    again = tmp_path / "x" / "again"
+    options = ["--kind", "labels", "--first-class", 1]
+    outcome = wss("slices", folder / "labelsTr", *options, "-o", again)
+    for k, path in enumerate(outcome.paths):
+        found = label_files.decode_labels(path.read_bytes(), "").value
+        np.testing.assert_array_equal(found, values[:, :, k].T)
+    assert (again / "classes.txt").read_text() == "rest\nliver\nspleen\n"
+    outcome = nnunet(wss, tmp_path, "--first-class", 2)
+    assert outcome.code == 2 and "--first-class 2: nnU-Net wants values without gaps" in outcome.err
+
+
+def test_a_value_that_8_bits_do_not_hold_fails_by_name(wss, tmp_path):
+    slices_of(labels_volume(0, 250), tmp_path / "labels")
+    save(image(), tmp_path / "images" / "a.nii.gz")
+    command = ["volumes", tmp_path / "labels", "--like", tmp_path / "images"]
+    outcome = wss(*command, "--first-class", 5, "-o", tmp_path / "out")
+    assert outcome.code == 1 and not outcome.paths
+    assert "class 250 has the value 255, expected at most 254 (class 0 is 5)" in outcome.err
+
+
 def test_whole_labels_need_no_ignore_label(wss, tmp_path):
     slices_of(labels_volume(0, 1), tmp_path / "labels")
     save(image(), tmp_path / "images" / "a.nii.gz")
@@ -276,7 +335,12 @@ def test_what_nnunet_does_not_take(wss, tmp_path):
     save(image(), tmp_path / "images" / "a.nii.gz")
     outcome = nnunet(wss, tmp_path, "--n-classes", 2)
     assert outcome.code == 1
-    assert "labels hold class 2, expected 0..1" in outcome.err
+    assert "holds class 2, --n-classes names 2: expected 0..1" in outcome.err
+    listed = tmp_path / "labels" / "classes.txt"
+    listed.write_text("rest\nliver\n")
+    outcome = nnunet(wss, tmp_path)
+    assert f"(a): holds class 2, {listed} names 2: expected 0..1" in outcome.err
+    listed.unlink()
     outcome = nnunet(wss, tmp_path, "--n-classes", 3, "--channel-names", "CT,MR")
     assert outcome.code == 2 and "the volumes have 1 channels" in outcome.err
     outcome = nnunet(wss, tmp_path)

@@ -24,7 +24,14 @@ def volumes(
     run: RunSettings,
     n_classes: NClasses = None,
     missing: int = parameter(
-        255, "Label of slices that are missing.", metavar="VALUE", min=0, max=255
+        255,
+        "Class of slices that are missing, 255 for none.",
+        metavar="CLASS",
+        min=0,
+        max=255,
+    ),
+    first_class: int = parameter(
+        0, "Labels: value of class 0, as in wss slices.", metavar="VALUE", min=0, max=254
     ),
     nnunet: bool = parameter(
         False, "Write a data set of nnU-Net: imagesTr, labelsTr and dataset.json in OUT."
@@ -40,6 +47,7 @@ def volumes(
 
     Files called CASE_z0012 (or x, y) become CASE.nii.gz, labels of 8 bits with the affine and the
     header of the volume CASE, or of its channel CASE_0000, in VOLUMES; 255 where there is no class.
+    --first-class gives labels the values back that they had before wss slices --first-class.
     Maps become CASE.npz with probabilities (C, Z, Y, X), as nnU-Net saves them. Slices that are
     missing are reported; they get the label --missing, or equal probabilities. The record of how
     a volume was made is a comment in its header, or the array meta.
@@ -51,6 +59,7 @@ def volumes(
     \b
     Examples:
       wss volumes labels/ --like imagesTr/ -o segmented/
+      wss volumes labels/ --like imagesTr/ --first-class 1 -o segmented/
       wss volumes labels/ --like imagesTr/ --nnunet -o nnUNet_raw/Dataset001_Liver/
     """
     from wsstools.steps.volumes import volumes
@@ -60,6 +69,7 @@ def volumes(
         out,
         like=like,
         missing=missing,
+        first_class=first_class,
         nnunet=nnunet,
         channel_names=channel_names.split(",") if channel_names else None,
         n_classes=n_classes,

@@ -26,15 +26,13 @@ def is_mask(labels: NDArray[np.integer]) -> bool:
     return bool(n_zero and n_ignored and n_zero + n_ignored == labels.size)
 
 
-def check_class_ids(labels: NDArray[np.integer], n_classes: int | None, what: str) -> None:
-    """Raise ValueError if labels hold an id, 255 apart, that is none of `n_classes` (None: any)."""
-    if n_classes is None:
-        return
+def check_class_ids(labels: NDArray[np.integer], n_classes: int, names: str) -> None:
+    """Raise ValueError if labels hold an id, 255 apart, of which the file `names` has no name."""
     ids = np.bincount(labels.ravel(), minlength=IGNORE_LABEL + 1).nonzero()[0]
     odd = ids[(ids >= n_classes) & (ids != IGNORE_LABEL)]
     if odd.size:
         raise ValueError(
-            f"{what} holds class {odd[-1]}, classes.txt names {n_classes}: "
+            f"holds class {odd[-1]}, {names} names {n_classes}: "
             f"expected 0..{n_classes - 1} or {IGNORE_LABEL}"
         )
 

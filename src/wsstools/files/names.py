@@ -17,9 +17,12 @@ _HEADING = re.compile(
     r"(case|image|img|file|stem|path)?[ _-]?(id|ids|name|case|image|img|file|stem|path)"
 )
 """What the first column of a table of images is called."""
+_NO_CLASS_IDS = re.compile(r"colou?r|instance|polygon|panoptic", re.IGNORECASE)
 _EXAMPLES = 3
 _MOST_GUESSES = 50
 """Names that are looked at to find out why nothing joins."""
+_MOST_KINDS = 8
+"""Files of an image in a folder, of which a suffix chooses one."""
 
 
 @dataclass(frozen=True)
@@ -113,13 +116,13 @@ def why_nothing_joins(first: Sequence[str], second: Sequence[str]) -> str:
     first, second : sequence of str
         The names, sorted; neither is empty, and none is in both.
     """
+    suffixes = _differing_suffixes(first, second)
     first, second = first[:_MOST_GUESSES], second[:_MOST_GUESSES]
     pair = f"{first[0]!r} and {second[0]!r}"
     if _meet(first, second, _base_name):
         return f"they are in other subfolders: {pair}"
     if _meet(first, second, str.casefold):
         return f"they differ in upper and lower case: {pair}"
-    suffixes = _differing_suffixes(first, second)
     if suffixes:
         return f"their names end differently: {pair}; try --suffix {','.join(suffixes)}"
     if _meet(first, second, _number):
@@ -142,20 +145,40 @@ def _number(name: str) -> str:
     return str(int(digits[-1])) if digits else ""
 
 
-def _differing_suffixes(first: Sequence[str], second: Sequence[str]) -> list[str]:
-    """Ends of the names without which most of the fewer names join, or none."""
-    for one in first[:_EXAMPLES]:
-        start, other = max((_shared_start(one, name), name) for name in second)
-        while 0 < start < max(len(one), len(other)) and not _begins_suffix(one, other, start):
-            start -= 1
-        suffixes = [suffix for suffix in (one[start:], other[start:]) if suffix]
-        if start == 0:
-            continue
-        rule = NameRule(tuple(suffixes))
-        joined = {rule.name(n) for n in first} & {rule.name(n) for n in second}
-        if 2 * len(joined) >= min(len(first), len(second)):
-            return suffixes
-    return []
+def _differing_suffixes(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
+    """Ends of the names without which most of the fewer names join, or none.
+
+    Of several, such as those of Cityscapes, the ends of class ids, then those that join most.
+    """
+    shorter, longer = sorted((first, second), key=len)
+    some, others = shorter[:_MOST_GUESSES], set(longer)
+    ends = {_ends(one, other) for one in some for other in _most_alike(one, longer[:_MOST_GUESSES])}
+    found: dict[tuple[str, ...], int] = {}
+    for suffixes in sorted(ends - {()}):
+        names = {name for name, _ in NameRule(suffixes).names(some)}
+        n_joined = sum(any(name + end in others for end in (*suffixes, "")) for name in names)
+        if 2 * n_joined >= len(names) and _MOST_KINDS * len(names) >= len(some):
+            found[suffixes] = n_joined
+    return max(found, key=lambda suffixes: (_are_of_ids(suffixes), found[suffixes]), default=())
+
+
+def _most_alike(one: str, others: Sequence[str]) -> list[str]:
+    """The names that have the longest start with a name in common."""
+    longest = max(_shared_start(one, other) for other in others)
+    return [other for other in others if _shared_start(one, other) == longest]
+
+
+def _ends(one: str, other: str) -> tuple[str, ...]:
+    """What follows the start that two names have in common, cut before a sign; none without one."""
+    start = _shared_start(one, other)
+    while 0 < start < max(len(one), len(other)) and not _begins_suffix(one, other, start):
+        start -= 1
+    return tuple(end for end in (one[start:], other[start:]) if end) if start else ()
+
+
+def _are_of_ids(suffixes: Sequence[str]) -> bool:
+    """Whether no suffix is that of pictures that show, or number, something else than classes."""
+    return not any(_NO_CLASS_IDS.search(suffix) for suffix in suffixes)
 
 
 def _shared_start(one: str, other: str) -> int:

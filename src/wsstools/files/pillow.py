@@ -16,6 +16,7 @@ from wsstools.files.limits import check_pixels
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "PPM", "GIF")
 """Others are not opened: some of Pillow's readers start programs (EPS), or are hardly used."""
+_MOVING = ("GIF", "PNG", "WEBP")
 _ORIENTATION = 0x0112
 _OPENING = threading.Lock()
 
@@ -53,6 +54,16 @@ def _without_limit() -> Iterator[None]:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = before
+
+
+def frame_count(picture: Image.Image) -> int:
+    """How many frames a picture has; what cameras put beside one (MPO) does not count."""
+    return getattr(picture, "n_frames", 1) if picture.format in _MOVING else 1
+
+
+def first_of(n_pictures: int) -> str | None:
+    """What is said of a file of several pictures, of which the first is taken."""
+    return f"took the first of {n_pictures} pictures in the file" if n_pictures > 1 else None
 
 
 def upright(values: AnyArray, orientation: int) -> AnyArray:

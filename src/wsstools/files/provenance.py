@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Generic, TypeAlias, TypedDict, TypeGuard, TypeVar
 
@@ -59,6 +59,10 @@ class Decoded(Generic[T_co]):
     value: T_co
     meta: Meta | None = None
     note: str | None = None
+
+    def noted(self, *notes: str | None) -> Decoded[T_co]:
+        """The same with more notes."""
+        return replace(self, note="; ".join(filter(None, (self.note, *notes))) or None)
 
 
 @dataclass(frozen=True)

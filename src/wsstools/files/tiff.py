@@ -39,15 +39,15 @@ _WIDE = ("RGB;16", "RGBA;16", "RGBX;16")
 """Pillow's names of colours of 16 bits, without their byte order; it gives the upper bytes."""
 
 
-class Colours(NamedTuple):
-    """A picture as it is shown, and how many the file holds in full size."""
+class FirstPicture(NamedTuple):
+    """The first picture, and how many the file holds in full size."""
 
     values: AnyArray
     n_pictures: int
 
 
-def read_values(data: bytes) -> AnyArray:
-    """The values of the first picture as they are stored, (H, W), turned as its orientation says.
+def read_values(data: bytes) -> FirstPicture:
+    """The values of the first picture or stack as they are stored, (H, W), turned as it says.
 
     They stay what they are where a palette or an inverted scale would show them otherwise; they
     have more axes where the file holds colours or a stack. Reduced pictures (thumbnails) do not
@@ -57,6 +57,7 @@ def read_values(data: bytes) -> AnyArray:
     with _opened(data) as file:
         series = _first_series(file)
         _check_size(series.shape, series.dtype, _VALUE_BYTES)
+        n_pictures = sum(map(_is_full, file.series))
         page = series.keyframe
         if page.compression not in _LOSSLESS:
             raise ValueError(
@@ -68,12 +69,13 @@ def read_values(data: bytes) -> AnyArray:
         except (ValueError, NotImplementedError) as error:  # tifffile wants another package
             if page.photometric == _INVERTED or len(series.pages) > 1:
                 raise
-            return _by_pillow(data, page, error)  # Pillow has turned it
+            return FirstPicture(_by_pillow(data, page, error), n_pictures)  # Pillow has turned it
         is_picture = values.ndim == 2 or (values.ndim == 3 and "S" in series.axes)
-        return upright(values, _orientation(page)) if is_picture else values
+        turned = upright(values, _orientation(page)) if is_picture else values
+        return FirstPicture(turned, n_pictures)
 
 
-def read_colours(data: bytes) -> Colours:
+def read_colours(data: bytes) -> FirstPicture:
     """The first picture as it is shown: (H, W) or (H, W, C), grey or RGB, upright.
 
     It is bool, integers whose full range is that of their type, or floats. Of a stack the first
@@ -85,7 +87,7 @@ def read_colours(data: bytes) -> Colours:
         series = _first_series(file)
         page = series.keyframe
         n_pictures = sum(_n_pictures(other) for other in file.series if _is_full(other))
-        return Colours(_colours(data, series, page), n_pictures)
+        return FirstPicture(_colours(data, series, page), n_pictures)
 
 
 def read_stack(data: bytes) -> AnyArray:

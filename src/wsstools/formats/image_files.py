@@ -13,7 +13,7 @@ from wsstools.core.arrays import AnyArray
 from wsstools.errors import DataError
 from wsstools.files import tiff
 from wsstools.files.damage import reading
-from wsstools.files.pillow import opened, orientation_of, upright
+from wsstools.files.pillow import first_of, frame_count, opened, orientation_of, upright
 from wsstools.files.provenance import Decoded
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".ppm", ".pgm", ".gif")
@@ -37,15 +37,13 @@ def decode_image(data: bytes, name: str) -> Decoded[AnyArray]:
     first of full size is taken, with a note; so are 16 bits of which the upper ones are not used.
     Alpha is dropped, CMYK converted. DataError if the file is no picture, too large or damaged.
     """
-    notes = []
     with reading(name, "not a readable image: "):
         if data.startswith(tiff.MAGIC):
             values, n_pictures = tiff.read_colours(data)
-            if n_pictures > 1:
-                notes.append(f"took the first of {n_pictures} pictures in the file")
         else:
-            values = _by_pillow(data)
+            values, n_pictures = _by_pillow(data)
     image = _rgb(values, name)
+    notes = [note] if (note := first_of(n_pictures)) else []
     if values.dtype.kind in "iu" and values.dtype.itemsize > 1 and 0 < values.max() <= _MOST_NARROW:
         notes.append(_dark(int(values.max())))
     return Decoded(image, note="; ".join(notes) or None)
@@ -56,7 +54,7 @@ def read_stack(data: bytes) -> AnyArray:
 
     ValueError, or what Pillow raises, if it is no picture, too large or damaged.
     """
-    planes = tiff.read_stack(data) if data.startswith(tiff.MAGIC) else _by_pillow(data)[None]
+    planes = tiff.read_stack(data) if data.startswith(tiff.MAGIC) else _by_pillow(data)[0][None]
     if planes.ndim == 4 and planes.shape[3] in (2, 4):  # with alpha
         planes = planes[..., : planes.shape[3] - 1]
     return planes[..., 0] if planes.ndim == 4 and planes.shape[3] == 1 else planes
@@ -78,9 +76,10 @@ def encode_jpeg(image: NDArray[np.uint8], quality: int = 82) -> bytes:
     return buffer.getvalue()
 
 
-def _by_pillow(data: bytes) -> AnyArray:
-    """The pixels of a picture that is no TIFF."""
+def _by_pillow(data: bytes) -> tuple[AnyArray, int]:
+    """The pixels of a picture that is no TIFF, and how many frames it has."""
     with opened(data) as picture:
+        n_frames = frame_count(picture)
         stored = str(picture.tile[0][3]) if picture.tile else ""
         orientation = orientation_of(picture)
         if stored in _WIDE_PNG:
@@ -91,7 +90,7 @@ def _by_pillow(data: bytes) -> AnyArray:
             picture.load()
             picture.info.pop("transparency", None)  # Pillow would warn that it is dropped
             values = np.array(picture.convert("RGB"))
-    return upright(values, orientation)
+    return upright(values, orientation), n_frames
 
 
 def _wide_png(data: bytes, stored: str, upper: NDArray[np.uint8]) -> NDArray[np.uint16]:

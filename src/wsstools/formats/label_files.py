@@ -20,7 +20,7 @@ from wsstools.errors import DataError, UsageError
 from wsstools.files import png, pnm, tiff
 from wsstools.files.atomic import write_atomic
 from wsstools.files.damage import reading
-from wsstools.files.pillow import opened, orientation_of, upright
+from wsstools.files.pillow import first_of, frame_count, opened, orientation_of, upright
 from wsstools.files.provenance import Decoded, Meta
 from wsstools.files.text import decode_text
 
@@ -52,26 +52,27 @@ def decode_labels(data: bytes, name: str) -> Decoded[NDArray[np.uint8]]:
     values = found.value
     if values.size and (values.min() < 0 or values.max() > IGNORE_LABEL):
         raise DataError(f"{name}: labels reach {values.max()}, expected class ids up to 255")
-    return Decoded(values.astype(np.uint8), found.meta)
+    return Decoded(values.astype(np.uint8), found.meta, found.note)
 
 
 def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
     """The stored values of a palette or grey picture, (H, W) of any integer type, turned as images.
 
-    Colours whose three planes are equal count as grey. DataError if the file is no picture, too
-    large or damaged, holds other colours, or is stored in a way that changes values, such as JPEG.
+    Colours whose three planes are equal count as grey. Of several pictures the first is taken, with
+    a note. DataError if the file is no picture, too large or damaged, holds other colours, or is
+    stored in a way that changes values, such as JPEG.
     """
     with reading(name, "not a readable label picture: "):
         if data.startswith(tiff.MAGIC):
-            values, mode = tiff.read_values(data), "planes of"
+            (values, n_pictures), mode = tiff.read_values(data), "planes of"
         elif data.startswith(pnm.MAGIC):
-            values, mode = pnm.read_values(data), "PPM"
+            values, mode, n_pictures = pnm.read_values(data), "PPM", 1
         else:
             if data.startswith(png.MAGIC):
                 png.check_sums(data)
             with opened(data) as picture:
                 _check_form(picture)
-                orientation = orientation_of(picture)
+                orientation, n_pictures = orientation_of(picture), frame_count(picture)
                 picture.load()
                 mode = picture.mode
                 values = _stored(picture)
@@ -84,7 +85,8 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
             "(save them as a palette or grey PNG whose pixel value is the class id; wss scribbles "
             "--colors FILE reads colours)"
         )
-    return Decoded(cast("NDArray[np.integer]", values), png.read_record(data))
+    found = cast("NDArray[np.integer]", values)
+    return Decoded(found, png.read_record(data), first_of(n_pictures))
 
 
 def read_meta(path: Path) -> Meta | None:
@@ -135,11 +137,17 @@ def _why_no_class_name(name: str, earlier: Sequence[str]) -> str | None:
 
 def find_class_names(*places: str) -> list[str] | None:
     """The class names that travel with a folder: `classes.txt` in it or beside it, or None."""
+    path = find_classes_file(*places)
+    return None if path is None else read_class_names(path)
+
+
+def find_classes_file(*places: str) -> Path | None:
+    """The first `classes.txt` in a folder or beside it, or None."""
     for place in places:
         folder = Path(place)
         for candidate in (folder / CLASSES_FILE, folder.parent / CLASSES_FILE):
             if place != "-" and candidate.is_file():
-                return read_class_names(candidate)
+                return candidate
     return None
 
 

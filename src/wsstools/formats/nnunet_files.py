@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.errors import DataError
+from wsstools.files.names import named_examples
 from wsstools.files.provenance import Json
 from wsstools.files.text import decode_text
 
@@ -23,10 +24,14 @@ _CHANNEL = re.compile(r"(?P<case>.+)_(?P<channel>\d{4})")
 
 @dataclass(frozen=True)
 class LabelNames:
-    """What dataset.json says of labels: the names of the classes from 0, and the ignore label."""
+    """What dataset.json says of labels: the names of the classes from 0, and the ignore label.
+
+    `why_unnamed` says why there are no names.
+    """
 
     names: tuple[str, ...] | None
     ignore: int | None
+    why_unnamed: str | None = None
 
 
 def channels_of(names: Iterable[str]) -> dict[str, dict[int, str]]:
@@ -49,7 +54,7 @@ def channels_of(names: Iterable[str]) -> dict[str, dict[int, str]]:
 def find_label_names(place: str) -> LabelNames | None:
     """What the dataset.json in a folder or beside it says of its labels, or None without one.
 
-    DataError if it is damaged. Where labels are regions, which overlap, they have no names.
+    DataError if it is damaged.
     """
     folder = Path(place) if Path(place).is_dir() else Path(place).parent
     for candidate in (folder / DATASET_FILE, folder.parent / DATASET_FILE):
@@ -59,7 +64,11 @@ def find_label_names(place: str) -> LabelNames | None:
 
 
 def read_label_names(path: Path) -> LabelNames:
-    """What a dataset.json says of its labels; DataError if it is damaged."""
+    """What a dataset.json says of its labels; DataError if it is damaged.
+
+    Where labels are regions, which overlap (`regions_class_order` says which covers which), their
+    names are not those of the values in a file.
+    """
     return _label_names(_labels(path), path)
 
 
@@ -121,5 +130,12 @@ def _label_names(labels: Mapping[str, object], path: Path) -> LabelNames:
     ids = {name: value for name, value in labels.items() if name != IGNORE}
     by_id = {value: name for name, value in ids.items() if type(value) is int}
     is_plain = sorted(by_id) == list(range(len(ids))) and 0 < len(ids) <= IGNORE_LABEL
-    names = tuple(by_id[k] for k in range(len(ids))) if is_plain else None
-    return LabelNames(names, ignore)
+    if is_plain:
+        return LabelNames(tuple(by_id[k] for k in range(len(ids))), ignore)
+    regions = [name for name, value in ids.items() if isinstance(value, list)]
+    why = (
+        f"labels are regions, which overlap ({named_examples(regions)})"
+        if regions
+        else "the ids of labels are not 0, 1, 2, ..."
+    )
+    return LabelNames(None, ignore, f"{path}: {why}")

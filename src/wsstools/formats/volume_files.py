@@ -24,6 +24,7 @@ from wsstools.errors import DataError, UsageError
 from wsstools.files import npy, tiff
 from wsstools.files.damage import reading
 from wsstools.files.limits import LARGEST_RECORD, check_map, check_volume
+from wsstools.files.pillow import first_of
 from wsstools.files.provenance import Decoded, Meta, parse_record, record_text
 from wsstools.formats import image_files, map_files
 
@@ -115,11 +116,12 @@ def decode_labels(data: bytes, name: str) -> Decoded[Volume]:
     if not data.startswith(tiff.MAGIC):
         return decode_volume(data, name)
     with reading(name, "not a readable label stack: "):
-        values = tiff.read_values(data)
+        values, n_pictures = tiff.read_values(data)
     if values.ndim not in (2, 3):
         raise DataError(f"{name}: holds an array of shape {values.shape}, expected (Z, Y, X)")
     is_picture = values.ndim == 2
-    return Decoded(Volume(values[None] if is_picture else values, is_picture=is_picture))
+    volume = Volume(values[None] if is_picture else values, is_picture=is_picture)
+    return Decoded(volume, note=first_of(n_pictures))
 
 
 def decode_maps(data: bytes, name: str) -> Decoded[Volume]:

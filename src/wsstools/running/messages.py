@@ -120,15 +120,19 @@ class Messages(Bar):
         if counts["skipped"]:
             parts.append(f"{counts['skipped']} skipped")
         parts += [f"{number} left out ({what})" for what, number in self._missing.items()]
-        for kind, number in self._notes.items():
-            if number > _MOST_NOTES:
-                self.say(f"{number - _MOST_NOTES} more: {kind}")
+        self.count_notes()
         self.say(", ".join(parts))
         self.raise_failures()
         if to_make:
             raise OutputsToMake("outputs are to be made")
         if self._missing and not any(counts.values()) and self._selection.share == (1, 1):
             raise DataError(f"nothing to do: every image is left out ({', '.join(self._missing)})")
+
+    def count_notes(self) -> None:
+        """How many more notes of a kind there are than were printed."""
+        for kind, number in self._notes.items():
+            if number > _MOST_NOTES:
+                self.say(f"{number - _MOST_NOTES} more: {kind}")
 
     def raise_failures(self) -> None:
         """Raise SomeFailed if an image failed."""

@@ -17,6 +17,7 @@ from wsstools.files.names import NameRule
 from wsstools.running.settings import STANDARD_INPUT
 
 _WINDOW = 256
+_JPEG = (".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -192,8 +193,10 @@ def _nothing_found(place: Path, what: str, endings: Sequence[str], rule: NameRul
     text = f"no {what} in {place} (looked for *{', *'.join(endings)})"
     if not rule.is_recursive and any(entry.is_dir() for entry in entries):
         return f"{text}; it holds subfolders: --recursive"
-    others = Counter(os.path.splitext(entry.name)[1] for entry in entries)
+    others = Counter(os.path.splitext(entry.name)[1].lower() for entry in entries)
     common = next((ending for ending, _ in others.most_common(1) if ending), None)
+    if common in _JPEG and ".png" in endings:
+        return f"{text}; it holds *{common}, and JPEG changes colours and ids: save as PNG"
     return f"{text}; it holds *{common}" if common else text
 
 

@@ -36,6 +36,7 @@ from wsstools.running.tasks import (
     guarded,
     guarded_stem,
     map_tasks,
+    named_notes,
     show_outcome,
 )
 
@@ -257,11 +258,7 @@ def _finish(
         kind=step.kind, stem=stem, inputs=[*records, *step.shared], result=computed.result
     )
     write_atomic(prepared.target, FORMS[step.kind].encode(computed.value, meta))
-    notes = [
-        f"{name}: {part.note}"
-        for name, part in zip(prepared.names, prepared.decoded, strict=True)
-        if part.note
-    ]
+    notes = [*named_notes(prepared.names, prepared.decoded)]
     if computed.warning:
         notes.append(f"warning: {computed.warning}")
     return TaskOutcome(stem, "done", path=prepared.target, notes=tuple(notes))

@@ -122,11 +122,19 @@ def map_images(
         )
         for outcome in outcomes:
             if outcome.value is not None:
+                for note in outcome.notes:
+                    messages.note(outcome.stem, note)
                 messages.advance()
                 yield outcome.stem, outcome.value
             else:
                 show_outcome(outcome, messages, settings)
+        messages.count_notes()
         messages.raise_failures()
+
+
+def named_notes(names: Sequence[str], decoded: Sequence[Decoded[object]]) -> Iterator[str]:
+    """The notes on files, with their names."""
+    return (f"{name}: {part.note}" for name, part in zip(names, decoded, strict=True) if part.note)
 
 
 def show_outcome(
@@ -197,8 +205,11 @@ def _failure(error: Exception) -> str:
 def _computed(
     task: Task, *, compute: Callable[..., V], readers: Sequence[Reader]
 ) -> TaskOutcome[V]:
-    decoded = InputFiles.read(task, readers).decode()
-    return TaskOutcome(task.stem, "done", value=compute(*(part.value for part in decoded)))
+    files = InputFiles.read(task, readers)
+    decoded = files.decode()
+    notes = tuple(named_notes(files.names, decoded))
+    value = compute(*(part.value for part in decoded))
+    return TaskOutcome(task.stem, "done", notes=notes, value=value)
 
 
 def _grouped(tasks: Iterable[T], size: int) -> Iterator[list[T]]:

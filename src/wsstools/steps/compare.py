@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 
 from wsstools.core.evaluation.comparison import Comparison, PairCounts, compared, pair_counts
 from wsstools.core.evaluation.settings import METRICS, ComparisonSettings
-from wsstools.core.labels import check_class_ids
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
 from wsstools.files.provenance import InputRecord, Origin, set_record
@@ -35,6 +33,7 @@ from wsstools.steps.inputs import (
     digested,
     image_input,
     label_input,
+    of_known_classes,
 )
 from wsstools.steps.pictures import Look, Picture, draw_pictures, swatches
 from wsstools.view.comparison import (
@@ -128,8 +127,9 @@ def compare(
     with claimed(folder, origin, run):
         if not run.overwrite:
             _refuse_other_outputs(folder, origin)
+        known = [of_known_classes(entry, gt, *places) for entry in inputs]
         return _compared(
-            folder, origin, names, inputs, image_files, stems, class_names, settings, run
+            folder, origin, names, known, image_files, stems, class_names, settings, run
         )
 
 
@@ -145,8 +145,7 @@ def _compared(
     run: RunSettings,
 ) -> ComparedFolders:
     """The same for a folder that is ours."""
-    n_classes = None if class_names is None else len(class_names)
-    counted = _counted(inputs, n_classes, settings, run.of(stems))
+    counted = _counted(inputs, settings, run.of(stems))
     try:
         comparison = compared(
             names,
@@ -264,15 +263,12 @@ class _Counted:
     labels: dict[str, tuple[Labels, ...]]
 
 
-def _counted(
-    inputs: Sequence[Input], n_classes: int | None, settings: ComparisonSettings, run: RunSettings
-) -> _Counted:
+def _counted(inputs: Sequence[Input], settings: ComparisonSettings, run: RunSettings) -> _Counted:
     """The pixels of all images, and the labels of those with the largest differences so far."""
     found = _Counted({}, {}, {})
     differences: dict[str, float] = {}
     read = [digested(entry) for entry in inputs]
-    count = partial(_count, n_classes=n_classes)
-    for stem, (counts, digests, labels) in map_images("compare", count, read, run):
+    for stem, (counts, digests, labels) in map_images("compare", _count, read, run):
         found.images[stem], found.digests[stem] = counts, digests
         if not counts.has_ground_truth:
             continue
@@ -287,11 +283,9 @@ def _counted(
 
 
 def _count(
-    *files: Digested[Labels], n_classes: int | None
+    *files: Digested[Labels],
 ) -> tuple[PairCounts, tuple[str, ...], tuple[Labels, ...]]:
     first, second, gt = (file.value for file in files)
-    for labels, what in ((first, "first"), (second, "second"), (gt, "ground truth")):
-        check_class_ids(labels, n_classes, what)
     digests = tuple(file.digest for file in files)
     return pair_counts(first, second, gt), digests, (first, second, gt)
 

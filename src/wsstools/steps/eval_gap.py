@@ -42,7 +42,7 @@ from wsstools.core.evaluation.study import (
     groups,
 )
 from wsstools.core.evaluation.trimap import border_distance, within_band
-from wsstools.core.labels import IGNORE_LABEL, check_class_ids, check_sizes, class_name
+from wsstools.core.labels import IGNORE_LABEL, check_sizes, class_name
 from wsstools.errors import DataError, UsageError
 from wsstools.formats.label_files import find_class_names
 from wsstools.formats.score_files import read_published, read_scores
@@ -54,7 +54,7 @@ from wsstools.running.settings import JobSettings, Selection
 from wsstools.running.sources import Source
 from wsstools.running.tasks import map_images
 from wsstools.steps.info import info
-from wsstools.steps.inputs import check_same_images, check_truth, label_input
+from wsstools.steps.inputs import check_same_images, check_truth, label_input, of_known_classes
 from wsstools.view.gap_tables import STUDY_FORMATS
 
 _FEW_IMAGES = 20
@@ -301,15 +301,9 @@ def count_folders(
     inputs.append(label_input(gt, run, role="gt"))
     for source in sources:
         check_predictions(inputs[-1].source, source, run, option=ids_option)
-    names = find_class_names(gt)
-    count = partial(
-        _count,
-        places=places,
-        n_classes=None if names is None else len(names),
-        widths=tuple(widths),
-        void_is_border=void_is_border,
-    )
-    images = dict(map_images("eval-gap", count, inputs, run))
+    count = partial(_count, places=places, widths=tuple(widths), void_is_border=void_is_border)
+    known = [of_known_classes(entry, gt) for entry in inputs]
+    images = dict(map_images("eval-gap", count, known, run))
     if not images:
         raise DataError("no image to score")
     stems = list(images)
@@ -329,15 +323,12 @@ def count_folders(
 def _count(
     *decoded: NDArray[np.uint8],
     places: Sequence[str],
-    n_classes: int | None,
     widths: Sequence[int],
     void_is_border: bool,
 ) -> Occurring:
     *labels, gt = decoded
-    check_class_ids(gt, n_classes, "ground truth")
     for place, found in zip(places, labels, strict=True):
         check_sizes(found, gt, what=f"{place}: labels")
-        check_class_ids(found, n_classes, place)
     truths = [gt]
     if widths:
         distance = border_distance(gt, max(widths), void_is_border=void_is_border)

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.evaluation.settings import FIGURE_FORMATS
-from wsstools.core.labels import IGNORE_LABEL, is_mask
+from wsstools.core.labels import IGNORE_LABEL, check_class_ids, is_mask
 from wsstools.core.scribbles.colours import Colour
 from wsstools.errors import DataError, UsageError
+from wsstools.files.damage import reading
 from wsstools.files.provenance import Decoded, digest
 from wsstools.formats import image_files, label_files, map_files
 from wsstools.formats.palettes import palette_clash, used_colours
@@ -63,20 +64,53 @@ def label_input(
     return Input(role, source, label_files.decode_labels, is_optional)
 
 
-def local_inputs(images: str, scribbles: str, run: Selection, command: str) -> list[Input]:
-    """What a local model takes: images, and scribbles of some of them."""
+def of_known_classes(entry: Input, *places: str) -> Input:
+    """The same input of labels, of which a file fails whose ids the first classes.txt in or beside
+    the places does not name."""
+    path = label_files.find_classes_file(*places)
+    if path is None:
+        return entry
+    n_classes = len(label_files.read_class_names(path))
+    decode = partial(_decode_known, decode=entry.decode, n_classes=n_classes, names=str(path))
+    return replace(entry, decode=decode)
+
+
+def _decode_known(
+    data: bytes,
+    name: str,
+    *,
+    decode: Callable[[bytes, str], Decoded[object]],
+    n_classes: int,
+    names: str,
+) -> Decoded[object]:
+    found = decode(data, name)
+    if isinstance(found.value, np.ndarray):
+        with reading(name, errors=ValueError):
+            check_class_ids(found.value, n_classes, names)
+    return found
+
+
+def local_inputs(
+    images: str, scribbles: str, run: Selection, command: str, n_classes: int | None
+) -> list[Input]:
+    """What a local model takes: images, and scribbles of some of them.
+
+    Where `n_classes` is None, the scribbles are of the classes that classes.txt names.
+    """
     of_some = label_input(scribbles, run, role="scribbles", is_optional=True)
     warn_of_palettes(of_some.source, command)
-    return [image_input(images, run), replace(of_some, decode=_decode_scribbles)]
+    entry = replace(of_some, decode=_decode_scribbles)
+    known = of_known_classes(entry, scribbles) if n_classes is None else entry
+    return [image_input(images, run), known]
 
 
 def _decode_scribbles(data: bytes, name: str) -> Decoded[NDArray[np.uint8]]:
     """Scribbles, with a note where they leave no pixel open, as labels of whole images do."""
     found = label_files.decode_labels(data, name)
     if found.meta is None and is_mask(found.value) and not used_colours(data):
-        return replace(found, note=_MASK)
-    if found.note is None and found.value.size and (found.value != IGNORE_LABEL).all():
-        return replace(found, note=_NO_SCRIBBLES)
+        return found.noted(_MASK)
+    if found.value.size and (found.value != IGNORE_LABEL).all():
+        return found.noted(_NO_SCRIBBLES)
     return found
 
 

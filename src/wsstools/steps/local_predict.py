@@ -79,7 +79,7 @@ def local_predict(
         _refuse_changed(features, "to --model walker, which has no features")
         if seed:
             raise UsageError("--seed does not belong to --model walker")
-    inputs = local_inputs(images, scribbles, run, "local-predict")
+    inputs = local_inputs(images, scribbles, run, "local-predict", n_classes)
     count = class_count(n_classes, scribbles)
     options = {"model": model, **dataclasses.asdict(settings), "n_classes": count}
     check = partial(scribbled_pixels, n_classes=count)

@@ -57,7 +57,7 @@ def rf_predict(
     SomeFailed
         If an image failed; the others are done.
     """
-    inputs = local_inputs(images, scribbles, run, "rf-predict")
+    inputs = local_inputs(images, scribbles, run, "rf-predict", n_classes)
     count = class_count(n_classes, scribbles)
     bank, shared = feature_bank(features)
     note_of_scales(features, "rf-predict")

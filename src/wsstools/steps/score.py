@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.evaluation.metrics import N_VALUES, Scores, confusion_matrix, scores
-from wsstools.core.labels import check_class_ids, class_name
+from wsstools.core.labels import class_name
 from wsstools.errors import DataError
 from wsstools.formats.label_files import find_class_names
 from wsstools.running.join import check_predictions
 from wsstools.running.settings import JobSettings
 from wsstools.running.tasks import map_images
-from wsstools.steps.inputs import check_format, check_truth, label_input
+from wsstools.steps.inputs import check_format, check_truth, label_input, of_known_classes
 from wsstools.view.tables import csv_text, score_table
 
 
@@ -84,14 +83,14 @@ def score(labels: str, gt: str, *, run: JobSettings = JobSettings()) -> ScoredLa
     SomeFailed
         If an image failed.
     """
-    inputs = [label_input(labels, run), label_input(gt, run, role="gt")]
+    read = [label_input(labels, run), label_input(gt, run, role="gt")]
+    inputs = [of_known_classes(entry, gt, labels) for entry in read]
     check_predictions(inputs[1].source, inputs[0].source, run)
     names = find_class_names(gt, labels)
     n_classes = None if names is None else len(names)
     total = np.zeros(N_VALUES * N_VALUES, np.int64)
     images = {}
-    compare = partial(_compare, n_classes=n_classes)
-    for stem, (cells, counts, found) in map_images("score", compare, inputs, run):
+    for stem, (cells, counts, found) in map_images("score", _compare, inputs, run):
         total[cells] += counts
         images[stem] = found
     if not images:
@@ -114,11 +113,9 @@ def print_score(
 
 
 def _compare(
-    labels: NDArray[np.uint8], gt: NDArray[np.uint8], *, n_classes: int | None
+    labels: NDArray[np.uint8], gt: NDArray[np.uint8]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Scores]:
     """The cells of the confusion matrix that are not zero, their counts, and the Scores."""
-    check_class_ids(gt, n_classes, "ground truth")
-    check_class_ids(labels, n_classes, "the prediction")
     matrix = confusion_matrix(labels, gt)
     cells = matrix.ravel().nonzero()[0]
     return cells, matrix.ravel()[cells], scores(matrix)

@@ -29,6 +29,7 @@ from wsstools.core.scribbles.remapping import NAMED_REMAPPINGS, Remapping, parse
 from wsstools.core.scribbles.settings import ReadingSettings, SimulationSettings
 from wsstools.core.scribbles.strokes import simulate_scribbles
 from wsstools.errors import DataError, UsageError
+from wsstools.files.names import named_examples
 from wsstools.files.provenance import Json
 from wsstools.files.text import decode_text
 from wsstools.formats.annotations import detection
@@ -116,6 +117,13 @@ def scribbles(
         )
     if form == "picture" and values.colours is None:
         _warn_of_palettes(files)
+    if form == "napari" and wanted is None and values.first is None:
+        unlabelled = " --unlabelled 255" if values.unlabelled is None else ""
+        say(
+            "label 1 becomes class 0 (0 is unlabelled in layers of napari and ilastik); "
+            f"--first-class 0{unlabelled} keeps the ids",
+            "scribbles",
+        )
     run_step(step, inputs, out, run, afterwards=carry)
 
 
@@ -295,6 +303,11 @@ def _open_source(
         found = detection.unpack(path, form)
         files.append(path)
         lists.update(found.lists)
+        if found.left_out:
+            odd = named_examples(found.left_out)
+            say(
+                f"warning: {path}: left out, names that lead out of the archive: {odd}", "scribbles"
+            )
         return found.parts
 
     source.unpack(split)

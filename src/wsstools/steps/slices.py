@@ -22,10 +22,11 @@ from wsstools.formats import image_files, map_files, nnunet_files, volume_files
 from wsstools.formats.label_files import class_names_carrier, find_class_names
 from wsstools.formats.volume_files import Volume
 from wsstools.running.join import Input, Reader, Task
+from wsstools.running.messages import say
 from wsstools.running.outputs import FORMS, Kind, Output
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Step
-from wsstools.running.tasks import InputFiles, TaskOutcome
+from wsstools.running.tasks import InputFiles, TaskOutcome, named_notes
 from wsstools.steps.volume_tasks import Cases, Made, Writer, open_source, run_cases
 
 _OUTPUTS: Mapping[str, Kind] = {
@@ -99,7 +100,7 @@ def slices(
     step = Step("slices", cut.options, kind=_OUTPUTS[kind])
     writer = Writer.of(step, FORMS[step.kind], run)
     make = partial(_make, cut=cut, writer=writer, has_like=like is not None, skip_empty=skip_empty)
-    names = None if kind == "image" else _class_names(volumes)
+    names = None if kind == "image" else _class_names(volumes, cut.first)
     carry = class_names_carrier(names, Path(out), overwrite=run.overwrite)
     run_cases(writer, make, tasks, inputs, out, run, afterwards=carry)
 
@@ -184,10 +185,15 @@ def _channels(text: str | None) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _class_names(volumes: str) -> list[str] | None:
+def _class_names(volumes: str, first: int) -> list[str] | None:
+    """Those of classes.txt, or else those of dataset.json from the value `first` on."""
     names = find_class_names(volumes)
     found = None if names is not None or volumes == "-" else nnunet_files.find_label_names(volumes)
-    return list(found.names) if found is not None and found.names is not None else names
+    if found is None:
+        return names
+    if found.why_unnamed is not None:
+        say(f"warning: {found.why_unnamed}: no classes.txt is written; write one", "slices")
+    return list(found.names or ())[first:] or None
 
 
 @dataclass(frozen=True)
@@ -266,7 +272,7 @@ def _make(
         elif settled is not None:
             made.append(settled)
         else:
-            notes = parts.notes if k == 0 else ()
+            notes = (*named_notes(files.names, decoded), *parts.notes) if k == 0 else ()
             result = {"slices": parts.count, **parts.result}
             made.append(writer.write(folder, stem, output, records, result=result, notes=notes))
     return made

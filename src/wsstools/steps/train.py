@@ -111,7 +111,8 @@ def train(
     """
     _check(arch, settings)
     schedule = schedule or SCHEDULES[arch]
-    pairs = _pairs(images, labels, run)
+    classes_file = label_files.find_classes_file(labels, images) if n_classes is None else None
+    pairs = dataclasses.replace(_pairs(images, labels, run), classes_file=classes_file)
     count = label_files.class_count(n_classes, labels, images)
     names = label_files.find_class_names(labels, images)
     if names is None or len(names) != count:

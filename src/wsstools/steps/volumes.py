@@ -13,9 +13,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.labels import IGNORE_LABEL, class_name
+from wsstools.core.labels import IGNORE_LABEL, check_class_ids, class_name
 from wsstools.core.volumes.settings import AXES
-from wsstools.core.volumes.slicing import stacked
+from wsstools.core.volumes.slicing import stacked, voxel_values
 from wsstools.errors import DataError, UsageError
 from wsstools.files import npy
 from wsstools.files.atomic import write_atomic
@@ -43,6 +43,7 @@ def volumes(
     *,
     like: str,
     missing: int = IGNORE_LABEL,
+    first_class: int = 0,
     nnunet: bool = False,
     channel_names: Sequence[str] | None = None,
     n_classes: int | None = None,
@@ -59,10 +60,13 @@ def volumes(
     like : str
         The volumes that were cut: their headers and affines are those of the labels.
     missing : int
-        The label of slices that are missing; in maps all classes are equally probable.
+        The class of slices that are missing; in maps all classes are equally probable.
+    first_class : int
+        The value of class 0 in the volumes, as `slices` has it.
     nnunet : bool
         `out` is the folder of a data set of nnU-Net: labels go to labelsTr, with the value after
         the last class where there is none, the volumes to imagesTr, and dataset.json says so.
+        Classes from the value 1 on leave 0 to a background that no voxel has.
     channel_names : sequence of str or None
         With `nnunet`, what the channels are called; "CT" chooses its normalisation.
     n_classes : int or None
@@ -78,32 +82,42 @@ def volumes(
         If a case failed; the others are done.
     """
     cut = _open_slices(slices, run)
-    if nnunet and cut.is_map:
-        raise UsageError("--nnunet takes labels, not maps")
+    if cut.is_map and (nnunet or first_class):
+        raise UsageError(f"{'--nnunet' if nnunet else '--first-class'} is for labels, not for maps")
     like_source = open_source(like, volume_files.SUFFIXES, "volume", run)
     originals = Cases.of(like_source, has_channels=True)
     tasks = [_task(case, cut, originals, nnunet) for case in run.choose(sorted(cut.cases))]
     names, folder = find_class_names(slices), Path(out)
     options: dict[str, Json] = {} if cut.is_map else {"missing": missing}
+    if first_class:
+        options["first"] = first_class
     afterwards: Callable[[], None] | None = None
     count = class_count(n_classes, slices) if nnunet else None
     if count is not None:
         if missing != IGNORE_LABEL and missing >= count:
             raise UsageError(f"--missing {missing}: expected a class below {count}, or 255")
+        if first_class > 1 or count + first_class > IGNORE_LABEL:
+            raise UsageError(
+                f"--first-class {first_class}: nnU-Net wants values without gaps up to 255, from 0 "
+                "or 1 on"
+            )
         options["nnunet"] = count
         channels = channel_names or ["image", *(f"image {k}" for k in range(1, _count(tasks)))]
         if len(channels) != _count(tasks):
             raise UsageError(f"--channel-names: the volumes have {_count(tasks)} channels")
         dataset_file = folder / nnunet_files.DATASET_FILE
         _check_dataset_file(dataset_file, run)
-        known = [class_name(names, k) for k in range(count)]
+        of_values = [*[nnunet_files.BACKGROUND] * first_class, *(names or ())]
+        known = [class_name(of_values, value) for value in range(first_class + count)]
         afterwards = partial(_write_dataset_file, dataset_file, known, channels)
         folder = folder / nnunet_files.LABELS_FOLDER
-    elif not cut.is_map:
+    elif not cut.is_map and not first_class:  # classes.txt names the values from 0 on
         afterwards = label_files.class_names_carrier(names, folder, overwrite=run.overwrite)
     step = Step("volumes", options, kind="prob" if cut.is_map else "labels")
     writer = Writer.of(step, _MAPS if cut.is_map else _LABELS, run)
-    make = partial(_make, writer=writer, missing=missing, n_classes=count)
+    listed = label_files.find_classes_file(slices) if n_classes is None else None
+    values = _Values(first_class, count, str(listed or "--n-classes"))
+    make = partial(_make, writer=writer, missing=missing, values=values)
     inputs = [
         Input("map" if cut.is_map else "labels", cut.source, map_files.decode_map),
         Input("like", like_source, volume_files.decode_volume),
@@ -111,6 +125,23 @@ def volumes(
     run_cases(
         writer, make, tasks, inputs, folder, run, warnings=cut.warnings, afterwards=afterwards
     )
+
+
+@dataclass(frozen=True)
+class _Values:
+    """What the values of labels are: that of class 0, and in nnU-Net's how many classes `names`
+    names; None elsewhere."""
+
+    first: int
+    n_classes: int | None
+    names: str
+
+    def of(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The values of class ids; nnU-Net ignores the value after the last class."""
+        if self.n_classes is None:
+            return voxel_values(labels, first=self.first)
+        check_class_ids(labels, self.n_classes, self.names)
+        return voxel_values(labels, unlabelled=self.first + self.n_classes, first=self.first)
 
 
 def _encode_labels(value: tuple[NDArray[np.uint8], bytes, str], meta: Meta) -> bytes:
@@ -190,16 +221,14 @@ def _task(case: str, cut: _Slices, originals: Cases, has_all_channels: bool) -> 
     return _CaseTask(case, paths, n_like=len(like), axis=axis, places=places)
 
 
-def _make(
-    task: _CaseTask, *, writer: Writer, missing: int, n_classes: int | None, folder: Path
-) -> Made:
+def _make(task: _CaseTask, *, writer: Writer, missing: int, values: _Values, folder: Path) -> Made:
     """The volume of one case."""
     paths = [path for path in task.paths if isinstance(path, Path)]
     contents = [path.read_bytes() for path in paths]
     like, parts = contents[: task.n_like], contents[task.n_like :]
     part_names = [path.name for path in paths[task.n_like :]]
     is_map = writer.step.kind == "prob"
-    if n_classes is not None and not writer.is_dry:
+    if values.n_classes is not None and not writer.is_dry:
         _write_images(task, paths[: task.n_like], like, folder.parent, writer.overwrite)
     role = "map" if is_map else "labels"
     records = [
@@ -220,10 +249,9 @@ def _make(
             value, meta = _dense(named, shape, task.axis)
         else:
             labels, meta = _labels(named, shape, task.axis, missing)
-            if n_classes is not None:
+            if values.n_classes is not None:
                 result["ignored"] = int((labels == IGNORE_LABEL).sum())
-                labels = _for_nnunet(labels, n_classes)
-            value = (labels, like[0], name)
+            value = (values.of(labels), like[0], name)
     if meta is not None:
         records[1] = {**records[1], "made_by": meta}
     filling = "of equal probabilities" if is_map else f"of label {missing}"
@@ -260,15 +288,6 @@ def _dense(
             raise ValueError(f"slice {place} has shape {found.shape}, expected {places.shape[2:]}")
         places[place] = found.dense()
     return volume, first.meta
-
-
-def _for_nnunet(labels: NDArray[np.uint8], n_classes: int) -> NDArray[np.uint8]:
-    """Labels whose voxels without a class have the value after the last class."""
-    is_ignored = labels == IGNORE_LABEL
-    highest = int(labels[~is_ignored].max(initial=0))
-    if highest >= n_classes:
-        raise ValueError(f"labels hold class {highest}, expected 0..{n_classes - 1}")
-    return np.where(is_ignored, np.uint8(n_classes), labels)
 
 
 def _listed(places: Sequence[int]) -> str:

@@ -245,6 +245,20 @@ def test_annotations_of_coco_with_boxes_or_key_points_are_left_out(tmp_path):
     np.testing.assert_array_equal(drawn(parts["one"]), where(in_triangle(), 1))
 
 
+def test_empty_polygons_of_coco_are_left_out(tmp_path):
+    content = json.loads(coco())
+    (flat,) = content["annotations"][0]["segmentation"]
+    content["annotations"] = [
+        {"image_id": 7, "category_id": 1, "segmentation": [[]], "bbox": [0, 0, 0, 0]},
+        {"image_id": 7, "category_id": 5, "segmentation": [[], flat, []]},
+        {"image_id": 7, "category_id": 1, "segmentation": []},
+    ]
+    ((_, part),) = detection.unpack(written(tmp_path, json.dumps(content))).parts
+    note = "left out: 3 polygons without a point, 1 annotation without a segmentation"
+    assert decoded(part).note == note
+    np.testing.assert_array_equal(drawn(part), where(in_triangle(), 1))
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
@@ -450,15 +464,48 @@ def test_objects_of_qupath():
         ("water", "LineString", [[30, 3], [50, 15]]),
         ("sky", "MultiPoint", [[40.5, 30.5], [44.5, 30.5]]),
         (None, "Polygon", [hole]),
+        (None, "Polygon", [hole]),
     )
     expected = where(in_triangle(), 1)
     expected[7:10, 7:10] = 255
     for more in (line(2, [(29.5, 2.5), (49.5, 14.5)]), line(0, [(40, 30)]), line(0, [(44, 30)])):
         expected = np.where(more == 255, expected, more)
     np.testing.assert_array_equal(drawn(text, "a.geojson"), expected)
-    assert decoded(text).note == "left out: 1 object without a class"
+    assert decoded(text).note == "left out: 2 objects without a class"
     listed = json.dumps(json.loads(text)["features"])  # QuPath 0.2 has no collection
     np.testing.assert_array_equal(drawn(listed, "a.json"), expected)
+
+
+TWO_LINES = (
+    ("grass", "LineString", [[5.5, 5.5], [30.5, 5.5]]),
+    ("water", "LineString", [[5.5, 9.5], [30.5, 9.5]]),
+)
+"""Of QuPath, in the rows 5 and 9."""
+
+
+def plane(z: int, t: int = 0, c: int = -1) -> dict:
+    """What QuPath writes into a geometry that is not on its first plane."""
+    return {"c": c, "z": z, "t": t}
+
+
+@pytest.mark.parametrize("other", [plane(2), plane(0, 1)])
+def test_objects_of_qupath_on_other_planes_are_left_out(other):
+    third = ("sky", "LineString", [[1, 20], [9, 20]])
+    text = geojson(*TWO_LINES, third, planes=[plane(0, c=1), other, other])
+    np.testing.assert_array_equal(drawn(text), line(1, [(5, 5), (30, 5)]))
+    assert decoded(text).note == "left out: 2 objects on a plane other than z=0 t=0"
+
+
+def test_objects_of_qupath_on_one_plane_are_those_of_a_picture_of_it():
+    text = geojson(*TWO_LINES, (None, "Point", [1, 1]), planes=[plane(3), plane(3)])
+    rows = line(1, [(5, 5), (30, 5)]), line(2, [(5, 9), (30, 9)])
+    np.testing.assert_array_equal(drawn(text), np.minimum(*rows))
+    assert decoded(text).note == "left out: 1 object without a class"
+
+
+def test_objects_of_qupath_on_planes_without_the_first_are_refused():
+    with pytest.raises(DataError, match="planes 'z=1 t=0', 'z=4 t=2', none on the first, z=0 t=0"):
+        decoded(geojson(*TWO_LINES, planes=[plane(4, 2), plane(1)]))
 
 
 def test_parts_of_a_multi_polygon_are_filled():
@@ -498,6 +545,46 @@ def test_polygons_of_yolo_are_shares_of_the_image():
 def test_what_is_wrong_with_yolo(text, told):
     with pytest.raises(DataError, match=told):
         decoded(text, "a.txt")
+
+
+SEEN = "0.25 0.3 2 0.28 0.31 1"
+HIDDEN = "0.25 0.3 0 0.28 0.31 1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"0 0.3 0.4 0.2 0.5 {SEEN}\n",  # an even count of numbers, as of polygons
+        f"0 0.3 0.4 0.2 0.5 {HIDDEN}\n0 0.6 0.6 0.2 0.5 {SEEN}\n",
+        f"0 0.3 0.4 0.2 0.5 {HIDDEN}\n0 0.1 0.1 0.1 0.1\n",  # and a box
+        "0 0.3 0.4 0.2 0.5 0.25 0.3 2\n",
+        f"0 0.3 0.4 0.2 0.5 {SEEN} {SEEN} {HIDDEN} {HIDDEN} 0 0 0\n",
+    ],
+)
+def test_poses_of_yolo_are_refused(text):
+    with pytest.raises(DataError, match=r"holds poses .* export segments"):
+        decoded(text, "a.txt")
+
+
+def test_polygons_of_yolo_at_the_border_are_no_poses():
+    """Every third number from the seventh on is 0 or 1."""
+    corners = [[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]  # no box in the image
+    text = "1 " + " ".join(f"{x} {y}" for x, y in corners)
+    assert (drawn(text, "a.txt") == 1).all()
+    like_a_pose = "1 0.5 0.5 0.25 0.25 0.5 0.25 0 0.5 0.5 1"
+    text = f"{like_a_pose}\n0 0.1 0.1 0.2 0.1 0.2 0.2 0.1 0.2\n"  # not as long
+    assert set(np.unique(drawn(text, "a.txt"))) == {0, 1, 255}
+    assert decoded(text, "a.txt").note is None
+
+
+def test_poses_of_yolo_without_visibility_are_drawn_with_a_note():
+    points = "0.25 0.3 0.35 0.3 0.3 0.6 0 0 0.3 0.2"
+    text = f"0 0.3 0.4 0.2 0.5 {points}\n0 0.3 0.4 0.2 0.5 {points}\n0 0.5 0.5 0.2 0.2\n"
+    assert decoded(text, "a.txt").note == (
+        "left out: 1 box; lines look like poses (a box, then key points) and are drawn as polygons"
+    )
+    polygon = "0 0.3 0.4 0.35 0.45 0.4 0.5 0.35 0.55 0.3 0.5"
+    assert decoded(f"{polygon}\n", "a.txt").note is None
 
 
 def test_strokes_are_not_taken_for_yolo():

@@ -98,6 +98,39 @@ def class_ids(
     return ids.astype(np.uint8)
 
 
+def voxel_values(
+    ids: NDArray[np.uint8], *, unlabelled: int = IGNORE_LABEL, first: int = 0
+) -> NDArray[np.uint8]:
+    """Values of the class ids of a volume, of which `class_ids` makes these ids again.
+
+    Parameters
+    ----------
+    ids : array of uint8, 255 where there is no class
+    unlabelled : int, the value of voxels without a class
+    first : int, the value of class 0
+
+    Raises
+    ------
+    ValueError
+        If the value of a class is above 254.
+
+    Examples
+    --------
+    >>> voxel_values(np.array([255, 0, 1, 1], np.uint8), unlabelled=0, first=1)
+    array([0, 1, 2, 2], dtype=uint8)
+    """
+    is_unlabelled = ids == IGNORE_LABEL
+    highest = int(ids[~is_unlabelled].max(initial=0))
+    if highest + first >= IGNORE_LABEL:
+        raise ValueError(
+            f"class {highest} has the value {highest + first}, expected at most {IGNORE_LABEL - 1} "
+            f"(class 0 is {first})"
+        )
+    values: NDArray[np.uint8] = ids + np.uint8(first)  # modulo 256 where there is no class
+    values[is_unlabelled] = unlabelled
+    return values
+
+
 def stacked(
     planes: Mapping[int, AnyArray], shape: tuple[int, ...], axis: int, missing: AnyArray
 ) -> AnyArray:

@@ -12,7 +12,7 @@ from wsstools.core.scribbles.colours import ColourTable, colour_text
 from wsstools.errors import DataError
 from wsstools.files import tiff
 from wsstools.files.damage import reading
-from wsstools.files.pillow import opened, orientation_of, upright
+from wsstools.files.pillow import first_of, frame_count, opened, orientation_of, upright
 from wsstools.files.provenance import Decoded
 
 _OPAQUE = 255
@@ -31,7 +31,7 @@ def decode_colours(data: bytes, name: str, table: ColourTable) -> Decoded[Annota
     colour of the table where there are several colours.
     """
     with reading(name, "not a readable picture: "):
-        packed, opaque, visible = _packed(data)
+        (packed, opaque, visible), n_pictures = _packed(data)
     marks = []
     n_soft = 0
     rest = opaque.copy()
@@ -53,13 +53,14 @@ def decode_colours(data: bytes, name: str, table: ColourTable) -> Decoded[Annota
         pixels, verb = ("pixel", "is") if n_soft == 1 else ("pixels", "are")
         notes.append(f"left out: {n_soft} {pixels} of these colours that {verb} partly transparent")
     height, width = packed.shape
-    return Decoded(Annotation(tuple(marks), (height, width)), note="; ".join(notes) or None)
+    found = Annotation(tuple(marks), (height, width))
+    return Decoded(found).noted(first_of(n_pictures), *notes)
 
 
 def frequent_colours(data: bytes) -> str:
     """The most frequent colours in a picture, with their pixels; empty if it is not read."""
     try:
-        packed, opaque, _ = _packed(data)
+        (packed, opaque, _), _ = _packed(data)
     except MemoryError:
         raise
     except Exception:  # the decoders raise whatever they like
@@ -67,17 +68,22 @@ def frequent_colours(data: bytes) -> str:
     return _listed(packed[opaque])[0]
 
 
-def _packed(data: bytes) -> tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[np.bool_]]:
-    """The colours as numbers 0xrrggbb, and which pixels are opaque and visible, each (H, W)."""
+def _packed(
+    data: bytes,
+) -> tuple[tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[np.bool_]], int]:
+    """The colours as numbers 0xrrggbb, and which pixels are opaque and visible, each (H, W).
+
+    Behind them is how many pictures the file holds.
+    """
     if data.startswith(tiff.MAGIC):
-        values = tiff.read_colours(data).values
+        values, n_pictures = tiff.read_colours(data)
     else:
         with opened(data) as picture:
             if picture.format == "JPEG":
                 raise ValueError("a JPEG, whose colours are not exact; save it as PNG")
             if picture.mode not in _MODES:
                 raise ValueError(f"colours of kind {picture.mode} are not read; save it as RGB PNG")
-            orientation = orientation_of(picture)
+            orientation, n_pictures = orientation_of(picture), frame_count(picture)
             values = upright(np.asarray(picture.convert("RGBA")), orientation)
     if values.dtype == np.uint16:
         values = np.right_shift(values, 8).astype(np.uint8)
@@ -93,7 +99,7 @@ def _packed(data: bytes) -> tuple[NDArray[np.int32], NDArray[np.bool_], NDArray[
     has_alpha = values.shape[2] == 4
     alpha = values[..., 3] if has_alpha else np.full(values.shape[:2], _OPAQUE, np.uint8)
     packed = cast("NDArray[np.int32]", red << 16 | green << 8 | blue)
-    return packed, np.equal(alpha, _OPAQUE), np.greater(alpha, 0)
+    return (packed, np.equal(alpha, _OPAQUE), np.greater(alpha, 0)), n_pictures
 
 
 def _number(colour: tuple[int, int, int]) -> int:

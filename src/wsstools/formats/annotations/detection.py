@@ -8,7 +8,7 @@ import os
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from wsstools.core.scribbles.annotation import VOC_CLASSES, Annotation, Line
 from wsstools.core.scribbles.strokes import parse_strokes
@@ -157,7 +157,7 @@ FORMATS: Mapping[str, Format] = {
         has_names=True,
         revision=2,
     ),
-    "yolo": Format((".txt",), yolo.is_yolo, _shapes(yolo.decode_yolo)),
+    "yolo": Format((".txt",), yolo.is_yolo, _shapes(yolo.decode_yolo), revision=2),
     "napari-csv": Format(
         (), napari_tables.is_napari_table, napari_tables.decode_napari_table, has_names=True
     ),
@@ -184,7 +184,11 @@ FORMATS: Mapping[str, Format] = {
         revision=2,
     ),
     "geojson": Format(
-        (".geojson", ".json"), geojson.is_geojson, _shapes(geojson.decode_geojson), has_names=True
+        (".geojson", ".json"),
+        geojson.is_geojson,
+        _shapes(geojson.decode_geojson),
+        has_names=True,
+        revision=2,
     ),
 }
 """The formats by name. The files of a folder that are read are those of the first that it holds."""
@@ -195,11 +199,13 @@ _BINARY = ("napari", "sbd", "picture")
 class Unpacked:
     """What a file holds: its images, if they are several, and the names of classes it lists.
 
-    `lists` are by the name of the file; an archive may hold several that list some.
+    `lists` are by the name of the file; an archive may hold several that list some. `left_out` are
+    the files of an archive whose names lead out of it.
     """
 
     parts: tuple[ImagePart, ...] | None = None
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
 
 def detected_format(data: bytes, name: str) -> str:
@@ -337,7 +343,8 @@ def _unpack_archive(data: bytes, name: str, form: str | None) -> Unpacked:
     """The images in the files of an archive; DataError if it is damaged, or holds none."""
     parts: list[ImagePart] = []
     lists: dict[str, tuple[str, ...]] = {}
-    for member, content in _members(data, name, form).items():
+    members, left_out = _members(data, name, form)
+    for member, content in members.items():
         held = Unpacked()
         if not content.startswith(_ZIP_MAGIC):  # one in another might have no end
             with contextlib.suppress(DataError):  # it fails alone
@@ -347,26 +354,34 @@ def _unpack_archive(data: bytes, name: str, form: str | None) -> Unpacked:
         lists.update(held.lists)
     if not parts:
         raise DataError(f"{name}: no annotations in this archive are read; unpack it")
-    return Unpacked(tuple(parts), lists)
+    return Unpacked(tuple(parts), lists, left_out)
 
 
-def _members(data: bytes, name: str, form: str | None) -> dict[str, bytes]:
-    """The files of an archive that are annotations, by name."""
+def _members(data: bytes, name: str, form: str | None) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """The files of an archive that are annotations, by name, and the names that lead out of it."""
     with reading(name, "not a readable archive: "), zipfile.ZipFile(io.BytesIO(data)) as archive:
-        held = [entry for entry in archive.infolist() if _is_visible(entry)]
+        files = [entry for entry in archive.infolist() if not entry.is_dir()]
+        left_out = tuple(entry.filename for entry in files if _leads_out(entry.filename))
+        held = [entry for entry in files if _is_visible(entry.filename)]
         endings = {PurePosixPath(entry.filename).suffix.lower(): 1 for entry in held}
         suffixes = _suffixes_read(endings, form)
         chosen = [entry for entry in held if entry.filename.lower().endswith(suffixes)]
         if len(chosen) > _MOST_MEMBERS or sum(e.file_size for e in chosen) > LARGEST_MAP:
             raise ValueError("it unpacks to too much")
-        return {entry.filename: archive.read(entry) for entry in chosen}
+        return {entry.filename: archive.read(entry) for entry in chosen}, left_out
 
 
-def _is_visible(entry: zipfile.ZipInfo) -> bool:
-    path = PurePosixPath(entry.filename)
+def _leads_out(member: str) -> bool:
+    """Whether the name of a file in an archive is absolute, or goes up, on any system."""
+    path = PureWindowsPath(member)
+    return bool(path.anchor) or ".." in path.parts
+
+
+def _is_visible(member: str) -> bool:
+    path = PurePosixPath(member)
     is_hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
     is_other = path.name == CLASSES_FILE or path.suffix.lower() == ".zip"
-    return not entry.is_dir() and not is_hidden and not is_other
+    return not (is_hidden or is_other or _leads_out(member))
 
 
 def common_class_names(lists: Mapping[str, Sequence[str]]) -> tuple[str, ...] | None:

@@ -17,7 +17,7 @@ from wsstools.errors import DataError
 from wsstools.files import npy, tiff
 from wsstools.files.damage import reading
 from wsstools.files.limits import check_pixels
-from wsstools.files.pillow import opened
+from wsstools.files.pillow import first_of, opened
 from wsstools.files.provenance import Decoded
 from wsstools.formats.annotations.colour_pictures import decode_colours, frequent_colours
 from wsstools.formats.annotations.content import Content
@@ -77,7 +77,7 @@ def decode_picture(content: Content, values: Values = Values()) -> Decoded[Annot
     annotation = _annotation(found.value, ignore, values.first or 0, values, content.name)
     as_they_are = values == Values() and found.meta is None
     note = _doubts(content.data, found.value, len(annotation.marks)) if as_they_are else None
-    return Decoded(annotation, found.meta, note)
+    return Decoded(annotation, found.meta, found.note).noted(note)
 
 
 def _doubts(data: bytes, labels: NDArray[np.integer], n_classes: int) -> str | None:
@@ -114,21 +114,23 @@ def decode_napari(content: Content, values: Values = Values()) -> Decoded[Annota
 
     DataError if the file holds no single (H, W) layer of integers, or a label is no class id.
     """
-    layer = _one_picture(_read_layer(content.data, content.name), content.name)
+    read = _read_layer(content.data, content.name)
+    layer = _one_picture(read.value, content.name)
     if values.unlabelled is None and values.first is None:
         _check_meaning(layer, content.name)
     ignore = np.equal(layer, 0 if values.unlabelled is None else values.unlabelled)
     first = 1 if values.first is None else values.first
-    return Decoded(_annotation(layer, ignore, first, values, content.name))
+    return Decoded(_annotation(layer, ignore, first, values, content.name), note=read.note)
 
 
-def _read_layer(data: bytes, name: str) -> AnyArray:
+def _read_layer(data: bytes, name: str) -> Decoded[AnyArray]:
     with reading(name, "not a readable layer: "):
         if data.startswith(npy.MAGIC):
-            return npy.read_array(data)
+            return Decoded(npy.read_array(data))
         if data.startswith(tiff.MAGIC):
-            return tiff.read_values(data)
-    return read_indices(data, name).value
+            values, n_pictures = tiff.read_values(data)
+            return Decoded(values, note=first_of(n_pictures))
+    return cast("Decoded[AnyArray]", read_indices(data, name))
 
 
 def _one_picture(values: AnyArray, name: str) -> NDArray[np.integer]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
@@ -171,5 +172,7 @@ def turned(
 
 
 def _count(n: int, what: str) -> str:
-    ending = "" if n == 1 else "es" if what.endswith("x") else "s"
-    return f"{n} {what}{ending}"
+    """How many, with the plural of what comes before `with`, `without`, `on`."""
+    noun = re.split(r" (?=with|on )", what)[0]
+    ending = "" if n == 1 else "es" if noun.endswith("x") else "s"
+    return f"{n} {noun}{ending}{what[len(noun) :]}"

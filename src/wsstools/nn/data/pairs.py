@@ -30,11 +30,12 @@ class LabelledImages:
     """A sequence of (image, target), read when asked for.
 
     An image is (H, W, 3); a target is labels, (H, W) uint8, or a ProbabilityMap where its file is
-    a map.
+    a map. `classes_file` is what names the classes, for messages.
     """
 
     images: tuple[Path, ...]
     labels: tuple[Path, ...]
+    classes_file: Path | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -79,8 +80,9 @@ class LabelledImages:
         pixels = np.bincount(target.ravel(), minlength=IGNORE_LABEL + 1)
         strange = n_classes + np.flatnonzero(pixels[n_classes:IGNORE_LABEL])
         if len(strange):
+            where = "there are" if self.classes_file is None else f"{self.classes_file} names the"
             raise DataError(
-                f"{path}: labels hold the value {strange[0]}; there are classes "
+                f"{path}: labels hold the value {strange[0]}; {where} classes "
                 f"0..{n_classes - 1}, and 255 for unlabelled pixels"
             )
         return pixels[:n_classes]

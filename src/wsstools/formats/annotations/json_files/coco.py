@@ -97,7 +97,7 @@ def decode_coco(content: Content) -> Decoded[Annotation]:
 
     Polygons are filled, those of one annotation together; so are run lengths, compressed or not.
     Coordinates count from the corner of the upper left pixel. Annotations with a box or key points
-    alone are left out.
+    alone, and polygons without a point, are left out.
     """
     found = as_object(content.json)
     image = as_object(found.get("image"))
@@ -125,6 +125,9 @@ def _add(
         _add_runs(sketch, name, segmentation, shape)
     elif isinstance(segmentation, list) and segmentation:
         for flat in segmentation:
+            if flat == []:
+                sketch.leave_out("polygon without a point")
+                continue
             values = [as_number(value, f"a coordinate of {name!r}") for value in as_list(flat)]
             if not values or len(values) % 2:
                 raise ValueError(f"polygon {name!r} has {len(values)} numbers, expected x, y, ...")
@@ -132,7 +135,10 @@ def _add(
     elif annotation.get("keypoints"):
         sketch.leave_out("annotation with key points alone")
     else:
-        sketch.leave_out("annotation with a box alone")
+        has_box = bool(annotation.get("bbox"))
+        sketch.leave_out(
+            f"annotation {'with a box alone' if has_box else 'without a segmentation'}"
+        )
 
 
 def _add_runs(
