@@ -23,6 +23,7 @@ from wsstools.files.damage import reading
 from wsstools.files.pillow import first_of, frame_count, opened, orientation_of, upright
 from wsstools.files.provenance import Decoded, Meta
 from wsstools.files.text import decode_text
+from wsstools.formats.palettes import grey_ids
 
 SUFFIX = ".png"
 SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm")
@@ -59,9 +60,11 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
     """The stored values of a palette or grey picture, (H, W) of any integer type, turned as images.
 
     Colours whose three planes are equal count as grey. Of several pictures the first is taken, with
-    a note. DataError if the file is no picture, too large or damaged, holds other colours, or is
-    stored in a way that changes values, such as JPEG.
+    a note; another says where greys of a palette may be the ids. DataError if the file is no
+    picture, too large or damaged, holds other colours, or is stored in a way that changes values,
+    such as JPEG.
     """
+    doubt = None
     with reading(name, "not a readable label picture: "):
         if data.startswith(tiff.MAGIC):
             (values, n_pictures), mode = tiff.read_values(data), "planes of"
@@ -76,6 +79,7 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
                 picture.load()
                 mode = picture.mode
                 values = _stored(picture)
+                doubt = grey_ids(picture, values.astype(np.uint8)) if mode == "P" else None
                 step = _grey_step(data)
                 values = upright(values // step if step > 1 else values, orientation)
     values = _single_plane(values)
@@ -86,7 +90,7 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
             "--colors FILE reads colours)"
         )
     found = cast("NDArray[np.integer]", values)
-    return Decoded(found, png.read_record(data), first_of(n_pictures))
+    return Decoded(found, png.read_record(data), first_of(n_pictures)).noted(doubt)
 
 
 def read_meta(path: Path) -> Meta | None:
