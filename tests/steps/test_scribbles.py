@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -125,6 +126,14 @@ def test_a_file_with_one_stroke_and_one_with_none(converted):
     (found,), outcome = converted("a.xml", scribblesup())
     assert (found == 255).all()
     assert "a: warning: nothing is annotated" in outcome.err
+
+
+def test_classes_whose_marks_leave_no_pixel_are_warned_about(converted):
+    outside, covered = polygon("dog", (-90, -90), (-80, -90)), polygon("cat", (9, 9))
+    (found,), outcome = converted("a.xml", scribblesup(outside, covered, polygon("cow", (9, 9))))
+    assert set(np.unique(found)) == {10, 255}
+    told = "a: warning: no pixel is of 'dog', 'cat': marks are too small, outside or covered"
+    assert told in outcome.err
 
 
 def test_a_polygon_without_points_is_told_of(converted):
