@@ -134,6 +134,8 @@ def _why_no_class_name(name: str, earlier: Sequence[str]) -> str | None:
         return f"is a comment: {name!r}"
     if any(category(letter) == "Cc" for letter in name):
         return f"holds control characters: {name!r}"
+    if name == IGNORED_NAME:
+        return f"is {name}, which is no class and comes first, if at all"
     if name in earlier:
         return f"is {name!r}, as that of class {earlier.index(name)}"
     return None
@@ -177,10 +179,14 @@ def class_names_carrier(
     """What writes the class names into a folder of labels when these are there; None without names.
 
     It writes nothing where they are in it or beside it; other names beside it are those of other
-    labels. UsageError, now, if there are others in it, unless they may be overwritten.
+    labels. UsageError, now, if there are others in it, unless they may be overwritten; DataError if
+    the file would not be read back as these.
     """
     if not names:
         return None
+    for number, name in enumerate(names):
+        if why := _why_no_class_name(name, names[:number]):
+            raise DataError(f"the name of class {number} {why}; {CLASSES_FILE} cannot hold it")
     path = folder / CLASSES_FILE
     known = read_class_names(path) if path.is_file() and not overwrite else None
     if known not in (None, list(names)):
