@@ -52,6 +52,24 @@ def test_an_input_is_never_replaced(tmp_path, how, overwrite):
         check_no_input(target, places)
 
 
+def test_inputs_in_subfolders_are_not_replaced_where_these_are_read(tmp_path):
+    photo = tmp_path / "photos" / "x" / "a.png"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"photo")
+    (photo.parent / "loop").symlink_to(tmp_path / "photos")
+    assert output_file(photo, [tmp_path / "photos"]) == photo
+    with pytest.raises(UsageError, match="is an input"):
+        output_file(photo, [tmp_path / "photos"], is_recursive=True)
+
+
+def test_files_that_no_step_reads_are_no_inputs(tmp_path):
+    for name in ("model.pt", "A.PNG"):
+        (tmp_path / name).write_bytes(b"")
+    assert output_file(tmp_path / "model.pt", [tmp_path], read=(".png",))
+    with pytest.raises(UsageError, match="is an input"):
+        output_file(tmp_path / "A.PNG", [tmp_path], read=(".png",))
+
+
 def test_a_file_of_others_is_replaced_only_if_that_is_said(tmp_path):
     notes = tmp_path / "notes.html"
     notes.write_text("mine")

@@ -30,6 +30,7 @@ def test_a_name_per_line(tmp_path, text):
         ("sky\n\nroad\n", "class 1 is empty"),
         ("thing\nthing\nunused\n", "class 1 is 'thing', as that of class 0"),
         ("sky\nro\x0cad\n", "class 1 holds control characters"),
+        ("sky\n__ignore__\nroad\n", "class 1 is __ignore__, which is no class"),
         ("", "0 class names"),
     ],
 )

@@ -226,6 +226,31 @@ def test_of_several_pictures_the_first_is_taken_with_a_note(form, later):
     assert found.note == (note if later else None)
 
 
+@pytest.mark.parametrize(
+    ("greys", "shown"),
+    [
+        ([0, 1, 7], "0 as 0, 1 as 1, 2 as 7"),  # numbered anew, as Pillow's GIF has it
+        ([0, 20, 255], "0 as 0, 1 as 20, 2 as 255"),
+        ([0, 1, 2], None),
+        ([0, 128, 255], None),  # chosen to be seen
+        ([0, 255, 9], None),  # no pixel is of the last
+        ([0, 0, 0], None),
+    ],
+)
+def test_greys_of_a_palette_that_may_be_the_ids_are_noted(greys, shown):
+    labels = np.array([[0, 1, 2], [255, 1, 0]], np.uint8)
+    if greys[-1] == 9:
+        labels[labels == 2] = 0
+    picture = Image.fromarray(labels)
+    picture.putpalette([grey for grey in [*greys, *[40] * 253] for _ in range(3)])
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    found = label_files.decode_labels(buffer.getvalue(), "a.png")
+    np.testing.assert_array_equal(found.value, labels)
+    told = f"its palette shows values as greys ({shown}); if these are the ids, save a grey PNG"
+    assert found.note == (told if shown else None)
+
+
 def test_a_stack_of_labels_is_refused():
     with pytest.raises(DataError, match="expected class indices"):
         label_files.decode_labels(tiff(np.stack([LABELS] * 2)), "a.tif")

@@ -103,6 +103,19 @@ def test_subfolders_are_kept(wss, data):
     assert "other options" in other.err
 
 
+def test_a_folder_among_those_that_are_read_is_refused(wss, data):
+    """A rerun would read its own outputs, under names that other files have."""
+    shutil.copytree(data / "gt", data / "gt" / "x")
+    before = {path: path.read_bytes() for path in (data / "gt").rglob("*.png")}
+    (data / "link").symlink_to("gt/x")
+    for out in ("gt/x", "gt/new/deeper", "link"):
+        outcome = wss("scribbles", data / "gt", "-o", data / out, "--recursive", "--overwrite")
+        assert outcome.code == 2
+        assert f"is a part of {data / 'gt'}, which is read" in outcome.err
+    assert {path: path.read_bytes() for path in (data / "gt").rglob("*.png")} == before
+    assert wss("scribbles", data / "gt", "-o", data / "gt" / "new").code == 0  # x is not read
+
+
 @pytest.mark.slow
 def test_subfolders_go_down_a_pipe(shell, data):
     for folder in ("maps", "other-maps"):
@@ -223,6 +236,9 @@ def test_masks_of_0_and_255_are_reported(wss, tmp_path):
     outcome = wss("score", tmp_path / "labels", tmp_path / "gt")
     assert outcome.code == 0
     assert "holds class 0 only" in outcome.err and "255=1" in outcome.err
+    compared = wss("compare", tmp_path / "labels", tmp_path / "gt", "--gt", tmp_path / "gt",
+                   "-o", tmp_path / "c")  # fmt: skip
+    assert "compare: warning: the ground truth" in compared.err and "255=1" in compared.err
     empty = np.full((20, 20), 255, np.uint8)
     (tmp_path / "gt" / "a.png").write_bytes(encode_labels(empty, {}))
     outcome = wss("score", tmp_path / "labels", tmp_path / "gt")

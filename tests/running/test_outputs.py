@@ -25,6 +25,32 @@ INPUTS = {
     "report, the study": [*STUDY, "-o", "study.html"],
     "train, an image": [*TRAIN, "-o", "images/a.png"],
     "train --log, a list": [*TRAIN, "-o", "net.pt", "--ids", "train.txt", "--log", "train.txt"],
+    "train, the names of the classes": [*TRAIN, "-o", "classes.txt"],
+    "train, an image in a subfolder": [
+        *TRAIN,
+        "--images",
+        "deep",
+        "--labels",
+        "deep-labels",
+        "--recursive",
+        "-o",
+        "deep/x/a.png",
+    ],
+    "show, an image in a subfolder": [
+        "show",
+        "deep",
+        "x=deep-labels",
+        "--recursive",
+        "-o",
+        "deep/x/b.png",
+    ],
+    "scribbles, a subfolder that is read": [
+        "scribbles",
+        "deep-labels",
+        "--recursive",
+        "-o",
+        "deep-labels/x",
+    ],
     "train, the initial weights": [*TRAIN, "--init", "first.pt", "-o", "first.pt"],
     "scribbles, a link to the strokes": [
         "scribbles",
@@ -87,11 +113,36 @@ def test_an_input_is_never_replaced(wss, place, predictions, name, overwrite):
         (place / folder).mkdir()
         for path in (place / inputs).iterdir():
             (place / folder / f"{path.stem}.png").symlink_to(path)
+    for folder, inputs in (("deep", "images"), ("deep-labels", "gt")):
+        shutil.copytree(place / inputs, place / folder)
+        shutil.copytree(place / inputs, place / folder / "x")
     before = files_below(place)
     outcome = wss(*INPUTS[name], *(["--overwrite"] if overwrite else []))
     assert outcome.code in (1, 2)
-    assert "input" in outcome.err or "not made by wss" in outcome.err
+    assert "input" in outcome.err or "not made by wss" in outcome.err or "is read" in outcome.err
     assert files_below(place) == before
+
+
+@pytest.mark.parametrize("log", ["net.pt", "net.pt.checkpoint"])
+def test_a_log_needs_a_file_of_its_own(wss, place, log):
+    outcome = wss(*TRAIN, "-o", "net.pt", "--log", log)
+    assert outcome.code == 2
+    assert f"--log {log}: is the" in outcome.err
+    assert not (place / log).exists()
+
+
+def test_models_and_pages_beside_the_images_are_up_to_date(wss, place, predictions):
+    study = wss("eval-gap", "--gt", "gt", "--full", predictions / "full",
+                "--baseline", predictions / "baseline", "--json").out  # fmt: skip
+    (place / "gap.json").write_text(study)
+    for path in (place / "images").iterdir():
+        path.rename(place / path.name)
+    model = [*TRAIN, "--images", ".", "-o", "net.pt"]
+    page = ["report", "gap.json", "--images", ".", "--gt", "gt", "-o", "study.html"]
+    for _ in range(2):
+        trained, reported = wss(*model), wss(*page)
+        assert (trained.code, reported.code) == (0, 0), trained.err + reported.err
+    assert "skipped net.pt (up to date)" in trained.err
 
 
 @pytest.mark.parametrize("name", FOREIGN)

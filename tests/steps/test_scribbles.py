@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -125,6 +126,48 @@ def test_a_file_with_one_stroke_and_one_with_none(converted):
     (found,), outcome = converted("a.xml", scribblesup())
     assert (found == 255).all()
     assert "a: warning: nothing is annotated" in outcome.err
+
+
+def test_classes_whose_marks_leave_no_pixel_are_warned_about(converted):
+    outside, covered = polygon("dog", (-90, -90), (-80, -90)), polygon("cat", (9, 9))
+    (found,), outcome = converted("a.xml", scribblesup(outside, covered, polygon("cow", (9, 9))))
+    assert set(np.unique(found)) == {10, 255}
+    told = "a: warning: no pixel is of 'dog', 'cat': marks are too small, outside or covered"
+    assert told in outcome.err
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_label_that_is_no_class_shifts_no_id(wss, tmp_path, place):
+    names = ["cat", "dog"]
+    names.insert(place, "__ignore__")
+    labels = "".join(f"<label><name>{name}</name></label>" for name in names)
+    boxes = "".join(
+        f'<box label="{name}" xtl="0" ytl="0" xbr="{width}" ybr="9"/>'
+        for name, width in (("dog", 9), ("__ignore__", 4))
+    )
+    image = f'<image name="a.jpg" width="20" height="10">{boxes}</image>'
+    (tmp_path / "a.xml").write_text(
+        f"<annotations><meta><labels>{labels}</labels></meta>{image}</annotations>"
+    )
+    outcome = wss("scribbles", tmp_path / "a.xml", "-o", tmp_path / "out")
+    assert outcome.code == 0, outcome.err
+    found = labels_of(tmp_path / "out" / "a.png")
+    expected = np.full((10, 20), 255)
+    expected[:9, 4:9] = 1
+    np.testing.assert_array_equal(found, expected)
+    assert label_files.read_class_names(tmp_path / "out" / "classes.txt") == ["cat", "dog"]
+
+
+def test_names_that_classes_txt_cannot_hold_are_refused(wss, tmp_path):
+    polygon = {"image_id": 1, "category_id": 1, "segmentation": [[1, 1, 9, 1, 9, 9]]}
+    image = {"id": 1, "file_name": "a.jpg", "height": 10, "width": 20}
+    categories = [{"id": 1, "name": "#1"}]
+    content = {"images": [image], "categories": categories, "annotations": [polygon]}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    outcome = wss("scribbles", tmp_path / "a.json", "-o", tmp_path / "out")
+    assert outcome.code == 1
+    assert "the name of class 0 is a comment: '#1'; classes.txt cannot hold it" in outcome.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_polygon_without_points_is_told_of(converted):

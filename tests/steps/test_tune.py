@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import PATIENCE, draw_image, folder_bytes, noisy_map, wait_until
+from builders import PATIENCE, draw_image, folder_bytes, labels_of, noisy_map, wait_until
 
 from wsstools.formats.image_files import decode_image, encode_image
 from wsstools.formats.label_files import encode_labels
@@ -295,6 +295,18 @@ def test_nothing_is_written_where_nothing_can_be_compared(tune, many, tmp_path):
 
 
 @pytest.mark.slow
+def test_masks_of_0_and_255_are_reported(tune, many, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(many, data)
+    for path in (data / "gt").iterdir():
+        mask = np.where(labels_of(path) == 0, 0, 255).astype(np.uint8)
+        path.write_bytes(encode_labels(mask, {}))
+    outcome = tune("out", "--lambda", "1", "--eta", "0", data=data)
+    assert outcome.code == 0
+    assert "tune: warning: the ground truth in" in outcome.err
+    assert "holds class 0 only" in outcome.err and "255=1" in outcome.err
+
+
 def test_which_images_are_taken(tune, wss, many, tmp_path):
     grid = ["--lambda", "1", "--eta", "0", "--json"]
 

@@ -18,6 +18,8 @@ def output_file(
     endings: Sequence[str] = (),
     is_ours: bool | None = None,
     overwrite: bool = False,
+    read: tuple[str, ...] = ("",),
+    is_recursive: bool = False,
 ) -> Path:
     """A path that a command may write one file to.
 
@@ -33,6 +35,10 @@ def output_file(
         Whether the file that is there is an earlier output of this command; None: of no concern.
     overwrite : bool
         A file that is not may be replaced.
+    read : tuple of str
+        Endings of the files in folders that are read, lower case.
+    is_recursive : bool
+        Those in subfolders are read, too.
 
     Raises
     ------
@@ -45,7 +51,7 @@ def output_file(
     if endings and target.suffix.lower() not in endings:
         raise UsageError(f"{path}: expected a name that ends in {' or '.join(endings)}")
     if target.exists():
-        check_no_input(target, inputs)
+        check_no_input(target, inputs, read=read, is_recursive=is_recursive)
         if is_ours is False and not overwrite:
             raise UsageError(
                 f"{path} exists and was not made by this command; write elsewhere, "
@@ -62,6 +68,8 @@ def recorded_output_file(
     read_meta: Callable[[Path], Meta | None],
     endings: Sequence[str] = (),
     overwrite: bool = False,
+    read: tuple[str, ...] = ("",),
+    is_recursive: bool = False,
 ) -> Path:
     """The same for an output that carries a record, which `read_meta` reads.
 
@@ -70,7 +78,7 @@ def recorded_output_file(
     UsageError
         Also if the file that is there was made with other options.
     """
-    target = output_file(path, inputs, endings=endings)
+    target = output_file(path, inputs, endings=endings, read=read, is_recursive=is_recursive)
     if target.exists() and not overwrite:
         origin.refuse_other_run(target, read_meta(target))
     return target
@@ -93,7 +101,12 @@ def check_writable(folder: Path) -> None:
 
 
 def check_no_input(
-    target: Path, inputs: Iterable[str | Path], *, elsewhere: str = "another file"
+    target: Path,
+    inputs: Iterable[str | Path],
+    *,
+    elsewhere: str = "another file",
+    read: tuple[str, ...] = ("",),
+    is_recursive: bool = False,
 ) -> None:
     """Raise UsageError if a file that exists is one of the inputs, under whatever name.
 
@@ -103,19 +116,30 @@ def check_no_input(
         The file that is to be written.
     inputs : iterable of str or Path
         Files, and folders whose files are meant.
+    elsewhere : str
+        What to write to instead.
+    read, is_recursive
+        Which files of folders are meant, as in `output_file`.
     """
     wanted = target.stat()
     for place in inputs:
-        for file in _files(Path(place), wanted.st_ino):
+        for file in _files(Path(place), wanted.st_ino, read, is_recursive=is_recursive):
             if os.path.samestat(file, wanted):
                 raise UsageError(f"{target} is an input; write to {elsewhere}")
 
 
-def _files(place: Path, inode: int) -> Iterator[os.stat_result]:
+def _files(
+    place: Path, inode: int, read: tuple[str, ...], *, is_recursive: bool
+) -> Iterator[os.stat_result]:
     """The file, or those in the folder that may be the one of that inode."""
-    if place.is_dir():
-        for entry in os.scandir(place):
-            if (entry.inode() == inode or entry.is_symlink()) and os.path.exists(entry.path):
-                yield entry.stat()
-    elif place.exists():
+    if place.is_file():
         yield place.stat()
+    folders, seen = [place] if place.is_dir() else [], {os.path.realpath(place)}
+    while folders:
+        for entry in os.scandir(folders.pop()):
+            may_be_it = entry.inode() == inode or entry.is_symlink()
+            if is_recursive and entry.is_dir() and os.path.realpath(entry.path) not in seen:
+                seen.add(os.path.realpath(entry.path))  # links may go in circles
+                folders.append(Path(entry.path))
+            elif may_be_it and entry.name.lower().endswith(read) and os.path.exists(entry.path):
+                yield entry.stat()

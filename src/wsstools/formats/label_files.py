@@ -23,6 +23,7 @@ from wsstools.files.damage import reading
 from wsstools.files.pillow import first_of, frame_count, opened, orientation_of, upright
 from wsstools.files.provenance import Decoded, Meta
 from wsstools.files.text import decode_text
+from wsstools.formats.palettes import grey_ids
 
 SUFFIX = ".png"
 SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".pgm")
@@ -59,9 +60,11 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
     """The stored values of a palette or grey picture, (H, W) of any integer type, turned as images.
 
     Colours whose three planes are equal count as grey. Of several pictures the first is taken, with
-    a note. DataError if the file is no picture, too large or damaged, holds other colours, or is
-    stored in a way that changes values, such as JPEG.
+    a note; another says where greys of a palette may be the ids. DataError if the file is no
+    picture, too large or damaged, holds other colours, or is stored in a way that changes values,
+    such as JPEG.
     """
+    doubt = None
     with reading(name, "not a readable label picture: "):
         if data.startswith(tiff.MAGIC):
             (values, n_pictures), mode = tiff.read_values(data), "planes of"
@@ -76,6 +79,7 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
                 picture.load()
                 mode = picture.mode
                 values = _stored(picture)
+                doubt = grey_ids(picture, values.astype(np.uint8)) if mode == "P" else None
                 step = _grey_step(data)
                 values = upright(values // step if step > 1 else values, orientation)
     values = _single_plane(values)
@@ -86,7 +90,7 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
             "--colors FILE reads colours)"
         )
     found = cast("NDArray[np.integer]", values)
-    return Decoded(found, png.read_record(data), first_of(n_pictures))
+    return Decoded(found, png.read_record(data), first_of(n_pictures)).noted(doubt)
 
 
 def read_meta(path: Path) -> Meta | None:
@@ -130,6 +134,8 @@ def _why_no_class_name(name: str, earlier: Sequence[str]) -> str | None:
         return f"is a comment: {name!r}"
     if any(category(letter) == "Cc" for letter in name):
         return f"holds control characters: {name!r}"
+    if name == IGNORED_NAME:
+        return f"is {name}, which is no class and comes first, if at all"
     if name in earlier:
         return f"is {name!r}, as that of class {earlier.index(name)}"
     return None
@@ -173,10 +179,14 @@ def class_names_carrier(
     """What writes the class names into a folder of labels when these are there; None without names.
 
     It writes nothing where they are in it or beside it; other names beside it are those of other
-    labels. UsageError, now, if there are others in it, unless they may be overwritten.
+    labels. UsageError, now, if there are others in it, unless they may be overwritten; DataError if
+    the file would not be read back as these.
     """
     if not names:
         return None
+    for number, name in enumerate(names):
+        if why := _why_no_class_name(name, names[:number]):
+            raise DataError(f"the name of class {number} {why}; {CLASSES_FILE} cannot hold it")
     path = folder / CLASSES_FILE
     known = read_class_names(path) if path.is_file() and not overwrite else None
     if known not in (None, list(names)):

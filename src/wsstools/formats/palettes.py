@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.scribbles.colours import Colour, colour_text
@@ -14,6 +16,8 @@ from wsstools.files.pillow import opened
 
 _HEAD_OF_PICTURE = 1 << 16
 """Bytes in which the palette is."""
+_DARK = 64
+"""Greys below it are hardly chosen to be seen; they may be class ids."""
 
 
 def palette_clash(palettes: Iterable[tuple[Path, Mapping[int, Colour]]]) -> str | None:
@@ -52,6 +56,24 @@ def used_colours(data: bytes) -> dict[int, Colour]:
             values = np.unique(np.asarray(picture)).tolist()
             return {v: _colour(bytes(palette), v) for v in values if v != IGNORE_LABEL}
     return {}
+
+
+def grey_ids(picture: Image.Image, values: NDArray[np.uint8]) -> str | None:
+    """What is said of a palette that shows values as dark greys of other numbers, or None.
+
+    Programs that make palettes of grey pictures number the greys, which were the class ids.
+    """
+    levels = np.array(picture.getpalette() or [], np.int64).reshape(-1, 3)
+    used = np.flatnonzero(np.bincount(values.ravel()))
+    used = used[(used < len(levels)) & (used != IGNORE_LABEL)]
+    greys = levels[used, 0]
+    is_id = greys != IGNORE_LABEL
+    if len({*greys.tolist()}) < len(used) or (levels[used] != greys[:, None]).any():
+        return None
+    if (greys[is_id] >= _DARK).any() or (greys == used)[is_id].all():
+        return None
+    shown = ", ".join(f"{v} as {g}" for v, g in zip(used.tolist(), greys.tolist(), strict=True))
+    return f"its palette shows values as greys ({shown}); if these are the ids, save a grey PNG"
 
 
 def _colour(levels: bytes, index: int) -> Colour:

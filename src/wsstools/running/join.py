@@ -56,8 +56,13 @@ def output_folder(out: str | Path, inputs: Sequence[Input]) -> Path:
     folder = Path(out)
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{out} is a file, expected a folder to write to")
-    if any(entry.source.is_same_folder(folder) for entry in inputs):
-        raise UsageError(f"{out} holds the inputs; write to another folder")
+    for source in (entry.source for entry in inputs):
+        if source.reads_from(folder):
+            is_deep = source.rule.is_recursive
+            why = (
+                f"is a part of {source.argument}, which is read" if is_deep else "holds the inputs"
+            )
+            raise UsageError(f"{out} {why}; write to another folder")
     return folder
 
 

@@ -131,10 +131,16 @@ class Source:
             return files[0].path if isinstance(files[0], Part) else files[0]
         return None
 
-    def is_same_folder(self, folder: Path) -> bool:
-        """Whether this is that folder, under whatever name."""
+    def reads_from(self, folder: Path) -> bool:
+        """Whether files in that folder are inputs, or would be, under whatever name it has."""
         place = Path(self.argument)
-        return not self.is_stream and place.is_dir() and folder.exists() and place.samefile(folder)
+        if self.is_stream or not place.is_dir():
+            return False
+        if not self.rule.is_recursive:
+            return folder.exists() and place.samefile(folder)
+        real = folder.resolve()
+        folders = {file.parent for file in self.files()}  # links may lead to others
+        return any(real.is_relative_to(read.resolve()) for read in {place, *folders})
 
     def find(self, stem: str) -> Path:
         """The file with this stem; DataError if there is not exactly one."""

@@ -30,6 +30,7 @@ from wsstools.steps.inputs import (
     Digested,
     check_format,
     check_same_images,
+    check_truth,
     digested,
     image_input,
     label_input,
@@ -146,6 +147,8 @@ def _compared(
 ) -> ComparedFolders:
     """The same for a folder that is ours."""
     counted = _counted(inputs, settings, run.of(stems))
+    in_truth = {c for counts in counted.images.values() for c in counts.truth_classes}
+    check_truth(sorted(in_truth), inputs[-1].source.argument, "compare")
     try:
         comparison = compared(
             names,

@@ -87,6 +87,7 @@ def report(
         read_meta=page_files.read_meta,
         endings=_ENDINGS,
         overwrite=settings.overwrite,
+        read=(*image_files.SUFFIXES, *label_files.SUFFIXES),
     )
     data = sys.stdin.buffer.read() if is_stream else Path(study).read_bytes()
     found = decode_study(data, name if is_stream else study)

@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.scribbles.annotation import (
     Annotation,
+    ClassName,
     draw_annotation,
     points_outside,
     resolve_names,
@@ -367,6 +369,8 @@ def _draw(
         raise ValueError(f"{error}{hint}") from None
     result = {"marks": len(marks), "points_outside": points_outside(annotation, shape)}
     warning = None if marks else "nothing is annotated"
+    if annotation.remapping is None:
+        warning = warning or _lost_classes(class_ids, drawn)
     if colours is not None and image is not None:
         n_alike = _count_alike(
             image, drawn, {colour: class_ids.get(n) for n, colour in colours.entries}
@@ -374,6 +378,15 @@ def _draw(
         if n_alike:
             warning = f"{n_alike} labelled pixels have the colour of their class in the image too"
     return Computed(drawn, result, warning)
+
+
+def _lost_classes(class_ids: Mapping[ClassName, int], drawn: NDArray[np.uint8]) -> str | None:
+    """What is said where all marks of a class leave no pixel of it, or None."""
+    is_drawn = np.bincount(drawn.ravel(), minlength=IGNORE_LABEL + 1) > 0
+    lost = [str(name) for name, k in class_ids.items() if k != IGNORE_LABEL and not is_drawn[k]]
+    if not lost:
+        return None
+    return f"no pixel is of {named_examples(lost)}: marks are too small, outside or covered"
 
 
 def _count_alike(

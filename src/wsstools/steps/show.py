@@ -103,7 +103,8 @@ def show(
     else:
         places = [*(folder for column in found for folder in column.folders), gt, classes, run.ids]
         inputs = [images, *(place for place in places if isinstance(place, str))]
-        output_file(out, inputs, endings=[SUFFIX])  # before the work
+        # before the work
+        output_file(out, inputs, endings=[SUFFIX], is_recursive=run.recursive)
         _write_sheet(_image_sheet(images, found, gt, names, settings, run), out, inputs, run)
 
 
@@ -129,6 +130,7 @@ def _write_sheet(
         endings=[SUFFIX],
         read_meta=read_meta,
         overwrite=run.overwrite,
+        is_recursive=run.recursive,
     )
     meta = origin.record(kind=KIND, stem=path.stem, inputs=sheet.inputs)
     remove_leftovers(path.parent)

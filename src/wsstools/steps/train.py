@@ -63,6 +63,7 @@ from wsstools.steps.inputs import warn_of_palettes
 
 _GPU_WORKERS = 8
 """Threads that prepare batches for a GPU, where there are as many cores."""
+_LABEL_SUFFIXES = (*label_files.SUFFIXES, *map_files.SUFFIXES)
 _PRECISIONS = ("auto", "float32", "bfloat16")
 _KNOWN_INITS = ("imagenet", "random")
 
@@ -111,8 +112,9 @@ def train(
     """
     _check(arch, settings)
     schedule = schedule or SCHEDULES[arch]
-    classes_file = label_files.find_classes_file(labels, images) if n_classes is None else None
-    pairs = dataclasses.replace(_pairs(images, labels, run), classes_file=classes_file)
+    classes_file = label_files.find_classes_file(labels, images)
+    checked_by = classes_file if n_classes is None else None
+    pairs = dataclasses.replace(_pairs(images, labels, run), classes_file=checked_by)
     count = label_files.class_count(n_classes, labels, images)
     names = label_files.find_class_names(labels, images)
     if names is None or len(names) != count:
@@ -136,6 +138,7 @@ def train(
         run,
         Origin("train", options),
         [*pairs.records(), *_init_records(settings.init)],
+        classes_file,
     )
     job.check_outputs(out, [images, labels])
     if settings.dry_run:
@@ -169,9 +172,8 @@ def _check(arch: str, settings: TrainSettings) -> None:
 
 def _pairs(images: str, labels: str, run: Selection) -> LabelledImages:
     """The images that have labels, or those that `run` names, which must have them."""
-    suffixes = (*label_files.SUFFIXES, *map_files.SUFFIXES)
     image_source = Source(images, image_files.SUFFIXES, "image", rule=run.rule)
-    label_source = Source(labels, suffixes, "labels", rule=run.rule)
+    label_source = Source(labels, _LABEL_SUFFIXES, "labels", rule=run.rule)
     stems = list(run.choose(image_source.stems))
     warn_of_palettes(label_source, "train")
     if run.names is None:
@@ -227,6 +229,7 @@ class _Job:
     run: Selection
     origin: Origin
     inputs: Sequence[InputRecord]
+    classes_file: Path | None
 
     @property
     def checkpoint(self) -> Path:
@@ -241,16 +244,31 @@ class _Job:
     def check_outputs(self, out: str | Path, folders: Sequence[str]) -> None:
         """Refuse to write where an input or a file of others is; `out` is the path as given."""
         settings = self.settings
-        optional = (settings.val_images, settings.val_labels, settings.val_ids, self.run.ids)
-        inputs = [*folders, settings.init, *(place for place in optional if isinstance(place, str))]
-        overwrite = settings.overwrite
-        output_file(out, inputs)
-        if self.out.resolve() == self.log.resolve():
-            raise UsageError(f"--log {self.log}: is the model file; the log needs one of its own")
+        optional = (
+            settings.val_images,
+            settings.val_labels,
+            settings.val_ids,
+            self.run.ids,
+            self.classes_file,
+        )
+        files = [place for place in optional if isinstance(place, (str, Path))]
+        check = partial(
+            output_file,
+            inputs=[*folders, settings.init, *files],
+            overwrite=settings.overwrite,
+            read=(*_LABEL_SUFFIXES, *image_files.SUFFIXES),
+            is_recursive=self.run.recursive,
+        )
+        check(out)
+        for file, what in ((self.out, "model"), (self.checkpoint, "checkpoint")):
+            if file.resolve() == self.log.resolve():
+                raise UsageError(
+                    f"--log {self.log}: is the {what} file; the log needs one of its own"
+                )
         is_log = training_log.is_log(self.log) if self.log.is_file() else None
-        output_file(self.log, inputs, is_ours=is_log, overwrite=overwrite)
+        check(self.log, is_ours=is_log)
         is_checkpoint = None if settings.resume else self._is_checkpoint()
-        output_file(self.checkpoint, inputs, is_ours=is_checkpoint, overwrite=overwrite)
+        check(self.checkpoint, is_ours=is_checkpoint)
         board = Path(settings.tensorboard) if settings.tensorboard else None
         if board is not None and board.is_file():
             raise UsageError(f"--tensorboard {board} is a file, expected a folder")

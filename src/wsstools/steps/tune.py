@@ -10,8 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from wsstools.core.evaluation.metrics import scores
 from wsstools.core.evaluation.tuning import GRIDS, Standing, winner
+from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.parameter import option_of
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
@@ -23,7 +26,7 @@ from wsstools.running.join import Input, Task, batches, output_folder
 from wsstools.running.messages import Messages, print_result
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import image_rng
-from wsstools.steps.inputs import check_format, image_input, label_input, map_input
+from wsstools.steps.inputs import check_format, check_truth, image_input, label_input, map_input
 from wsstools.steps.regularize import (
     METHODS,
     Settings,
@@ -156,6 +159,8 @@ def _tuned(
         trials = Trials(folder / RESULTS_FILE, tasks, settings)
         trials.run(inputs, run, messages)
         trials.check(messages)
+        in_truth = trials.confusion(fixed)[:IGNORE_LABEL].any(axis=1)
+        check_truth(np.flatnonzero(in_truth), inputs[-1].source.argument, "tune")
         standings = [
             Standing(
                 _values(setting),

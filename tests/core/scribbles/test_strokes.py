@@ -114,6 +114,12 @@ def test_bad_line_is_named(line):
         parse_strokes(f"# one\n1,2,3\n{line}\n1,1,1")
 
 
+def test_words_among_the_numbers_are_named():
+    message = r"^line 1: expected class,x,y,x,y,... in numbers, found 'cat,1,2'$"
+    with pytest.raises(ValueError, match=message):
+        parse_strokes("cat,1,2")
+
+
 def blocks():
     """Three classes in two regions each, an ignored bar and a region too small for a stroke."""
     labels = np.zeros((90, 120), np.uint8)

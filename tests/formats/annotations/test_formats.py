@@ -245,6 +245,15 @@ def test_annotations_of_coco_with_boxes_or_key_points_are_left_out(tmp_path):
     np.testing.assert_array_equal(drawn(parts["one"]), where(in_triangle(), 1))
 
 
+def test_whole_numbers_with_a_point_are_a_size_of_coco(tmp_path):
+    size = {"height": float(HEIGHT), "width": float(WIDTH)}
+    images = [{**image, **size} for image in json.loads(coco())["images"]]
+    path = written(tmp_path, coco(images=images))
+    assert '"height": 40.0' in path.read_text()
+    for _, part in detection.unpack(path).parts:
+        assert decoded(part).value.shape == SHAPE
+
+
 def test_empty_polygons_of_coco_are_left_out(tmp_path):
     content = json.loads(coco())
     (flat,) = content["annotations"][0]["segmentation"]

@@ -38,6 +38,12 @@ class PairCounts:
         """Whether any pixel of the ground truth carries a class."""
         return bool(self.pixels[0, IN_GT].any())
 
+    @property
+    def truth_classes(self) -> list[int]:
+        """The classes in the ground truth."""
+        found: list[int] = self.classes[self.pixels[0, IN_GT] > 0].tolist()
+        return found
+
     def scores(self) -> dict[str, NDArray[np.float64]]:
         """Both sets' score, (2,), for each of `METRICS`; NaN without ground truth."""
         return {

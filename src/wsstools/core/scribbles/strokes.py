@@ -199,8 +199,8 @@ def _parse_stroke(line: str) -> Stroke:
     try:
         label = int(fields[0])
         values = [float(field) for field in fields[1:]]
-    except ValueError as error:
-        raise ValueError(f"expected class,x,y,x,y,...: {error}") from None
+    except ValueError:
+        raise ValueError(f"expected class,x,y,x,y,... in numbers, found {line[:40]!r}") from None
     stroke = Stroke(label, np.array(values).reshape(-1, 2))
     _checked_points(stroke)
     return stroke

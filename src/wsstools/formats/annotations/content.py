@@ -141,7 +141,7 @@ def as_number(value: Json, what: str) -> float:
 
 
 def as_size(height: Json, width: Json) -> tuple[int, int] | None:
-    """The shape (H, W) that two numbers state, or None where they state none."""
-    if isinstance(height, int) and isinstance(width, int) and height > 0 and width > 0:
-        return height, width
-    return None
+    """The shape (H, W) that two whole numbers, such as 480.0, state; None where they state none."""
+    numbers = [v for v in (height, width) if isinstance(v, (int, float))]
+    sides = [int(v) for v in numbers if v > 0 and v % 1 == 0]
+    return (sides[0], sides[1]) if len(sides) == 2 else None

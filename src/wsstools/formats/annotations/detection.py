@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from wsstools.core.labels import IGNORED_NAME
 from wsstools.core.scribbles.annotation import VOC_CLASSES, Annotation, Line
 from wsstools.core.scribbles.strokes import parse_strokes
 from wsstools.errors import DataError
@@ -329,8 +330,9 @@ def _is_part(content: Content) -> bool:
 def _unpack_file(content: Content, form: str | None) -> Unpacked:
     used = FORMATS[form or _detected(content)]
     names = used.class_names(content) if used.class_names is not None else None
-    if names and all(name.isascii() and name.isdecimal() for name in names):
-        names = None  # they are ids
+    names = [name for name in names or () if name != IGNORED_NAME]
+    if all(name.isascii() and name.isdecimal() for name in names):
+        names = []  # they are ids
     parts = None
     if used.split is not None and not _is_part(content):
         parts = tuple(used.split(content))

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wsstools.core.labels import IGNORED_NAME
 from wsstools.core.scribbles.annotation import (
     Annotation,
     Area,
@@ -125,7 +126,9 @@ class Sketch:
         if self._n_flat:
             flat, lines = _count(self._n_flat, "polygon"), "lines" if self._n_flat > 1 else "a line"
             notes.append(f"{flat} of fewer than three points drawn as {lines}")
-        names = tuple(class_names) if class_names is not None else None
+        names = None
+        if class_names is not None:
+            names = tuple(name for name in class_names if name != IGNORED_NAME)
         found = Annotation(tuple(self._marks), shape, names, unit)
         return Decoded(found, note="; ".join(notes) or None)
 
