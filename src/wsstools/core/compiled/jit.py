@@ -15,13 +15,18 @@ import numba
 F = TypeVar("F", bound=Callable[..., object])
 _config = vars(numba.config)
 
-# Sums may be reordered and fused, which vectorising needs. The flags `nnan` and `ninf` stay out:
-# they let the compiler drop checks for NaN and infinity.
+# Sums may be reordered and fused. The flags `nnan` and `ninf` stay out: they let the compiler drop
+# checks for NaN and infinity.
 _FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
 def compiled(function: F) -> F:
     """The function compiled by numba, without the GIL; what is compiled is kept on disk.
+
+    Each operation on floats is done and rounded as it is written, so that a processor with wider
+    vectors or with fused multiply-add gives the same bits. The price is that a loop which adds to
+    one number is not vectorised; loops over elements are. Functions whose last bit depends on the
+    machine, such as exp, are taken from `elementary`.
 
     Call it with one combination of types only: of two processes that compile two combinations at
     the same moment, one can spoil the other's file. It compiles at its first call, or loads what an
@@ -32,16 +37,15 @@ def compiled(function: F) -> F:
     renews a file when the source file of its function changes, whatever that function calls: let
     compiled functions call compiled functions of their own module only.
     """
-    return _compile(function, fastmath=_FAST)
-
-
-def compiled_exactly(function: F) -> F:
-    """As `compiled`, but each operation on floats is done and rounded as it is written.
-
-    For results that a last bit can turn into another integer, as where a float is rounded or two
-    are compared.
-    """
     return _compile(function, fastmath=False)
+
+
+def compiled_for_speed(function: F) -> F:
+    """As `compiled`, but the last bits of sums and products depend on the processor.
+
+    For the training of networks, whose other parts do so too.
+    """
+    return _compile(function, fastmath=_FAST)
 
 
 def _compile(function: F, fastmath: bool | set[str]) -> F:
