@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, cast
 
-import llvmlite.binding
 import numba
+
+from wsstools.core.compiled.processor import processor
 
 F = TypeVar("F", bound=Callable[..., object])
 _config = vars(numba.config)
@@ -72,7 +73,7 @@ def _cache_folder() -> str | None:
         if not chosen:
             caches = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
             # By processor: machines of several kinds can share a home and write at once.
-            chosen = Path(caches, "wsstools", "numba", llvmlite.binding.get_host_cpu_name())
+            chosen = Path(caches, "wsstools", "numba", processor())
         os.makedirs(chosen, exist_ok=True)
         with tempfile.TemporaryFile(dir=chosen) as probe:
             probe.write(b"0")  # a full disk shows here
