@@ -65,6 +65,8 @@ class Step(Origin):
     # computed by itself. Not for steps that use chance.
     compute_together: Callable[[Sequence[Sequence[object]]], Sequence[Computed]] | None = None
     together: int = 1  # most images that it is given at once
+    # Whether the last bits of its outputs do; a cluster then warns where workers differ.
+    depends_on_processor: bool = False
 
 
 def image_rng(seed: int, stem: str) -> np.random.Generator:
@@ -116,6 +118,7 @@ def run_step(
             together=step.together,
             folder=folder,
             n_tasks=total,
+            depends_on_processor=step.depends_on_processor,
         ):
             for outcome in outcomes:
                 show_outcome(outcome, messages, settings, folder)
