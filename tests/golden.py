@@ -6,8 +6,8 @@
 
 `run` makes the inputs, runs every line of LINES in a fresh folder, keeps all files, exit codes and
 what was printed, and exits with 1 if an exit code is not the expected one. `compare` lists what
-differs, and exits with 1 if anything does. What a run gives depends on the processor and the
-versions of the libraries; it is never committed. It needs `make test`'s environment, as the lines
+differs, and exits with 1 if anything does. What a run gives depends on the versions of the
+libraries, and networks on the processor; it is never committed. It needs `make test`'s environment, as the lines
 use pydensecrf, dask and tensorboard.
 """
 

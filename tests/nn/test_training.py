@@ -391,7 +391,13 @@ def test_real_imagenet_weights_load():
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("arch", [ARCH, "deeplabv2-resnet50", "pspnet-resnet50"])
-def test_a_gpu_repeats_itself_and_agrees_with_the_cpu(arch):
+def test_a_gpu_repeats_itself_and_agrees_with_the_cpu(arch, monkeypatch):
+    """Without TF32, to which convolutions round by default, and dropout, which devices draw apart.
+
+    After two steps, the rounding of a network of random weights has grown to tenths of its loss.
+    """
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    monkeypatch.setattr(torch.nn.Dropout2d, "forward", lambda _, values: values)
     schedule = replace(SCHEDULES[arch], iterations=3, batch=2, crop=65, learning_rate=1e-4)
     initial = build(arch, 2).state_dict()
     options = {"arch": arch, "schedule": schedule, "initial_state": initial}
@@ -404,4 +410,5 @@ def test_a_gpu_repeats_itself_and_agrees_with_the_cpu(arch):
         )  # fmt: skip
         runs.append((state, losses))
     assert_same(runs[0][0], runs[1][0])
-    assert runs[0][1] == pytest.approx(runs[2][1], rel=0.02)
+    assert runs[0][1][0] == pytest.approx(runs[2][1][0], rel=1e-3)
+    assert runs[0][1][1] == pytest.approx(runs[2][1][1], rel=0.02)

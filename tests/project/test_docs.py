@@ -116,3 +116,15 @@ def test_the_makefile_of_the_page_is_done_when_all_steps_are(tmp_path):
     told = (tmp_path / "steps").read_text().split()
     assert sorted(told) == sorted(2 * ["rf-predict", "regularize", "argmax"])
     assert subprocess.run([*command, "--question"], cwd=tmp_path, check=False).returncode == 0
+
+
+def test_each_promise_of_the_security_page_has_its_test():
+    text = (manual.DOCS_FOLDER.parent / "SECURITY.md").read_text()
+    promises = section(text, "What holds for files of others").split("\n- **")[1:]
+    assert len(promises) > 8
+    for promise in promises:
+        tests = re.findall(r"\[([^\]]*)\]\s*$", promise)
+        assert tests and ("tests/" in tests[0] or "hostile" in tests[0]), promise
+    for path, _, name in re.findall(r"`(tests/[\w/]+\.py)(::(\w+))?`", text):
+        source = (manual.DOCS_FOLDER.parent / path).read_text()
+        assert not name or f"def {name}(" in source, name

@@ -17,6 +17,7 @@ import pytest
 from builders import PATIENCE, folder_bytes, wait_until
 
 from wsstools import __version__
+from wsstools.core.compiled.processor import processor
 from wsstools.formats import image_files, label_files
 from wsstools.running import dask, remote_paths
 from wsstools.running.join import Input, batches
@@ -264,6 +265,33 @@ def test_a_worker_checks_version_and_files(tmp_path, monkeypatch):
     assert dask.refusal(terms) is None
     told = dask.refusal(dask.Terms("9.9", (mark,))) or ""
     assert f"has wsstools {__version__}, this is wsstools 9.9" in told
+
+
+@pytest.mark.slow
+def test_workers_on_other_processors_are_warned_about_where_results_depend_on_it(tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import llvmlite.binding\nllvmlite.binding.get_host_cpu_name = lambda: 'z80'\n"
+    )
+
+    def said(depends_on_processor: bool) -> list[str]:
+        lines: list[str] = []
+        found = map_in_workers(
+            str, [[1, 2]], JobSettings(backend="dask", scheduler=str(started.file)),
+            on_worker_death=str, depends_on_processor=depends_on_processor, say=lines.append,
+        )  # fmt: skip
+        assert list(found) == ["1", "2"]
+        return lines
+
+    with processes(tmp_path) as started:
+        started.add_workers(1)
+        started.add_workers(1, PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
+        (warning,) = said(True)
+        assert said(False) == []
+    kinds = ", ".join(sorted([processor(), "z80"]))
+    assert warning == (
+        f"warning: workers have processors of several kinds, {kinds}; the last bits of their "
+        "results may differ"
+    )
 
 
 @pytest.mark.slow

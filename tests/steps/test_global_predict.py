@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from builders import N_CLASSES, STEMS, draw_image, folder_bytes
 
+from wsstools.core.compiled.processor import processor
 from wsstools.formats import map_files
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels
@@ -40,6 +41,7 @@ def test_the_record_says_how_it_was_predicted(plain):
     assert plain["a"].meta["options"] == {
         "scales": [1.0], "flip": False, "restricted": False, "floor": 1e-4, "precision": "float32",
     }  # fmt: skip
+    assert plain["a"].meta["result"] == {"processor": processor()}
 
 
 def test_msc_is_the_published_scales_mirrored(wss, dataset, model, tmp_path, plain):

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from builders import PATIENCE, SHARED, STEMS, folder_bytes, wait_until
 
+from wsstools.core.compiled.processor import processor
 from wsstools.formats import map_files
 from wsstools.formats.label_files import decode_labels, encode_labels
 from wsstools.nn.data.pairs import CachedPairs, LabelledImages
@@ -276,7 +278,10 @@ def test_training_on_soft_maps_and_tensorboard(wss, dataset, tmp_path):
     assert losses == pytest.approx(log_of(path)["loss"], rel=1e-4)
     described = json.loads(wss("info", path, "--json").out)["meta"]
     assert described["options"]["min_prob"] == 0.5
-    assert described["result"] == {"device": "cpu", "precision": "float32", "processes": 1}
+    assert described["result"] == {
+        "device": "cpu", "precision": "float32", "processes": 1,
+        "threads": torch.get_num_threads(), "processor": processor(),
+    }  # fmt: skip
     other = wss(*train_command(dataset, tmp_path / "o.pt", "--labels", dataset / "maps"),
                 "--n-classes", 5)  # fmt: skip
     assert other.code == 1

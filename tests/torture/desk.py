@@ -86,7 +86,9 @@ class Desk:
     def results(self) -> dict[str, bytes]:
         """Those that are no temporary ones."""
         found = self.written()
-        return {name: data for name, data in found.items() if not name.endswith(".part")}
+        return {
+            name: data for name, data in found.items() if not name.endswith((".part", ".wss-run"))
+        }
 
     def count(self) -> int:
         """How many files stand or are being written."""

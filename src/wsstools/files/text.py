@@ -11,8 +11,10 @@ from pathlib import Path
 from wsstools.errors import DataError
 
 
-def decode_names(data: bytes) -> str:
-    """The text in a list of names of files, which need not be UTF-8."""
+def decode_names(data: bytes, name: str) -> str:
+    """The text in a list of names of files, which need not be UTF-8; DataError if it is no text."""
+    if b"\0" in data:
+        raise DataError(f"{name}: not a text file (it holds null bytes)")
     return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
 
 
@@ -25,12 +27,8 @@ def decode_text(data: bytes, name: str) -> str:
 
 
 def encode_list(names: Iterable[str]) -> bytes:
-    """The bytes of a list of names, one a line; DataError if a name holds a line end."""
-    lines = [f"{name}\n" for name in names]
-    odd = next((line for line in lines if len(line.splitlines()) != 1), None)
-    if odd is not None:
-        raise DataError(f"{odd[:-1]!r} holds a line end, which no line of a list can; rename it")
-    return encode_text("".join(lines))
+    """The bytes of a list of names, one a line."""
+    return encode_text("".join(f"{name}\n" for name in names))
 
 
 def encode_text(text: str) -> bytes:

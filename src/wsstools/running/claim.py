@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import time
 from collections.abc import Iterator
@@ -18,10 +17,6 @@ from wsstools.running.settings import RunSettings
 CLAIM_FILE = ".wss-run"
 _TRIES, _PAUSE = 200, 0.05
 """How often, and how many seconds apart, a claim that just changes hands is looked at again."""
-_NOT_CLAIMED = (
-    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EOPNOTSUPP
-)  # fmt: skip
-"""What is wrong with a folder that cannot be written to, or with one that has no hard links."""
 
 
 @contextlib.contextmanager
@@ -29,7 +24,8 @@ def claimed(folder: Path, origin: Origin, run: RunSettings) -> Iterator[None]:
     """A folder, made if missing, that no run of another step or other options writes to meanwhile.
 
     Equal runs join. The claim of a run that was killed is taken over with `--overwrite`, or where
-    the folder holds no files. What cannot be written to is not claimed, nor is a dry run's.
+    the folder holds no files. What cannot be written to, or has no hard links, is not claimed, nor
+    is a dry run's.
 
     UsageError if another run has claimed it.
     """
@@ -37,11 +33,8 @@ def claimed(folder: Path, origin: Origin, run: RunSettings) -> Iterator[None]:
         yield
         return
     is_new, file = not folder.exists(), None
-    try:
+    with contextlib.suppress(OSError):  # what is to be written fails by name
         file = _claim(folder, origin, overwrite=run.overwrite)
-    except OSError as error:
-        if error.errno not in _NOT_CLAIMED:
-            raise  # else what is to be written fails by name
     try:
         yield
     finally:

@@ -30,6 +30,7 @@ from distributed.comm.core import CommClosedError, connect
 from distributed.security import Security
 
 from wsstools import __version__
+from wsstools.core.compiled.processor import processor
 from wsstools.errors import UsageError, WssError
 
 _CONNECT_SECONDS = 15
@@ -61,16 +62,24 @@ class Cluster:
     """Workers of a dask scheduler, or of a cluster on this machine.
 
     `scheduler` is an address, or the file that `dask scheduler --scheduler-file` wrote; None
-    starts `jobs` processes on this machine. Every worker must see the `required_files`.
+    starts `jobs` processes on this machine. Every worker must see the `required_files`. If results
+    depend on the kind of processor, workers of several kinds are warned about.
     """
 
     def __init__(
-        self, jobs: int, scheduler: str | None, *, required_files: Sequence[Path] = (), say: Say
+        self,
+        jobs: int,
+        scheduler: str | None,
+        *,
+        required_files: Sequence[Path] = (),
+        depends_on_processor: bool = False,
+        say: Say,
     ) -> None:
         _silence()
         # Of versions that differ dask warns in a page of text, _look_at_workers in a line.
         warnings.filterwarnings("ignore", message="Mismatched versions found")
         self._say, self._terms = say, Terms(__version__, tuple(required_files))
+        self._depends_on_processor = depends_on_processor
         self._local = None
         if scheduler is None:
             self._name = "the cluster on this machine"
@@ -232,6 +241,12 @@ class Cluster:
                     f"warning: worker {worker} on {hosts[worker]} has {', '.join(differing)}; "
                     "the last bits of its results may differ"
                 )
+        kinds = set(run(processor, on_error="ignore").values())
+        if self._depends_on_processor and len(kinds) > 1:
+            self._say(
+                f"warning: workers have processors of several kinds, {', '.join(sorted(kinds))}; "
+                "the last bits of their results may differ"
+            )
 
 
 def _some(lines: Sequence[str]) -> str:

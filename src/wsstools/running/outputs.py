@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -13,8 +14,11 @@ from numpy.typing import NDArray
 
 from wsstools.core.maps import ProbabilityMap
 from wsstools.files import npy, png
+from wsstools.files.atomic import remove_leftovers
 from wsstools.files.provenance import InputRecord, Meta, Origin
 from wsstools.formats import label_files, map_files, picture_files
+from wsstools.running.claim import claimed
+from wsstools.running.settings import RunSettings
 
 Output: TypeAlias = "ProbabilityMap | NDArray[np.uint8]"
 Kind: TypeAlias = Literal["prob", "soft", "labels", "scribbles", "picture"]
@@ -54,7 +58,26 @@ FORMS: Mapping[Kind, Form] = {
 }
 
 
-def refuse_foreign_outputs(
+@contextlib.contextmanager
+def writing_outputs(folder: Path, origin: Origin, form: Form, run: RunSettings) -> Iterator[None]:
+    """A folder that is ours while outputs of this form are written; what killed runs left is gone.
+
+    UsageError if it holds another run's outputs, or another run writes to it.
+    """
+    with claimed(folder, origin, run):
+        if not run.overwrite:
+            _refuse_foreign_outputs(origin, form, folder, is_recursive=run.recursive)
+        if run.dry_run:
+            yield
+            return
+        remove_leftovers(folder, is_recursive=run.recursive)
+        try:
+            yield
+        finally:  # workers of an earlier, killed run may have ended meanwhile
+            remove_leftovers(folder, is_recursive=run.recursive)
+
+
+def _refuse_foreign_outputs(
     origin: Origin, form: Form, folder: Path, *, is_recursive: bool = False
 ) -> None:
     """Look at an output of each kind: a folder belongs to one step with one set of options.

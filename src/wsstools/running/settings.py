@@ -152,7 +152,7 @@ class RunSettings(JobSettings):
 def read_ids(path: str) -> tuple[str, ...]:
     """The lines of a list of names; empty ones, those that start with `#` and a heading apart."""
     data = sys.stdin.buffer.read() if path == STANDARD_INPUT else Path(path).read_bytes()
-    lines = [line.strip() for line in decode_names(data).splitlines()]
+    lines = [line.strip() for line in decode_names(data, path).splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     ids = tuple(dict.fromkeys(lines[1:] if lines and is_heading(lines[0]) else lines))
     if not ids:

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from wsstools.files.atomic import remove_leftovers, write_atomic
+from wsstools.files.atomic import write_atomic
 from wsstools.files.names import named_examples
 from wsstools.files.provenance import Decoded, InputRecord, Json, Origin, input_record
 from wsstools.files.targets import check_no_input, check_writable
-from wsstools.running.claim import claimed
 from wsstools.running.join import (
     Input,
     Reader,
@@ -26,7 +25,7 @@ from wsstools.running.join import (
     output_folder,
 )
 from wsstools.running.messages import Messages
-from wsstools.running.outputs import FORMS, Kind, Output, refuse_foreign_outputs
+from wsstools.running.outputs import FORMS, Kind, Output, writing_outputs
 from wsstools.running.settings import RunSettings, Selection
 from wsstools.running.sources import Part
 from wsstools.running.tasks import (
@@ -66,6 +65,8 @@ class Step(Origin):
     # computed by itself. Not for steps that use chance.
     compute_together: Callable[[Sequence[Sequence[object]]], Sequence[Computed]] | None = None
     together: int = 1  # most images that it is given at once
+    # Whether the last bits of its outputs do; a cluster then warns where workers differ.
+    depends_on_processor: bool = False
 
 
 def image_rng(seed: int, stem: str) -> np.random.Generator:
@@ -92,25 +93,6 @@ def run_step(
     """
     folder = output_folder(out, inputs)
     check_joins(inputs)
-    with claimed(folder, step, settings):
-        if not settings.overwrite:
-            refuse_foreign_outputs(step, FORMS[step.kind], folder, is_recursive=settings.recursive)
-        if not settings.dry_run:
-            if _has_missing_output(step, inputs[0], folder, settings):
-                check_writable(folder)
-            remove_leftovers(folder, is_recursive=settings.recursive)
-        _map_step(step, inputs, folder, str(out), settings, afterwards)
-
-
-def _map_step(
-    step: Step,
-    inputs: Sequence[Input],
-    folder: Path,
-    shown_folder: str,
-    settings: RunSettings,
-    afterwards: Callable[[], None] | None,
-) -> None:
-    """The same for a folder that is ours."""
     work = partial(
         _make_group,
         step=step,
@@ -119,7 +101,12 @@ def _map_step(
         dry_run=settings.dry_run,
     )
     total = count_tasks(inputs, settings)
-    with Messages(step.step, total, settings) as messages:
+    with (
+        writing_outputs(folder, step, FORMS[step.kind], settings),
+        Messages(step.step, total, settings) as messages,
+    ):
+        if not settings.dry_run and _has_missing_output(step, inputs[0], folder, settings):
+            check_writable(folder)
         _warn_unmatched(inputs, settings, messages)
         for outcomes in map_tasks(
             work,
@@ -131,15 +118,13 @@ def _map_step(
             together=step.together,
             folder=folder,
             n_tasks=total,
+            depends_on_processor=step.depends_on_processor,
         ):
             for outcome in outcomes:
                 show_outcome(outcome, messages, settings, folder)
-        if not settings.dry_run:
-            # workers of an earlier, killed run may have ended meanwhile
-            remove_leftovers(folder, is_recursive=settings.recursive)
-            if afterwards is not None:
-                afterwards()
-        messages.summarise(shown_folder)
+        if afterwards is not None and not settings.dry_run:
+            afterwards()
+        messages.summarise(str(out))
 
 
 def _has_missing_output(step: Step, first: Input, folder: Path, settings: RunSettings) -> bool:

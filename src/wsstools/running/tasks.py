@@ -77,6 +77,7 @@ def map_tasks(
     together: int = 0,
     folder: Path | None = None,
     n_tasks: int | None = None,
+    depends_on_processor: bool = False,
 ) -> Iterator[R]:
     """`work` of every task by the workers of this machine or of a cluster, in order.
 
@@ -94,6 +95,7 @@ def map_tasks(
             on_worker_death=on_worker_death,
             required_files=required_files,
             n_tasks=n_tasks,
+            depends_on_processor=depends_on_processor,
             say=messages.say,
         )
 

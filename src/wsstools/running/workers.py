@@ -48,6 +48,7 @@ def map_in_workers(
     on_worker_death: Callable[[T], R],
     required_files: Sequence[Path] = (),
     n_tasks: int | None = None,
+    depends_on_processor: bool = False,
     say: Callable[[str], None] = messages.say,
 ) -> Iterator[R]:
     """`function` of every task, in the order of the tasks, each as soon as it is computed.
@@ -59,7 +60,8 @@ def map_in_workers(
     that, the second time with no other task under way; in a cluster as often as the scheduler
     allows, and the workers must see the `required_files` before they begin.
 
-    There are never more workers than `n_tasks`, where that is known. UsageError if the settings
+    There are never more workers than `n_tasks`, where that is known. Of workers of a cluster on
+    other kinds of processors is warned where results depend on it. UsageError if the settings
     contradict each other.
     """
     _check(settings)
@@ -69,7 +71,11 @@ def map_in_workers(
         say(f"warning: {jobs} workers on {cores} cores take memory and save no time")
     if settings.backend == "dask":
         with _cluster_class()(
-            jobs, settings.scheduler, required_files=required_files, say=say
+            jobs,
+            settings.scheduler,
+            required_files=required_files,
+            depends_on_processor=depends_on_processor,
+            say=say,
         ) as cluster:
             yield from cluster.map(
                 function, batches, jobs=settings.jobs, on_worker_death=on_worker_death

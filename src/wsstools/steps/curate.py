@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from wsstools.core.labels import IGNORE_LABEL, class_name
 from wsstools.core.scribbles.curation import curate_scribbles
 from wsstools.files.atomic import write_all
+from wsstools.files.names import named_examples
 from wsstools.files.provenance import Json
 from wsstools.files.targets import output_file
 from wsstools.files.text import encode_list
@@ -83,8 +84,11 @@ def _finish(folder: Path, names: list[str] | None, carry: Callable[[], None] | N
         return
     missing = Counter(c for result in results.values() for c in cast(list[int], result["missing"]))
     complete = [stem for stem, result in results.items() if not result["missing"]]
-    content = encode_list(complete)
-    write_all(folder, {_LIST: content})
+    listed = [stem for stem in complete if len(stem.splitlines()) == 1]
+    write_all(folder, {_LIST: encode_list(listed)})
+    if len(listed) < len(complete):
+        odd = named_examples([stem for stem in complete if stem not in listed])
+        say(f"left out of {_LIST}, which cannot hold names with line ends: {odd}", "curate")
     shown = ", ".join(f"{class_name(names, c)} {number}" for c, number in sorted(missing.items()))
     drawn, moved, dropped = (
         sum(cast(int, result[key]) for result in results.values())

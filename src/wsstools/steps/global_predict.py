@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from wsstools.core.compiled.processor import processor
 from wsstools.core.local.scribbled import scribbled_pixels
 from wsstools.core.map_operations import restricted, without_improbable
 from wsstools.core.maps import ProbabilityMap
@@ -93,6 +94,7 @@ def global_predict(
         ],
         compute_together=partial(_compute_together, predictor=predictor),
         together=settings.batch or (GPU_BATCH if predictor.is_gpu else 1),
+        depends_on_processor=not predictor.is_gpu,
     )
     n_threads = torch.get_num_threads()  # which workers in this process change
     try:
@@ -205,11 +207,12 @@ def _compute_together(
     for number, (image, *_) in enumerate(many):
         by_size[image.shape].append(number)
     computed: dict[int, Computed] = {}
+    result = {} if predictor.is_gpu else {"processor": processor()}
     for numbers in by_size.values():
         many_probs = predictor.probs(np.stack([many[number][0] for number in numbers]))
         for number, probs in zip(numbers, many_probs, strict=True):
             found = ProbabilityMap(probs, np.arange(len(probs)), len(probs))
             allowed = classes[number]
             found = found if allowed is None else restricted(found, allowed)
-            computed[number] = Computed(without_improbable(found, predictor.floor))
+            computed[number] = Computed(without_improbable(found, predictor.floor), result)
     return [computed[number] for number in range(len(many))]

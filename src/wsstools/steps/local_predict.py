@@ -92,6 +92,7 @@ def local_predict(
         step = Step(
             "local-predict",
             {"filters": bank.name, **feature_record(features), **options, "seed": seed},
+            revision=2,
             removed={"smooth": 0},
             compute=partial(gradient_boosting, bank=bank, n_classes=count, settings=boosting),
             check=check,

@@ -74,6 +74,7 @@ def regularize(
     step = Step(
         "regularize",
         parameters(settings),
+        revision=2,
         kind="soft",
         compute=partial(regularized, settings=settings),
     )

@@ -72,6 +72,7 @@ def rf_predict(
             "n_classes": count,
             "seed": seed,
         },
+        revision=2,
         removed=REMOVED,
         compute=partial(random_forest, bank=bank, n_classes=count, **dataclasses.asdict(forest)),
         check=partial(scribbled_pixels, n_classes=count),

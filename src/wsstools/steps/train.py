@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wsstools.core.compiled.processor import processor
 from wsstools.errors import DataError, OutputsToMake, UsageError, naming
 from wsstools.files.atomic import remove_leftovers, write_atomic
 from wsstools.files.names import named_examples, why_nothing_joins
@@ -411,12 +412,15 @@ def _trained(
             checkpoint_every=settings.checkpoint_every,
             should_stop=lambda: interruption.is_asked_for,
         )
-    bfloat16 = uses_bfloat16(settings.precision, torch.device(group.device))
+    device = torch.device(group.device)
+    bfloat16 = uses_bfloat16(settings.precision, device)
     result: dict[str, Json] = {
-        "device": group.device.partition(":")[0],
+        "device": device.type,
         "precision": "bfloat16" if bfloat16 else "float32",
         "processes": group.size,
     }
+    if device.type == "cpu":  # what else decides the bytes
+        result |= {"threads": torch.get_num_threads(), "processor": processor()}
     return result, weights
 
 

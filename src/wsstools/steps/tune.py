@@ -263,7 +263,7 @@ def _origin(fixed: Settings, grid: Grid) -> Origin:
     """The options that all trials of a folder share."""
     searched = {name.rstrip("_") for name in grid}
     options = {k: v for k, v in parameters(fixed).items() if k not in searched}
-    return Origin("tune", options, revision=2, removed=_REMOVED)
+    return Origin("tune", options, revision=3, removed=_REMOVED)
 
 
 def _refuse_other_outputs(folder: Path, origin: Origin) -> None:

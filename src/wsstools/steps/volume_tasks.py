@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import TypeAlias
 
 from wsstools.errors import DataError
-from wsstools.files.atomic import remove_leftovers, write_atomic
+from wsstools.files.atomic import write_atomic
 from wsstools.files.provenance import InputRecord, Json
 from wsstools.files.targets import check_no_input
 from wsstools.formats import volume_files
 from wsstools.formats.nnunet_files import channels_of
-from wsstools.running.claim import claimed
 from wsstools.running.join import Input, Task, output_folder
 from wsstools.running.messages import Messages
-from wsstools.running.outputs import Form, refuse_foreign_outputs
+from wsstools.running.outputs import Form, writing_outputs
 from wsstools.running.settings import RunSettings, Selection
 from wsstools.running.sources import Source
 from wsstools.running.step import Step
@@ -148,30 +147,21 @@ def run_cases(
     SomeFailed if a case failed. `afterwards` is called before failures are raised.
     """
     folder = output_folder(out, inputs)
-    with claimed(folder, writer.step, run):
-        if not run.overwrite:
-            refuse_foreign_outputs(writer.step, writer.form, folder, is_recursive=run.recursive)
-        if not run.dry_run:
-            remove_leftovers(folder, is_recursive=run.recursive)
-        with Messages(writer.step.step, None, run) as messages:
-            for warning in warnings:
-                messages.say(warning)
-            for outcomes in map_tasks(
-                partial(_made, make=make),
-                [tasks],
-                inputs,
-                run,
-                messages,
-                on_worker_death=_dead,
-                folder=folder,
-            ):
-                for outcome in outcomes:
-                    show_outcome(outcome, messages, run, folder)
-            if not run.dry_run:
-                remove_leftovers(folder, is_recursive=run.recursive)
-                if afterwards is not None:
-                    afterwards()
-            messages.summarise(str(out))
+    with (
+        writing_outputs(folder, writer.step, writer.form, run),
+        Messages(writer.step.step, None, run) as messages,
+    ):
+        for warning in warnings:
+            messages.say(warning)
+        work = partial(_made, make=make)
+        for outcomes in map_tasks(
+            work, [tasks], inputs, run, messages, on_worker_death=_dead, folder=folder
+        ):
+            for outcome in outcomes:
+                show_outcome(outcome, messages, run, folder)
+        if afterwards is not None and not run.dry_run:
+            afterwards()
+        messages.summarise(str(out))
 
 
 def _made(task: Task, *, make: Callable[..., Made], folder: Path) -> Made:

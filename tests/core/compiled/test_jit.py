@@ -1,4 +1,4 @@
-"""Compiled functions: exact where asked for, and kept in the user's cache."""
+"""Compiled functions: exact, and kept in the user's cache."""
 
 import os
 import subprocess
@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from wsstools.core.compiled.jit import compiled_exactly
+from wsstools.core.compiled.jit import compiled
 
 
-@compiled_exactly
+@compiled
 def less_product(a, b, c):
     """c - a b for each element."""
     out = np.empty_like(c)
@@ -19,7 +19,7 @@ def less_product(a, b, c):
     return out
 
 
-def test_an_exactly_compiled_product_is_rounded_before_it_is_subtracted():
+def test_a_compiled_product_is_rounded_before_it_is_subtracted():
     a, b = np.random.default_rng(0).uniform(1, 2, (2, 999)).astype(np.float32)
     assert (less_product(a, b, a * b) == 0).all()  # fused, most would be a rounding error
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.arrays import AnyArray
-from wsstools.core.compiled.jit import compiled
+from wsstools.core.compiled.jit import compiled_for_speed
 
 _HALF = np.uint32(16)
 """Bits of a float32 that bfloat16 lacks."""
@@ -27,7 +27,7 @@ def weight_gradient(
     return total
 
 
-@compiled
+@compiled_for_speed
 def _of_floats(image, gradient, stride, dilation, total):
     height, width, n_channels = image.shape
     for i in range(gradient.shape[0]):
@@ -43,7 +43,7 @@ def _of_floats(image, gradient, stride, dilation, total):
                             total[u, v, c] += gradient[i, j, c] * image[y, x, c]
 
 
-@compiled
+@compiled_for_speed
 def _of_bfloats(image, gradient, stride, dilation, total):
     height, width, n_channels = image.shape
     pixel = np.empty(n_channels, np.float32)

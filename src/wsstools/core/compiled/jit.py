@@ -9,19 +9,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar, cast
 
-import llvmlite.binding
 import numba
+
+from wsstools.core.compiled.processor import processor
 
 F = TypeVar("F", bound=Callable[..., object])
 _config = vars(numba.config)
 
-# Sums may be reordered and fused, which vectorising needs. The flags `nnan` and `ninf` stay out:
-# they let the compiler drop checks for NaN and infinity.
+# Sums may be reordered and fused. The flags `nnan` and `ninf` stay out: they let the compiler drop
+# checks for NaN and infinity.
 _FAST = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 
 def compiled(function: F) -> F:
     """The function compiled by numba, without the GIL; what is compiled is kept on disk.
+
+    Each operation on floats is done and rounded as it is written, so that a processor with wider
+    vectors or with fused multiply-add gives the same bits. The price is that a loop which adds to
+    one number is not vectorised; loops over elements are. Functions whose last bit depends on the
+    machine, such as exp, are taken from `elementary`.
 
     Call it with one combination of types only: of two processes that compile two combinations at
     the same moment, one can spoil the other's file. It compiles at its first call, or loads what an
@@ -32,16 +38,15 @@ def compiled(function: F) -> F:
     renews a file when the source file of its function changes, whatever that function calls: let
     compiled functions call compiled functions of their own module only.
     """
-    return _compile(function, fastmath=_FAST)
-
-
-def compiled_exactly(function: F) -> F:
-    """As `compiled`, but each operation on floats is done and rounded as it is written.
-
-    For results that a last bit can turn into another integer, as where a float is rounded or two
-    are compared.
-    """
     return _compile(function, fastmath=False)
+
+
+def compiled_for_speed(function: F) -> F:
+    """As `compiled`, but the last bits of sums and products depend on the processor.
+
+    For the training of networks, whose other parts do so too.
+    """
+    return _compile(function, fastmath=_FAST)
 
 
 def _compile(function: F, fastmath: bool | set[str]) -> F:
@@ -68,7 +73,7 @@ def _cache_folder() -> str | None:
         if not chosen:
             caches = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
             # By processor: machines of several kinds can share a home and write at once.
-            chosen = Path(caches, "wsstools", "numba", llvmlite.binding.get_host_cpu_name())
+            chosen = Path(caches, "wsstools", "numba", processor())
         os.makedirs(chosen, exist_ok=True)
         with tempfile.TemporaryFile(dir=chosen) as probe:
             probe.write(b"0")  # a full disk shows here

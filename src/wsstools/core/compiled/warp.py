@@ -9,7 +9,7 @@ from numba.extending import register_jitable
 from numpy.typing import NDArray
 
 from wsstools.core.arrays import AnyArray
-from wsstools.core.compiled.jit import compiled_exactly
+from wsstools.core.compiled.jit import compiled
 from wsstools.core.labels import IGNORE_LABEL
 
 
@@ -82,17 +82,17 @@ def _warp(image, matrix, fill, view):
                 view[row, column, c] = over + dy * (under - over)
 
 
-@compiled_exactly
+@compiled
 def _warp_bytes(image, matrix, fill, view):
     _warp(image, matrix, fill, view)
 
 
-@compiled_exactly
+@compiled
 def _warp_floats(image, matrix, fill, view):
     _warp(image, matrix, fill, view)
 
 
-@compiled_exactly
+@compiled
 def _warp_labels(labels, matrix, view):
     height, width = labels.shape
     for row in range(view.shape[0]):
@@ -104,7 +104,7 @@ def _warp_labels(labels, matrix, view):
             view[row, column] = labels[i, j] if is_inside else IGNORE_LABEL
 
 
-@compiled_exactly
+@compiled
 def _warp_probs(probs, matrix, view):
     n_classes, height, width = probs.shape
     for row in range(view.shape[1]):

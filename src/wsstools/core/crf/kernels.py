@@ -14,7 +14,7 @@ from numba.core.datamodel.registry import register_default
 from numba.extending import intrinsic
 
 from wsstools.core.compiled.jit import compiled
-from wsstools.core.compiled.llvm import everywhere, prefetch, row_pointer
+from wsstools.core.compiled.llvm import everywhere, prefetch
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -74,8 +74,9 @@ def _constant(vector_type, value):
 
 
 def _pointers(context, builder, array_type, array, number, row):
-    """Pointers to the vectors of array[number]."""
-    start = row_pointer(context, builder, array_type, array, number)
+    """Pointers to the vectors of array[number], of a contiguous array with rows of that size."""
+    table = context.make_array(array_type)(context, builder, array)
+    start = builder.gep(table.data, [builder.mul(number, ir.Constant(number.type, row.size))])
     start = builder.bitcast(start, row.vector.as_pointer())
     return [builder.gep(start, [ir.Constant(_INT, i)]) for i in range(row.n_vectors)]
 
@@ -144,6 +145,18 @@ def _product(typing, left, right):
 
 
 @_intrinsic
+def _scaled(typing, factor, row):
+    """factor * row."""
+
+    def generate(context, builder, signature, arguments):
+        values = _vectors(builder, arguments[1])
+        factor = everywhere(builder, values[0].type, arguments[0])
+        return _joined(builder, [builder.fmul(factor, value) for value in values])
+
+    return row(types.float32, row), generate
+
+
+@_intrinsic
 def _add_product(typing, total, factor, row):
     """total + factor * row."""
 
@@ -161,27 +174,31 @@ def _add_product(typing, total, factor, row):
     return row(row, types.float32, row), generate
 
 
-def _reduced(builder, name, vectors):
-    """One number from vectors, by LLVM's reduction of that name."""
+def _larger(builder, left, right):
+    return builder.select(builder.fcmp_ordered(">", left, right), left, right)
+
+
+def _reduced(builder, combine, vectors):
+    """One number from vectors, by `combine` of two; always in the same order."""
+    vectors = list(vectors)
     while len(vectors) > 1:
-        left, right = vectors.pop(), vectors.pop()
-        if name == "fadd":
-            vectors.append(builder.fadd(left, right))
-        else:
-            vectors.append(builder.select(builder.fcmp_ordered(">", left, right), left, right))
-    vector_type = vectors[0].type
-    start = [ir.Constant(_FLOAT, 0.0)] if name == "fadd" else []
-    function = cgutils.get_or_insert_function(
-        builder.module,
-        ir.FunctionType(_FLOAT, [_FLOAT] * len(start) + [vector_type]),
-        f"llvm.vector.reduce.{name}.v{vector_type.count}f32",
-    )
-    return builder.call(function, start + vectors, fastmath=("reassoc", "nnan"))
+        vectors.append(combine(builder, vectors.pop(), vectors.pop()))
+    vector = vectors[0]
+    while vector.type.count > 1:
+        half = ir.VectorType(_INT, vector.type.count // 2)
+        halves = [
+            builder.shuffle_vector(
+                vector, ir.Constant(vector.type, ir.Undefined), ir.Constant(half, list(lanes))
+            )
+            for lanes in (range(half.count), range(half.count, 2 * half.count))
+        ]
+        vector = combine(builder, *halves)
+    return builder.extract_element(vector, ir.Constant(_INT, 0))
 
 
-# 2^x on [-1/2, 1/2] as a polynomial, highest power first: relative error below 2e-7.
+# 2^x on [-1/2, 1/2] as a polynomial, highest power first: relative error below 3e-7.
 _POWER_OF_TWO = (
-    1.5403530e-4, 1.33335581e-3, 9.61812910e-3, 5.55041086e-2, 2.40226507e-1, 6.93147181e-1, 1.0
+    1.32764718e-3, 9.67554133e-3, 5.55071327e-2, 2.40221197e-1, 6.93146967e-1, 1.00000007
 )  # fmt: skip
 _LOWEST = -60.0  # exp is 0 below: the tiny numbers that weights would make of it are slow
 
@@ -198,9 +215,12 @@ def _exponential(builder, values):
     )
     whole = builder.call(nearest, [powers])
     rest = builder.fsub(powers, whole)
-    result = _constant(floats, _POWER_OF_TWO[0])
-    for coefficient in _POWER_OF_TWO[1:]:
-        result = builder.fadd(builder.fmul(result, rest), _constant(floats, coefficient))
+    # In pairs of coefficients: half as many operations wait for each other.
+    square = builder.fmul(rest, rest)
+    result = None
+    for odd, even in zip(_POWER_OF_TWO[::2], _POWER_OF_TWO[1::2], strict=True):
+        pair = builder.fadd(builder.fmul(rest, _constant(floats, odd)), _constant(floats, even))
+        result = builder.fadd(builder.fmul(result, square), pair) if result else pair
     exponent = builder.add(builder.fptosi(whole, ints), _constant(ints, 127))
     scale = builder.bitcast(builder.shl(exponent, _constant(ints, 23)), floats)
     return builder.select(is_tiny, _constant(floats, 0.0), builder.fmul(result, scale))
@@ -212,9 +232,9 @@ def _softmax(typing, row):
 
     def generate(context, builder, signature, arguments):
         values = _vectors(builder, arguments[0])
-        top = everywhere(builder, values[0].type, _reduced(builder, "fmax", list(values)))
+        top = everywhere(builder, values[0].type, _reduced(builder, _larger, values))
         values = [_exponential(builder, builder.fsub(value, top)) for value in values]
-        total = _reduced(builder, "fadd", list(values))
+        total = _reduced(builder, ir.IRBuilder.fadd, values)
         share = builder.fdiv(ir.Constant(_FLOAT, 1.0), total)
         share = everywhere(builder, values[0].type, share)
         return _joined(builder, [builder.fmul(value, share) for value in values])
@@ -318,13 +338,13 @@ def update(size: int) -> Callable[..., None]:
                     _prefetch(size, far_sums, far[soon, j])
             row = _load(size, logits, i)
             if gather:
-                message = _zeros(size)
-                for j in range(_FAR):
+                message = _scaled(far_weights[i, 0], _load(size, far_values, far[i, 0]))
+                for j in range(1, _FAR):
                     values = _load(size, far_values, far[i, j])
                     message = _add_product(message, far_weights[i, j], values)
                 row = _add_product(row, w1, message)
-                message = _zeros(size)
-                for j in range(_NEAR):
+                message = _scaled(near_weights[i, 0], _load(size, near_values, near[i, 0]))
+                for j in range(1, _NEAR):
                     values = _load(size, near_values, near[i, j])
                     message = _add_product(message, near_weights[i, j], values)
                 row = _add_product(row, w2, message)

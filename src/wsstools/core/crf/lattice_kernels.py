@@ -6,7 +6,7 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic
 
-from wsstools.core.compiled.jit import compiled_exactly
+from wsstools.core.compiled.jit import compiled
 from wsstools.core.compiled.llvm import prefetch, row_pointer
 
 _BLOCK = 64
@@ -25,7 +25,7 @@ def _prefetch(typing, array, row):
     return types.void(array, types.intp), generate
 
 
-@compiled_exactly
+@compiled
 def _first_slot(key, n_bits):
     """Row of a table of 2^n_bits rows at which the search for a key begins."""
     mixed = np.uint64(key) * _GOLDEN
@@ -33,7 +33,7 @@ def _first_slot(key, n_bits):
     return np.int64(mixed >> np.uint64(64 - n_bits))
 
 
-@compiled_exactly
+@compiled
 def _find(table, key, slot):
     """Row of the table that holds the key, or the free row that may take it."""
     mask = len(table) - 1
@@ -42,7 +42,7 @@ def _find(table, key, slot):
     return slot
 
 
-@compiled_exactly
+@compiled
 def _table_of(keys, n_keys, n_bits):
     """A hash table of 2^n_bits rows (key, number of the key); the number of a free row is -1."""
     table = np.empty((1 << n_bits, 2), np.int64)
@@ -56,7 +56,7 @@ def _table_of(keys, n_keys, n_bits):
     return table
 
 
-@compiled_exactly
+@compiled
 def _elevate(features, start, n, scales, elevated, sums):
     """Points on the hyperplane of the lattice: `elevated` (D + 1, n), sum 0 over the first axis."""
     n_features = len(features)
@@ -73,7 +73,7 @@ def _elevate(features, start, n, scales, elevated, sums):
         elevated[0, p] = sums[p]
 
 
-@compiled_exactly
+@compiled
 def _find_simplex(elevated, n, nearest, rests, ranks, sums):
     """The simplex around each point.
 
@@ -111,7 +111,7 @@ def _find_simplex(elevated, n, nearest, rests, ranks, sums):
             rests[i, p] = (elevated[i, p] - nearest[i, p]) * down
 
 
-@compiled_exactly
+@compiled
 def _list_vertices(nearest, rests, ranks, n, strides, keys, shares, sorted_rests, sorted_strides):
     """`keys` (D + 1, n) of the vertices of each point, and the point's `shares` in them."""
     n_axes = len(nearest)
@@ -132,7 +132,7 @@ def _list_vertices(nearest, rests, ranks, n, strides, keys, shares, sorted_rests
             shares[q, p] = sorted_rests[last - q, p] - sorted_rests[n_axes - q, p]
 
 
-@compiled_exactly
+@compiled
 def find_vertices(features, scales, strides, offsets, weights, n_bits):
     """The vertices around each point: keys (M,), by first appearance, and a table (T, 2) of them.
 
@@ -185,7 +185,7 @@ def find_vertices(features, scales, strides, offsets, weights, n_bits):
     return keys[:n_keys], table
 
 
-@compiled_exactly
+@compiled
 def find_chains(keys, table, strides):
     """The vertices in the order of each axis, neighbours behind each other, (D + 1, M + 1) int32.
 
@@ -228,7 +228,7 @@ def find_chains(keys, table, strides):
     return chains
 
 
-@compiled_exactly
+@compiled
 def filter_values(offsets, weights, chains, values):
     """Splat, blur and slice of one value per point, (n,) float32; the weights are used twice."""
     n_points, n_axes = offsets.shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wsstools.core.arrays import AnyArray
+from wsstools.core.compiled.elementary import exp, log
 from wsstools.core.crf.kernels import blur, from_rows, to_rows, update
 from wsstools.core.crf.lattice import Lattice
 from wsstools.core.crf.pydensecrf_engine import pydensecrf_marginals
@@ -207,7 +209,7 @@ def mean_field(
     logits = _aligned(height * width, size)
     gains, parts = np.zeros(n_classes, np.float32), np.ones((1, size), np.float32)
     if counts is not None:
-        gains[:] = np.log(counts)
+        gains[:] = [math.log(count) for count in counts]
         parts[0, :n_classes] /= counts
     to_rows(np.ascontiguousarray(costs, np.float32).reshape(n_classes, -1), gains, logits)
     far, near = kernels.bilateral, kernels.spatial
@@ -266,9 +268,9 @@ def _as_one(
 ) -> NDArray[np.float32]:
     """Marginals where the pruned classes are solved as one and share what it gets."""
     kept = np.setdiff1d(np.arange(len(costs)), pruned)
-    shares = np.exp(-costs[pruned])  # their probabilities, not below the floor
+    shares = exp(-costs[pruned])  # their probabilities, not below the floor
     total = shares.sum(axis=0)
-    joint = np.log(len(pruned) / total)  # the cost of their mean
+    joint = log(len(pruned) / total)  # the cost of their mean
     found = solve(
         np.concatenate([costs[kept], joint[np.newaxis]]), counts=[1] * len(kept) + [len(pruned)]
     )

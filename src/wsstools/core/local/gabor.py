@@ -27,6 +27,8 @@ _GRATINGS = (
 """Per opponent channel: (wavelength, sigma of the envelope) in pixels, about an octave wide."""
 _GRATING_STRIDE = 4
 """Smoothed responses vary slowly: every fourth pixel holds all of them."""
+_ROUNDING = 1e-12
+"""Weights below it are 0 but for rounding, which depends on the machine; others are above 1e-9."""
 _Y, _X = np.mgrid[-(_SIZE // 2) : _SIZE // 2 + 1, -(_SIZE // 2) : _SIZE // 2 + 1]
 
 
@@ -151,5 +153,5 @@ def _unit(plane: NDArray[np.float64]) -> NDArray[np.float64]:
 def _on_channel(channel: int, plane: NDArray[np.float64]) -> NDArray[np.float32]:
     """A plane of weights on one opponent channel, as (3, k, k)."""
     weights = np.zeros((3, *plane.shape), np.float32)
-    weights[channel] = plane
+    weights[channel] = np.where(np.abs(plane) < _ROUNDING, 0, plane)
     return weights

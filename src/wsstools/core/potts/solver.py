@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wsstools.core.compiled.elementary import exp, log
 from wsstools.core.potts.iteration import Energies, Iteration
 from wsstools.core.potts.levels import Problem
 from wsstools.core.potts.planes import one_hot, padded
@@ -58,8 +59,7 @@ def edge_weights(image: ArrayLike, *, eta: float) -> NDArray[np.float32]:
     squared[:-1] += np.square(np.diff(channels, axis=0)).mean(axis=2)
     if not np.isfinite(squared).all():
         raise ValueError("image holds values that are not finite")
-    weights: NDArray[np.float32] = np.exp(-np.float32(eta) * np.sqrt(squared))
-    return weights
+    return exp(-np.float32(eta) * np.sqrt(squared))
 
 
 def unary(probs: ArrayLike, *, floor: float = _DEFAULT.floor) -> NDArray[np.float32]:
@@ -75,8 +75,7 @@ def unary(probs: ArrayLike, *, floor: float = _DEFAULT.floor) -> NDArray[np.floa
         raise ValueError(f"floor is {floor:g}, expected a value in (0, 1]")
     if not np.isfinite(probs).all():
         raise ValueError("probs holds values that are not finite")
-    costs: NDArray[np.float32] = np.maximum(probs, np.float32(floor))
-    np.log(costs, out=costs)
+    costs = log(np.ascontiguousarray(np.maximum(probs, np.float32(floor))))
     np.negative(costs, out=costs)
     return costs
 
