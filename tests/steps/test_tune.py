@@ -251,6 +251,18 @@ def test_a_folder_belongs_to_one_method_and_its_fixed_parameters(tune, many, tmp
     assert tune("x", *small, "-o", many / "maps").code == 2
 
 
+def test_results_that_an_equal_search_just_begins_are_ours(tune, tmp_path):
+    small = ["--lambda", "1", "--eta", "0.01"]
+    results = tmp_path / "out" / "results.jsonl"
+    results.parent.mkdir()
+    for start in (b"", b'{"blak'):
+        results.write_bytes(start)
+        assert tune("out", *small).code == 0
+    results.write_bytes(b"mine")
+    assert "not made by this command" in tune("out", *small).err
+    assert results.read_bytes() == b"mine"
+
+
 def test_a_bad_image_stops_no_other(tune, many, tmp_path):
     data = tmp_path / "data"
     shutil.copytree(many, data)

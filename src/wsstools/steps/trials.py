@@ -95,8 +95,7 @@ class Trials:
 
     def run(self, inputs: Sequence[Input], run: RunSettings, messages: Messages) -> None:
         """Compute what has no result yet; each result is kept as soon as it is there."""
-        is_ours = self._path.read_bytes().startswith(_START) if self._path.is_file() else None
-        output_file(self._path, [], is_ours=is_ours, overwrite=run.overwrite)
+        output_file(self._path, [], is_ours=self._is_ours(), overwrite=run.overwrite)
         self._read()
         trials = [
             _Trial(
@@ -193,6 +192,17 @@ class Trials:
                     self._others.append(line + "\n")
                 else:
                     self._take(stem, _Tried(digests, {setting: result}))
+
+    def _is_ours(self) -> bool | None:
+        """Whether the file is one of results; None where there is none.
+
+        That of an equal search that runs now may just begin, and hold nothing yet.
+        """
+        if not self._path.is_file():
+            return None
+        with self._path.open("rb") as file:
+            start = file.read(max(map(len, _START)))
+        return start.startswith(_START) or any(one.startswith(start) for one in _START)
 
     def _write(self) -> None:
         """Write all results in one order, so that equal searches leave equal files."""
