@@ -114,6 +114,22 @@ def test_an_option_that_a_step_lost_counts_as_absent_at_its_default_alone(tmp_pa
     assert "engine" not in made_by(now)["options"]
 
 
+def test_a_later_option_is_recorded_where_it_is_not_its_default(tmp_path):
+    now = {
+        stride: replace(
+            ORIGIN, options={**ORIGIN.options, "stride": stride}, unrecorded={"stride": 8}
+        )
+        for stride in (8, 16)
+    }
+    assert made_by(now[8]) == made_by(ORIGIN)
+    assert made_by(now[16])["options"]["stride"] == 16
+    for stride, other in ((8, 16), (16, 8)):
+        assert now[stride].is_up_to_date(made_by(now[stride]), INPUTS)
+        assert not now[stride].is_up_to_date(made_by(now[other]), INPUTS)
+        assert is_refused(now[stride], made_by(now[other]), tmp_path)
+    assert now[16].difference(made_by(ORIGIN)) == "made with other options: stride 8 (now 16)"
+
+
 def test_the_version_of_the_package_does_not_matter(tmp_path):
     other = {**made_by(ORIGIN), "version": "99"}
     assert ORIGIN.is_up_to_date(other, INPUTS)

@@ -5,6 +5,7 @@ The forward passes are written here once more, from the papers, on nothing but t
 
 import io
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -288,6 +289,24 @@ def test_dilated_backbones_are_the_strided_ones_at_more_places(name, make):
     close(last[..., ::4, ::4], expected)
 
 
+@pytest.mark.parametrize(
+    "arch", ["deeplabv2-resnet50", "deeplabv2-resnet101", "deeplabv2-mobilenetv2"]
+)
+def test_logits_of_stride_16_are_every_second_one_of_stride_8(arch):
+    fine = filled(build, arch, 3)
+    coarse = on_meta(partial(build, output_stride=16), arch, 3)
+    coarse.load_state_dict(fine.state_dict(), assign=True)
+    plain = SegmentationNetwork(Backbone(), nn.Identity())
+    for network in (fine, coarse):
+        network.eval()
+        network.mean, network.std = plain.mean, plain.std
+    image = 255 * torch.rand(1, 3, 33, 65, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        expected, found = fine(image)[0], coarse(image)[0]
+    assert (expected.shape[2:], found.shape[2:]) == ((5, 9), (3, 5))
+    close(found, expected[..., ::2, ::2])
+
+
 # The forward pass, from the state dict alone
 
 
@@ -360,17 +379,17 @@ class Reference:
         x = self.norm(f"{at}.{depth}.1", self.conv(f"{at}.{depth}.0", x, **options)).clamp(0, 6)
         return self.norm(f"{at}.{depth + 2}", self.conv(f"{at}.{depth + 1}", x))
 
-    def vgg(self, x):
+    def vgg(self, x, strided=3, hole_of_last=2, hole_of_fc6=12):
         """Chen et al., ICLR 2015: fc7 of DeepLab-LargeFOV."""
         for block, numbers in enumerate(VGG_BLOCKS, 1):
-            hole = 2 if block == 5 else 1
+            hole = hole_of_last if block == 5 else 1
             for number in numbers:
                 at = f"backbone.features.{number}"
                 x = self.conv(at, x, padding=hole, dilation=hole).relu()
-            x = F.max_pool2d(x, 3, stride=2 if block < 4 else 1, padding=1)
+            x = F.max_pool2d(x, 3, stride=2 if block <= strided else 1, padding=1)
         ones = torch.full((x.shape[1], 1, 3, 3), 1 / 9)  # zeros beyond the edge count, as in Caffe
         x = F.conv2d(x, ones, padding=1, groups=x.shape[1])
-        x = self.conv("backbone.fc6", x, padding=12, dilation=12).relu()
+        x = self.conv("backbone.fc6", x, padding=hole_of_fc6, dilation=hole_of_fc6).relu()
         return self.conv("backbone.fc7", x).relu()
 
     def atrous(self, x):
@@ -450,6 +469,19 @@ def test_forward_pass_is_the_published_one(arch):
         expected = REFERENCES[arch](Reference(network.state_dict()), normalised(images))
     assert logits.shape == (1, 5, 7, 9)
     assert logits.std() > 0.01 * logits.abs().max()  # not all alike, or nothing would be shown
+    close(logits, expected)
+
+
+def test_large_fov_of_stride_16_strides_once_more_and_dilates_half_as_far():
+    network = filled(partial(build, output_stride=16), "deeplabv2-vgg16", 5)
+    plain = SegmentationNetwork(Backbone(), nn.Identity())
+    network.mean, network.std = plain.mean, plain.std
+    images = 255 * torch.rand(1, 3, 49, 65, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        layers = Reference(network.state_dict())
+        expected = layers.conv("head", layers.vgg(normalised(images), 4, 1, 6))
+        (logits,) = network(images)
+    assert logits.shape == (1, 5, 4, 5)
     close(logits, expected)
 
 

@@ -25,12 +25,13 @@ def test_logits_of_single_pixels_are_those_at_image_size():
     torch.testing.assert_close(logits_at(logits, images, rows, columns), whole)
 
 
+@pytest.mark.parametrize("stride", [8, 16])
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.5, 1.0])
-def test_labels_few_or_many_have_the_loss_of_their_pixels(share):
+def test_labels_few_or_many_have_the_loss_of_their_pixels(share, stride):
     logits, labels = pictures(share)
-    pixels = upsample(logits, (18, 21))
+    pixels = upsample(logits, (18, 21), stride)
     expected = F.cross_entropy(pixels, labels.long(), ignore_index=255, reduction="sum")
-    found = loss_sum(logits, labels)
+    found = loss_sum(logits, labels, stride=stride)
     assert 0 < target_mass(labels) == (labels != 255).sum()
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(

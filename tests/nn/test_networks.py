@@ -41,13 +41,17 @@ def test_mobilenet_is_torchvisions_without_the_last_convolution_and_classifier()
 
 
 @pytest.mark.parametrize("arch", SCHEDULES)
-@pytest.mark.parametrize(("size", "expected"), [((65, 64), (9, 9)), ((57, 66), (8, 10))])
-def test_output_stride_is_8(arch, size, expected):
-    with torch.device("meta"):
-        network = build(arch, 5).eval()
-        (logits,) = network(torch.zeros(2, 3, *size))
-        assert logits.shape == (2, 5, *expected)
-        assert upsample(logits, size).shape == (2, 5, *size)
+@pytest.mark.parametrize(
+    ("size", "at_8", "at_16"), [((65, 64), (9, 9), (5, 5)), ((57, 66), (8, 10), (5, 6))]
+)
+def test_output_stride_is_8_or_16(arch, size, at_8, at_16):
+    for stride, expected in ((None, at_8), (8, at_8), (16, at_16)):
+        with torch.device("meta"):
+            network = build(arch, 5, **({} if stride is None else {"output_stride": stride})).eval()
+            (logits,) = network(torch.zeros(2, 3, *size))
+            assert logits.shape == (2, 5, *expected)
+            assert upsample(logits, size, network.output_stride).shape == (2, 5, *size)
+            assert network.state_dict().keys() == build(arch, 5).state_dict().keys()
 
 
 def test_pspnet_has_auxiliary_logits_in_training_only():
@@ -65,6 +69,13 @@ def test_logits_sit_on_every_eighth_pixel(size):
     height, width = -(-size[0] // 8), -(-size[1] // 8)
     torch.testing.assert_close(pixels[..., ::8, ::8], logits[..., :height, :width])
     torch.testing.assert_close(pixels[..., 0, 4], (logits[..., 0, 0] + logits[..., 0, 1]) / 2)
+
+
+def test_logits_of_stride_16_sit_on_every_sixteenth_pixel():
+    logits = torch.randn(1, 2, 3, 2)
+    pixels = upsample(logits, (33, 17), 16)
+    torch.testing.assert_close(pixels[..., ::16, ::16], logits)
+    torch.testing.assert_close(pixels[..., 0, 8], (logits[..., 0, 0] + logits[..., 0, 1]) / 2)
 
 
 @pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2), (1, 4)])
@@ -117,6 +128,8 @@ def test_unknown_names_are_answered_with_the_known_ones():
         build("unet", 2)
     with pytest.raises(ValueError, match="n_classes is 0"):
         build("pspnet-resnet50", 0)
+    with pytest.raises(ValueError, match="output_stride is 32, expected 8 or 16"):
+        build("pspnet-resnet50", 2, output_stride=32)
 
 
 def test_groups_hold_each_trainable_parameter_once():

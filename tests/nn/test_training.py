@@ -1,6 +1,7 @@
 """Training, prediction and model files: small runs of the MobileNetV2 network."""
 
 import copy
+import io
 import json
 from dataclasses import replace
 
@@ -139,7 +140,7 @@ def test_checkpoints_of_other_runs_are_refused(whole_run):
 
 
 def test_dropout_is_resumed_too(monkeypatch):
-    def small_pspnet(arch, n_classes):
+    def small_pspnet(arch, n_classes, *, output_stride):
         heads = PyramidHead(320, n_classes, width=16), AuxiliaryHead(96, n_classes)
         return SegmentationNetwork(MobileNetV2(), *heads)
 
@@ -297,20 +298,25 @@ needs_bfloat16 = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize(
-    "precision",
-    ["float32", pytest.param("bfloat16", marks=[pytest.mark.slow, needs_bfloat16])],
+    ("precision", "stride"),
+    [
+        ("float32", 8),
+        pytest.param("float32", 16, marks=pytest.mark.slow),
+        pytest.param("bfloat16", 8, marks=[pytest.mark.slow, needs_bfloat16]),
+    ],
 )
-def test_training_learns_what_two_classes_look_like(precision):
+def test_training_learns_what_two_classes_look_like(precision, stride):
     schedule = replace(
         SMALL, iterations=80, batch=4, crop=48, learning_rate=0.01, min_scale=0.9, max_scale=1.1
     )
     losses = []
     state = small_run(
         schedule=schedule,
+        output_stride=stride,
         precision=precision,
         on_iteration=lambda step: losses.append(step.loss),
     )
-    network = build(ARCH, 2).eval()
+    network = build(ARCH, 2, output_stride=stride).eval()
     load_initial(network, state)
     for image, labels in (Halves()[index] for index in range(3)):
         found = predict_probs(network, image).argmax(0)
@@ -345,6 +351,42 @@ def test_model_file_keeps_everything_and_its_bytes(network):
     assert encode_model(ARCH, 3, ["sky", "sky", "tree"], strided, meta) == data
     with pytest.raises(ValueError, match="2 class names, expected 3"):
         encode_model(ARCH, 3, ["sky", "tree"], network.state_dict(), meta)
+
+
+def test_a_model_keeps_its_output_stride_and_class_weights(network):
+    names, state = ["sky", "sky", "tree"], network.state_dict()
+    plain = encode_model(ARCH, 3, names, state, "{}")
+    assert encode_model(ARCH, 3, names, state, "{}", output_stride=8) == plain
+    header = json.loads(torch.load(io.BytesIO(plain), weights_only=True)["header"])
+    assert header.keys() == {"format", "version", "arch", "n_classes", "class_names", "meta"}
+    assert header["version"] == 1
+    assert decode_model(plain).network.output_stride == 8
+    assert decode_model(plain).class_weights is None
+    data = encode_model(
+        ARCH, 3, names, state, "{}", output_stride=16, class_weights=[0.5, 2.25, 0.0]
+    )
+    model = decode_model(data)
+    assert model.network.output_stride == 16
+    assert [branch.dilation[0] for branch in model.network.head.branches] == [3, 6, 9, 12]
+    assert model.class_weights == (0.5, 2.25, 0.0)
+    assert_same(model.network.state_dict(), state)
+    version = json.loads(torch.load(io.BytesIO(data), weights_only=True)["header"])["version"]
+    assert version == 2  # earlier versions would take it for 8
+    for bad in ({"output_stride": 4}, {"class_weights": [1.0, 2.0]}, {"class_weights": [0.0] * 3}):
+        with pytest.raises(DataError, match="not a complete wsstools model: its "):
+            decode_model(encode_model(ARCH, 3, names, state, "{}", **bad))
+
+
+def test_a_run_of_another_output_stride_does_not_go_on(whole_run):
+    checkpoints = []
+    schedule = replace(SMALL, iterations=2)
+    options = {"schedule": schedule, "output_stride": 16}
+    state = small_run(**options, on_checkpoint=checkpoints.append, checkpoint_every=1)
+    assert_same(small_run(**options, resume=checkpoints[0]), state)
+    with pytest.raises(DataError, match="a run with output_stride 16, not None"):
+        small_run(schedule=schedule, resume=checkpoints[0])
+    with pytest.raises(DataError, match="a run with output_stride None, not 16"):
+        small_run(output_stride=16, resume=decode_checkpoint(whole_run[1][0]))
 
 
 def test_checkpoint_file_keeps_its_bytes(whole_run):

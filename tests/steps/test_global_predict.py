@@ -13,7 +13,7 @@ from wsstools.formats import map_files
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels
 from wsstools.nn.models.model_files import decode_model, encode_model
-from wsstools.nn.predict import predict_probs
+from wsstools.nn.predict import Views, predict_probs
 from wsstools.running.settings import RunSettings
 from wsstools.steps import global_predict
 
@@ -50,6 +50,31 @@ def test_msc_is_the_published_scales_mirrored(wss, dataset, model, tmp_path, pla
     assert folder_bytes(tmp_path / "msc") == folder_bytes(tmp_path / "same")
     assert msc["a"].meta["options"]["scales"] == [0.5, 0.75, 1.0]
     assert np.abs(msc["a"].value.dense() - plain["a"].value.dense()).max() > 0.01
+
+
+def at_stride_16(model, path):
+    """The model file with an output stride of 16."""
+    loaded = decode_model(model.read_bytes())
+    state = loaded.network.state_dict()
+    path.write_bytes(
+        encode_model(
+            loaded.arch, N_CLASSES, loaded.class_names, state, loaded.meta, output_stride=16
+        )
+    )
+    return path
+
+
+@pytest.mark.parametrize("options", [(), ("--scales", "0.5,1", "--flip")])
+def test_the_output_stride_is_the_models(wss, dataset, model, tmp_path, options):
+    coarse = at_stride_16(model, tmp_path / "16.pt")
+    maps = predict(wss, dataset, coarse, tmp_path / "maps", *options)
+    fine = predict(wss, dataset, model, tmp_path / "fine", *options)
+    network = decode_model(coarse.read_bytes()).network
+    views = Views((0.5, 1.0), flip=True) if options else Views()
+    for number, stem in enumerate(STEMS):
+        expected = predict_probs(network, draw_image(number)[0], views=views)
+        assert np.abs(maps[stem].value.dense() - expected).max() < 2e-3  # as files hold them
+        assert np.abs(fine[stem].value.dense() - expected).max() > 0.01
 
 
 def test_only_scribbled_classes_are_left(wss, dataset, model, tmp_path, plain):

@@ -305,6 +305,27 @@ def test_classes_are_balanced_by_their_labelled_pixels(wss, dataset, tmp_path):
     assert refused.code == 2
 
 
+def test_the_output_stride_is_kept_and_other_ones_are_refused(wss, dataset, model, tmp_path):
+    path = tmp_path / "net.pt"
+    more = ("--output-stride", 16, "--init", model, "--iterations", 1)
+    outcome = wss(*train_command(dataset, path, *more))
+    assert outcome.code == 0, outcome.err
+    described = json.loads(wss("info", path, "--json").out)
+    assert described["facts"]["output stride"] == "16"
+    assert described["meta"]["options"]["output_stride"] == 16
+    assert "output stride: 8" in wss("info", model).out
+    assert "up to date" in wss(*train_command(dataset, path, *more)).err
+    other = wss(*train_command(dataset, path, "--init", model, "--iterations", 1))
+    assert other.code == 2
+    assert "output_stride 16 (now 8)" in other.err
+    back = wss(*train_command(dataset, model, "--output-stride", 16))
+    assert back.code == 2
+    assert "output_stride 8 (now 16)" in back.err
+    refused = wss(*train_command(dataset, tmp_path / "o.pt", "--output-stride", 4))
+    assert refused.code == 2
+    assert "--output-stride 4: expected 8 or 16" in refused.err
+
+
 def test_images_without_a_labelled_pixel_are_told_of(wss, dataset, tmp_path):
     labels = tmp_path / "labels"
     labels.mkdir()
@@ -416,3 +437,7 @@ def test_a_run_foretells_how_long_it_takes(wss, dataset, tmp_path):
 def test_a_training_of_days_on_a_cpu_names_one_of_an_hour():
     options = hour_options("deeplabv2-resnet101", SCHEDULES["deeplabv2-resnet101"], 30.0)
     assert options == "--arch deeplabv2-mobilenetv2 --batch 8 --crop 193 --iterations 2900"
+    at_16 = hour_options("deeplabv2-resnet101", SCHEDULES["deeplabv2-resnet101"], 15.0, 16)
+    assert at_16 == (
+        "--arch deeplabv2-mobilenetv2 --batch 8 --crop 193 --iterations 5800 --output-stride 16"
+    )

@@ -75,6 +75,9 @@ class Origin:
     revision: int = 1
     # Options that earlier versions had, and their defaults; an output made with those counts.
     removed: Mapping[str, Json] = field(default_factory=dict)
+    # Options of later versions that a record leaves out where they have these values: the bytes of
+    # outputs without them are as they were.
+    unrecorded: Mapping[str, Json] = field(default_factory=dict)
 
     def record(
         self,
@@ -90,7 +93,11 @@ class Origin:
             "stem": stem,
             "step": self.step,
             "version": __version__,
-            "options": dict(self.options),
+            "options": {
+                key: value
+                for key, value in self.options.items()
+                if key not in self.unrecorded or value != self.unrecorded[key]
+            },
             "inputs": list(inputs),
         }
         if self.revision > 1:
@@ -112,7 +119,8 @@ class Origin:
         return (
             meta is not None
             and self.difference(meta) is None
-            and meta["options"].keys() - self.removed.keys() == self.options.keys()
+            and {**self.unrecorded, **meta["options"]}.keys() - self.removed.keys()
+            == self.options.keys()
             and meta.get("revision", 1) == self.revision
             and _identity(meta["inputs"]) == _identity(inputs)
         )
@@ -128,7 +136,7 @@ class Origin:
             return f"made by wss {meta['step']}"
         differing = {
             key: value
-            for key, value in sorted(meta["options"].items())
+            for key, value in sorted({**self.unrecorded, **meta["options"]}.items())
             if value != {**self.removed, **self.options}.get(key, _NONE)
         }
         if differing:

@@ -98,7 +98,8 @@ def _resized(pixels: Tensor, scale: float) -> Tensor:
 def _probs(network: SegmentationNetwork, scaled: Tensor, pixels: Tensor) -> Tensor:
     """Probabilities at the size of `pixels` from the images at another size."""
     size, scaled_size = tuple(pixels.shape[2:]), tuple(scaled.shape[2:])
-    logits = upsample(network(scaled)[0], (scaled_size[0], scaled_size[1]))
+    shown = (scaled_size[0], scaled_size[1])
+    logits = upsample(network(scaled)[0], shown, network.output_stride)
     if scaled_size != size:
         logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
     return logits.softmax(dim=1)

@@ -60,8 +60,12 @@ def _model(path: Path) -> Description:
         header = read_model_header(path.read_bytes())
     facts = {
         "architecture": header["arch"],
+        "output stride": str(header["output_stride"]),
         "classes": f"{header['n_classes']}: {', '.join(header['class_names'])}",
     }
+    if header["class_weights"] is not None:
+        named = zip(header["class_names"], header["class_weights"], strict=True)
+        facts["class weights"] = ", ".join(f"{name} {weight:.4g}" for name, weight in named)
     return Description(str(path), "a model", facts, parse_record(header["meta"]))
 
 

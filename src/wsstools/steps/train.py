@@ -48,6 +48,8 @@ from wsstools.nn.training.loop import train as train_network
 from wsstools.nn.training.losses import class_weights
 from wsstools.nn.training.schedules import (
     LONG,
+    OUTPUT_STRIDE,
+    OUTPUT_STRIDES,
     SCHEDULES,
     Schedule,
     TrainSettings,
@@ -75,6 +77,7 @@ def train(
     out: str | Path,
     *,
     arch: str,
+    output_stride: int = OUTPUT_STRIDE,
     schedule: Schedule | None = None,
     n_classes: int | None = None,
     seed: int = 0,
@@ -93,6 +96,8 @@ def train(
         The model file.
     arch : str
         A key of `SCHEDULES`.
+    output_stride : int
+        Pixels from a logit to the next, one of `OUTPUT_STRIDES`; larger is faster and coarser.
     schedule : Schedule or None
         The numbers of the run; None: those published with the architecture.
     n_classes : int or None
@@ -111,7 +116,7 @@ def train(
     DataError
         If labels and images do not fit, or the loss is not finite.
     """
-    _check(arch, settings)
+    _check(arch, output_stride, settings)
     schedule = schedule or SCHEDULES[arch]
     classes_file = label_files.find_classes_file(labels, images)
     checked_by = classes_file if n_classes is None else None
@@ -126,18 +131,20 @@ def train(
         "init": settings.init if settings.init in _KNOWN_INITS else "file",
         "seed": seed,
         "precision": settings.precision,
+        "output_stride": output_stride,
         **dataclasses.asdict(schedule),
     }
     job = _Job(
         Path(out),
         arch,
+        output_stride,
         schedule,
         count,
         names,
         seed,
         settings,
         run,
-        Origin("train", options),
+        Origin("train", options, unrecorded={"output_stride": OUTPUT_STRIDE}),
         [*pairs.records(), *_init_records(settings.init)],
         classes_file,
     )
@@ -160,9 +167,12 @@ def train(
         print_path(out, run)
 
 
-def _check(arch: str, settings: TrainSettings) -> None:
+def _check(arch: str, output_stride: int, settings: TrainSettings) -> None:
     if arch not in SCHEDULES:
         raise UsageError(f"--arch {arch}: expected one of {', '.join(SCHEDULES)}")
+    if output_stride not in OUTPUT_STRIDES:
+        known = " or ".join(map(str, OUTPUT_STRIDES))
+        raise UsageError(f"--output-stride {output_stride}: expected {known}")
     if settings.precision not in _PRECISIONS:
         raise UsageError(f"--precision {settings.precision}: expected auto, float32 or bfloat16")
     if (settings.val_images is None) != (settings.val_labels is None):
@@ -222,6 +232,7 @@ class _Job:
 
     out: Path
     arch: str
+    output_stride: int
     schedule: Schedule
     n_classes: int
     class_names: Sequence[str]
@@ -354,23 +365,39 @@ def _train(job: _Job, pairs: LabelledImages) -> bool:
     device = chosen_device(job.settings.device)
     with joined_process_group(device) as group, Interruption() as interruption:
         try:
-            result, weights = _trained(job, pairs, group, interruption)
+            trained = _trained(job, pairs, group, interruption)
         except TrainingStopped:
             interruption.act()
             raise KeyboardInterrupt from None  # another process heard the signal
         if group.is_first:
-            meta = json.dumps(job.record(result), sort_keys=True)
-            model = encode_model(job.arch, job.n_classes, job.class_names, weights, meta)
+            meta = json.dumps(job.record(trained.result), sort_keys=True)
+            model = encode_model(
+                job.arch,
+                job.n_classes,
+                job.class_names,
+                trained.state,
+                meta,
+                output_stride=job.output_stride,
+                class_weights=trained.class_weights,
+            )
             write_atomic(job.out, model)
             job.checkpoint.unlink(missing_ok=True)
             say(f"{len(pairs)} images, written to {job.out}", "train")
         return group.is_first
 
 
+@dataclass(frozen=True)
+class _Trained:
+    """The outcome of a run."""
+
+    state: dict[str, Tensor]  # the weights of the network
+    class_weights: list[float] | None  # None: every pixel counted as one
+    result: dict[str, Json]  # what the record says of the run
+
+
 def _trained(
     job: _Job, pairs: LabelledImages, group: ProcessGroup, interruption: Interruption
-) -> tuple[dict[str, Json], dict[str, Tensor]]:
-    """What the record says of the run, and the weights."""
+) -> _Trained:
     settings, balance = job.settings, job.schedule.class_balance
     state, initial_state = job.resumed(), job.initial_state()
     done = state["iteration"] if state else 0
@@ -393,16 +420,18 @@ def _trained(
                 f"classes: {named_examples(never)}; the network cannot learn them",
                 "train",
             )
+        of_classes = class_weights(pixels, balance) if balance else None
         weights = train_network(
             cached,
             arch=job.arch,
             n_classes=job.n_classes,
+            output_stride=job.output_stride,
             schedule=job.schedule,
             seed=job.seed,
             initial_state=initial_state,
             world=group,
             precision=settings.precision,
-            class_weights=class_weights(pixels, balance) if balance else None,
+            class_weights=of_classes,
             workers=workers,
             resume=state,
             validate=_validation(job, cached.left, reader),
@@ -421,7 +450,7 @@ def _trained(
     }
     if device.type == "cpu":  # what else decides the bytes
         result |= {"threads": torch.get_num_threads(), "processor": processor()}
-    return result, weights
+    return _Trained(weights, None if of_classes is None else of_classes.tolist(), result)
 
 
 def _advice(job: _Job, seconds: float) -> str | None:
@@ -429,7 +458,7 @@ def _advice(job: _Job, seconds: float) -> str | None:
     total = seconds * job.schedule.iterations
     if total < LONG or not chosen_device(job.settings.device).startswith("cpu"):
         return None
-    options = hour_options(job.arch, job.schedule, seconds)
+    options = hour_options(job.arch, job.schedule, seconds, job.output_stride)
     return f"on this CPU about an hour is enough for {options}; the full schedule is for a GPU"
 
 

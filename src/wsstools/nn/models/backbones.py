@@ -1,4 +1,4 @@
-"""The ImageNet networks without their classifiers, widened to output stride 8 by dilation."""
+"""The ImageNet networks without their classifiers, widened to output stride 8 or 16 by dilation."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from wsstools.nn.cpu.depthwise import Depthwise
 from wsstools.nn.models.torchvision_compat import import_torchvision
+from wsstools.nn.training.schedules import OUTPUT_STRIDE
 
 
 class Backbone(nn.Module):
@@ -36,6 +37,8 @@ class Backbone(nn.Module):
 class ResNet(Backbone):
     """ResNet-50 or ResNet-101 of torchvision; layers 3 and 4 dilate in place of striding.
 
+    At output stride 16 only layer 4 does.
+
     Parameters are named as in torchvision's state dicts. ``forward`` takes (N, 3, H, W) and
     returns layer 3, (N, 1024, h, w), and layer 4, (N, 2048, h, w).
 
@@ -46,31 +49,32 @@ class ResNet(Backbone):
     of layer 4 has 2; all others have 2 and 4. Where a 1x1 convolution strides, as in the weights
     that DeepLabV2 started from, the same rule gives 2 and 4 to all; PSPNet's prototxt has 2 and 4
     in all too. The last features see 427 pixels with ResNet-50 and 971 with ResNet-101 (483 and
-    1027 where 1x1 convolutions stride).
+    1027 where 1x1 convolutions stride). At output stride 16 layer 3 is the original's, layer 4
+    has dilation 1 and then 2, and every second feature is the original's.
     """
 
     classifier_prefixes = ("fc.",)
     middle_channels = 1024
     channels = 2048
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, output_stride: int = OUTPUT_STRIDE) -> None:
         super().__init__()
         make = getattr(import_torchvision().models, name)
-        whole = make(weights=None, replace_stride_with_dilation=[False, True, True])
+        whole = make(weights=None, replace_stride_with_dilation=[False, output_stride == 8, True])
         self.conv1, self.bn1, self.relu = whole.conv1, whole.bn1, whole.relu
         self.maxpool = whole.maxpool
         self.layer1, self.layer2 = whole.layer1, whole.layer2
         self.layer3, self.layer4 = whole.layer3, whole.layer4
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Layers 3 and 4 at stride 8."""
+        """Layers 3 and 4, both at the output stride."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         middle = self.layer3(self.layer2(self.layer1(x)))
         return middle, self.layer4(middle)
 
 
 class MobileNetV2(Backbone):
-    """MobileNetV2 of torchvision up to its last bottleneck, at output stride 8.
+    """MobileNetV2 of torchvision up to its last bottleneck, at output stride 8 or 16.
 
     Parameters are named as in torchvision's state dicts. ``forward`` takes (N, 3, H, W) and
     returns blocks 13 (N, 96, h, w) and 17 (N, 320, h, w).
@@ -80,22 +84,22 @@ class MobileNetV2(Backbone):
     middle_channels = 96
     channels = 320
 
-    def __init__(self) -> None:
+    def __init__(self, *, output_stride: int = OUTPUT_STRIDE) -> None:
         super().__init__()
         whole = import_torchvision().models.mobilenet_v2(weights=None)
         self.features = whole.features[:18]
         for number, block in enumerate(self.features):
-            # Strides 16 and 32 in the original.
-            _replace_depthwise(block, 4 if number >= 14 else 2 if number >= 7 else 1)
+            stride = 32 if number >= 14 else 16 if number >= 7 else 8  # at most, in the original
+            _replace_depthwise(block, max(1, stride // output_stride))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Blocks 13 and 17 at stride 8."""
+        """Blocks 13 and 17, both at the output stride."""
         middle = self.features[:14](images)
         return middle, self.features[14:](middle)
 
 
-# Filters, convolutions, their dilation, and the stride of the pooling that ends the block.
-_VGG16_BLOCKS = ((64, 2, 1, 2), (128, 2, 1, 2), (256, 3, 1, 2), (512, 3, 1, 1), (512, 3, 2, 1))
+# Filters and convolutions. The pooling that ends a block strides up to the output stride.
+_VGG16_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 _VGG16_CLASSIFIER = {
     "classifier.0.weight": (4096, 512 * 7 * 7),
     "classifier.0.bias": (4096,),
@@ -109,7 +113,8 @@ class VGG16(Backbone):
 
     The pooling is 3x3, the last two poolings do not stride, and the fifth block dilates by 2.
     After an average over 3x3 comes fc6, 3x3 dilated by 12, and fc7, 1x1, each with 1024 filters,
-    rectified, half of them dropped while training. There is no batch normalisation.
+    rectified, half of them dropped while training. There is no batch normalisation. At output
+    stride 16 the last pooling but one strides, and both dilations are halved.
 
     ``features`` is numbered as in torchvision. ``forward`` takes (N, 3, H, W) and returns the
     averages (N, 512, h, w) and fc7 (N, 1024, h, w).
@@ -123,19 +128,23 @@ class VGG16(Backbone):
     middle_channels = 512
     channels = 1024
 
-    def __init__(self) -> None:
+    def __init__(self, *, output_stride: int = OUTPUT_STRIDE) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        before = 3
-        for width, convolutions, dilation, stride in _VGG16_BLOCKS:
+        before, original, stride = 3, 1, 1
+        for width, convolutions in _VGG16_BLOCKS:
+            dilation = original // stride
             for _ in range(convolutions):
                 conv = nn.Conv2d(before, width, 3, padding=dilation, dilation=dilation)
                 layers += [conv, nn.ReLU(inplace=True)]
                 before = width
-            layers.append(nn.MaxPool2d(3, stride, padding=1))
+            strides = stride < output_stride
+            layers.append(nn.MaxPool2d(3, 2 if strides else 1, padding=1))
+            original, stride = 2 * original, 2 * stride if strides else stride
         self.features = nn.Sequential(*layers)
         self.average = nn.AvgPool2d(3, stride=1, padding=1)
-        self.fc6 = nn.Conv2d(512, 1024, 3, padding=12, dilation=12)
+        rate = 3 * original // stride  # see from_imagenet
+        self.fc6 = nn.Conv2d(512, 1024, 3, padding=rate, dilation=rate)
         self.fc7 = nn.Conv2d(1024, 1024, 1)
         self.relu = nn.ReLU(inplace=True)
         self.dropout = nn.Dropout(0.5)
@@ -145,7 +154,7 @@ class VGG16(Backbone):
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """What fc6 takes, and what fc7 gives, at stride 8."""
+        """What fc6 takes, and what fc7 gives, both at the output stride."""
         middle = self.average(self.features(images))
         x = self.dropout(self.relu(self.fc6(middle)))
         return middle, self.dropout(self.relu(self.fc7(x)))
@@ -164,8 +173,9 @@ class VGG16(Backbone):
             fc7.weight[i, j, 0, 0] = classifier.3.weight[4 i, 4 j]
 
         The 7x7 positions are 32 pixels apart in the original, which is 4 at stride 8; every third
-        of them has the dilation of 12. The paper thins out in space by "simple decimation" and
-        goes from 4096 to 1024 filters without saying which; every fourth is decimation too.
+        of them has the dilation of 12, of 6 at stride 16. The paper thins out in space by "simple
+        decimation" and goes from 4096 to 1024 filters without saying which; every fourth is
+        decimation too.
 
         References
         ----------

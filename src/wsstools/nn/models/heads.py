@@ -17,12 +17,13 @@ class AtrousHead(nn.Module):
 
     References
     ----------
-    Chen et al., 2018, IEEE TPAMI 40(4), section 4.1.2; its prototxt for the initialisation.
+    Chen et al., 2018, IEEE TPAMI 40(4), section 4.1.2, for `RATES`, at output stride 8; its
+    prototxt for the initialisation.
     """
 
-    def __init__(
-        self, channels: int, n_classes: int, *, rates: Sequence[int] = (6, 12, 18, 24)
-    ) -> None:
+    RATES = (6, 12, 18, 24)
+
+    def __init__(self, channels: int, n_classes: int, *, rates: Sequence[int] = RATES) -> None:
         super().__init__()
         self.branches = nn.ModuleList(
             nn.Conv2d(channels, n_classes, 3, padding=rate, dilation=rate) for rate in rates

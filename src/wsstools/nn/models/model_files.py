@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypedDict, cast
@@ -15,9 +16,11 @@ from wsstools.errors import DataError
 from wsstools.files.provenance import Json
 from wsstools.files.torch_archive import read_torch
 from wsstools.nn.models.networks import SegmentationNetwork, build
-from wsstools.nn.training.schedules import SCHEDULES
+from wsstools.nn.training.schedules import OUTPUT_STRIDE, OUTPUT_STRIDES, SCHEDULES
 
 VERSION = 1
+_STRIDE_VERSION = 2
+"""Of models whose output stride is not 8, which readers of version 1 would take for 8."""
 _MODEL = "wsstools model"
 _CHECKPOINT = "wsstools checkpoint"
 _MOST_CLASSES = 255
@@ -30,6 +33,8 @@ class ModelHeader(TypedDict):
     n_classes: int
     class_names: list[str]
     meta: str
+    output_stride: int
+    class_weights: list[float] | None
 
 
 class Checkpoint(TypedDict):
@@ -56,6 +61,9 @@ class LoadedModel:
         JSON: how the model was made.
     network : SegmentationNetwork
         In eval mode, on the CPU.
+    class_weights : tuple of float or None
+        As how many pixels one of each class counted in training, 0 for a class without any; None:
+        as one, or the model is of a version that did not keep them.
     """
 
     arch: str
@@ -63,15 +71,23 @@ class LoadedModel:
     class_names: tuple[str, ...]
     meta: str
     network: SegmentationNetwork
+    class_weights: tuple[float, ...] | None = None
 
 
 def encode_model(
-    arch: str, n_classes: int, class_names: Sequence[str], state: Mapping[str, Tensor], meta: str
+    arch: str,
+    n_classes: int,
+    class_names: Sequence[str],
+    state: Mapping[str, Tensor],
+    meta: str,
+    *,
+    output_stride: int = OUTPUT_STRIDE,
+    class_weights: Sequence[float] | None = None,
 ) -> bytes:
     """A model file, for `decode_model`.
 
     ``torch.load`` reads it too: a dict with a JSON ``header`` and the tensors under ``state``.
-    `meta` is JSON: how the model was made.
+    `meta` is JSON: how the model was made; `class_weights` are those of `LoadedModel`.
     """
     if len(class_names) != n_classes:
         raise ValueError(f"there are {len(class_names)} class names, expected {n_classes}")
@@ -81,7 +97,12 @@ def encode_model(
         "class_names": list(class_names),
         "meta": meta,
     }
-    return _dump(_MODEL, header, {"state": dict(state)})
+    if class_weights is not None:
+        header["class_weights"] = list(class_weights)
+    version = VERSION
+    if output_stride != OUTPUT_STRIDE:
+        header["output_stride"], version = output_stride, _STRIDE_VERSION
+    return _dump(_MODEL, header, {"state": dict(state)}, version=version)
 
 
 def decode_model(data: bytes) -> LoadedModel:
@@ -89,15 +110,22 @@ def decode_model(data: bytes) -> LoadedModel:
     found, tensors = _load(_MODEL, data)
     header = _checked_header(found)
     try:
-        network = build(header["arch"], header["n_classes"])
+        network = build(header["arch"], header["n_classes"], output_stride=header["output_stride"])
         network.load_state_dict(cast("Mapping[str, Tensor]", tensors["state"]))
     except Exception as error:  # torch raises whatever it stumbles over
         raise _incomplete(error) from error
     odd = [name for name, tensor in network.state_dict().items() if not tensor.isfinite().all()]
     if odd:
         raise _incomplete(f"{odd[0]} is not finite")
-    names = tuple(header["class_names"])
-    return LoadedModel(header["arch"], header["n_classes"], names, header["meta"], network.eval())
+    weights = header["class_weights"]
+    return LoadedModel(
+        header["arch"],
+        header["n_classes"],
+        tuple(header["class_names"]),
+        header["meta"],
+        network.eval(),
+        None if weights is None else tuple(weights),
+    )
 
 
 def read_model_header(data: bytes) -> ModelHeader:
@@ -132,10 +160,16 @@ def decode_checkpoint(data: bytes) -> Checkpoint:
     return cast(Checkpoint, {**tensors, **header})
 
 
-def _dump(kind: str, header: Mapping[str, Json], tensors: Mapping[str, object]) -> bytes:
+def _dump(
+    kind: str,
+    header: Mapping[str, Json],
+    tensors: Mapping[str, object],
+    *,
+    version: int = VERSION,
+) -> bytes:
     # Everything but the tensors is one JSON text: the pickler writes equal strings in two ways,
     # depending on whether they are one object.
-    text = json.dumps({"format": kind, "version": VERSION, **header}, sort_keys=True)
+    text = json.dumps({"format": kind, "version": version, **header}, sort_keys=True)
     plain = {key: _plain(value) for key, value in tensors.items()}
     buffer = io.BytesIO()
     torch.save({"header": text, **plain}, buffer)
@@ -155,7 +189,21 @@ def _checked_header(header: Mapping[str, Json]) -> ModelHeader:
         raise _incomplete("the names of its classes are no texts")
     if not isinstance(header.get("meta"), str):
         raise _incomplete("it does not say how it was made")
-    return cast(ModelHeader, header)
+    stride, weights = header.get("output_stride", OUTPUT_STRIDE), header.get("class_weights")
+    if stride not in OUTPUT_STRIDES:
+        raise _incomplete(f"its output stride is {stride!r}")
+    if weights is not None and not _are_weights(weights, n_classes):
+        raise _incomplete(f"its class weights are not {n_classes} numbers from 0 on")
+    return cast(ModelHeader, {**header, "output_stride": stride, "class_weights": weights})
+
+
+def _are_weights(weights: Json, n_classes: int) -> bool:
+    return (
+        isinstance(weights, list)
+        and len(weights) == n_classes
+        and all(isinstance(w, float) and 0 <= w < math.inf for w in weights)
+        and any(weights)
+    )
 
 
 def _incomplete(reason: object) -> DataError:
@@ -171,7 +219,7 @@ def _load(kind: str, data: bytes) -> tuple[dict[str, Json], dict[str, object]]:
         raise DataError(f"not a {kind}, or a damaged one") from error
     if found != kind:
         raise DataError(f"this is a {found}, expected a {kind}")
-    if version != VERSION:
+    if version != VERSION and (kind, version) != (_MODEL, _STRIDE_VERSION):
         raise DataError(f"this is a {kind} of version {version}, expected version {VERSION}")
     return header, content
 

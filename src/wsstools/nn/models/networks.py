@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -11,19 +12,18 @@ from torch import Tensor, nn
 from wsstools.nn.models.backbones import VGG16, Backbone, MobileNetV2, ResNet
 from wsstools.nn.models.heads import AtrousHead, AuxiliaryHead, LinearHead, PyramidHead
 from wsstools.nn.models.resizing import bilinear
-from wsstools.nn.training.schedules import SCHEDULES, Schedule
+from wsstools.nn.training.schedules import OUTPUT_STRIDE, OUTPUT_STRIDES, SCHEDULES, Schedule
 
-STRIDE = 8
 # Mean and standard deviation of ImageNet's training images, RGB, as in torchvision's presets.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class SegmentationNetwork(nn.Module):
-    """A backbone and a head; takes RGB images in 0..255, gives logits at stride 8.
+    """A backbone and a head; takes RGB images in 0..255, gives logits at the output stride s.
 
-    The image is normalised, then padded at the right and at the bottom to sides of 8 k + 1
-    pixels: logit (i, j) then sits exactly on pixel (8 i, 8 j), and `upsample` undoes it.
+    The image is normalised, then padded at the right and at the bottom to sides of s k + 1
+    pixels: logit (i, j) then sits exactly on pixel (s i, s j), and `upsample` undoes it.
 
     `head` makes logits from the last features, `aux_head` from the middle ones, for an auxiliary
     loss; it is not used outside training.
@@ -34,9 +34,15 @@ class SegmentationNetwork(nn.Module):
     std: Tensor
 
     def __init__(
-        self, backbone: Backbone, head: nn.Module, aux_head: nn.Module | None = None
+        self,
+        backbone: Backbone,
+        head: nn.Module,
+        aux_head: nn.Module | None = None,
+        *,
+        output_stride: int = OUTPUT_STRIDE,
     ) -> None:
         super().__init__()
+        self.output_stride = output_stride
         self.backbone = backbone
         self.head = head
         self.aux_head = aux_head
@@ -47,10 +53,11 @@ class SegmentationNetwork(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Logits (N, C, h, w); while training, the auxiliary head's follow where there is one.
 
-        Of (N, 3, H, W) float32, RGB in 0..255; h = ceil((H - 1) / 8) + 1, and w likewise.
+        Of (N, 3, H, W) float32, RGB in 0..255; h = ceil((H - 1) / s) + 1, and w likewise.
         """
         height, width = images.shape[-2:]
-        pad = (0, -(width - 1) % STRIDE, 0, -(height - 1) % STRIDE)
+        stride = self.output_stride
+        pad = (0, -(width - 1) % stride, 0, -(height - 1) % stride)
         middle, last = self.backbone(F.pad((images - self.mean) / self.std, pad))
         logits = self.head(last)
         if self.training and self.aux_head is not None:
@@ -58,24 +65,32 @@ class SegmentationNetwork(nn.Module):
         return (logits,)
 
 
-def upsample(logits: Tensor, size: tuple[int, int]) -> Tensor:
+def upsample(logits: Tensor, size: tuple[int, int], stride: int = OUTPUT_STRIDE) -> Tensor:
     """Logits (N, C, H, W) float32 of each pixel, bilinear between those of a network, (N, C, h, w).
 
-    Logits (i, j) belong to pixel (8 i, 8 j), the last ones perhaps to a pixel outside the image.
+    `stride` is the network's. Logits (i, j) belong to pixel (stride i, stride j), the last ones
+    perhaps to a pixel outside the image.
     """
-    return bilinear(logits, size, scale=STRIDE)
+    return bilinear(logits, size, scale=stride)
 
 
-def build(arch: str, n_classes: int) -> SegmentationNetwork:
+def build(arch: str, n_classes: int, *, output_stride: int = OUTPUT_STRIDE) -> SegmentationNetwork:
     """A new network with random weights, from torch's global generator.
 
-    ValueError if `arch` is not a known name, or `n_classes` is below 1.
+    Of any output stride it has the same parameters. At 16 one stage more of the backbone strides,
+    and dilations behind it are halved: the logits of DeepLabV2 (but for VGG-16, which pools at this
+    stride) are those of stride 8 at every second place.
+
+    ValueError if `arch` is not a known name, `n_classes` is below 1 or `output_stride` is unknown.
     """
     if arch not in _BUILDERS:
         raise ValueError(f"no network {arch!r}; there are {', '.join(SCHEDULES)}")
     if n_classes < 1:
         raise ValueError(f"n_classes is {n_classes}, expected at least 1")
-    return _BUILDERS[arch](n_classes)
+    if output_stride not in OUTPUT_STRIDES:
+        known = " or ".join(map(str, OUTPUT_STRIDES))
+        raise ValueError(f"output_stride is {output_stride}, expected {known}")
+    return _BUILDERS[arch](n_classes, output_stride)
 
 
 def parameter_groups(
@@ -129,23 +144,39 @@ def _split(*modules: nn.Module | None) -> tuple[list[nn.Parameter], list[nn.Para
     return [p for p in trainable if p.ndim > 1], [p for p in trainable if p.ndim <= 1]
 
 
-def _deeplabv2(backbone: Backbone, n_classes: int) -> SegmentationNetwork:
-    return SegmentationNetwork(backbone, AtrousHead(backbone.channels, n_classes))
+def _deeplabv2(backbone: Backbone, n_classes: int, stride: int) -> SegmentationNetwork:
+    rates = [rate * OUTPUT_STRIDE // stride for rate in AtrousHead.RATES]
+    head = AtrousHead(backbone.channels, n_classes, rates=rates)
+    return SegmentationNetwork(backbone, head, output_stride=stride)
 
 
-def _pspnet(name: str, n_classes: int) -> SegmentationNetwork:
+def _deeplabv2_resnet(name: str, n_classes: int, stride: int) -> SegmentationNetwork:
+    return _deeplabv2(ResNet(name, output_stride=stride), n_classes, stride)
+
+
+def _deeplabv2_mobilenet(n_classes: int, stride: int) -> SegmentationNetwork:
+    return _deeplabv2(MobileNetV2(output_stride=stride), n_classes, stride)
+
+
+def _deeplabv2_vgg(n_classes: int, stride: int) -> SegmentationNetwork:
+    head = LinearHead(VGG16.channels, n_classes)
+    return SegmentationNetwork(VGG16(output_stride=stride), head, output_stride=stride)
+
+
+def _pspnet(name: str, n_classes: int, stride: int) -> SegmentationNetwork:
     return SegmentationNetwork(
-        ResNet(name),
+        ResNet(name, output_stride=stride),
         PyramidHead(ResNet.channels, n_classes),
         AuxiliaryHead(ResNet.middle_channels, n_classes),
+        output_stride=stride,
     )
 
 
-_BUILDERS: dict[str, Callable[[int], SegmentationNetwork]] = {
-    "deeplabv2-resnet101": lambda n: _deeplabv2(ResNet("resnet101"), n),
-    "deeplabv2-resnet50": lambda n: _deeplabv2(ResNet("resnet50"), n),
-    "deeplabv2-vgg16": lambda n: SegmentationNetwork(VGG16(), LinearHead(VGG16.channels, n)),
-    "deeplabv2-mobilenetv2": lambda n: _deeplabv2(MobileNetV2(), n),
-    "pspnet-resnet101": lambda n: _pspnet("resnet101", n),
-    "pspnet-resnet50": lambda n: _pspnet("resnet50", n),
+_BUILDERS: dict[str, Callable[[int, int], SegmentationNetwork]] = {
+    "deeplabv2-resnet101": partial(_deeplabv2_resnet, "resnet101"),
+    "deeplabv2-resnet50": partial(_deeplabv2_resnet, "resnet50"),
+    "deeplabv2-vgg16": _deeplabv2_vgg,
+    "deeplabv2-mobilenetv2": _deeplabv2_mobilenet,
+    "pspnet-resnet101": partial(_pspnet, "resnet101"),
+    "pspnet-resnet50": partial(_pspnet, "resnet50"),
 }

@@ -26,7 +26,7 @@ from wsstools.nn.models.networks import (
 )
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.losses import loss_sum, target_mass
-from wsstools.nn.training.schedules import Schedule
+from wsstools.nn.training.schedules import OUTPUT_STRIDE, Schedule
 
 
 class TrainingStopped(Exception):
@@ -48,6 +48,7 @@ def train(
     *,
     arch: str,
     n_classes: int,
+    output_stride: int = OUTPUT_STRIDE,
     schedule: Schedule,
     seed: int = 0,
     initial_state: Mapping[str, Tensor] | None = None,
@@ -69,6 +70,8 @@ def train(
     ----------
     pairs : Pairs
         Images, with labels 0..n_classes-1 or 255, which is ignored, or with probabilities.
+    output_stride : int
+        One of `OUTPUT_STRIDES`; larger is faster and coarser.
     seed : int
         Of all that is drawn: order, crops, new layers, dropout. Not negative.
     initial_state : mapping of str to Tensor, or None
@@ -126,7 +129,9 @@ def train(
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         reproducible(device),
     ):
-        run = _Run(arch, n_classes, schedule, seed, initial_state, world, class_weights)
+        run = _Run(
+            arch, n_classes, output_stride, schedule, seed, initial_state, world, class_weights
+        )
         made_of = run.signature | {"images": len(pairs), "bfloat16": bfloat16}
         if resume is not None:
             _check_resumable(resume, made_of)
@@ -225,6 +230,7 @@ class _Run:
         self,
         arch: str,
         n_classes: int,
+        output_stride: int,
         schedule: Schedule,
         seed: int,
         initial_state: Mapping[str, Tensor] | None,
@@ -245,8 +251,10 @@ class _Run:
             "initial": initial_state is not None,
             **asdict(schedule),
         }
+        if output_stride != OUTPUT_STRIDE:  # else the checkpoints of earlier versions go on
+            self.signature["output_stride"] = output_stride
         torch.manual_seed(seed)
-        self.network = build(arch, n_classes)
+        self.network = build(arch, n_classes, output_stride=output_stride)
         self.frozen = initial_state is not None and schedule.frozen_batch_norm
         if initial_state is not None:
             load_initial(self.network, initial_state)
@@ -275,7 +283,10 @@ class _Run:
             outputs = self.shared(images)
         mass = world.total(target_mass(targets, self.weights)).float()
         mass = torch.where(mass > 0, mass, 1)
-        losses = [loss_sum(logits, targets, self.weights) / mass for logits in outputs]
+        stride = self.network.output_stride
+        losses = [
+            loss_sum(logits, targets, self.weights, stride=stride) / mass for logits in outputs
+        ]
         objective = losses[0]
         for auxiliary in losses[1:]:
             objective = objective + self.schedule.aux_weight * auxiliary
@@ -366,8 +377,8 @@ def check_target(target: Tensor, n_classes: int) -> None:
 
 
 def _check_resumable(checkpoint: Checkpoint, made_of: Mapping[str, Json]) -> None:
-    for name, value in made_of.items():
-        found = checkpoint["run"].get(name)
+    for name in {**checkpoint["run"], **made_of}:
+        found, value = checkpoint["run"].get(name), made_of.get(name)
         if found != value:
             raise DataError(f"the checkpoint is of a run with {name} {found}, not {value}")
 

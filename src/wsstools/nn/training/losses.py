@@ -10,7 +10,8 @@ from torch import Tensor
 
 from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.nn.models.networks import STRIDE, upsample
+from wsstools.nn.models.networks import upsample
+from wsstools.nn.training.schedules import OUTPUT_STRIDE
 
 _SPARSE = 1 / 8
 """Share of labelled pixels below which only theirs are brought to image size."""
@@ -40,7 +41,13 @@ def target_mass(target: Tensor, weights: Tensor | None = None) -> Tensor:
     return of_value[target.int()].sum(dtype=torch.float64)
 
 
-def loss_sum(logits: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:
+def loss_sum(
+    logits: Tensor,
+    target: Tensor,
+    weights: Tensor | None = None,
+    *,
+    stride: int = OUTPUT_STRIDE,
+) -> Tensor:
     """Cross entropy, summed over the labelled pixels; 0 where there are none.
 
     Parameters
@@ -52,24 +59,26 @@ def loss_sum(logits: Tensor, target: Tensor, weights: Tensor | None = None) -> T
         -sum_c p_c log q_c.
     weights : (C,) float32 or None
         As how many pixels one of each class counts; None: as one.
+    stride : int
+        The output stride of the network.
     """
     logits = logits.float()
     if target.ndim == 3 and target.device.type == "cpu":  # a GPU would wait for their number
         places = (target != IGNORE_LABEL).nonzero(as_tuple=True)
         if len(places[0]) < _SPARSE * target.numel():
             labels = target[places].long()
-            at_places = logits_at(logits, *places)
+            at_places = logits_at(logits, *places, stride=stride)
             return F.cross_entropy(at_places, labels, weights, reduction="sum")
     dense = _of_labels if target.ndim == 3 else _of_probs
     if logits.device.type != "cpu":
-        return dense(logits, target, weights)
+        return dense(logits, target, weights, stride)
     # Image by image, what is at image size stays near the processor.
     pairs = zip(logits.split(1), target.split(1), strict=True)
-    return torch.stack([dense(*pair, weights) for pair in pairs]).sum()
+    return torch.stack([dense(*pair, weights, stride) for pair in pairs]).sum()
 
 
-def _of_labels(logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
-    logits = upsample(logits, (labels.shape[1], labels.shape[2]))
+def _of_labels(logits: Tensor, labels: Tensor, weights: Tensor | None, stride: int) -> Tensor:
+    logits = upsample(logits, (labels.shape[1], labels.shape[2]), stride)
     labels = labels.long()
     if logits.device.type != "cpu":
         # Of a list of pixels, not of pictures: its gradient has the same bits in each run.
@@ -77,8 +86,8 @@ def _of_labels(logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor
     return F.cross_entropy(logits, labels, weights, ignore_index=IGNORE_LABEL, reduction="sum")
 
 
-def _of_probs(logits: Tensor, probs: Tensor, weights: Tensor | None) -> Tensor:
-    logits = upsample(logits, (probs.shape[2], probs.shape[3]))
+def _of_probs(logits: Tensor, probs: Tensor, weights: Tensor | None, stride: int) -> Tensor:
+    logits = upsample(logits, (probs.shape[2], probs.shape[3]), stride)
     return -(logits.log_softmax(dim=1) * _weighted(probs, weights)).sum()
 
 
@@ -86,13 +95,15 @@ def _weighted(probs: Tensor, weights: Tensor | None) -> Tensor:
     return probs if weights is None else probs * weights.view(1, -1, 1, 1)
 
 
-def logits_at(logits: Tensor, images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+def logits_at(
+    logits: Tensor, images: Tensor, rows: Tensor, columns: Tensor, *, stride: int = OUTPUT_STRIDE
+) -> Tensor:
     """Logits (P, C) of single pixels, those that `upsample` gives them."""
     _, n_classes, h, w = logits.shape
     table = logits.permute(0, 2, 3, 1).reshape(-1, n_classes)
-    top, left = rows // STRIDE, columns // STRIDE
-    down = ((rows % STRIDE) / STRIDE).unsqueeze(1)
-    right = ((columns % STRIDE) / STRIDE).unsqueeze(1)
+    top, left = rows // stride, columns // stride
+    down = ((rows % stride) / stride).unsqueeze(1)
+    right = ((columns % stride) / stride).unsqueeze(1)
     bottom, side = (top + 1).clamp(max=h - 1), (left + 1).clamp(max=w - 1)
 
     def row(i: Tensor) -> Tensor:

@@ -84,6 +84,11 @@ class Schedule:
     )
 
 
+OUTPUT_STRIDE = 8
+"""Pixels from a logit of the published networks to the next, in both directions."""
+OUTPUT_STRIDES = (OUTPUT_STRIDE, 16)
+"""Those that a network can be built with."""
+
 _DEEPLAB_RESNET = Schedule(
     iterations=20_000, batch=10, crop=321, learning_rate=6.25e-4, frozen_batch_norm=True
 )
@@ -176,13 +181,21 @@ _SMALL = ("deeplabv2-mobilenetv2", 8, 193)
 _HOUR = 3600.0
 
 
-def hour_options(arch: str, schedule: Schedule, seconds: float) -> str:
-    """Options of a training that takes about an hour where an iteration of this takes `seconds`."""
+def hour_options(
+    arch: str, schedule: Schedule, seconds: float, output_stride: int = OUTPUT_STRIDE
+) -> str:
+    """Options of a training that takes about an hour where an iteration of this takes `seconds`.
+
+    It has the same output stride.
+    """
     name, batch, crop = _SMALL
     pixels = schedule.batch * schedule.crop**2
     each = seconds * _COSTS[name] / _COSTS[arch] * batch * crop**2 / pixels
     iterations = max(100, int(_HOUR / each) // 100 * 100)
-    return f"--arch {name} --batch {batch} --crop {crop} --iterations {iterations}"
+    options = f"--arch {name} --batch {batch} --crop {crop} --iterations {iterations}"
+    if output_stride == OUTPUT_STRIDE:
+        return options
+    return f"{options} --output-stride {output_stride}"
 
 
 def msc_scales(arch: str) -> tuple[float, ...]:
