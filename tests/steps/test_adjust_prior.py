@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from builders import folder_bytes, map_of
 
-from wsstools.core.map_operations import adjust_prior, class_shares
+from wsstools.core.map_operations import adjust_prior, class_shares, weighted_shares
+from wsstools.core.maps import ProbabilityMap
 from wsstools.formats.label_files import decode_labels, encode_labels
-from wsstools.formats.map_files import as_stored
+from wsstools.formats.map_files import as_stored, encode_map
 
 
 @pytest.fixture
@@ -44,6 +45,43 @@ def test_a_shard_has_the_bytes_of_the_whole_run(wss, dataset, lopsided, tmp_path
         again = (*options, "--shard", shard, "-o", tmp_path / "parts", "--jobs", 1)
         assert wss("adjust-prior", dataset / "maps", *again).code == 0
     assert folder_bytes(tmp_path / "all") == folder_bytes(tmp_path / "parts")
+
+
+def test_shares_are_given_as_numbers_too(wss, dataset, tmp_path):
+    """Of pixels: 0.1 x 0.5 / 0.25 for class 0, and so on, over their sum."""
+    probs = np.array([0.1, 0.2, 0.3, 0.4], np.float32)
+    (tmp_path / "maps").mkdir()
+    one = ProbabilityMap(np.tile(probs[:, None, None], (1, 2, 3)), np.arange(4), 4)
+    (tmp_path / "maps" / "a.npz").write_bytes(encode_map(one, {}))
+    options = ("--from", "1,1,1,1", "--to", "0.5,0.2,0.2,0.1", "-o", tmp_path / "out")
+    done = wss("adjust-prior", tmp_path / "maps", *options)
+    assert done.code == 0, done.err
+    found = map_of(tmp_path / "out" / "a.npz").probs[:, 1, 2]
+    expected = np.array([0.05, 0.04, 0.06, 0.04]) / 0.19
+    np.testing.assert_allclose(found, expected, atol=6e-4)
+    told = json.loads(wss("info", "--json", done.paths[0]).out)
+    assert told["meta"]["options"] == {
+        "power": 1.0, "from": [1.0] * 4, "to": [0.5, 0.2, 0.2, 0.1],
+    }  # fmt: skip
+    for shares, code, reason in (
+        ("1,2,3", 1, "the map has 4 classes, there are 3 shares"),
+        ("1,-1,1,1", 2, "--to 1,-1,1,1: expected shares"),
+        ("0,0,0,0", 2, "--to 0,0,0,0: expected shares"),
+    ):
+        bad = wss("adjust-prior", tmp_path / "maps", "--from", "1,1,1,1", "--to", shares,
+                  "-o", tmp_path / "bad")  # fmt: skip
+        assert bad.code == code
+        assert reason in bad.err
+
+
+def test_weighted_shares_are_those_that_a_weighted_loss_has():
+    shares, weights = np.array([0.5, 0.25, 0.25]), np.array([1.0, 2.0, 4.0])
+    np.testing.assert_allclose(weighted_shares(shares, weights), [0.25, 0.25, 0.5])
+    # Class 1 had no pixels: as the rarest, which has the largest weight.
+    weights[1] = 0
+    np.testing.assert_allclose(weighted_shares(shares, weights), np.array([0.5, 1, 1]) / 2.5)
+    with pytest.raises(ValueError, match="2 class weights, 3 shares"):
+        weighted_shares(shares, weights[:2])
 
 
 def test_bad_folders_are_told(wss, dataset, lopsided, tmp_path):

@@ -77,6 +77,111 @@ def test_the_output_stride_is_the_models(wss, dataset, model, tmp_path, options)
         assert np.abs(fine[stem].value.dense() - expected).max() > 0.01
 
 
+WEIGHTS = np.array([0.5, 1.0, 0.0, 4.0])
+
+
+@pytest.fixture
+def balanced(model, tmp_path):
+    """The model, as if trained with class weights; class 2 had no pixels."""
+    loaded = decode_model(model.read_bytes())
+    path = tmp_path / "balanced.pt"
+    path.write_bytes(
+        encode_model(
+            loaded.arch,
+            N_CLASSES,
+            loaded.class_names,
+            loaded.network.state_dict(),
+            loaded.meta,
+            class_weights=WEIGHTS.tolist(),
+        )
+    )
+    return path
+
+
+def assert_scaled(found, plain, factors):
+    """Probabilities times factors, over their sum; as files hold both."""
+    for stem, before in plain.items():
+        scaled = before.value.dense() * np.array(factors, np.float32)[:, None, None]
+        difference = np.abs(found[stem].value.dense() - scaled / scaled.sum(0))
+        assert difference.max() < 0.01
+        assert difference.mean() < 1e-3
+
+
+def test_class_weights_are_divided_out(wss, dataset, balanced, tmp_path, plain):
+    assert "class weights: sky 0.5, grass 1, unused 0, water 4" in wss("info", balanced).out
+    whole = predict(wss, dataset, balanced, tmp_path / "whole", "--to", "training")
+    assert_scaled(whole, plain, [1 / 0.5, 1 / 1, 1 / 4, 1 / 4])
+    assert whole["a"].meta["options"]["to"] == "training"
+    half = predict(wss, dataset, balanced, tmp_path / "half", "--to", "training", "--power", 0.5)
+    assert_scaled(half, plain, [2**0.5, 1, 0.5, 0.5])
+    other = ("global-predict", dataset / "images", "--model", balanced, "-o")
+    for folder, options, told in (
+        ("half", (), "power 0.5 (now none), to 'training' (now none)"),
+        ("half", ("--to", "training"), "power 0.5 (now 1.0)"),
+    ):
+        refused = wss(*other, tmp_path / folder, *options)
+        assert refused.code == 2
+        assert told in refused.err
+    predict(wss, dataset, balanced, tmp_path / "as-they-are")
+    refused = wss(*other, tmp_path / "as-they-are", "--to", "training")
+    assert refused.code == 2
+    assert "to none (now 'training')" in refused.err
+
+
+def test_maps_move_to_the_shares_of_labels_or_of_a_list(
+    wss, dataset, model, balanced, tmp_path, plain
+):
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    drawn = np.repeat(np.array([0, 1, 3], np.uint8), [50, 40, 10])[None]  # no pixel of class 2
+    (labels / "any.png").write_bytes(encode_labels(drawn, {}))
+    shares = ("--from", "0.25,0.25,0.25,0.25", "--to")
+    listed = predict(wss, dataset, model, tmp_path / "list", *shares, "0.4,0.3,0.2,0.1")
+    assert_scaled(listed, plain, [0.4, 0.3, 0.2, 0.1])
+    counted = predict(wss, dataset, balanced, tmp_path / "folder", *shares, labels)
+    assert_scaled(counted, plain, [0.5 / 0.5, 0.4 / 1, 1e-6 / 4, 0.1 / 4])
+    assert counted["a"].meta["options"]["to"] == [50, 40, 0, 10]
+    # One definition: what adjust-prior makes of the maps of a network without class weights.
+    wss("adjust-prior", tmp_path / "plain", *shares, "0.4,0.3,0.2,0.1", "-o", tmp_path / "adjusted")
+    for stem, found in maps_of(tmp_path / "adjusted").items():
+        assert np.abs(found.value.dense() - listed[stem].value.dense()).max() < 3e-3
+
+
+def test_wrong_shares_are_refused(wss, dataset, model, balanced, tmp_path):
+    def run(used, *options):
+        return wss(
+            "global-predict", dataset / "images", "--model", used, "-o", tmp_path / "o", *options
+        )  # fmt: skip
+
+    for options, told in (
+        (("--power", 0.5), "--from and --power need --to"),
+        (("--from", "1,1,1,1"), "--from and --power need --to"),
+        (("--to", "training", "--from", "1,1,1,1"), "--to training: leave --from out"),
+        (("--to", "1,1,1,1"), "give the labels that the network was trained on with --from"),
+        (("--to", "a,b", "--from", "1,1,1,1"), "a,b"),
+    ):
+        outcome = run(balanced, *options)
+        assert outcome.code == 2
+        assert told in outcome.err
+    short = run(balanced, "--from", "1,1,1,1", "--to", "1,1,1")
+    assert short.code == 1
+    assert "the map has 4 classes, there are 3 shares" in short.err
+    loaded = decode_model(model.read_bytes())
+    forgetful = tmp_path / "forgetful.pt"
+    meta = loaded.meta.replace('"options": {}', '"options": {"class_balance": 0.5}')
+    forgetful.write_bytes(
+        encode_model(loaded.arch, N_CLASSES, loaded.class_names, loaded.network.state_dict(), meta)
+    )
+    for options in (("--to", "training"), ("--from", "1,1,1,1", "--to", "1,1,1,1")):
+        refused = run(forgetful, *options)
+        assert refused.code == 1
+        assert "did not keep the class weights" in refused.err
+    assert not (tmp_path / "o").exists()
+    unweighted = run(model, "--to", "training")
+    assert unweighted.code == 0
+    assert "--to training changes nothing" in unweighted.err
+
+
 def test_only_scribbled_classes_are_left(wss, dataset, model, tmp_path, plain):
     scribbles = tmp_path / "scribbles"
     scribbles.mkdir()

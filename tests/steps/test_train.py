@@ -20,6 +20,7 @@ from wsstools.core.compiled.processor import processor
 from wsstools.formats import map_files
 from wsstools.formats.label_files import decode_labels, encode_labels
 from wsstools.nn.data.pairs import CachedPairs, LabelledImages
+from wsstools.nn.models.model_files import decode_model
 from wsstools.nn.training.schedules import SCHEDULES, hour_options
 
 pytestmark = pytest.mark.trains
@@ -290,17 +291,23 @@ def test_training_on_soft_maps_and_tensorboard(wss, dataset, tmp_path):
 
 def test_classes_are_balanced_by_their_labelled_pixels(wss, dataset, tmp_path):
     """The first loss of random weights, in mean over pixels or over classes; then they differ."""
-    losses = []
+    losses, kept = [], []
     for balance in (0, 1):
         path = tmp_path / f"{balance}.pt"
         more = ("--iterations", 2, "--class-balance", balance)
         outcome = wss(*train_command(dataset, path, "--labels", dataset / "gt", *more))
         assert outcome.code == 0, outcome.err
         losses.append(log_of(path)["loss"])
+        kept.append(decode_model(path.read_bytes()).class_weights)
         assert json.loads(wss("info", path, "--json").out)["meta"]["options"]["class_balance"] == (
             balance
         )
     assert losses[0] != losses[1]
+    truths = [decode_labels(p.read_bytes(), "").value for p in (dataset / "gt").glob("*.png")]
+    pixels = np.bincount(np.ravel(truths), minlength=4)
+    expected = [pixels.sum() / n / np.count_nonzero(pixels) if n else 0 for n in pixels]
+    assert kept[0] is None
+    np.testing.assert_allclose(kept[1], expected, rtol=1e-6)
     refused = wss(*train_command(dataset, tmp_path / "o.pt", "--class-balance", 1.5))
     assert refused.code == 2
 

@@ -15,16 +15,17 @@ def adjust_prior(
     run: RunSettings,
     learned: str = parameter(
         MISSING,
-        "Folder of the scribbles or labels that the maps' model learned from.",
+        "The scribbles or labels that the maps' model learned from: a folder, or the share of each "
+        "class, with commas.",
         "--from",
-        metavar="SCRIBBLES",
+        metavar="SHARES",
     ),
     wanted: str = parameter(
         MISSING,
-        "Folder of labels whose class shares are taken for the true ones, such as those "
-        "of local models, or the ground truth of a few images.",
+        "Labels whose class shares are taken for the true ones, such as those of local models, or "
+        "the ground truth of a few images: a folder, or the share of each class, with commas.",
         "--to",
-        metavar="LABELS",
+        metavar="SHARES",
     ),
     power: float = parameter(1.0, "How much of the change is made.", metavar="X", min=0.0, max=1.0),
 ) -> None:
@@ -33,7 +34,9 @@ def adjust_prior(
     People scribble a pole nearly as long as a road, and a model that learns from strokes finds
     poles everywhere. Each probability P of class c is multiplied by (to_c / from_c)^power, and
     the sum of a pixel brought back to 1; from_c and to_c are the shares of c among the labelled
-    pixels of all files in the two folders, whatever --ids and --shard choose.
+    pixels of all files in the two folders, whatever --ids and --shard choose. The maps of a network
+    that was trained with --class-balance are adjusted by wss global-predict --to, which knows its
+    class weights.
 
     \b
     Example:

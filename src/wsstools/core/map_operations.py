@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.maps import ProbabilityMap
 
@@ -43,7 +44,7 @@ def fuse_maps(maps: Sequence[ProbabilityMap], weights: Sequence[float]) -> Proba
     return ProbabilityMap(probs, classes, first.n_classes)
 
 
-def class_shares(pixels: NDArray[np.integer]) -> NDArray[np.float64]:
+def class_shares(pixels: AnyArray) -> NDArray[np.float64]:
     """Shares of the classes, (C,), from their pixels, (C,); ValueError where there are none."""
     total = pixels.sum()
     if not total:
@@ -51,6 +52,30 @@ def class_shares(pixels: NDArray[np.integer]) -> NDArray[np.float64]:
     shares: NDArray[np.float64] = pixels / total + LEAST_SHARE
     shares /= shares.sum()
     return shares
+
+
+def weighted_shares(
+    shares: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Shares, (C,), that classes have for a model which counted their pixels with weights, (C,).
+
+    A class of weight 0, which had no pixels, has the largest weight: that of the rarest one.
+
+    Notes
+    -----
+    A network that minimises the cross entropy weighted by w_c gives P_c w_c / sum_k P_k w_k, where
+    P_c is what it gives without weights: it has learned from shares s_c w_c, not s_c. Dividing w_c
+    out again is `adjust_prior` from the former to the latter.
+
+    References
+    ----------
+    A. K. Menon et al.: Long-tail Learning via Logit Adjustment, ICLR 2021, section 4.
+    """
+    if weights.shape != shares.shape:
+        raise ValueError(f"there are {len(weights)} class weights, {len(shares)} shares")
+    weighted = shares * np.where(weights > 0, weights, weights.max())
+    scaled: NDArray[np.float64] = weighted / weighted.sum()
+    return scaled
 
 
 def adjust_prior(

@@ -17,19 +17,29 @@ from numpy.typing import NDArray
 
 from wsstools.core.compiled.processor import processor
 from wsstools.core.local.scribbled import scribbled_pixels
-from wsstools.core.map_operations import restricted, without_improbable
+from wsstools.core.map_operations import (
+    adjust_prior,
+    restricted,
+    weighted_shares,
+    without_improbable,
+)
 from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import DataError, UsageError, naming
-from wsstools.files.provenance import digest, input_record, parse_record
+from wsstools.files.provenance import Json, digest, input_record, parse_record
 from wsstools.nn import predict
 from wsstools.nn.device import chosen_device
-from wsstools.nn.models.model_files import decode_model, read_model_header
+from wsstools.nn.models.model_files import ModelHeader, decode_model, read_model_header
 from wsstools.nn.models.networks import SegmentationNetwork
 from wsstools.nn.settings import GPU_BATCH, PRECISIONS, PredictionSettings
 from wsstools.nn.training.schedules import msc_scales
+from wsstools.running.messages import say
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Computed, Step, run_step
+from wsstools.steps.class_shares import GivenShares, read_shares
 from wsstools.steps.inputs import image_input, label_input
+
+_COMMAND = "global-predict"
+_TRAINING = "training"
 
 
 def global_predict(
@@ -38,6 +48,9 @@ def global_predict(
     *,
     model: str,
     restrict_to: str | None = None,
+    wanted: str | None = None,
+    learned: str | None = None,
+    power: float | None = None,
     settings: PredictionSettings = PredictionSettings(),
     run: RunSettings = RunSettings(),
 ) -> None:
@@ -53,6 +66,14 @@ def global_predict(
         A model file of `train`.
     restrict_to : str or None
         Folder of scribbles: classes that are not scribbled in an image get probability 0 there.
+    wanted : str or None
+        Shares of the classes to which the maps are adjusted: `training`, those of the labels that
+        the network was trained on, a folder of labels, or numbers with commas.
+    learned : str or None
+        With `wanted` other than `training`: the labels that the network was trained on, or their
+        shares.
+    power : float or None
+        With `wanted`: how much of the change is made, 0 none, 1 (None) all of it.
     settings : PredictionSettings
         How the network looks at images, and what is kept of its maps.
     run : RunSettings
@@ -63,7 +84,7 @@ def global_predict(
     UsageError
         If settings contradict each other, or `out` holds outputs of another run.
     DataError
-        If the model is damaged.
+        If the model is damaged, or does not say how classes were weighted in its training.
     SomeFailed
         If an image failed; the others are done.
     """
@@ -76,18 +97,25 @@ def global_predict(
     data = path.read_bytes()
     with naming(model):
         header = read_model_header(data)
+    given = _given_shares(wanted, learned, power, run)
     predictor = _predictor(
         settings, path, digest(data), arch=header["arch"], n_classes=header["n_classes"]
     )
+    if given is not None:
+        with naming(model):
+            predictor = dataclasses.replace(predictor, adjustment=given.for_model(header))
+    adjusted: dict[str, Json] = dict.fromkeys(("to", "from", "power"))
     step = Step(
-        "global-predict",
+        _COMMAND,
         {
             "scales": list(predictor.views.scales),
             "flip": predictor.views.flip,
             "restricted": restrict_to is not None,
             "floor": settings.floor,
             "precision": predictor.precision,
+            **(adjusted if given is None else given.options),
         },
+        unrecorded=adjusted,
         compute=partial(_compute, predictor=predictor),
         shared=[
             input_record("model", path.name, predictor.model_digest, parse_record(header["meta"]))
@@ -101,6 +129,78 @@ def global_predict(
         run_step(step, inputs, out, _with_threads(run) if predictor.is_gpu else run)
     finally:
         torch.set_num_threads(n_threads)
+
+
+@dataclass(frozen=True)
+class _Adjustment:
+    """Shares that a network learned from and those that are wanted, (C,), and how much of it."""
+
+    learned: NDArray[np.float64]
+    wanted: NDArray[np.float64]
+    power: float
+
+
+@dataclass(frozen=True)
+class _Given:
+    """The adjustment of class shares that was asked for; None: the shares of the training."""
+
+    wanted: GivenShares | None
+    learned: GivenShares | None
+    power: float
+
+    @property
+    def options(self) -> dict[str, Json]:
+        """What the record of a map says of it."""
+        return {
+            "to": _TRAINING if self.wanted is None else self.wanted.numbers,
+            "from": None if self.learned is None else self.learned.numbers,
+            "power": self.power,
+        }
+
+    def for_model(self, header: ModelHeader) -> _Adjustment:
+        """It with the shares and class weights of a model.
+
+        DataError if the model does not hold them, or the shares are of other classes.
+        """
+        n_classes, weights = header["n_classes"], header["class_weights"]
+        meta = parse_record(header["meta"])
+        if weights is None and meta is not None and meta["options"].get("class_balance"):
+            raise DataError(
+                "trained with --class-balance by a version of wss that did not keep the class "
+                "weights, which --to needs; delete it and train it again"
+            )
+        try:
+            # For the change back to the shares of the training, these may be any.
+            shares = np.ones(n_classes) if self.learned is None else self.learned.of(n_classes)
+            wanted = shares / shares.sum() if self.wanted is None else self.wanted.of(n_classes)
+        except ValueError as error:
+            raise DataError(str(error)) from error
+        if weights is None:
+            if self.wanted is None:
+                say("trained without --class-balance: --to training changes nothing", _COMMAND)
+            weights = [1.0] * n_classes
+        return _Adjustment(weighted_shares(shares, np.array(weights)), wanted, self.power)
+
+
+def _given_shares(
+    wanted: str | None, learned: str | None, power: float | None, run: RunSettings
+) -> _Given | None:
+    """The adjustment that the options ask for; None: none."""
+    if wanted is None:
+        if learned is not None or power is not None:
+            raise UsageError("--from and --power need --to")
+        return None
+    power = 1.0 if power is None else power
+    if wanted == _TRAINING:
+        if learned is not None:
+            raise UsageError("--to training: leave --from out, only the class weights count")
+        return _Given(None, None, power)
+    if learned is None:
+        raise UsageError(
+            f"--to {wanted}: give the labels that the network was trained on with --from"
+        )
+    of_learned = read_shares(_COMMAND, "--from", learned, run)
+    return _Given(read_shares(_COMMAND, "--to", wanted, run), of_learned, power)
 
 
 def _with_threads(run: RunSettings) -> RunSettings:
@@ -119,6 +219,7 @@ class _Predictor:
     views: predict.Views
     floor: float
     precision: str
+    adjustment: _Adjustment | None = None
 
     @property
     def is_gpu(self) -> bool:
@@ -212,6 +313,8 @@ def _compute_together(
         many_probs = predictor.probs(np.stack([many[number][0] for number in numbers]))
         for number, probs in zip(numbers, many_probs, strict=True):
             found = ProbabilityMap(probs, np.arange(len(probs)), len(probs))
+            if (change := predictor.adjustment) is not None:
+                found = adjust_prior(found, change.learned, change.wanted, change.power)
             allowed = classes[number]
             found = found if allowed is None else restricted(found, allowed)
             computed[number] = Computed(without_improbable(found, predictor.floor), result)
