@@ -5,6 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from wsstools.core.map_operations import adjust_prior, weighted_shares
+from wsstools.core.maps import ProbabilityMap
 from wsstools.nn.models.networks import upsample
 from wsstools.nn.training.losses import class_weights, logits_at, loss_sum, target_mass
 
@@ -37,6 +39,22 @@ def test_labels_few_or_many_have_the_loss_of_their_pixels(share, stride):
     torch.testing.assert_close(
         torch.autograd.grad(found, logits), torch.autograd.grad(expected, logits)
     )
+
+
+def test_weights_make_a_network_learn_weighted_shares_and_dividing_them_out_the_true_ones():
+    """Pixels that look alike: the loss is least where P_c is s_c w_c over their sum."""
+    labels = torch.tensor([0] * 12 + [1] * 3 + [2], dtype=torch.uint8).view(1, 4, 4)
+    shares = np.array([12, 3, 1]) / 16
+    weights = class_weights(np.array([12, 3, 1]), 0.5)
+    learned = weighted_shares(shares, weights.astype(np.float64))
+    np.testing.assert_allclose(learned, np.sqrt([12, 3, 1]) / np.sqrt([12, 3, 1]).sum(), rtol=1e-6)
+    logits = torch.tensor(np.log(learned), dtype=torch.float32).requires_grad_()
+    alike = logits.view(1, 3, 1, 1).expand(1, 3, 2, 2)
+    loss_sum(alike, labels, torch.from_numpy(weights)).backward()
+    torch.testing.assert_close(logits.grad, torch.zeros(3), rtol=0, atol=1e-5)
+    found = ProbabilityMap(learned.astype(np.float32)[:, None, None], np.arange(3), 3)
+    restored = adjust_prior(found, weighted_shares(np.ones(3), weights), np.ones(3) / 3)
+    np.testing.assert_allclose(restored.probs[:, 0, 0], shares, rtol=1e-5)
 
 
 def test_nothing_labelled_is_no_loss_and_no_gradient():
