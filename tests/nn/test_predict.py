@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from wsstools.nn.models.networks import build, upsample
-from wsstools.nn.predict import Views, fuse_batch_norm, predict_probs
+from wsstools.nn.predict import Views, fuse_batch_norm, network_features, predict_probs
 from wsstools.nn.training.schedules import SCHEDULES, msc_scales
 
 ARCH = "deeplabv2-mobilenetv2"
@@ -113,3 +113,23 @@ def test_folded_batch_norm_changes_nothing(arch):
 def test_published_scales_hold_the_image_itself():
     assert all(1.0 in msc_scales(arch) for arch in SCHEDULES)
     assert msc_scales("pspnet-resnet101")[-1] == 1.75
+
+
+@pytest.mark.parametrize("stride", [8, 16])
+@pytest.mark.parametrize("arch", ["deeplabv2-mobilenetv2", "deeplabv2-vgg16", "pspnet-resnet50"])
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (20, 33)])
+def test_features_lie_on_the_pixels_that_they_are_of(arch, stride, size):
+    """The last are the logits, at the network's stride; finer levels halve it down to 2."""
+    network = build(arch, 3, output_stride=stride).eval()
+    image = picture(*size)
+    features = network_features(network, image)
+    *levels, logits = features.levels
+    expected = network(torch.tensor(image).permute(2, 0, 1)[None].float())[0][0]
+    np.testing.assert_allclose(logits.values, expected.detach(), rtol=1e-4, atol=1e-5)
+    if size != (1, 1):  # where every level is one value
+        assert logits.step == stride
+        assert [level.step for level in levels] == sorted(level.step for level in levels)
+        assert levels[0].step == 2
+    for level in features.levels:
+        for side, count in zip(size, level.values.shape[1:], strict=True):
+            assert (count - 1) * level.step >= side - 1

@@ -116,7 +116,7 @@ def test_making_help_imports_nothing_heavy_either():
 
 
 SLOW_TO_IMPORT = {
-    "torch": {"train", "global_predict"},
+    "torch": {"train", "global_predict", "network_features"},
     "matplotlib": {"compare", "report", "tune"},
     "sklearn": {"local_predict", "demo_data"},
     "typer": set(),

@@ -120,7 +120,10 @@ def test_what_is_wrong_with_one_image_stops_no_other(local, model, dataset, tmp_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "forest"], "expected boosting or walker; wss rf-predict is the random forest"),
+        (
+            ["--model", "forest"],
+            "expected boosting, linear or walker; wss rf-predict is the random forest",
+        ),
         (["--model", "walker", "--rounds", "3"], "--rounds does not belong to --model walker"),
         (["--model", "walker", "--seed", "1"], "--seed does not belong to --model walker"),
         (["--model", "walker", "--filters", "gabor"], "--filters does not belong to"),

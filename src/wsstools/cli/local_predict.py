@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import MISSING
 
 from wsstools.cli.options import Images, NClasses, Out, Scribbles, Seed
-from wsstools.core.local.settings import BoostingSettings, FeatureSettings, WalkerSettings
+from wsstools.core.local.settings import (
+    BoostingSettings,
+    FeatureSettings,
+    LinearSettings,
+    WalkerSettings,
+)
 from wsstools.core.parameter import parameter
 from wsstools.running.settings import RunSettings
 
@@ -18,25 +23,31 @@ def local_predict(
     features: FeatureSettings,
     walker: WalkerSettings,
     boosting: BoostingSettings,
+    linear: LinearSettings,
     model: str = parameter(
-        MISSING, "Which model.", metavar="boosting|walker", choices=("boosting", "walker")
+        MISSING,
+        "Which model.",
+        metavar="boosting|linear|walker",
+        choices=("boosting", "linear", "walker"),
     ),
     seed: Seed = 0,
     n_classes: NClasses = None,
 ) -> None:
-    """Predict each image from its own scribbles by boosting or random walks.
+    """Predict each image from its own scribbles by other models than the forest.
 
     Other local models than the random forest of rf-predict, for the same steps: their errors
     differ. boosting (gradient boosting on the filters' responses) predicts every pixel by itself,
-    as the forest does. walker (random walks on the image's colours) uses no filters: a pixel gets
-    the class whose strokes a walk from it meets first, so that regions are whole and borders
-    follow edges, but a region without a stroke gets the classes around it. Above a million pixels
-    it works on a reduced image.
+    as the forest does. linear (logistic regression on the features of the network that was trained
+    on all strokes, --features-of) adapts what that network has learned to the image. walker (random
+    walks on the image's colours) uses no filters: a pixel gets the class whose strokes a walk from
+    it meets first, so that regions are whole and borders follow edges, but a region without a
+    stroke gets the classes around it. Above a million pixels it works on a reduced image.
 
     \b
     Example:
       wss local-predict images/ scribbles/ --model walker -o walked/
-      wss fuse local/ walked/ -o fused/
+      wss local-predict images/ scribbles/ --model linear --features-of baseline.pt -o linear/
+      wss fuse local/ walked/ linear/ -o fused/
 
     References: L. Grady, Random Walks for Image Segmentation, 2006; J. H. Friedman, Greedy
     Function Approximation: A Gradient Boosting Machine, 2001; G. Ke et al., LightGBM, 2017.
@@ -50,6 +61,7 @@ def local_predict(
         model=model,
         walker=walker,
         boosting=boosting,
+        linear=linear,
         features=features,
         n_classes=n_classes,
         seed=seed,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from wsstools.core.arrays import AnyArray
+from wsstools.core.local.features import Level, NetworkFeatures
 from wsstools.errors import DataError
 from wsstools.nn.models.networks import SegmentationNetwork, upsample
 
@@ -70,6 +71,26 @@ def predict_probs(
     n_views = len(views.scales) * (1 + views.flip)
     probs: NDArray[np.float32] = (total / n_views).cpu().numpy()
     return probs[0] if is_single else probs
+
+
+@torch.inference_mode()
+def network_features(network: SegmentationNetwork, image: AnyArray) -> NetworkFeatures:
+    """The features of a network's blocks and its logits on one image, for local models.
+
+    The network is in eval mode, on the CPU; the image is (H, W, 3), RGB in 0..255. As for
+    `predict_probs`, the number of threads changes the last bits.
+    """
+    height, width = image.shape[:2]
+    levels = network.levels(torch.tensor(image[None]).permute(0, 3, 1, 2).float())
+    stride = network.output_stride
+    padded = -(-(max(height, width) - 1) // stride) * stride  # from the first value to the last
+    found = []
+    for values in levels:
+        array = np.ascontiguousarray(values[0].numpy())
+        if not np.isfinite(array).all():
+            raise DataError("the network's features are not finite")
+        found.append(Level(array, padded // max(1, max(array.shape[1:]) - 1) or 1))
+    return NetworkFeatures(found, height, width)
 
 
 def fuse_batch_norm(network: SegmentationNetwork) -> SegmentationNetwork:

@@ -8,7 +8,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +28,8 @@ from wsstools.errors import DataError, UsageError, naming
 from wsstools.files.provenance import Json, digest, input_record, parse_record
 from wsstools.nn import predict
 from wsstools.nn.device import chosen_device
-from wsstools.nn.models.model_files import ModelHeader, decode_model, read_model_header
-from wsstools.nn.models.networks import SegmentationNetwork
+from wsstools.nn.loaded import loaded_network
+from wsstools.nn.models.model_files import ModelHeader, read_model_header
 from wsstools.nn.settings import GPU_BATCH, PRECISIONS, PredictionSettings
 from wsstools.nn.training.schedules import msc_scales
 from wsstools.running.messages import say
@@ -229,8 +229,7 @@ class _Predictor:
     def probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Class probabilities, (N, C, H, W), of images of one size, (N, H, W, 3)."""
         torch.set_num_threads(1)  # so that the result does not depend on the number of workers
-        with _loading:  # threads that come while one loads wait for its network
-            network = _network(self.model, self.model_digest, self.device)
+        network = loaded_network(self.model, self.model_digest, self.device)
         # On a GPU by turns: then the memory for one batch suffices for any number of threads.
         with _computing if self.is_gpu else contextlib.nullcontext():
             return predict.predict_probs(
@@ -275,20 +274,7 @@ def _parsed_scales(scales: str) -> tuple[float, ...]:
     return tuple(sorted(set(numbers)))
 
 
-_loading = threading.Lock()
 _computing = threading.Lock()
-
-
-@lru_cache(maxsize=1)
-def _network(model: str, model_digest: str, device: str) -> SegmentationNetwork:
-    """The network of a model file, loaded once per process."""
-    data = Path(model).read_bytes()
-    if digest(data) != model_digest:
-        raise DataError(f"{model} changed during the run")
-    with naming(model):
-        network = predict.fuse_batch_norm(decode_model(data).network)
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
 
 
 def _compute(*contents: NDArray[np.uint8], predictor: _Predictor) -> Computed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -10,19 +11,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.local.boosting import gradient_boosting
+from wsstools.core.local.features import NetworkFeatures
+from wsstools.core.local.linear import linear_model
 from wsstools.core.local.random_walker import random_walker
 from wsstools.core.local.scribbled import scribbled_pixels
-from wsstools.core.local.settings import BoostingSettings, FeatureSettings, WalkerSettings
+from wsstools.core.local.settings import (
+    BoostingSettings,
+    FeatureSettings,
+    LinearSettings,
+    WalkerSettings,
+)
+from wsstools.core.maps import ProbabilityMap
 from wsstools.core.parameter import option_name
 from wsstools.errors import UsageError
 from wsstools.formats.label_files import class_count
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Computed, Step, run_step
-from wsstools.steps.filter_banks import feature_bank, feature_record, note_of_scales
 from wsstools.steps.inputs import local_inputs
+from wsstools.steps.pixel_features import on_features, pixel_features
 
-MODELS = ("boosting", "walker")
+MODELS = ("boosting", "linear", "walker")
 _MAY_BE_ZERO = ("beta", "l2")
+_Settings = WalkerSettings | BoostingSettings | LinearSettings
 
 
 def local_predict(
@@ -33,6 +43,7 @@ def local_predict(
     model: str,
     walker: WalkerSettings = WalkerSettings(),
     boosting: BoostingSettings = BoostingSettings(),
+    linear: LinearSettings = LinearSettings(),
     features: FeatureSettings = FeatureSettings(),
     n_classes: int | None = None,
     seed: int = 0,
@@ -52,8 +63,10 @@ def local_predict(
         Of the random walker, which has no features and leaves nothing to chance.
     boosting : BoostingSettings
         Of gradient boosting.
+    linear : LinearSettings
+        Of logistic regression, which leaves nothing to chance.
     features : FeatureSettings
-        What boosting learns from.
+        What boosting learns from, and the linear model: `features_of`, a network.
     n_classes : int or None
         Number of classes; None: the lines of classes.txt in or beside `scribbles`.
     seed : int
@@ -71,14 +84,21 @@ def local_predict(
     """
     if model not in MODELS:
         hint = "; wss rf-predict is the random forest" if model in ("rf", "forest") else ""
-        raise UsageError(f"--model {model}: expected {' or '.join(MODELS)}{hint}")
-    settings = walker if model == "walker" else boosting
+        raise UsageError(f"--model {model}: expected boosting, linear or walker{hint}")
+    of_models: dict[str, _Settings] = {"boosting": boosting, "linear": linear, "walker": walker}
+    settings = of_models.pop(model)
     _check_numbers(settings)
-    _refuse_changed(boosting if model == "walker" else walker, f"to --model {model}")
+    for others in of_models.values():
+        _refuse_changed(others, f"to --model {model}")
     if model == "walker":
         _refuse_changed(features, "to --model walker, which has no features")
-        if seed:
-            raise UsageError("--seed does not belong to --model walker")
+    if model == "linear":
+        if features.features_of is None:
+            raise UsageError("--model linear: give --features-of, a network's model file")
+        alone = dataclasses.replace(features, features_of=None)
+        _refuse_changed(alone, "to --model linear, which has a network's features")
+    if model != "boosting" and seed:
+        raise UsageError(f"--seed does not belong to --model {model}")
     inputs = local_inputs(images, scribbles, run, "local-predict", n_classes)
     count = class_count(n_classes, scribbles)
     options = {"model": model, **dataclasses.asdict(settings), "n_classes": count}
@@ -86,23 +106,40 @@ def local_predict(
     if model == "walker":
         compute = partial(_walk, n_classes=count, beta=walker.beta)
         step = Step("local-predict", options, compute=compute, check=check)
-    else:
-        bank, records = feature_bank(features)
-        note_of_scales(features, "local-predict")
+    elif model == "linear":
+        from wsstools.steps.network_features import network_file  # noqa: PLC0415 - torch
+
+        network, record = network_file(str(features.features_of))
         step = Step(
             "local-predict",
-            {"filters": bank.name, **feature_record(features), **options, "seed": seed},
+            options,
+            compute=partial(_regress, network=network, n_classes=count, settings=linear),
+            check=check,
+            shared=[record],
+            depends_on_processor=True,
+        )
+    else:
+        source = pixel_features(features, "local-predict")
+        step = Step(
+            "local-predict",
+            {**source.options, **options, "seed": seed},
             revision=2,
             removed={"smooth": 0},
-            compute=partial(gradient_boosting, bank=bank, n_classes=count, settings=boosting),
+            compute=partial(
+                on_features,
+                model=partial(gradient_boosting, settings=boosting),
+                features=source,
+                n_classes=count,
+            ),
             check=check,
             seed=seed,
-            shared=records,
+            shared=source.inputs,
+            depends_on_processor=source.network is not None,
         )
     run_step(step, inputs, out, run)
 
 
-def _check_numbers(settings: WalkerSettings | BoostingSettings) -> None:
+def _check_numbers(settings: _Settings) -> None:
     for name, value in dataclasses.asdict(settings).items():
         is_good = 0 < value < float("inf") or (value == 0 and name in _MAY_BE_ZERO)
         if isinstance(value, float) and not is_good:
@@ -110,14 +147,26 @@ def _check_numbers(settings: WalkerSettings | BoostingSettings) -> None:
             raise UsageError(f"--{name.replace('_', '-')} {value:g}: expected a number {wanted}")
 
 
-def _refuse_changed(
-    settings: WalkerSettings | BoostingSettings | FeatureSettings, belonging: str
-) -> None:
+def _refuse_changed(settings: _Settings | FeatureSettings, belonging: str) -> None:
     """Refuse settings that the chosen model does not have, unless they are the defaults."""
     for field in dataclasses.fields(settings):
         # The folder of weights can come from the environment; without filters it says nothing.
         if field.name != "weights_dir" and getattr(settings, field.name) != field.default:
             raise UsageError(f"{option_name(field.name)} does not belong {belonging}")
+
+
+def _regress(
+    image: NDArray[np.uint8],
+    scribbles: NDArray[np.uint8],
+    *,
+    network: Callable[[NDArray[np.uint8]], NetworkFeatures],
+    n_classes: int,
+    settings: LinearSettings,
+) -> ProbabilityMap:
+    pixels = scribbled_pixels(image, scribbles, n_classes)
+    if len(pixels.classes) == 1:
+        return pixels.certain()
+    return linear_model(network(image), pixels, settings=settings)
 
 
 def _walk(

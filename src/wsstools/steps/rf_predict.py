@@ -6,15 +6,15 @@ import dataclasses
 from functools import partial
 from pathlib import Path
 
-from wsstools.core.local.forest import random_forest
+from wsstools.core.local.forest import forest_on
 from wsstools.core.local.scribbled import scribbled_pixels
 from wsstools.core.local.settings import ENGINES, FeatureSettings, ForestSettings
 from wsstools.errors import UsageError
 from wsstools.formats.label_files import class_count
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Step, run_step
-from wsstools.steps.filter_banks import feature_bank, feature_record, note_of_scales
 from wsstools.steps.inputs import local_inputs
+from wsstools.steps.pixel_features import on_features, pixel_features
 
 REMOVED = {"smooth": 0, "out_of_bag": False, "calibrate": False}
 """Options that the step had, and their defaults."""
@@ -59,24 +59,28 @@ def rf_predict(
     """
     inputs = local_inputs(images, scribbles, run, "rf-predict", n_classes)
     count = class_count(n_classes, scribbles)
-    bank, shared = feature_bank(features)
-    note_of_scales(features, "rf-predict")
+    source = pixel_features(features, "rf-predict")
     if forest.engine not in ENGINES:
         raise UsageError(f"--engine {forest.engine}: expected {' or '.join(ENGINES)}")
     step = Step(
         "rf-predict",
         {
-            "filters": bank.name,
-            **feature_record(features),
+            **source.options,
             **dataclasses.asdict(forest),
             "n_classes": count,
             "seed": seed,
         },
         revision=2,
         removed=REMOVED,
-        compute=partial(random_forest, bank=bank, n_classes=count, **dataclasses.asdict(forest)),
+        compute=partial(
+            on_features,
+            model=partial(forest_on, settings=forest),
+            features=source,
+            n_classes=count,
+        ),
         check=partial(scribbled_pixels, n_classes=count),
         seed=seed,
-        shared=shared,
+        shared=source.inputs,
+        depends_on_processor=source.network is not None,
     )
     run_step(step, inputs, out, run)

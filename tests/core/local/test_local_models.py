@@ -16,6 +16,7 @@ from wsstools.core.local.boosting import gradient_boosting
 from wsstools.core.local.gabor import gabor_bank
 from wsstools.core.local.random_walker import random_walker
 from wsstools.core.local.responses import Responses
+from wsstools.core.local.scribbled import scribbled_pixels
 from wsstools.core.local.settings import BoostingSettings
 from wsstools.errors import SkippedImage
 
@@ -28,9 +29,8 @@ def walk(image, scribbles, n_classes=N_CLASSES, **options):
 
 def boost(image, scribbles, n_classes=N_CLASSES, *, seed=0, settings=SHORT):
     rng = np.random.default_rng(seed)
-    return gradient_boosting(
-        image, scribbles, bank=gabor_bank(), n_classes=n_classes, settings=settings, rng=rng
-    )
+    pixels = scribbled_pixels(image, scribbles, n_classes)
+    return gradient_boosting(Responses(image, gabor_bank()), pixels, settings=settings, rng=rng)
 
 
 BOTH = pytest.mark.parametrize("predict", [walk, boost])

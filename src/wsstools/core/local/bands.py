@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.arrays import AnyArray
-from wsstools.core.local.responses import Responses
+from wsstools.core.local.features import Features
 
 _PIXELS_AT_ONCE = 32768
 _LEAST_ROWS = 16
@@ -16,19 +16,17 @@ _LEAST_ROWS = 16
 
 
 def predicted_in_bands(
-    predict: Callable[[NDArray[np.float32]], AnyArray], responses: Responses, n_classes: int
+    predict: Callable[[NDArray[np.float32]], AnyArray], features: Features, n_classes: int
 ) -> NDArray[np.float32]:
     """Class probabilities of all pixels, (K, H, W) float32; memory is that of a band.
 
     `predict` takes the features of n pixels, (F, n) float32, and gives (K, n) probabilities.
     """
-    height, width = responses.height, responses.width
+    height, width = features.height, features.width
     probs = np.empty((n_classes, height, width), np.float32)
     n_rows = max(_LEAST_ROWS, _PIXELS_AT_ONCE // width)
     for first in range(0, height, n_rows):
         last = min(first + n_rows, height)
-        features = responses.of_rows(first, last).reshape(
-            responses.n_filters, (last - first) * width
-        )
-        probs[:, first:last] = predict(features).reshape(-1, last - first, width)
+        values = features.of_rows(first, last).reshape(features.n_features, (last - first) * width)
+        probs[:, first:last] = predict(values).reshape(-1, last - first, width)
     return probs

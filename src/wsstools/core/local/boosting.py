@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from wsstools.core.arrays import AnyArray
 from wsstools.core.local.bands import predicted_in_bands
-from wsstools.core.local.filter_bank import FilterBank
-from wsstools.core.local.responses import Responses
-from wsstools.core.local.scribbled import scribbled_pixels
+from wsstools.core.local.features import Features
+from wsstools.core.local.scribbled import ScribbledPixels
 from wsstools.core.local.settings import BoostingSettings
 from wsstools.core.maps import ProbabilityMap
 
@@ -23,17 +20,15 @@ _LEAST_SAMPLES = 5
 
 
 def gradient_boosting(
-    image: AnyArray,
-    scribbles: NDArray[np.uint8],
+    features: Features,
+    pixels: ScribbledPixels,
     *,
-    bank: FilterBank,
-    n_classes: int | None = None,
     settings: BoostingSettings = BoostingSettings(),
     rng: np.random.Generator,
 ) -> ProbabilityMap:
     """Class probabilities of all pixels from gradient boosting on the scribbled ones.
 
-    Parameters, result and errors are those of `random_forest`, with the `settings` of boosting.
+    The classes are those scribbled in this image. With a single one, its probability is 1.
 
     Notes
     -----
@@ -46,7 +41,6 @@ def gradient_boosting(
     Statistics 29(5), 2001. G. Ke et al., LightGBM, NeurIPS 2017, whose histograms
     scikit-learn's HistGradientBoostingClassifier uses.
     """
-    pixels = scribbled_pixels(image, scribbles, n_classes)
     if len(pixels.classes) == 1:
         return pixels.certain()
     model = HistGradientBoostingClassifier(
@@ -59,10 +53,9 @@ def gradient_boosting(
         early_stopping=False,
         random_state=int(rng.integers(2**31)),
     )
-    responses = Responses(image, bank)
     with threadpool_limits(1, user_api="openmp"):  # the images are what runs side by side
-        model.fit(responses.at(pixels.rows, pixels.columns), pixels.labels)
+        model.fit(features.at(pixels.rows, pixels.columns), pixels.labels)
         probs = predicted_in_bands(
-            lambda features: model.predict_proba(features.T).T, responses, len(pixels.classes)
+            lambda values: model.predict_proba(values.T).T, features, len(pixels.classes)
         )
     return ProbabilityMap(probs, pixels.classes, pixels.n_classes)

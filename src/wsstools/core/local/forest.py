@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from wsstools.core.arrays import AnyArray
 from wsstools.core.local.bands import predicted_in_bands
+from wsstools.core.local.features import Features
 from wsstools.core.local.filter_bank import FilterBank, extended, reductions
 from wsstools.core.local.gabor import gabor_bank
 from wsstools.core.local.growing import binned, grow, grow_with_scikit_learn
 from wsstools.core.local.responses import Responses
-from wsstools.core.local.scribbled import scribbled_pixels
+from wsstools.core.local.scribbled import ScribbledPixels, scribbled_pixels
 from wsstools.core.local.settings import ForestSettings
 from wsstools.core.maps import ProbabilityMap
 
@@ -90,23 +91,32 @@ def random_forest(
     if engine not in _GROWERS:
         raise ValueError(f"engine is {engine!r}, expected {' or '.join(_GROWERS)}")
     pixels = scribbled_pixels(image, scribbles, n_classes)
-    if len(pixels.classes) == 1:
-        return pixels.certain()
-    train = _GROWERS[engine]
-    ranking_rng, rng = np.random.default_rng(rng).spawn(2)
     bank = gabor_bank() if bank is None else bank
     if position or tuple(scales) != (1,):
         bank = extended(bank, scales=reductions(scales), position=position)
-    responses = Responses(image, bank)
-    samples = binned(
-        responses.at(pixels.rows, pixels.columns).T, pixels.labels, len(pixels.classes)
-    )
-    if features < len(bank):
-        importances = train(samples, n_trees=trees, rng=ranking_rng).importances
+    settings = ForestSettings(trees, features, engine)
+    return forest_on(Responses(image, bank), pixels, settings=settings, rng=rng)
+
+
+def forest_on(
+    features: Features,
+    pixels: ScribbledPixels,
+    *,
+    settings: ForestSettings = ForestSettings(),
+    rng: np.random.Generator | int = 0,
+) -> ProbabilityMap:
+    """`random_forest` on features of any kind; the classes are those of the scribbled pixels."""
+    if len(pixels.classes) == 1:
+        return pixels.certain()
+    train = _GROWERS[settings.engine]
+    ranking_rng, rng = np.random.default_rng(rng).spawn(2)
+    samples = binned(features.at(pixels.rows, pixels.columns).T, pixels.labels, len(pixels.classes))
+    if settings.features < features.n_features:
+        importances = train(samples, n_trees=settings.trees, rng=ranking_rng).importances
         order = np.argsort(-importances, kind="stable")
-        chosen = np.sort(order[:features])
-        responses, samples = responses.subset(chosen), samples.subset(chosen)
-    growth = train(samples, n_trees=trees, rng=rng)
+        chosen = np.sort(order[: settings.features])
+        features, samples = features.subset(chosen), samples.subset(chosen)
+    growth = train(samples, n_trees=settings.trees, rng=rng)
     forest, used = growth.forest.on_used_features()  # the others need not be computed
-    probs = predicted_in_bands(forest.predict, responses.subset(used), len(pixels.classes))
+    probs = predicted_in_bands(forest.predict, features.subset(used), len(pixels.classes))
     return ProbabilityMap(probs, pixels.classes, pixels.n_classes)

@@ -28,7 +28,7 @@ class Responses:
         self._planes = image if isinstance(image, Planes) else Planes(image)
         self._bank = bank
         self.height, self.width = self._planes.size
-        self.n_filters = len(bank)
+        self.n_features = len(bank)
 
     def subset(self, chosen: NDArray[np.int64]) -> Responses:
         """These responses only, in ascending order of their number."""
@@ -36,7 +36,7 @@ class Responses:
 
     def at(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
         """Responses at n pixels, (n, F) float32."""
-        out = np.empty((self.n_filters, len(rows)), np.float32)
+        out = np.empty((self.n_features, len(rows)), np.float32)
         for layer, part in self._parts(out):
             if isinstance(layer, PositionLayer):
                 self._fill_positions(layer, rows, columns, part)
@@ -48,7 +48,7 @@ class Responses:
 
     def of_rows(self, first: int, last: int) -> NDArray[np.float32]:
         """Responses at all pixels of rows first..last-1, (F, last - first, W) float32."""
-        out = np.empty((self.n_filters, last - first, self.width), np.float32)
+        out = np.empty((self.n_features, last - first, self.width), np.float32)
         for layer, part in self._parts(out):
             if isinstance(layer, PositionLayer):
                 rows, columns = np.arange(first, last)[:, None], np.arange(self.width)[None]

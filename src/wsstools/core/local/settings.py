@@ -65,6 +65,27 @@ class WalkerSettings:
 
 @documented
 @dataclass(frozen=True)
+class LinearSettings:
+    """How a local linear model is trained."""
+
+    penalty: float = parameter(
+        0.01,
+        "Linear: weight of the coefficients' squares; larger is less sure.",
+        metavar="X",
+    )
+    pixels: int = parameter(
+        500,
+        "Linear: most scribbled pixels of a class that it learns from, spread evenly.",
+        metavar="N",
+        min=1,
+    )
+    temperature: float = parameter(
+        1.0, "Linear: what the logits are divided by; larger is less sure.", metavar="X"
+    )
+
+
+@documented
+@dataclass(frozen=True)
 class FeatureSettings:
     """The filters whose responses are a pixel's features."""
 
@@ -76,6 +97,12 @@ class FeatureSettings:
         "from.",
         metavar="BANK",
         choices=("gabor", "vgg16", "alexnet-original", "paper", "alexnet"),
+    )
+    features_of: Optional[str] = parameter(
+        None,
+        "Take the features of this network, a model file of wss train: those of its blocks, "
+        "and its logits. Filters join them where they are named.",
+        metavar="MODEL",
     )
     filter_input: Optional[List[str]] = parameter(
         None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -21,6 +22,13 @@ class Backbone(nn.Module):
     classifier_prefixes: tuple[str, ...]
     middle_channels: int
     channels: int
+
+    def levels(self, images: Tensor) -> list[Tensor]:
+        """Features after each stage, (N, C, h, w) at strides from 2 on; `forward` has the last.
+
+        Of (N, 3, H, W), normalised; the first of each lies on the first pixel.
+        """
+        raise NotImplementedError
 
     def from_imagenet(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The tensors of torchvision's ImageNet state dict, without those of the classifier.
@@ -68,9 +76,17 @@ class ResNet(Backbone):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Layers 3 and 4, both at the output stride."""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
-        middle = self.layer3(self.layer2(self.layer1(x)))
-        return middle, self.layer4(middle)
+        *_, middle, last = self.levels(images)
+        return middle, last
+
+    def levels(self, images: Tensor) -> list[Tensor]:
+        """The first convolution and the four layers."""
+        found = [self.relu(self.bn1(self.conv1(images)))]
+        x = self.maxpool(found[0])
+        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = layer(x)
+            found.append(x)
+        return found
 
 
 class MobileNetV2(Backbone):
@@ -96,6 +112,14 @@ class MobileNetV2(Backbone):
         """Blocks 13 and 17, both at the output stride."""
         middle = self.features[:14](images)
         return middle, self.features[14:](middle)
+
+    def levels(self, images: Tensor) -> list[Tensor]:
+        """Blocks 1, 3, 6, 10, 13 and 17: the last ones of a width."""
+        found = []
+        for first, last in pairwise((0, 2, 4, 7, 11, 14, 18)):
+            images = self.features[first:last](images)
+            found.append(images)
+        return found
 
 
 # Filters and convolutions. The pooling that ends a block strides up to the output stride.
@@ -156,8 +180,23 @@ class VGG16(Backbone):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """What fc6 takes, and what fc7 gives, both at the output stride."""
         middle = self.average(self.features(images))
+        return middle, self._classified(middle)
+
+    def levels(self, images: Tensor) -> list[Tensor]:
+        """The five blocks, the last one averaged, and fc7."""
+        found = []
+        x = images
+        for layer in self.features:
+            x = layer(x)
+            if isinstance(layer, nn.MaxPool2d):
+                found.append(x)
+        found[-1] = self.average(found[-1])
+        return [*found, self._classified(found[-1])]
+
+    def _classified(self, middle: Tensor) -> Tensor:
         x = self.dropout(self.relu(self.fc6(middle)))
-        return middle, self.dropout(self.relu(self.fc7(x)))
+        classified: Tensor = self.dropout(self.relu(self.fc7(x)))
+        return classified
 
     def from_imagenet(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The tensors of torchvision's VGG-16, its fully connected layers thinned out.

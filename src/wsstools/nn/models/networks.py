@@ -55,14 +55,26 @@ class SegmentationNetwork(nn.Module):
 
         Of (N, 3, H, W) float32, RGB in 0..255; h = ceil((H - 1) / s) + 1, and w likewise.
         """
-        height, width = images.shape[-2:]
-        stride = self.output_stride
-        pad = (0, -(width - 1) % stride, 0, -(height - 1) % stride)
-        middle, last = self.backbone(F.pad((images - self.mean) / self.std, pad))
+        middle, last = self.backbone(self._padded(images))
         logits = self.head(last)
         if self.training and self.aux_head is not None:
             return logits, self.aux_head(middle)
         return (logits,)
+
+    def levels(self, images: Tensor) -> list[Tensor]:
+        """The backbone's features, fine to coarse, and the logits, of images as in `forward`.
+
+        Each is (N, C, h, w); the first of a level lies on the first pixel, the others at steps of
+        2, 4, 8 or 16 pixels, to the image's last pixel or beyond.
+        """
+        found = self.backbone.levels(self._padded(images))
+        return [*found, self.head(found[-1])]
+
+    def _padded(self, images: Tensor) -> Tensor:
+        height, width = images.shape[-2:]
+        stride = self.output_stride
+        pad = (0, -(width - 1) % stride, 0, -(height - 1) % stride)
+        return F.pad((images - self.mean) / self.std, pad)
 
 
 def upsample(logits: Tensor, size: tuple[int, int], stride: int = OUTPUT_STRIDE) -> Tensor:
