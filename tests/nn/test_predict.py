@@ -125,7 +125,7 @@ def test_features_lie_on_the_pixels_that_they_are_of(arch, stride, size):
     features = network_features(network, image)
     *levels, logits = features.levels
     expected = network(torch.tensor(image).permute(2, 0, 1)[None].float())[0][0]
-    np.testing.assert_allclose(logits.values, expected.detach(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(logits.values, expected.detach(), rtol=1e-3, atol=1e-3)
     if size != (1, 1):  # where every level is one value
         assert logits.step == stride
         assert [level.step for level in levels] == sorted(level.step for level in levels)
