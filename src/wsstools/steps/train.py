@@ -144,7 +144,12 @@ def train(
         seed,
         settings,
         run,
-        Origin("train", options, unrecorded={"output_stride": OUTPUT_STRIDE}),
+        Origin(
+            "train",
+            options,
+            revision=2 if schedule.class_balance else 1,  # 2: the model keeps the class weights
+            unrecorded={"output_stride": OUTPUT_STRIDE},
+        ),
         [*pairs.records(), *_init_records(settings.init)],
         classes_file,
     )
