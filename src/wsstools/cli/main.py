@@ -33,7 +33,7 @@ from wsstools.errors import (
 )
 from wsstools.running.bars import print_line
 from wsstools.running.messages import ClosedPipe
-from wsstools.running.quiet import quiet_readers
+from wsstools.running.quiet import print_warnings, quiet_readers
 from wsstools.running.signals import INTERRUPTIONS
 
 PIPELINE = (
@@ -219,6 +219,7 @@ def run(arguments: list[str]) -> int:
             arguments = [argument for argument in arguments if argument not in options]
             os.environ[variable] = "1"
     quiet_readers()
+    print_warnings()
     name = next((argument for argument in arguments if not argument.startswith("-")), "")
     prefix = f"wss {name}" if name in command_names() else "wss"
     try:

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import joblib
 
+from wsstools.core.compiled.private import private_folder, share_private_folder
 from wsstools.errors import UsageError
 from wsstools.files.atomic import is_alive
 from wsstools.running import messages
-from wsstools.running.quiet import quiet_readers
+from wsstools.running.quiet import print_warnings, quiet_readers
 from wsstools.running.settings import JobSettings
 from wsstools.running.signals import INTERRUPTIONS
 
@@ -85,7 +86,7 @@ def map_in_workers(
         for message in _HARMLESS:  # for good: some come when all is over
             warnings.filterwarnings("ignore", message=message)
         # joblib keeps workers for the next call, but not where these differ: paths are relative
-        here = (os.getpid(), os.path.realpath("."))
+        here = (os.getpid(), os.path.realpath("."), private_folder())
         ends_with_us = {"initializer": _end_with, "initargs": here}
         options = ends_with_us if settings.backend == "loky" else {}
         stack.enter_context(joblib.parallel_config(settings.backend, n_jobs=jobs, **options))
@@ -162,12 +163,14 @@ def _deaf_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end_with(parent: int, folder: str) -> None:
-    """End this worker, whose folder that is, soon after the run that started it was killed.
+def _end_with(parent: int, folder: str, private: Path) -> None:
+    """End this worker, whose folders those are, soon after the run that started it was killed.
 
     loky lets it live on.
     """
     quiet_readers()
+    print_warnings()
+    share_private_folder(private)
     is_child = os.getppid() == parent  # not so if the run was killed while this worker started
 
     def watch() -> None:
