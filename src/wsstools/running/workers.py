@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -18,7 +19,8 @@ from typing import TYPE_CHECKING, TypeVar
 import joblib
 
 from wsstools.core.compiled.private import private_folder, share_private_folder
-from wsstools.errors import UsageError
+from wsstools.core.threads import check_threads, process_limits
+from wsstools.errors import UsageError, WssError
 from wsstools.files.atomic import is_alive
 from wsstools.running import messages
 from wsstools.running.quiet import print_warnings, quiet_readers
@@ -34,6 +36,9 @@ R = TypeVar("R")
 _WATCH_SECONDS = 0.5
 _MANY = 4
 """So many workers a core are no help."""
+_SHARED_MEMORY = "/dev/shm"
+_OF_POOL, _OF_WORKER = 5, 3
+"""Threads and processes that loky starts for all workers, and for each."""
 _HARMLESS = (
     "A worker stopped while some jobs",  # loky renews those whose memory has grown
     r"\d+ tasks (have been|which were) ",  # left by a run that was interrupted
@@ -82,6 +87,10 @@ def map_in_workers(
                 function, batches, jobs=settings.jobs, on_worker_death=on_worker_death
             )
         return
+    if settings.backend == "loky" and jobs > 1:
+        inner = max(1, cores // jobs) - 1  # threads of libraries, as joblib limits them
+        number = _OF_POOL + jobs * (_OF_WORKER + inner)
+        check_threads(number, f"{jobs} workers take", "--jobs 1 takes none")
     with ExitStack() as stack:
         for message in _HARMLESS:  # for good: some come when all is over
             warnings.filterwarnings("ignore", message=message)
@@ -159,6 +168,14 @@ def _deaf_children() -> Iterator[None]:
         resource_tracker.ensure_running()  # which older Pythons end by letting signals through
         signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
         yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        if error.errno == errno.EAGAIN:
+            raise WssError(f"a process cannot be started ({process_limits()})") from error
+        if error.errno == errno.ENOSPC:  # of semaphores and arrays that processes share
+            raise OSError(error.errno, error.strerror, _SHARED_MEMORY) from error
+        raise
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
