@@ -23,7 +23,12 @@ from typer.core import TyperCommand, TyperGroup
 from wsstools import __version__, cli
 from wsstools.cli.options import expanded
 from wsstools.cli.renaming import NamedCommand
-from wsstools.core.threads import check_threads, memory_limit, n_threads_of_libraries
+from wsstools.core.threads import (
+    check_address_space,
+    check_threads,
+    memory_limit,
+    n_threads_of_libraries,
+)
 from wsstools.errors import (
     OutputsToMake,
     UsageError,
@@ -273,7 +278,8 @@ def _check_surroundings() -> None:
         os.getcwd()
     except FileNotFoundError:
         raise WssError("the working folder was deleted; change to another one") from None
-    # OpenBLAS would interrupt the process.
+    # OpenBLAS would end the process.
+    check_address_space()
     number = n_threads_of_libraries()
     check_threads(number, "numpy and scipy start", "with OPENBLAS_NUM_THREADS=1 none")
 

@@ -1,7 +1,8 @@
-"""Threads, and whether the system lets this process start some more."""
+"""Threads and memory, and whether the system lets this process have some more."""
 
 from __future__ import annotations
 
+import mmap
 import os
 import resource
 import threading
@@ -10,6 +11,8 @@ from wsstools.errors import WssError
 
 _MOST, _COPIES = 64, 2
 """Threads that an OpenBLAS starts at most; numpy brings one, scipy another."""
+
+_OF_NUMPY = 256 << 20  # bytes
 
 
 def check_threads(number: int, what: str, hint: str) -> None:
@@ -60,6 +63,16 @@ def process_limits() -> str:
         if soft != resource.RLIM_INFINITY
     ]
     return ", ".join(found) or "a limit of the container"
+
+
+def check_address_space() -> None:
+    """WssError where it is limited to less than numpy takes, whose OpenBLAS ends the process."""
+    limit = memory_limit()
+    try:
+        if limit:
+            mmap.mmap(-1, _OF_NUMPY).close()
+    except OSError:
+        raise WssError(f"not enough memory for numpy ({limit})") from None
 
 
 def memory_limit() -> str | None:
