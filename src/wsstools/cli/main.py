@@ -278,6 +278,8 @@ def _check_surroundings() -> None:
         os.getcwd()
     except FileNotFoundError:
         raise WssError("the working folder was deleted; change to another one") from None
+    if "numpy" in sys.modules:
+        return
     # OpenBLAS would end the process.
     check_address_space()
     number = n_threads_of_libraries()
