@@ -50,7 +50,7 @@ _ENVIRONMENT = (
     (
         "NUMBA_CACHE_DIR",
         "Folder for compiled functions. Default: wsstools/numba/PROCESSOR in XDG_CACHE_HOME. "
-        "Where it cannot be written, each process compiles anew.",
+        "Where it cannot be written, each run compiles anew.",
     ),
     ("XDG_CACHE_HOME", "Folder of caches. Default: ~/.cache."),
     (

@@ -76,3 +76,7 @@ def naming(file: object) -> Iterator[None]:
 
 class SkippedImage(WssError):
     """There is nothing to do for an image, which is no failure (it has no scribble, say)."""
+
+
+class NotKeptWarning(UserWarning):
+    """Compiled code cannot be kept for the next run."""

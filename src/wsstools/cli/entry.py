@@ -53,7 +53,7 @@ def _print(text: str) -> None:
 def _open_closed_streams() -> None:
     """Open closed standard streams on the null device, before a file takes their number.
 
-    Any text can be printed then.
+    Any text can be printed then, by worker processes too, which inherit them.
     """
     for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
@@ -61,6 +61,7 @@ def _open_closed_streams() -> None:
             if opened != descriptor:
                 os.dup2(opened, descriptor)
                 os.close(opened)
+            os.set_inheritable(descriptor, True)
             setattr(sys, name, open(descriptor, mode))  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # what the locale cannot hold is escaped

@@ -23,6 +23,12 @@ from typer.core import TyperCommand, TyperGroup
 from wsstools import __version__, cli
 from wsstools.cli.options import expanded
 from wsstools.cli.renaming import NamedCommand
+from wsstools.core.threads import (
+    check_address_space,
+    check_threads,
+    memory_limit,
+    n_threads_of_libraries,
+)
 from wsstools.errors import (
     OutputsToMake,
     UsageError,
@@ -33,7 +39,7 @@ from wsstools.errors import (
 )
 from wsstools.running.bars import print_line
 from wsstools.running.messages import ClosedPipe
-from wsstools.running.quiet import quiet_readers
+from wsstools.running.quiet import print_warnings, quiet_readers
 from wsstools.running.signals import INTERRUPTIONS
 
 PIPELINE = (
@@ -219,6 +225,7 @@ def run(arguments: list[str]) -> int:
             arguments = [argument for argument in arguments if argument not in options]
             os.environ[variable] = "1"
     quiet_readers()
+    print_warnings()
     name = next((argument for argument in arguments if not argument.startswith("-")), "")
     prefix = f"wss {name}" if name in command_names() else "wss"
     try:
@@ -231,6 +238,8 @@ def run(arguments: list[str]) -> int:
 
 def _exit_code(arguments: list[str], prefix: str) -> int:
     try:
+        if prefix != "wss":
+            _check_surroundings()
         code = app(arguments or ["--help"], prog_name="wss", standalone_mode=False)
         if code == _INTERRUPTED:  # Typer has made a code of KeyboardInterrupt
             raise KeyboardInterrupt
@@ -243,7 +252,7 @@ def _exit_code(arguments: list[str], prefix: str) -> int:
             _complain(prefix, error, str(error))
         return error.exit_code
     except OSError as error:
-        _complain(prefix, error, os_error_line(error))
+        _complain(prefix, error, os_error_line(error) + _limit_hint(error))
         return 1
     except MemoryError as error:
         _complain(prefix, error, memory_error_line(error))
@@ -254,9 +263,34 @@ def _exit_code(arguments: list[str], prefix: str) -> int:
             print_line(f"{prefix}: interrupted; the same command goes on from here")
         return code if isinstance(code, int) else int(code is not None)
     except Exception as error:
+        hint = _limit_hint(error)
+        if hint and isinstance(error, ImportError):
+            _complain(prefix, error, f"{error}{hint}")
+            return 1
         text = f"unexpected {type(error).__name__}: {error}"
         _complain(prefix, error, f"{one_line(text)} (--debug shows where; please report it)")
         return 1
+
+
+def _check_surroundings() -> None:
+    """WssError where no command can work, before libraries say so in their way."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise WssError("the working folder was deleted; change to another one") from None
+    if "numpy" in sys.modules:
+        return
+    # OpenBLAS would end the process.
+    check_address_space()
+    number = n_threads_of_libraries()
+    check_threads(number, "numpy and scipy start", "with OPENBLAS_NUM_THREADS=1 none")
+
+
+def _limit_hint(error: Exception) -> str:
+    """That a library may not have been loaded for want of memory, where memory is limited."""
+    limit = memory_limit()
+    is_of_library = isinstance(error, ImportError) or "shared object" in str(error)
+    return f" (too little memory? {limit})" if limit and is_of_library else ""
 
 
 def _in_our_words(error: typer.BadParameter) -> str:

@@ -1,9 +1,13 @@
-"""Libraries that read pictures, kept from writing to the terminal of a process of ours."""
+"""What libraries may print in a process of ours: of readers nothing, warnings of ours in a line."""
 
 from __future__ import annotations
 
 import logging
 import warnings
+from typing import TextIO
+
+from wsstools.errors import NotKeptWarning
+from wsstools.running.bars import is_quiet, print_line
 
 
 def quiet_readers() -> None:
@@ -16,3 +20,23 @@ def quiet_readers() -> None:
     for name in ("PIL", "tifffile"):
         logging.getLogger(name).addHandler(logging.NullHandler())
     logging.getLogger("nibabel.global").setLevel(logging.CRITICAL + 1)
+
+
+def print_warnings() -> None:
+    """Print warnings of ours as a line on standard error, for the whole process."""
+    others = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if not issubclass(category, NotKeptWarning):
+            others(message, category, filename, lineno, file, line)
+        elif not is_quiet():
+            print_line(f"wss: warning: {message}")
+
+    warnings.showwarning = show

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -17,10 +18,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import joblib
 
-from wsstools.errors import UsageError
+from wsstools.core.compiled.private import private_folder, share_private_folder
+from wsstools.core.threads import check_threads, process_limits
+from wsstools.errors import UsageError, WssError
 from wsstools.files.atomic import is_alive
 from wsstools.running import messages
-from wsstools.running.quiet import quiet_readers
+from wsstools.running.quiet import print_warnings, quiet_readers
 from wsstools.running.settings import JobSettings
 from wsstools.running.signals import INTERRUPTIONS
 
@@ -33,6 +36,9 @@ R = TypeVar("R")
 _WATCH_SECONDS = 0.5
 _MANY = 4
 """So many workers a core are no help."""
+_SHARED_MEMORY = "/dev/shm"
+_OF_POOL, _OF_WORKER = 5, 3
+"""Threads and processes that loky starts for all workers, and for each."""
 _HARMLESS = (
     "A worker stopped while some jobs",  # loky renews those whose memory has grown
     r"\d+ tasks (have been|which were) ",  # left by a run that was interrupted
@@ -81,11 +87,15 @@ def map_in_workers(
                 function, batches, jobs=settings.jobs, on_worker_death=on_worker_death
             )
         return
+    if settings.backend == "loky" and jobs > 1:
+        inner = max(1, cores // jobs) - 1  # threads of libraries, as joblib limits them
+        number = _OF_POOL + jobs * (_OF_WORKER + inner)
+        check_threads(number, f"{jobs} workers take", "--jobs 1 takes none")
     with ExitStack() as stack:
         for message in _HARMLESS:  # for good: some come when all is over
             warnings.filterwarnings("ignore", message=message)
         # joblib keeps workers for the next call, but not where these differ: paths are relative
-        here = (os.getpid(), os.path.realpath("."))
+        here = (os.getpid(), os.path.realpath("."), private_folder())
         ends_with_us = {"initializer": _end_with, "initargs": here}
         options = ends_with_us if settings.backend == "loky" else {}
         stack.enter_context(joblib.parallel_config(settings.backend, n_jobs=jobs, **options))
@@ -158,16 +168,26 @@ def _deaf_children() -> Iterator[None]:
         resource_tracker.ensure_running()  # which older Pythons end by letting signals through
         signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
         yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        if error.errno == errno.EAGAIN:
+            raise WssError(f"a process cannot be started ({process_limits()})") from error
+        if error.errno == errno.ENOSPC:  # of semaphores and arrays that processes share
+            raise OSError(error.errno, error.strerror, _SHARED_MEMORY) from error
+        raise
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end_with(parent: int, folder: str) -> None:
-    """End this worker, whose folder that is, soon after the run that started it was killed.
+def _end_with(parent: int, folder: str, private: Path) -> None:
+    """End this worker, whose folders those are, soon after the run that started it was killed.
 
     loky lets it live on.
     """
     quiet_readers()
+    print_warnings()
+    share_private_folder(private)
     is_child = os.getppid() == parent  # not so if the run was killed while this worker started
 
     def watch() -> None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import os
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar, cast
 
 import numba
 
-from wsstools.core.compiled.processor import processor
+from wsstools.core.compiled.kept import KeptCode
+from wsstools.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., object])
-_config = vars(numba.config)
 
 # Sums may be reordered and fused. The flags `nnan` and `ninf` stay out: they let the compiler drop
 # checks for NaN and infinity.
@@ -29,16 +25,18 @@ def compiled(function: F) -> F:
     one number is not vectorised; loops over elements are. Functions whose last bit depends on the
     machine, such as exp, are taken from `elementary`.
 
-    Call it with one combination of types only: of two processes that compile two combinations at
-    the same moment, one can spoil the other's file. It compiles at its first call, or loads what an
-    earlier process compiled. Division by zero gives infinity or NaN and raises nothing.
+    It compiles at its first call, or loads what an earlier process compiled from the same sources.
+    Division by zero gives infinity or NaN and raises nothing.
 
     Files go to the folder named by NUMBA_CACHE_DIR where that is set, else to wsstools/numba in
-    XDG_CACHE_HOME or ~/.cache. Where nothing can be written, each process compiles anew. Numba
-    renews a file when the source file of its function changes, whatever that function calls: let
-    compiled functions call compiled functions of their own module only.
+    XDG_CACHE_HOME or ~/.cache. A file is used only if the sources of the function's module and of
+    this folder, and the numbers that the module names, are those that it was compiled from: let
+    compiled functions call compiled functions of their own module only. UsageError where numba is
+    not to compile: some functions call instructions that Python does not have.
     """
-    return _compile(function, fastmath=False)
+    if vars(numba.config)["DISABLE_JIT"]:
+        raise UsageError("NUMBA_DISABLE_JIT is set, but this needs compiled code; unset it")
+    return _compile(function, fastmath=set())
 
 
 def compiled_for_speed(function: F) -> F:
@@ -49,34 +47,7 @@ def compiled_for_speed(function: F) -> F:
     return _compile(function, fastmath=_FAST)
 
 
-def _compile(function: F, fastmath: bool | set[str]) -> F:
-    folder = _cache_folder()
-    if folder is not None:
-        # numba looks at this setting once, while it decorates; other users of numba keep theirs.
-        others, _config["CACHE_DIR"] = _config["CACHE_DIR"], folder
-        try:
-            kept = numba.njit(
-                function, cache=True, fastmath=fastmath, nogil=True, error_model="numpy"
-            )
-        finally:
-            _config["CACHE_DIR"] = others
-        if str(kept.stats.cache_path).startswith(folder):  # else it chose the source tree
-            return cast(F, kept)
-    return cast(F, numba.njit(function, fastmath=fastmath, nogil=True, error_model="numpy"))
-
-
-@functools.cache
-def _cache_folder() -> str | None:
-    """The folder for compiled functions, made where it is missing; None if it takes no file."""
-    chosen = _config["CACHE_DIR"]
-    try:
-        if not chosen:
-            caches = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-            # By processor: machines of several kinds can share a home and write at once.
-            chosen = Path(caches, "wsstools", "numba", processor())
-        os.makedirs(chosen, exist_ok=True)
-        with tempfile.TemporaryFile(dir=chosen) as probe:
-            probe.write(b"0")  # a full disk shows here
-    except (OSError, RuntimeError):  # RuntimeError: there is no home
-        return None
-    return str(chosen)
+def _compile(function: F, fastmath: set[str]) -> F:
+    made = numba.njit(function, fastmath=fastmath, nogil=True, error_model="numpy")
+    made._cache = KeptCode(function, *sorted(fastmath))
+    return cast(F, made)

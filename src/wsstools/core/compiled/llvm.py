@@ -1,7 +1,4 @@
-"""Pieces of LLVM code that the instructions of compiled modules are made of.
-
-What numba keeps on disk is not renewed when this file changes: change the callers' too.
-"""
+"""Pieces of LLVM code that the instructions of compiled modules are made of."""
 
 from __future__ import annotations
 

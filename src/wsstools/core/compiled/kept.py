@@ -1,0 +1,191 @@
+"""Where compiled functions are kept, so that the next process need not compile them.
+
+numba's own cache is not used: it trusts its files, whatever they hold. Here the name of a folder
+follows from all that the code is compiled from, and a file begins with the digest of what follows.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import pickle
+import secrets
+import sys
+import warnings
+from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
+from typing import Protocol
+
+import llvmlite
+import numba
+import numpy as np
+from numba.core.compiler import CompileResult
+from numba.core.serialize import dumps
+
+from wsstools.core.compiled.private import make_private, private_folder
+from wsstools.core.compiled.processor import processor
+from wsstools.errors import NotKeptWarning
+
+_DIGEST = 32  # bytes
+
+
+class _CodeGenerator(Protocol):
+    def magic_tuple(self) -> object: ...
+
+
+class _Target(Protocol):
+    def refresh(self) -> None: ...
+    def codegen(self) -> _CodeGenerator: ...
+
+
+class _Library(Protocol):
+    has_dynamic_globals: bool
+    codegen: _CodeGenerator
+
+
+class _Compiled(Protocol):
+    library: _Library
+
+    def _reduce(self) -> tuple[object, ...]: ...
+
+
+class KeptCode:
+    """Compiled code of one function, in the form of numba's caches; a dispatcher asks it.
+
+    Nothing that is wrong with a file or a folder is an error: what cannot be read is compiled anew
+    and replaced. Where the user's folder takes no file, what is compiled goes to a folder that only
+    this run and its workers use, and a NotKeptWarning says so once a run; where that takes none
+    either, it stays in memory.
+    """
+
+    def __init__(self, function: Callable[..., object], *flags: object) -> None:
+        self._function, self._flags = function, flags
+        is_closed = function.__closure__ is None  # its code follows from its module alone
+        self._source = _content(function.__code__.co_filename) if is_closed else None
+
+    @property
+    def cache_path(self) -> str | None:
+        """The folder; None where nothing is kept."""
+        base = _users_folder()
+        return None if base is None or self._source is None else str(base / self._folder)
+
+    def load_overload(self, signature: object, target_context: _Target) -> object:
+        """The compiled function for these types, None if it must be compiled."""
+        if self._source is None:
+            return None
+        target_context.refresh()
+        name = self._name(signature, target_context.codegen())
+        for base in (_users_folder(), private_folder()):
+            if base is None:
+                continue
+            try:
+                found = (base / self._folder / name).read_bytes()
+                if blake2b(found[_DIGEST:], digest_size=_DIGEST).digest() == found[:_DIGEST]:
+                    parts = pickle.loads(found[_DIGEST:])
+                    return CompileResult._rebuild(target_context, *parts)
+            except Exception:  # whatever it is, the function can be compiled
+                continue
+        return None
+
+    def save_overload(self, signature: object, compiled: _Compiled) -> None:
+        """Keep a compiled function."""
+        if self._source is None or compiled.library.has_dynamic_globals:
+            return
+        content = dumps(compiled._reduce())
+        content = blake2b(content, digest_size=_DIGEST).digest() + content
+        file = Path(self._folder, self._name(signature, compiled.library.codegen))
+        base = _users_folder()
+        if base is None:
+            reason = "there is no home folder"
+        else:
+            try:
+                _write(base / file, content)
+                return
+            except OSError as error:
+                reason = error.strerror or str(error)
+        private = private_folder()
+        try:
+            if make_private(private):
+                _warn(base, reason)
+            _write(private / file, content)
+        except OSError:
+            return  # it stays in memory
+
+    def flush(self) -> None:
+        """Nothing: a file that is written replaces another one."""
+
+    @functools.cached_property
+    def _folder(self) -> str:
+        """The folder's name: it follows from all that the function is compiled from."""
+        module = self._function.__globals__
+        numbers = sorted(  # those of other modules are compiled in too
+            (name, type(value).__name__, repr(value))
+            for name, value in module.items()
+            if isinstance(value, (int, float, np.generic)) and not name.startswith("__")
+        )
+        versions = sys.version, numba.__version__, llvmlite.__version__
+        parts = (self._source, _content_of_this_folder(), numbers, self._flags, versions)
+        digest = blake2b(repr(parts).encode(), digest_size=8).hexdigest()
+        return f"{self._function.__module__.rpartition('.')[2]}-{digest}"
+
+    def _name(self, signature: object, codegen: _CodeGenerator) -> str:
+        """The file's name: it follows from the code, the types and the processor."""
+        code = self._function.__code__
+        constants = [one for one in code.co_consts if not hasattr(one, "co_code")]
+        machine = codegen.magic_tuple()
+        parts = (code.co_code, code.co_names, constants, str(signature), machine)
+        digest = blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+        return f"{self._function.__name__}-{digest}.code"
+
+
+def _users_folder() -> Path | None:
+    """The folder that the user has chosen or the usual one; None if there is no home."""
+    chosen = vars(numba.config)["CACHE_DIR"]
+    if chosen:
+        return Path(chosen)
+    try:
+        caches = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    except RuntimeError:
+        return None
+    # By processor: machines of several kinds can share a home and write at once.
+    return Path(caches, "wsstools", "numba", processor())
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a file as a whole."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f"{file.name}.{secrets.token_hex(8)}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(file)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _content(file: str) -> str | None:
+    """Digest of a source file, read when its functions are defined; None if it is none."""
+    try:
+        return blake2b(Path(file).read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+@functools.cache
+def _content_of_this_folder() -> tuple[str | None, ...]:
+    """Digests of the modules that compiled code is made by, and of pieces that it is made of."""
+    return tuple(_content(str(file)) for file in sorted(Path(__file__).parent.glob("*.py")))
+
+
+_content_of_this_folder()  # now: the files may be edited while the process runs
+
+
+def _warn(folder: Path | None, reason: str) -> None:
+    """Say that nothing can be kept, and what to do."""
+    where = f"{folder}: {reason}" if folder is not None else reason
+    hint = "NUMBA_CACHE_DIR names another folder"
+    if folder is not None:
+        hint = f"make it writable or delete it, or {hint}"
+    text = f"compiled code cannot be kept: {where}; each run compiles anew ({hint})"
+    warnings.warn(text, NotKeptWarning, stacklevel=2)
