@@ -15,7 +15,7 @@ from typing import Generic, TypeAlias, TypedDict, TypeGuard, TypeVar
 
 from wsstools import __version__
 from wsstools.errors import UsageError
-from wsstools.files.limits import LARGEST_RECORD
+from wsstools.files.limits import LARGEST_RECORD, read_file
 
 T_co = TypeVar("T_co", covariant=True)
 _NONE = object()
@@ -179,7 +179,7 @@ def set_record(
 
 def files_record(role: str, paths: Sequence[Path], meta: Meta | None = None) -> InputRecord:
     """Many files as one input, read for their digests; see `set_record`."""
-    digests = [digest(path.read_bytes()) for path in paths]
+    digests = [digest(read_file(path)) for path in paths]
     return set_record(role, [path.name for path in paths], digests, meta)
 
 

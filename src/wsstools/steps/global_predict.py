@@ -20,6 +20,7 @@ from wsstools.core.local.scribbled import scribbled_pixels
 from wsstools.core.map_operations import restricted, without_improbable
 from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import DataError, UsageError, naming
+from wsstools.files.limits import read_file
 from wsstools.files.provenance import digest, input_record, parse_record
 from wsstools.nn import predict
 from wsstools.nn.device import chosen_device
@@ -71,9 +72,9 @@ def global_predict(
     if restrict_to is not None:
         inputs.append(label_input(restrict_to, run, role="scribbles", is_optional=True))
     path = Path(model)
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"--model {model}: no such file")
-    data = path.read_bytes()
+    data = read_file(path)
     with naming(model):
         header = read_model_header(data)
     predictor = _predictor(
@@ -181,7 +182,7 @@ _computing = threading.Lock()
 @lru_cache(maxsize=1)
 def _network(model: str, model_digest: str, device: str) -> SegmentationNetwork:
     """The network of a model file, loaded once per process."""
-    data = Path(model).read_bytes()
+    data = read_file(model)
     if digest(data) != model_digest:
         raise DataError(f"{model} changed during the run")
     with naming(model):
