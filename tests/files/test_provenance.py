@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from builders import STEMS, folder_bytes
+from builders import META, STEMS, by_pillow, folder_bytes, npz
+from PIL.PngImagePlugin import PngInfo
 
 from wsstools.errors import UsageError
 from wsstools.files import provenance
-from wsstools.files.provenance import Origin, input_record, parse_record
+from wsstools.files.provenance import (
+    MOST_STEPS,
+    Origin,
+    input_record,
+    parse_record,
+    record_text,
+)
 from wsstools.formats import map_files
 from wsstools.running.step import Step
 from wsstools.steps import fuse as fuse_step
@@ -183,3 +192,44 @@ def test_another_version_of_the_package_leaves_what_the_command_made(fuse, tmp_p
     monkeypatch.setattr(provenance, "__version__", "99.0")
     assert "skipped 4 (up to date)" in fuse().err
     assert folder_bytes(tmp_path / "out") == made
+
+
+def nested(depth):
+    """The text of a record of so many steps one after the other."""
+    innermost = json.dumps(META)
+    around = json.dumps({**META, "inputs": [{**input_record("map", "x", "0"), "made_by": "@"}]})
+    before, after = around.split('"@"')
+    return before * (depth - 1) + innermost + after * (depth - 1)
+
+
+@pytest.mark.parametrize("depth", [MOST_STEPS + 1, 300, 20_000])
+def test_a_record_that_is_nested_too_deep_is_none(wss, tmp_path, depth):
+    assert parse_record(nested(depth)) is None
+    (tmp_path / "p.json").write_text(f'{{"method": "potts", "made_by": {nested(depth)}}}')
+    for name, data in {
+        "m.npz": npz(probs=np.full((2, 3, 4), 0.5), meta=np.array(nested(depth))),
+        "l.png": by_pillow(np.zeros((3, 4), np.uint8), "PNG", pnginfo=text_chunk(nested(depth))),
+    }.items():
+        (tmp_path / name).write_bytes(data)
+        outcome = wss("info", tmp_path / name)
+        assert outcome.code == 0, outcome.err
+        assert "no record of how it was made" in outcome.out
+    outcome = wss("info", tmp_path / "p.json")
+    assert "Traceback" not in outcome.err
+    assert outcome.err.count("\n") <= 1
+
+
+def text_chunk(text):
+    chunk = PngInfo()
+    chunk.add_text("wsstools", text, zip=True)
+    return chunk
+
+
+def test_a_pipeline_of_the_most_steps_is_read_and_a_longer_one_is_refused():
+    origin, meta = Origin("argmax", {}), None
+    for k in range(MOST_STEPS):
+        meta = origin.record(kind="prob", stem="a", inputs=[input_record("map", "a", "0", meta)])
+        assert parse_record(record_text(meta)) == meta, k
+    longer = origin.record(kind="prob", stem="a", inputs=[input_record("map", "a", "0", meta)])
+    with pytest.raises(ValueError, match="more than 100 steps one after the other"):
+        record_text(longer)

@@ -330,6 +330,52 @@ def test_a_scheduler_that_dies_ends_the_run_and_a_rerun_completes(wss, many, tmp
     assert folder_bytes(tmp_path / "out") == folder_bytes(tmp_path / "alone")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_run_whose_scheduler_is_frozen(wss, many, tmp_path, number):
+    with processes(tmp_path) as started:
+        started.add_workers(1)
+        run = start_forests(many, tmp_path / "out", *on(started))
+        run.stdout.readline()
+        started.scheduler.send_signal(signal.SIGSTOP)
+        time.sleep(dask._LOOK_SECONDS + 1)  # it is asked which workers it has
+        run.send_signal(number)
+        _, told = run.communicate(timeout=PATIENCE)
+        assert run.returncode == 128 + number
+        assert told.splitlines()[-1].endswith("interrupted; the same command goes on from here")
+        assert "Traceback" not in told
+        assert not list((tmp_path / "out").glob(".wss-run"))
+
+
+@pytest.mark.slow
+def test_a_frozen_scheduler_is_not_waited_for(wss, dataset, tmp_path, monkeypatch):
+    """Its system accepts the connection, but it never greets."""
+    monkeypatch.setattr(dask, "_CONNECT_SECONDS", 0.5)
+    with processes(tmp_path) as started:
+        started.scheduler.send_signal(signal.SIGSTOP)
+        outcome = wss("argmax", dataset / "maps", "-o", tmp_path / "out", *on(started))
+    assert outcome.code == 1
+    assert "no scheduler answers at tcp://" in outcome.err
+    assert len(outcome.err.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_freezes_is_waited_for_and_the_run_goes_on(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(dask, "_ANSWER_SECONDS", 0.5)
+    monkeypatch.setattr(dask, "_LOOK_SECONDS", 0.2)
+    said: list[str] = []
+    with processes(tmp_path) as started:
+        started.add_workers(1)
+        with dask.Cluster(1, str(started.file), say=said.append) as cluster:
+            found = cluster.map(abs, [[-1, -2]], jobs=1, on_worker_death=abs)
+            assert next(found) == 1
+            started.scheduler.send_signal(signal.SIGSTOP)
+            wait_until(lambda: any("does not answer" in line for line in said))
+            started.scheduler.send_signal(signal.SIGCONT)
+            assert list(found) == [2]
+    assert len([line for line in said if "does not answer" in line]) == 1
+
+
 def test_a_scheduler_that_does_not_answer_is_told_of(wss, dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(dask, "_CONNECT_SECONDS", 0.5)
     with socket.socket() as unused:

@@ -373,7 +373,7 @@ def test_a_pipe_in_a_folder_is_wrong_usage_and_is_not_read(wss, tmp_path, is_lin
     ):
         outcome = wss(*arguments, "-o", tmp_path / "out")
         assert outcome.code == 2
-        told = f"error: {tmp_path}/images/pipe.png is a pipe or a device, expected files"
+        told = f"error: {tmp_path}/images/pipe.png is a pipe, expected files"
         assert told in outcome.err
         assert outcome.err.count("\n") == 1
     assert not (tmp_path / "out").exists()

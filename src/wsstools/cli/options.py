@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Optional, get_type_hints
 
 import typer
 
-from wsstools.core.parameter import ON_COMMAND_LINE, OPTION, OptionText, option_name
+from wsstools.core.parameter import ON_COMMAND_LINE, OPTION, OptionText, option_name, range_problem
 from wsstools.errors import UsageError
 
 FOLDER_HELP = "folder, a single file, or - for paths on standard input"
@@ -82,6 +82,8 @@ def expanded(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def gathered(**values: object) -> None:
+        for kind, names, _ in groups.values():
+            _check_ranges(kind, {name: values[name] for name in names})
         gathered_groups = {
             name: kind(**{field: values.pop(field) for field in names}, **fixed)
             for name, (kind, names, fixed) in groups.items()
@@ -93,6 +95,16 @@ def expanded(function: Callable[..., None]) -> Callable[..., None]:
     gathered.__annotations__ = {p.name: p.annotation for p in ordered}
     del gathered.__wrapped__
     return gathered
+
+
+def _check_ranges(kind: Callable[..., object], values: Mapping[str, object]) -> None:
+    """Raise UsageError at a value that Typer lets pass, as it does infinity."""
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        text: OptionText | None = field.metadata.get(OPTION)
+        problem = None if text is None else range_problem(text, values.get(field.name))
+        if text is not None and problem is not None:
+            option = text.flags[0] if text.flags else option_name(field.name)
+            raise UsageError(f"{option}: {problem} (--help lists the options)")
 
 
 def _options(kind: type) -> Iterator[inspect.Parameter]:

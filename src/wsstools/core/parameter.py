@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Optional, TypeVar, get_type_hints
@@ -25,6 +26,8 @@ class OptionText:
     choices: tuple[str, ...] = ()  # values that a shell completes; others may be possible
 
 
+LARGEST = 3.4028234663852886e38
+"""The largest number of float32."""
 OPTION = "option"
 """Key of a field's metadata under which its OptionText is."""
 ON_COMMAND_LINE = "on_command_line"
@@ -51,14 +54,50 @@ def parameter(  # the type of a field is that of its default
     return dataclasses.field(default=default, metadata={OPTION: text})
 
 
+def range_problem(text: OptionText, value: object) -> str | None:
+    """What is expected where a value is outside of the range of its parameter; None: it is inside.
+
+    Infinity is in no range, nor is what float32 cannot hold.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    if text.min is not None and not value >= text.min:  # nor is a value that is no number
+        return f"expected at least {text.min:g}"
+    if text.max is not None and not value <= text.max:
+        return f"expected at most {text.max:g}"
+    if text.min is not None and isinstance(value, float) and value > LARGEST:
+        return f"expected at most {LARGEST:.2g}"
+    return None
+
+
 def documented(kind: type[B]) -> type[B]:
-    """The dataclass with its parameters' help in its docstring, as numpydoc has it."""
+    """The dataclass with its parameters' help in its docstring, as numpydoc has it.
+
+    A value outside of its range is a ValueError, as of `ranged`.
+    """
     lines = ["", "", "Attributes", "----------"]
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         if OPTION in field.metadata:
             lines += [f"{field.name} : {field.type}, default {field.default!r}"]
             lines += [f"    {field.metadata[OPTION].help}"]
     kind.__doc__ = f"{kind.__doc__ or ''}" + "\n    ".join(lines) + "\n"
+    return ranged(kind)
+
+
+def ranged(kind: type[B]) -> type[B]:
+    """The dataclass, of which a value outside of its parameter's range is a ValueError."""
+    unchecked = kind.__init__
+
+    @functools.wraps(unchecked)
+    def checked(self: B, *values: object, **named: object) -> None:
+        unchecked(self, *values, **named)
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            text: OptionText | None = field.metadata.get(OPTION)
+            problem = text and range_problem(text, getattr(self, field.name))
+            if problem:
+                raise ValueError(f"{field.name}: {problem}")
+
+    setattr(kind, "__init__", checked)  # noqa: B010 - mypy takes it for a method of its own
     return kind
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from wsstools.files.limits import check_ends, read_file
+
 _HOST = hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
 _TEMPORARY = re.compile(r"\.wss-[0-9a-f]{16}-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.part")
 
@@ -34,6 +36,7 @@ def writing(path: Path) -> Iterator[BinaryIO]:
     Parameters and errors as of `write_atomic`.
     """
     temporary = temporary_name(path.parent)
+    check_ends(path)  # a pipe or a device is not for us to replace
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "xb") as file, os.fdopen(os.dup(file.fileno()), "wb") as held:
@@ -53,7 +56,7 @@ def write_all(folder: Path, contents: Mapping[str, bytes]) -> bool:
     """Write files into a folder, in that order, unless it holds all of them; whether it did not."""
     remove_leftovers(folder)
     paths = {folder / name: data for name, data in contents.items()}
-    if all(path.is_file() and path.read_bytes() == data for path, data in paths.items()):
+    if all(path.is_file() and read_file(path) == data for path, data in paths.items()):
         return False
     for path, data in paths.items():
         write_atomic(path, data)

@@ -1,12 +1,17 @@
-"""How much one file may hold, so that a small one cannot fill the memory.
+"""How much one file may hold, so that a small one cannot fill the memory, and none has no end.
 
 Compressed files of a few kilobytes can claim, and hold, terabytes. What a file claims is compared
-with these limits before its content is read.
+with these limits before its content is read. Pipes, sockets and devices, which may never be read
+to an end, are not opened.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
 
 LARGEST_PICTURE = 178_956_970
 """Pixels: where Pillow takes a picture for an attack, and nearly twice 12,000 x 8,000."""
@@ -16,6 +21,45 @@ LARGEST_RECORD = 1 << 26
 """Bytes of the text that tells how a file was made."""
 _WORKING_COPIES = 2
 """A map is held as read and as checked at the same time."""
+_GIVEN = "/proc/"
+"""Where what the shell has opened for a command is: standard input, and `<(another command)`."""
+_ENDLESS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def read_file(path: str | Path) -> bytes:
+    """The content of a file; OSError, which names it, also if it is none (see `check_ends`)."""
+    with open_file(path) as file:
+        return file.read()
+
+
+def open_file(path: str | Path) -> BinaryIO:
+    """A file to read from; OSError, which names it, also if it is none (see `check_ends`)."""
+    check_ends(path)
+    return open(path, "rb")
+
+
+def check_ends(path: str | Path) -> None:
+    """Raise OSError, which names it, at a pipe, a socket or a device, which may have no end.
+
+    What the shell has opened for a command, as in `wss info <(...)`, has one.
+    """
+    what = endless_kind(path)
+    if what is not None:
+        raise OSError(errno.EINVAL, f"is {what}, expected a file", os.fspath(path))
+
+
+def endless_kind(path: str | Path) -> str | None:
+    """What a name is that may never be read to its end, such as `a pipe`; None: something else."""
+    try:
+        kind = _ENDLESS.get(stat.S_IFMT(os.stat(path).st_mode))
+    except (OSError, ValueError):  # whoever opens it says why
+        return None
+    return None if kind is None or os.path.realpath(path).startswith(_GIVEN) else kind
 
 
 def check_pixels(height: int, width: int) -> None:

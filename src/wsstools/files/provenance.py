@@ -15,12 +15,14 @@ from typing import Generic, TypeAlias, TypedDict, TypeGuard, TypeVar
 
 from wsstools import __version__
 from wsstools.errors import UsageError
-from wsstools.files.limits import LARGEST_RECORD
+from wsstools.files.limits import LARGEST_RECORD, read_file
 
 T_co = TypeVar("T_co", covariant=True)
 _NONE = object()
 _LETTER = 4
 """Bytes of a letter in numpy's files."""
+MOST_STEPS = 100
+"""Steps one after the other in a record: more are near the depth at which Python gives up."""
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
@@ -187,13 +189,20 @@ def set_record(
 
 def files_record(role: str, paths: Sequence[Path], meta: Meta | None = None) -> InputRecord:
     """Many files as one input, read for their digests; see `set_record`."""
-    digests = [digest(path.read_bytes()) for path in paths]
+    digests = [digest(read_file(path)) for path in paths]
     return set_record(role, [path.name for path in paths], digests, meta)
 
 
 def record_text(meta: Meta) -> str:
     """The record as the text that a file carries; ValueError if no reader would take so much."""
-    text = json.dumps(meta, sort_keys=True)
+    if not _is_shallow(meta):
+        raise ValueError(
+            f"the record of how it was made has more than {MOST_STEPS} steps one after the other"
+        )
+    try:
+        text = json.dumps(meta, sort_keys=True)
+    except RecursionError:
+        raise ValueError("the record of how it was made is nested too deep") from None
     if _LETTER * len(text) > LARGEST_RECORD:
         raise ValueError(f"the record of how it was made has {len(text):,} letters, expected fewer")
     return text
@@ -205,7 +214,20 @@ def parse_record(text: str) -> Meta | None:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return value if _is_record(value) else None
+    return value if _is_shallow(value) and _is_record(value) else None
+
+
+def _is_shallow(value: object) -> bool:
+    """Whether records in each other, if it is one, are at most MOST_STEPS."""
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > MOST_STEPS:
+            return False
+        inputs = [one.get("inputs") for one in level if isinstance(one, dict)]
+        entries = [entry for some in inputs if isinstance(some, list) for entry in some]
+        level = [one["made_by"] for one in entries if isinstance(one, dict) and "made_by" in one]
+    return True
 
 
 def _is_record(value: object) -> TypeGuard[Meta]:

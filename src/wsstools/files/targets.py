@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from wsstools.errors import UsageError
+from wsstools.files.limits import check_ends, endless_kind
 from wsstools.files.provenance import Meta, Origin
 
 
@@ -50,7 +51,8 @@ def output_file(
         raise UsageError(f"{path} is a folder, expected a file to write")
     if endings and target.suffix.lower() not in endings:
         raise UsageError(f"{path}: expected a name that ends in {' or '.join(endings)}")
-    if target.exists():
+    check_folder(target.parent)
+    if is_taken(target, overwrite=overwrite):
         check_no_input(target, inputs, read=read, is_recursive=is_recursive)
         if is_ours is False and not overwrite:
             raise UsageError(
@@ -78,10 +80,45 @@ def recorded_output_file(
     UsageError
         Also if the file that is there was made with other options.
     """
-    target = output_file(path, inputs, endings=endings, read=read, is_recursive=is_recursive)
+    target = output_file(
+        path, inputs, endings=endings, overwrite=overwrite, read=read, is_recursive=is_recursive
+    )
     if target.exists() and not overwrite:
         origin.refuse_other_run(target, read_meta(target))
     return target
+
+
+def is_taken(target: Path, *, overwrite: bool) -> bool:
+    """Whether there is a file, or a folder, of the name of an output.
+
+    OSError, which names it, if it is a pipe, a socket or a device: these are never replaced.
+    UsageError if it is a link that leads nowhere, which only `overwrite` replaces.
+    """
+    check_ends(target)
+    if target.exists():
+        return True
+    if target.is_symlink() and not overwrite:
+        raise UsageError(
+            f"{target} {_leads_nowhere(target)}; write elsewhere, remove it, or give --overwrite"
+        )
+    return False
+
+
+def check_folder(folder: Path) -> None:
+    """Raise UsageError if a folder to write to can be neither there nor made, as of a part of its
+    path that is no folder."""
+    for place in (folder, *folder.parents):
+        if place.is_dir():
+            return
+        if place.is_symlink() and not place.exists():
+            raise UsageError(f"{place} {_leads_nowhere(place)}, expected a folder to write to")
+        if place.exists():
+            kind = endless_kind(place) or "a file"
+            raise UsageError(f"{place} is {kind}, expected a folder to write to")
+
+
+def _leads_nowhere(link: Path) -> str:
+    return f"is a link that leads nowhere ({os.readlink(link)})"
 
 
 def check_writable(folder: Path) -> None:
@@ -138,7 +175,11 @@ def _files(
     while folders:
         for entry in os.scandir(folders.pop()):
             may_be_it = entry.inode() == inode or entry.is_symlink()
-            if is_recursive and entry.is_dir() and os.path.realpath(entry.path) not in seen:
+            if (
+                is_recursive
+                and os.path.isdir(entry.path)
+                and os.path.realpath(entry.path) not in seen
+            ):
                 seen.add(os.path.realpath(entry.path))  # links may go in circles
                 folders.append(Path(entry.path))
             elif may_be_it and entry.name.lower().endswith(read) and os.path.exists(entry.path):

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from wsstools.errors import DataError
+from wsstools.files.limits import read_file
 
 
 def decode_names(data: bytes, name: str) -> str:
@@ -53,7 +54,7 @@ def read_table(path: Path, columns: Collection[str]) -> list[dict[str, str]]:
     Cells that are not there are empty; lines that start with `#` are skipped. DataError if it is no
     text, no CSV, or has no row or not these columns.
     """
-    lines = io.StringIO(decode_text(path.read_bytes(), str(path)), newline="")
+    lines = io.StringIO(decode_text(read_file(path), str(path)), newline="")
     rows = parse_table((line for line in lines if not line.startswith("#")), str(path))
     if not rows or not set(columns) <= rows[0].keys():
         raise DataError(f"{path}: expected CSV with a first line that holds {','.join(columns)}")

@@ -20,8 +20,10 @@ from wsstools.errors import DataError, UsageError
 from wsstools.files import png, pnm, tiff
 from wsstools.files.atomic import write_atomic
 from wsstools.files.damage import reading
+from wsstools.files.limits import read_file
 from wsstools.files.pillow import first_of, frame_count, opened, orientation_of, upright
 from wsstools.files.provenance import Decoded, Meta
+from wsstools.files.targets import is_taken
 from wsstools.files.text import decode_text
 from wsstools.formats.palettes import grey_ids
 
@@ -96,7 +98,7 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
 def read_meta(path: Path) -> Meta | None:
     """The record in a PNG of ours, or None if it carries none that can be read."""
     try:
-        return png.read_record(path.read_bytes())
+        return png.read_record(read_file(path))
     except OSError:
         return None
 
@@ -107,7 +109,7 @@ def read_class_names(path: Path) -> list[str]:
     A first line `__ignore__`, as labelme has it, is no class. DataError if a line is empty, a
     comment, a name that another line has, or holds control characters: ids would be shifted.
     """
-    text = decode_text(path.read_bytes(), str(path))
+    text = decode_text(read_file(path), str(path))
     lines = re.split("\r\n|\r|\n", normalize("NFC", text))
     names = [line.strip() for line in lines]
     while names and not names[-1]:
@@ -188,7 +190,8 @@ def class_names_carrier(
         if why := _why_no_class_name(name, names[:number]):
             raise DataError(f"the name of class {number} {why}; {CLASSES_FILE} cannot hold it")
     path = folder / CLASSES_FILE
-    known = read_class_names(path) if path.is_file() and not overwrite else None
+    is_there = is_taken(path, overwrite=overwrite)
+    known = read_class_names(path) if is_there and not overwrite else None
     if known not in (None, list(names)):
         raise UsageError(
             f"{path} names other classes than these labels: {', '.join(map(str, known or ()))}, "

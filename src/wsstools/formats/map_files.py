@@ -14,7 +14,7 @@ from wsstools.core.maps import MOST_CLASSES, SUM_TOLERANCE, ProbabilityMap, as_m
 from wsstools.files import npy
 from wsstools.files.atomic import write_atomic
 from wsstools.files.damage import reading
-from wsstools.files.limits import LARGEST_RECORD, check_map, check_pixels
+from wsstools.files.limits import LARGEST_RECORD, check_map, check_pixels, open_file, read_file
 from wsstools.files.provenance import Decoded, Meta, Origin, parse_record, record_text
 
 SUFFIX = ".npz"
@@ -94,7 +94,7 @@ def read_map(path: str | Path) -> ProbabilityMap:
     DataError
         If it is no map.
     """
-    return decode_map(Path(path).read_bytes(), str(path)).value
+    return decode_map(read_file(path), str(path)).value
 
 
 def write_map(
@@ -133,7 +133,7 @@ def write_map(
 def read_meta(path: Path) -> Meta | None:
     """The record in a map file, or None if the file carries none that can be read."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_file(path) as file, zipfile.ZipFile(file) as archive:
             return read_record(archive)
     except Exception:  # damaged bytes raise whatever zipfile and zlib stumble over
         return None

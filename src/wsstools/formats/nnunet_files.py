@@ -10,6 +10,7 @@ from pathlib import Path
 
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.errors import DataError
+from wsstools.files.limits import read_file
 from wsstools.files.names import named_examples
 from wsstools.files.provenance import Json
 from wsstools.files.text import decode_text
@@ -104,7 +105,7 @@ def is_ours(path: Path) -> bool:
 
 def _content(path: Path) -> Mapping[str, object]:
     try:
-        content = json.loads(decode_text(path.read_bytes(), str(path)))
+        content = json.loads(decode_text(read_file(path), str(path)))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON: {error}") from error
     if not isinstance(content, dict):

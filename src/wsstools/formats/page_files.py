@@ -6,6 +6,7 @@ import html
 import re
 from pathlib import Path
 
+from wsstools.files.limits import open_file
 from wsstools.files.provenance import Meta, parse_record
 
 META_NAME = "wsstools"
@@ -17,7 +18,7 @@ _META = re.compile(rb'<meta name="%b" content="([^"]*)">' % META_NAME.encode())
 def read_meta(path: Path) -> Meta | None:
     """The record in a page of ours, or None if it carries none that can be read."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             found = _META.search(file.read(_HEAD))
     except OSError:
         return None

@@ -12,6 +12,7 @@ from PIL import Image
 
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.scribbles.colours import Colour, colour_text
+from wsstools.files.limits import open_file
 from wsstools.files.pillow import opened
 
 _HEAD_OF_PICTURE = 1 << 16
@@ -38,7 +39,7 @@ def palette_clash(palettes: Iterable[tuple[Path, Mapping[int, Colour]]]) -> str 
 def stated_colours(path: Path) -> dict[int, Colour]:
     """The colours of the palette at the beginning of a picture; empty for any other file."""
     with contextlib.suppress(Exception):  # what is wrong with it is reported when it is read
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(_HEAD_OF_PICTURE)
         with opened(head) as picture:
             if picture.mode == "P" and picture.palette is not None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wsstools.errors import DataError
+from wsstools.files.limits import read_file
 from wsstools.files.provenance import Meta, parse_record
 
 SUFFIX = ".json"
@@ -27,7 +28,7 @@ def read_params(path: str) -> tuple[str, dict[str, object]]:
     DataError if it is no JSON object with a method. Names and values are not looked at.
     """
     try:
-        content = json.loads(Path(path).read_bytes())
+        content = json.loads(read_file(path))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not a file of parameters (JSON): {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("method"), str):
@@ -41,6 +42,6 @@ def read_params(path: str) -> tuple[str, dict[str, object]]:
 def read_meta(path: Path) -> Meta | None:
     """The record in a file of parameters, or None if it carries none that can be read."""
     try:
-        return parse_record(json.dumps(json.loads(path.read_bytes())[_RECORD_KEY]))
+        return parse_record(json.dumps(json.loads(read_file(path))[_RECORD_KEY]))
     except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return None

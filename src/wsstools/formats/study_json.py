@@ -139,7 +139,7 @@ class _Study(msgspec.Struct, omit_defaults=False):
 def decode_study(data: bytes, name: str) -> Study:
     """The study that `wss eval-gap --json` printed; an error names the first unexpected value."""
     try:
-        found = msgspec.json.decode(data, type=_Study)
+        found = _parsed(data)
         if found.digest is not None and found.digest != _digest(json.loads(data)):
             raise _UnexpectedError(
                 "its digest is that of another content: it is damaged or was edited (without "
@@ -150,6 +150,16 @@ def decode_study(data: bytes, name: str) -> Study:
         raise DataError(f"{name}: not what wss eval-gap --json prints: {error}") from error
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise DataError(f"{name}: not JSON: {error}") from error
+
+
+def _parsed(data: bytes) -> _Study:
+    """The values in the JSON, in which names of files that are not UTF-8 may be."""
+    try:
+        return msgspec.json.decode(data, type=_Study)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        return msgspec.convert(json.loads(data), _Study)
 
 
 def encode_study(study: Study) -> str:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from wsstools.files.atomic import write_atomic
+from wsstools.files.limits import open_file
 
 _HEADER = "iteration,loss,learning_rate,val_miou\n"
 _LINE = re.compile(r"(?P<iteration>[0-9]{1,18}),[^,]*,[^,]*,[^,]*\n")
@@ -48,7 +49,7 @@ class TrainingLog:
 
 def is_log(path: Path) -> bool:
     """Whether a file is a log of ours, or empty."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return file.read(len(_HEADER)) in (_HEADER.encode(), b"")
 
 

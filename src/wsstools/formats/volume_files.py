@@ -23,7 +23,7 @@ from wsstools.core.arrays import AnyArray
 from wsstools.errors import DataError, UsageError
 from wsstools.files import npy, tiff
 from wsstools.files.damage import reading
-from wsstools.files.limits import LARGEST_RECORD, check_map, check_volume
+from wsstools.files.limits import LARGEST_RECORD, check_map, check_volume, open_file
 from wsstools.files.pillow import first_of
 from wsstools.files.provenance import Decoded, Meta, parse_record, record_text
 from wsstools.formats import image_files, map_files
@@ -80,7 +80,7 @@ def is_nifti(path: Path) -> bool:
 def holds_maps(path: Path) -> bool:
     """Whether a file holds probabilities with four axes, those of a volume."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_file(path) as file, zipfile.ZipFile(file) as archive:
             keys = npy.member_keys(archive)
             shapes = [npy.member_header(archive, key).shape for key in _MAP_KEYS if key in keys]
     except Exception:  # no archive, or a damaged one
@@ -194,7 +194,7 @@ def encode_maps(probs: NDArray[np.float16], meta: Meta) -> bytes:
 def read_meta(path: Path) -> Meta | None:
     """The record in a NIfTI file, or None if the file carries none that can be read."""
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file:
             start = file.read(2)
             file.seek(0)
             if start == _GZIP:

@@ -9,6 +9,7 @@ import numpy as np
 from wsstools.core.arrays import AnyArray
 from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import naming
+from wsstools.files.limits import read_file
 from wsstools.nn.models.model_files import LoadedModel, decode_model
 from wsstools.nn.predict import Views, predict_probs
 
@@ -22,7 +23,7 @@ def load_model(path: str | Path) -> LoadedModel:
         If it is no model, a damaged one, or one of another version.
     """
     with naming(path):
-        return decode_model(Path(path).read_bytes())
+        return decode_model(read_file(path))
 
 
 def predict(

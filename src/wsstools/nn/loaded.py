@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from functools import lru_cache
-from pathlib import Path
 
 import torch
 
 from wsstools.errors import DataError, naming
+from wsstools.files.limits import read_file
 from wsstools.files.provenance import digest
 from wsstools.nn.models.model_files import decode_model
 from wsstools.nn.models.networks import SegmentationNetwork
@@ -25,7 +25,7 @@ def loaded_network(model: str, model_digest: str, device: str = "cpu") -> Segmen
 
 @lru_cache(maxsize=1)
 def _network(model: str, model_digest: str, device: str) -> SegmentationNetwork:
-    data = Path(model).read_bytes()
+    data = read_file(model)
     if digest(data) != model_digest:
         raise DataError(f"{model} changed during the run")
     with naming(model):

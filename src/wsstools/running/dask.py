@@ -22,11 +22,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import cloudpickle
 from distributed import Client, Future, KilledWorker, LocalCluster, wait
 from distributed.comm.core import CommClosedError, connect
+from distributed.core import PooledRPCCall
 from distributed.security import Security
 
 from wsstools import __version__
@@ -37,6 +38,10 @@ _CONNECT_SECONDS = 15
 _WORKERS_SECONDS = 120
 """How long to wait for the first worker: one that a queue starts takes its time."""
 _LOOK_SECONDS = 5
+_ANSWER_SECONDS = 10
+"""How long a scheduler may take to say which workers it has."""
+_GOODBYE_SECONDS = 1
+"""How long a run that is interrupted waits for the scheduler."""
 _SIGHT_SECONDS = 5
 """How long a new file may take to be seen on another machine of a network file system."""
 _TOLD = 3
@@ -105,15 +110,16 @@ class Cluster:
                     self._wait_for_workers()
                     self._look_at_workers()
             self._watch.start()
-        except BaseException:
-            self.__exit__()
+        except BaseException as error:
+            self.__exit__(type(error))
             raise
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._watch.stop()
-        with contextlib.suppress(Exception):  # the scheduler may be gone
-            self._client.close(timeout=_CONNECT_SECONDS)
+    def __exit__(self, kind: type[BaseException] | None = None, *error: object) -> None:
+        is_interrupted = kind is not None and not issubclass(kind, Exception)
+        self._watch.stop(looks=not is_interrupted)
+        with contextlib.suppress(Exception):  # the scheduler may be gone, or not answer
+            self._client.close(timeout=_GOODBYE_SECONDS if is_interrupted else _CONNECT_SECONDS)
         if self._local is not None:
             self._local.close()
 
@@ -299,20 +305,22 @@ def libraries() -> Mapping[str, str]:
 
 
 class _Watch(threading.Thread):
-    """Tells of workers that are lost, and of a run that waits because none is left."""
+    """Tells of workers that are lost, and of a run that waits as none is left, or for an answer."""
 
     def __init__(self, client: Client, say: Say) -> None:
         super().__init__(daemon=True)
         self._client, self._say = client, say
         self._is_over = threading.Event()
         self._known: set[str] = set()
+        self._is_answered = True
         self._look = threading.Lock()
 
-    def stop(self) -> None:
-        """Look for the last time."""
+    def stop(self, *, looks: bool = True) -> None:
+        """End, and look for the last time before that, unless the scheduler does not answer."""
         if self.is_alive() and not self._is_over.is_set():
             self._is_over.set()
-            self._tell()
+            if looks and self._is_answered:
+                self._tell()
 
     def run(self) -> None:
         self._known = self._workers() or set()
@@ -323,9 +331,17 @@ class _Watch(threading.Thread):
         if self._client.status != "running":
             return None
         try:
-            return set(self._client.nthreads())
+            scheduler = cast(PooledRPCCall, self._client.scheduler)
+            found = self._client.sync(scheduler.ncores, callback_timeout=_ANSWER_SECONDS)
+        except (TimeoutError, asyncio.TimeoutError):
+            if self._is_answered and not self._is_over.is_set():
+                self._say("the scheduler does not answer; waiting for it (Ctrl-C ends this)")
+            self._is_answered = False
+            return None
         except Exception:  # the scheduler is gone, which whoever waits for results hears
             return None
+        self._is_answered = True
+        return set(found)
 
     def _tell(self) -> None:
         with self._look:
@@ -361,13 +377,16 @@ def _reach(address: str) -> None:
         connection = await connect(address, timeout=_CONNECT_SECONDS, **arguments)
         await connection.close()
 
+    async def bounded() -> None:  # a system connects to a frozen one, which never greets
+        await asyncio.wait_for(greet(), _CONNECT_SECONDS + 1)
+
     try:
-        asyncio.run(greet())
+        asyncio.run(bounded())
     except ValueError as error:
         raise UsageError(
             f"--scheduler {address}: {error}; expected an address such as tcp://HOST:8786"
         ) from error
-    except OSError as error:
+    except (OSError, asyncio.TimeoutError) as error:
         raise WssError(
             f"no scheduler answers at {address} within {_CONNECT_SECONDS} s; "
             "is dask scheduler running there?"

@@ -10,6 +10,7 @@ from pathlib import Path
 from wsstools.errors import DataError, UsageError
 from wsstools.files.names import named_examples, why_nothing_joins
 from wsstools.files.provenance import Decoded
+from wsstools.files.targets import check_folder
 from wsstools.formats import label_files, map_files
 from wsstools.running.settings import STANDARD_INPUT, Selection
 from wsstools.running.sources import Part, PathStream, Source
@@ -54,8 +55,7 @@ class Task:
 def output_folder(out: str | Path, inputs: Sequence[Input]) -> Path:
     """The folder to write to; UsageError if it is a file or holds the inputs."""
     folder = Path(out)
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{out} is a file, expected a folder to write to")
+    check_folder(folder)
     for source in (entry.source for entry in inputs):
         if source.reads_from(folder):
             is_deep = source.rule.is_recursive

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from wsstools.core.maps import ProbabilityMap
 from wsstools.files import npy, png
 from wsstools.files.atomic import remove_leftovers
+from wsstools.files.limits import read_file
 from wsstools.files.provenance import InputRecord, Meta, Origin
+from wsstools.files.targets import is_taken
 from wsstools.formats import label_files, map_files, picture_files
 from wsstools.running.claim import claimed
 from wsstools.running.settings import RunSettings
@@ -39,7 +41,7 @@ class Form:
         if not origin.is_up_to_date(meta, inputs):
             return False
         try:
-            self.check_sums(target.read_bytes())
+            self.check_sums(read_file(target))
         except Exception:  # damaged bytes raise whatever the decoders stumble over
             return False
         return True
@@ -86,6 +88,8 @@ def _refuse_foreign_outputs(
     """
     forms = {other.suffix: other for other in (*FORMS.values(), form)}
     for suffix, first in _first_files(folder, tuple(forms), is_recursive=is_recursive).items():
+        if suffix == form.suffix and not is_taken(first, overwrite=False):
+            continue
         meta = forms[suffix].read_meta(first)
         # files of others, and pictures for the eye, may be beside outputs of another ending
         if suffix == form.suffix or (meta is not None and meta["kind"] != picture_files.KIND):

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Optional, TypeVar, Union
 
 from wsstools.core.parameter import ON_COMMAND_LINE, documented, parameter
 from wsstools.errors import UsageError
+from wsstools.files.limits import read_file
 from wsstools.files.names import NameRule, is_heading
 from wsstools.files.text import decode_names
 
@@ -151,7 +151,7 @@ class RunSettings(JobSettings):
 
 def read_ids(path: str) -> tuple[str, ...]:
     """The lines of a list of names; empty ones, those that start with `#` and a heading apart."""
-    data = sys.stdin.buffer.read() if path == STANDARD_INPUT else Path(path).read_bytes()
+    data = sys.stdin.buffer.read() if path == STANDARD_INPUT else read_file(path)
     lines = [line.strip() for line in decode_names(data, path).splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     ids = tuple(dict.fromkeys(lines[1:] if lines and is_heading(lines[0]) else lines))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wsstools.errors import DataError, UsageError
+from wsstools.files.limits import endless_kind, read_file
 from wsstools.files.names import NameRule
 from wsstools.running.settings import STANDARD_INPUT
 
@@ -33,12 +34,13 @@ class Part:
         """The name of the whole file."""
         return self.path.name
 
-    def read_bytes(self) -> bytes:
-        """The content."""
-        return self.data
-
     def __str__(self) -> str:
         return f"{self.path} ({self.stem})"
+
+
+def content_of(file: Path | Part) -> bytes:
+    """The bytes of a file, or of a part of one."""
+    return file.data if isinstance(file, Part) else read_file(file)
 
 
 class Source:
@@ -73,6 +75,11 @@ class Source:
             if not self._paths:
                 raise UsageError(_nothing_found(place, what, endings, rule))
         elif place.exists():
+            kind = endless_kind(place)
+            if kind is not None:
+                raise UsageError(
+                    f"{argument} is {kind}, expected a file or a folder (looked for {what})"
+                )
             self._paths[rule.name(place)] = [place]
         else:
             raise UsageError(f"{argument}: no such file or folder (looked for {what})")
@@ -171,33 +178,33 @@ def _files_in(
         for entry in os.scandir(place / folder):
             if entry.name.startswith("."):
                 continue
-            if is_recursive and entry.is_dir():
+            if is_recursive and _is_folder(entry):
                 real = os.path.realpath(entry.path)
                 if real not in seen:  # links may go in circles
                     seen.add(real)
                     folders.append(f"{folder}{entry.name}/")
             elif entry.name.lower().endswith(endings) and entry.name not in without:
-                if _is_endless(entry):
+                kind = None if entry.is_file(follow_symlinks=False) else endless_kind(entry.path)
+                if kind is not None:
                     raise UsageError(
-                        f"{place / folder / entry.name} is a pipe or a device, expected files "
-                        "in a folder"
+                        f"{place / folder / entry.name} is {kind}, expected files in a folder"
                     )
                 found.append(f"{folder}{entry.name}")
     return sorted(found)
 
 
-def _is_endless(entry: os.DirEntry[str]) -> bool:
-    """Whether it is, or leads to, a pipe, a socket or a device, which may never be read to an end.
-
-    A link that leads nowhere is not: its image fails by name.
-    """
-    return not entry.is_file() and not entry.is_dir() and os.path.exists(entry.path)
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one; the image of a link in a circle fails by name."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _nothing_found(place: Path, what: str, endings: Sequence[str], rule: NameRule) -> str:
     entries = [entry for entry in os.scandir(place) if not entry.name.startswith(".")]
     text = f"no {what} in {place} (looked for *{', *'.join(endings)})"
-    if not rule.is_recursive and any(entry.is_dir() for entry in entries):
+    if not rule.is_recursive and any(map(_is_folder, entries)):
         return f"{text}; it holds subfolders: --recursive"
     others = Counter(os.path.splitext(entry.name)[1].lower() for entry in entries)
     common = next((ending for ending, _ in others.most_common(1) if ending), None)

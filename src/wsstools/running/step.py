@@ -14,7 +14,7 @@ import numpy as np
 from wsstools.files.atomic import write_atomic
 from wsstools.files.names import named_examples
 from wsstools.files.provenance import Decoded, InputRecord, Json, Origin, input_record
-from wsstools.files.targets import check_no_input, check_writable
+from wsstools.files.targets import check_no_input, check_writable, is_taken
 from wsstools.running.join import (
     Input,
     Reader,
@@ -211,7 +211,7 @@ def _prepare(
     form = FORMS[step.kind]
     target = folder / (task.stem + form.suffix)
     files = InputFiles.read(task, readers)
-    if target.exists():
+    if is_taken(target, overwrite=overwrite):
         paths = (part.path if isinstance(part, Part) else part for part in task.paths)
         check_no_input(target, paths, elsewhere="another folder")
         meta = form.read_meta(target)

@@ -18,6 +18,7 @@ from wsstools.running.join import Input, Reader, Task, batches, check_joins, cou
 from wsstools.running.messages import Messages
 from wsstools.running.remote_paths import is_remote, remote_folder, remote_tasks, visible_files
 from wsstools.running.settings import JobSettings
+from wsstools.running.sources import content_of
 from wsstools.running.workers import map_in_workers
 
 T = TypeVar("T", bound=Task)
@@ -51,7 +52,7 @@ class InputFiles:
     @classmethod
     def read(cls, task: Task, readers: Sequence[Reader]) -> InputFiles:
         """The files of a task."""
-        contents = tuple(path.read_bytes() for path in task.paths)
+        contents = tuple(map(content_of, task.paths))
         records = tuple(
             input_record(reader.role, path.name, digest(content))
             for reader, path, content in zip(readers, task.paths, contents, strict=True)

@@ -15,7 +15,7 @@ from wsstools.core.evaluation.settings import METRICS, ComparisonSettings
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
 from wsstools.files.provenance import InputRecord, Origin, set_record
-from wsstools.files.targets import check_writable
+from wsstools.files.targets import check_writable, is_taken
 from wsstools.files.text import encode_text
 from wsstools.formats import parameter_files
 from wsstools.formats.image_files import encode_image
@@ -231,7 +231,7 @@ def _named(text: str) -> tuple[str, str]:
 
 def _refuse_other_outputs(folder: Path, origin: Origin) -> None:
     """Raise UsageError if the folder holds what another run made."""
-    existing = [name for name in _FILES if (folder / name).exists()]
+    existing = [name for name in _FILES if is_taken(folder / name, overwrite=False)]
     if existing:
         meta = parameter_files.read_meta(folder / RECORD_FILE)
         origin.refuse_other_run(folder / existing[0], meta)

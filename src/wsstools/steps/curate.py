@@ -85,7 +85,7 @@ def _finish(folder: Path, names: list[str] | None, carry: Callable[[], None] | N
     missing = Counter(c for result in results.values() for c in cast(list[int], result["missing"]))
     complete = [stem for stem, result in results.items() if not result["missing"]]
     listed = [stem for stem in complete if len(stem.splitlines()) == 1]
-    write_all(folder, {_LIST: encode_list(listed)})
+    write_all(folder, {_LIST: encode_list(map(_as_line, listed))})
     if len(listed) < len(complete):
         odd = named_examples([stem for stem in complete if stem not in listed])
         say(f"left out of {_LIST}, which cannot hold names with line ends: {odd}", "curate")
@@ -104,6 +104,11 @@ def _finish(folder: Path, names: list[str] | None, carry: Callable[[], None] | N
         f"of {drawn} scribbled pixels, {moved} had another class and {dropped} no ground truth",
         "curate",
     )
+
+
+def _as_line(stem: str) -> str:
+    """A name as the line of a list: one that would be read as a comment is in quotation marks."""
+    return f'"{stem}"' if stem.startswith("#") and '"' not in stem else stem
 
 
 def _results(folder: Path) -> dict[str, Mapping[str, Json]]:

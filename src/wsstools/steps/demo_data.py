@@ -13,6 +13,7 @@ from wsstools.demo.sample_images import load_photos, load_textures
 from wsstools.demo.scenes import SCENE_CLASSES, draw_scene
 from wsstools.errors import UsageError
 from wsstools.files.atomic import remove_leftovers, write_atomic
+from wsstools.files.limits import read_file
 from wsstools.files.provenance import Origin
 from wsstools.files.targets import output_file
 from wsstools.files.text import encode_list
@@ -39,7 +40,7 @@ def demo_photos(out: str | Path, *, overwrite: bool = False) -> None:
     folder = Path(out)
     photos = {folder / f"{name}.png": encode_image(p) for name, p in load_photos().items()}
     for path, data in photos.items():
-        is_ours = path.read_bytes() == data if path.is_file() else None
+        is_ours = read_file(path) == data if path.is_file() else None
         output_file(path, [], is_ours=is_ours, overwrite=overwrite)
     remove_leftovers(folder)
     for path, data in photos.items():
@@ -103,7 +104,7 @@ def _refuse_other_data(folder: Path, origin: Origin) -> None:
     if not any(not path.name.startswith(".") for path in folder.glob("*")):
         return
     classes = folder / "classes.txt"  # the first file to be written
-    if not classes.is_file() or classes.read_bytes() != encode_list(SCENE_CLASSES):
+    if not classes.is_file() or read_file(classes) != encode_list(SCENE_CLASSES):
         raise UsageError(f"{folder} holds other data; write elsewhere, or give --overwrite")
     drawn = min((folder / "gt").glob("*.png"), default=None)
     if drawn is not None:

@@ -93,7 +93,7 @@ def _is_file(name: str) -> bool:
     """Whether a name is that of a file, and not of a bank."""
     if name == GABOR or name in _NETWORKS:
         return False
-    if not Path(name).is_file():
+    if not Path(name).exists():
         known = ", ".join([GABOR, *_NETWORKS, *TOGETHER])
         raise UsageError(f"--filters {name}: no such file, and no bank; there are {known}")
     return True

@@ -25,6 +25,7 @@ from wsstools.core.map_operations import (
 )
 from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import DataError, UsageError, naming
+from wsstools.files.limits import read_file
 from wsstools.files.provenance import Json, digest, input_record, parse_record
 from wsstools.nn import predict
 from wsstools.nn.device import chosen_device
@@ -92,9 +93,9 @@ def global_predict(
     if restrict_to is not None:
         inputs.append(label_input(restrict_to, run, role="scribbles", is_optional=True))
     path = Path(model)
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"--model {model}: no such file")
-    data = path.read_bytes()
+    data = read_file(path)
     with naming(model):
         header = read_model_header(data)
     given = _given_shares(wanted, learned, power, run)

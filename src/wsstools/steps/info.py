@@ -11,6 +11,7 @@ from wsstools.core.description import Description
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.errors import naming
 from wsstools.files.damage import reading
+from wsstools.files.limits import read_file
 from wsstools.files.pillow import opened
 from wsstools.files.provenance import Meta, parse_record
 from wsstools.formats import label_files, map_files, parameter_files, picture_files, volume_files
@@ -57,7 +58,7 @@ def _model(path: Path) -> Description:
     from wsstools.nn.models.model_files import read_model_header  # noqa: PLC0415
 
     with naming(path):
-        header = read_model_header(path.read_bytes())
+        header = read_model_header(read_file(path))
     facts = {
         "architecture": header["arch"],
         "output stride": str(header["output_stride"]),
@@ -70,7 +71,7 @@ def _model(path: Path) -> Description:
 
 
 def _map(path: Path) -> Description:
-    decoded = map_files.decode_map(path.read_bytes(), str(path))
+    decoded = map_files.decode_map(read_file(path), str(path))
     found = decoded.value
     height, width = found.shape
     dense = 4 * found.n_classes * height * width
@@ -85,7 +86,7 @@ def _map(path: Path) -> Description:
 
 
 def _labels(path: Path) -> Description:
-    decoded = label_files.decode_labels(path.read_bytes(), str(path))
+    decoded = label_files.decode_labels(read_file(path), str(path))
     labels = decoded.value
     height, width = labels.shape
     values = sorted(set(labels.ravel().tolist()) - {IGNORE_LABEL})
@@ -99,14 +100,14 @@ def _labels(path: Path) -> Description:
 
 
 def _picture(path: Path, meta: Meta) -> Description:
-    with reading(path, "not a readable picture: "), opened(path.read_bytes()) as picture:
+    with reading(path, "not a readable picture: "), opened(read_file(path)) as picture:
         width, height = picture.size
     facts = {"size": f"{height} x {width} (H x W)"}
     return Description(str(path), "a picture", facts, meta)
 
 
 def _volume(path: Path) -> Description:
-    decoded = volume_files.decode_volume(path.read_bytes(), str(path))
+    decoded = volume_files.decode_volume(read_file(path), str(path))
     values = decoded.value.values
     facts = {
         "size": f"{' x '.join(map(str, values.shape[:3]))} (Z x Y x X)",
@@ -117,7 +118,7 @@ def _volume(path: Path) -> Description:
 
 
 def _maps_of_volume(path: Path) -> Description:
-    decoded = volume_files.decode_maps(path.read_bytes(), str(path))
+    decoded = volume_files.decode_maps(read_file(path), str(path))
     n_classes, *shape = decoded.value.values.shape
     facts = {"size": f"{' x '.join(map(str, shape))} (Z x Y x X)", "classes": str(n_classes)}
     return Description(str(path), "a probability map of a volume", facts, decoded.meta)

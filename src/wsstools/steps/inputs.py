@@ -17,6 +17,7 @@ from wsstools.core.labels import IGNORE_LABEL, check_class_ids, is_mask
 from wsstools.core.scribbles.colours import Colour
 from wsstools.errors import DataError, UsageError
 from wsstools.files.damage import reading
+from wsstools.files.limits import read_file
 from wsstools.files.provenance import Decoded, digest
 from wsstools.formats import image_files, label_files, map_files
 from wsstools.formats.palettes import palette_clash, used_colours
@@ -132,7 +133,7 @@ def warn_of_palettes(source: Source, command: str) -> None:
 
 def _used_colours(path: Path) -> dict[int, Colour]:
     with contextlib.suppress(OSError):  # which is reported when it is read
-        return used_colours(path.read_bytes())
+        return used_colours(read_file(path))
     return {}
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wsstools.core.local.features import NetworkFeatures
 from wsstools.errors import UsageError, naming
+from wsstools.files.limits import read_file
 from wsstools.files.provenance import InputRecord, digest, input_record, parse_record
 from wsstools.nn.loaded import loaded_network
 from wsstools.nn.models.model_files import read_model_header
@@ -33,9 +34,9 @@ class NetworkFile:
 def network_file(model: str) -> tuple[NetworkFile, InputRecord]:
     """A model file of `train`, checked, and its record; UsageError if there is none."""
     path = Path(model)
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"--features-of {model}: no such file")
-    data = path.read_bytes()
+    data = read_file(path)
     with naming(model):
         header = read_model_header(data)
     found = NetworkFile(str(path.resolve()), digest(data))

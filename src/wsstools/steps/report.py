@@ -14,6 +14,7 @@ from wsstools.core.labels import IGNORE_LABEL, class_name
 from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError, WssError
 from wsstools.files.atomic import remove_leftovers, write_atomic
+from wsstools.files.limits import read_file
 from wsstools.files.provenance import Decoded, Json, Origin, digest, input_record, record_text
 from wsstools.files.targets import recorded_output_file
 from wsstools.formats import image_files, label_files, page_files
@@ -89,7 +90,7 @@ def report(
         overwrite=settings.overwrite,
         read=(*image_files.SUFFIXES, *label_files.SUFFIXES),
     )
-    data = sys.stdin.buffer.read() if is_stream else Path(study).read_bytes()
+    data = sys.stdin.buffer.read() if is_stream else read_file(study)
     found = decode_study(data, name if is_stream else study)
     sheets = _sheets(found, settings.sheet_images, images, gt)
     record = input_record("study", name, digest(data))
@@ -194,7 +195,7 @@ class _Folders:
             path = source.find(stem)
             if not path.is_file() or path.stat().st_size > _LARGEST_FILE:
                 raise DataError(f"{path}: no regular file of at most {_LARGEST_FILE >> 20} MiB")
-            return decode(path.read_bytes(), str(path)).value
+            return decode(read_file(path), str(path)).value
         except (WssError, OSError) as error:
             self._add(f"{stem}: {error}")
             return None

@@ -31,6 +31,7 @@ from wsstools.core.scribbles.remapping import NAMED_REMAPPINGS, Remapping, parse
 from wsstools.core.scribbles.settings import ReadingSettings, SimulationSettings
 from wsstools.core.scribbles.strokes import simulate_scribbles
 from wsstools.errors import DataError, UsageError
+from wsstools.files.limits import read_file
 from wsstools.files.names import named_examples
 from wsstools.files.provenance import Json
 from wsstools.files.text import decode_text
@@ -47,7 +48,7 @@ from wsstools.formats.palettes import palette_clash, stated_colours
 from wsstools.running.join import Input
 from wsstools.running.messages import say
 from wsstools.running.settings import RunSettings, Selection
-from wsstools.running.sources import Source
+from wsstools.running.sources import Source, content_of
 from wsstools.running.step import Computed, Step, run_step
 from wsstools.steps.inputs import image_input, label_input
 
@@ -229,7 +230,7 @@ def _read_colours(name: str) -> ColourTable:
     if name in tables:
         return tables[name]()
     try:
-        return parse_colours(decode_text(Path(name).read_bytes(), name))
+        return parse_colours(decode_text(read_file(name), name))
     except ValueError as error:
         raise UsageError(f"--colors {name}: {error}") from error
 
@@ -239,7 +240,7 @@ def _read_remapping(text: str) -> Remapping:
         if "=" in text and not Path(text).is_file():
             return parse_remapping(text)
         named = NAMED_REMAPPINGS.get(text)
-        return parse_remapping(named or decode_text(Path(text).read_bytes(), text))
+        return parse_remapping(named or decode_text(read_file(text), text))
     except ValueError as error:
         raise UsageError(f"--remap {text}: {error}") from error
 
@@ -338,7 +339,7 @@ def _first_format(source: Source) -> str | None:
     for stem in source.stems:
         with contextlib.suppress(DataError, OSError):
             first = source.find_content(stem)
-            return detection.detected_format(first.read_bytes(), str(first))
+            return detection.detected_format(content_of(first), str(first))
     return None
 
 

@@ -104,7 +104,13 @@ def show(
         places = [*(folder for column in found for folder in column.folders), gt, classes, run.ids]
         inputs = [images, *(place for place in places if isinstance(place, str))]
         # before the work
-        output_file(out, inputs, endings=[SUFFIX], is_recursive=run.recursive)
+        output_file(
+            out,
+            inputs,
+            endings=[SUFFIX],
+            overwrite=run.overwrite,
+            is_recursive=run.recursive,
+        )
         _write_sheet(_image_sheet(images, found, gt, names, settings, run), out, inputs, run)
 
 

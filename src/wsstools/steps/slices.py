@@ -17,6 +17,7 @@ from wsstools.core.volumes.settings import AXES, KINDS, SliceSettings
 from wsstools.core.volumes.slicing import class_ids, grey_levels, intensity_range
 from wsstools.errors import DataError, UsageError
 from wsstools.files.damage import reading
+from wsstools.files.limits import read_file
 from wsstools.files.provenance import InputRecord, Json, input_record
 from wsstools.formats import image_files, map_files, nnunet_files, volume_files
 from wsstools.formats.label_files import class_names_carrier, find_class_names
@@ -310,7 +311,7 @@ def _check_like(
     shape: tuple[int, ...], affine: NDArray[np.float64] | None, name: str, like: Path
 ) -> None:
     """Raise DataError unless a volume has the shape and the affine of another."""
-    data = like.read_bytes()
+    data = read_file(like)
     expected = volume_files.shape_of(data, str(like))[:3]
     if shape != expected:
         raise DataError(f"{name}: shape {shape} (Z, Y, X), but {like} has {expected}")

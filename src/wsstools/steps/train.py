@@ -19,6 +19,7 @@ from torch import Tensor
 from wsstools.core.compiled.processor import processor
 from wsstools.errors import DataError, OutputsToMake, UsageError, naming
 from wsstools.files.atomic import remove_leftovers, write_atomic
+from wsstools.files.limits import read_file
 from wsstools.files.names import named_examples, why_nothing_joins
 from wsstools.files.provenance import (
     InputRecord,
@@ -226,9 +227,9 @@ def _init_records(init: str) -> list[InputRecord]:
     if init in _KNOWN_INITS:
         return []
     path = Path(init)
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"--init {init}: neither imagenet or random nor a file")
-    return [input_record("init", path.name, digest(path.read_bytes()))]
+    return [input_record("init", path.name, digest(read_file(path)))]
 
 
 @dataclass(frozen=True)
@@ -282,7 +283,7 @@ class _Job:
                 raise UsageError(
                     f"--log {self.log}: is the {what} file; the log needs one of its own"
                 )
-        is_log = training_log.is_log(self.log) if self.log.is_file() else None
+        is_log = training_log.is_log(self.log) if self.log.exists() else None
         check(self.log, is_ours=is_log)
         is_checkpoint = None if settings.resume else self._is_checkpoint()
         check(self.checkpoint, is_ours=is_checkpoint)
@@ -295,7 +296,7 @@ class _Job:
     def _is_checkpoint(self) -> bool | None:
         """Whether the file in the place of the checkpoint is one; None if there is none."""
         try:
-            decode_checkpoint(self.checkpoint.read_bytes())
+            decode_checkpoint(read_file(self.checkpoint))
         except DataError:
             return False
         except FileNotFoundError:
@@ -318,7 +319,7 @@ class _Job:
         if not self.out.exists():
             return False
         try:
-            meta = parse_record(read_model_header(self.out.read_bytes())["meta"])
+            meta = parse_record(read_model_header(read_file(self.out))["meta"])
         except DataError:
             meta = None
         if not self.settings.overwrite:
@@ -329,7 +330,7 @@ class _Job:
         """Delete the checkpoint of the run that made the model, if it was killed before that."""
         # A damaged one, or one of another run, is not ours; another process may be the first.
         with contextlib.suppress(DataError, FileNotFoundError):
-            state = decode_checkpoint(self.checkpoint.read_bytes())
+            state = decode_checkpoint(read_file(self.checkpoint))
             if state["run"].get("record") == self.run_id:
                 self.checkpoint.unlink()
 
@@ -343,7 +344,7 @@ class _Job:
         if not self.checkpoint.exists() or not self.settings.resume:
             return None
         with naming(self.checkpoint):
-            state = decode_checkpoint(self.checkpoint.read_bytes())
+            state = decode_checkpoint(read_file(self.checkpoint))
         made_of = dict(state["run"])
         if made_of.pop("record", None) != self.run_id:
             if self.settings.overwrite:
@@ -362,7 +363,7 @@ class _Job:
         if init == "imagenet":
             return imagenet_state(self.arch, self.settings.weights_dir)
         with naming(init):
-            return read_state(Path(init).read_bytes())
+            return read_state(read_file(init))
 
 
 def _train(job: _Job, pairs: LabelledImages) -> bool:

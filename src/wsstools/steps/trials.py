@@ -19,6 +19,7 @@ from wsstools.core.map_operations import argmax_labels
 from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import DataError
 from wsstools.files.atomic import write_all
+from wsstools.files.limits import open_file
 from wsstools.files.provenance import InputRecord, set_record
 from wsstools.files.targets import output_file
 from wsstools.formats import map_files
@@ -198,9 +199,9 @@ class Trials:
 
         That of an equal search that runs now may just begin, and hold nothing yet.
         """
-        if not self._path.is_file():
+        if not self._path.exists():
             return None
-        with self._path.open("rb") as file:
+        with open_file(self._path) as file:
             start = file.read(max(map(len, _START)))
         return start.startswith(_START) or any(one.startswith(start) for one in _START)
 

@@ -19,7 +19,7 @@ from wsstools.core.parameter import option_of
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
 from wsstools.files.provenance import Origin
-from wsstools.files.targets import check_writable
+from wsstools.files.targets import check_writable, is_taken
 from wsstools.formats import parameter_files
 from wsstools.running.claim import claimed
 from wsstools.running.join import Input, Task, batches, output_folder
@@ -272,7 +272,8 @@ def _refuse_other_outputs(folder: Path, origin: Origin) -> None:
     Other values, other images and another seed may follow in the same folder: the results that
     they share are kept.
     """
-    names = [n for n in (PARAMS_FILE, TABLE_FILE, PICTURE_FILE) if (folder / n).exists()]
+    files = (PARAMS_FILE, TABLE_FILE, PICTURE_FILE)
+    names = [name for name in files if is_taken(folder / name, overwrite=False)]
     if not names:
         return
     meta = parameter_files.read_meta(folder / PARAMS_FILE)

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from wsstools.errors import DataError
 from wsstools.files.atomic import write_atomic
 from wsstools.files.provenance import InputRecord, Json
-from wsstools.files.targets import check_no_input
+from wsstools.files.targets import check_no_input, is_taken
 from wsstools.formats import volume_files
 from wsstools.formats.nnunet_files import channels_of
 from wsstools.running.join import Input, Task, output_folder
@@ -103,7 +103,7 @@ class Writer:
         UsageError if it is another run's and is not to be replaced, or an input.
         """
         target = self.target(folder, stem)
-        is_there = target.exists()
+        is_there = is_taken(target, overwrite=self.overwrite)
         if is_there:
             check_no_input(target, sources, elsewhere="another folder")
             meta = self.form.read_meta(target)

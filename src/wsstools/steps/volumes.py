@@ -20,8 +20,9 @@ from wsstools.errors import DataError, UsageError
 from wsstools.files import npy
 from wsstools.files.atomic import write_atomic
 from wsstools.files.damage import reading
-from wsstools.files.limits import check_map
+from wsstools.files.limits import check_map, read_file
 from wsstools.files.provenance import Json, Meta, digest, input_record, set_record
+from wsstools.files.targets import is_taken
 from wsstools.formats import label_files, map_files, nnunet_files, volume_files
 from wsstools.formats.label_files import class_count, find_class_names
 from wsstools.running.join import Input, Task
@@ -224,7 +225,7 @@ def _task(case: str, cut: _Slices, originals: Cases, has_all_channels: bool) -> 
 def _make(task: _CaseTask, *, writer: Writer, missing: int, values: _Values, folder: Path) -> Made:
     """The volume of one case."""
     paths = [path for path in task.paths if isinstance(path, Path)]
-    contents = [path.read_bytes() for path in paths]
+    contents = [read_file(path) for path in paths]
     like, parts = contents[: task.n_like], contents[task.n_like :]
     part_names = [path.name for path in paths[task.n_like :]]
     is_map = writer.step.kind == "prob"
@@ -305,12 +306,13 @@ def _write_images(
             raise DataError(f"{path}: has a fourth axis; nnU-Net wants a file a channel")
         name = f"{task.stem}_{channel:04d}{volume_files.SUFFIX}"
         target = out / nnunet_files.IMAGES_FOLDER / name
-        if target.exists() and target.samefile(path):
+        is_there = is_taken(target, overwrite=overwrite)
+        if is_there and target.samefile(path):
             continue
         packed = volume_files.encode_compressed(data)
-        if target.exists() and target.read_bytes() == packed:
+        if is_there and read_file(target) == packed:
             continue
-        if target.exists() and not overwrite:
+        if is_there and not overwrite:
             raise UsageError(f"{target} exists and is not {path}; give --overwrite")
         write_atomic(target, packed)
 
@@ -324,7 +326,8 @@ def _count(tasks: Sequence[_CaseTask]) -> int:
 
 
 def _check_dataset_file(path: Path, run: RunSettings) -> None:
-    if path.exists() and not run.overwrite and not nnunet_files.is_ours(path):
+    is_there = is_taken(path, overwrite=run.overwrite)
+    if is_there and not run.overwrite and not nnunet_files.is_ours(path):
         raise UsageError(f"{path} exists and was not made by wss; move it, or give --overwrite")
 
 
@@ -341,7 +344,7 @@ def _write_dataset_file(path: Path, names: Sequence[str], channels: Sequence[str
         return
     has_ignored = any(result.get("ignored") for result in results)
     data = nnunet_files.encode_dataset(names, channels, len(results), has_ignored=has_ignored)
-    if not path.exists() or path.read_bytes() != data:
+    if not path.exists() or read_file(path) != data:
         write_atomic(path, data)
     if names[0] not in (nnunet_files.BACKGROUND, "0"):
         say(f"class 0 ({names[0]}) is called background in {path}, as nnU-Net wants", "volumes")

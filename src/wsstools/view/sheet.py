@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from wsstools.errors import printable
 from wsstools.view.scales import Scale, scale_colours
 from wsstools.view.settings import IMAGE_WIDTH
 
@@ -240,7 +241,8 @@ def _stack(layout: _Layout, strips: Sequence[Image.Image]) -> NDArray[np.uint8]:
 
 
 def _cut(draw: ImageDraw.ImageDraw, text: str, font: _Font, width: float) -> str:
-    """The text, or as much of its beginning as fits, with dots."""
+    """The text as one line, or as much of its beginning as fits, with dots."""
+    text = printable(text)
     if draw.textlength(text, font) <= width:
         return text
     while text and draw.textlength(text + ELLIPSIS, font) > width:

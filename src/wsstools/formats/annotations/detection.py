@@ -16,7 +16,7 @@ from wsstools.core.scribbles.strokes import parse_strokes
 from wsstools.errors import DataError
 from wsstools.files import npy, pnm, tiff
 from wsstools.files.damage import reading
-from wsstools.files.limits import LARGEST_MAP
+from wsstools.files.limits import LARGEST_MAP, open_file
 from wsstools.files.provenance import Decoded
 from wsstools.files.text import decode_text
 from wsstools.formats.annotations import cvat, matlab, napari_tables, yolo
@@ -246,7 +246,7 @@ def unpack(path: Path, form: str | None = None) -> Unpacked:
     wrong. The files in a zip archive are read as those of a folder.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             if not _may_hold_several(file.read(HEAD), form):
                 return Unpacked()
             file.seek(0)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from wsstools.core.local.filter_bank import FilterBank, FilterLayer
+from wsstools.files.limits import read_file
 from wsstools.files.provenance import digest
 from wsstools.formats.filter_weights.network_files import read_first_convolution
 from wsstools.formats.filter_weights.network_input import INPUTS, on_rgb
@@ -26,7 +27,7 @@ def read_bank(
     """
     layer = read_layer(path, filter_input=filter_input, is_rectified=is_rectified)
     name = path.stem if filter_input == "rgb" else f"{path.stem}:{filter_input}"
-    return FilterBank(name, (layer,)), digest(path.read_bytes())
+    return FilterBank(name, (layer,)), digest(read_file(path))
 
 
 def read_layer(path: Path, *, filter_input: str = "rgb", is_rectified: bool = False) -> FilterLayer:

@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 from wsstools.core.arrays import AnyArray
 from wsstools.errors import DataError
 from wsstools.files import npy
+from wsstools.files.limits import open_file, read_file
 from wsstools.files.torch_archive import read_torch
 from wsstools.formats.filter_weights.convolution import (
     Convolution,
@@ -44,7 +45,8 @@ def read_first_convolution(path: Path) -> Convolution:
 
 def _npz(path: Path) -> Convolution:
     try:
-        with zipfile.ZipFile(path) as archive:  # an array is read where it is chosen
+        # An array is read where it is chosen.
+        with open_file(path) as file, zipfile.ZipFile(file) as archive:
             arrays = {
                 key: _Member(archive, key, npy.member_header(archive, key))
                 for key in npy.member_keys(archive)
@@ -78,12 +80,12 @@ class _Member:
 
 
 def _npy(path: Path) -> Convolution:
-    return first_convolution(convolutions_in({path.stem: npy.read_array(path.read_bytes())}))
+    return first_convolution(convolutions_in({path.stem: npy.read_array(read_file(path))}))
 
 
 def _pth(path: Path) -> Convolution:
     try:
-        state = read_torch(path.read_bytes())
+        state = read_torch(read_file(path))
     except Exception as error:  # damaged bytes raise whatever the unpickler stumbles over
         raise ValueError("not a readable state dict") from error
     return first_convolution(convolutions_in(dict(_tensors(state, ""))))
@@ -104,7 +106,7 @@ def _from_protobuf(
 ) -> Convolution:
     if path.stat().st_size == 0:
         raise ValueError("the file is empty")
-    with path.open("rb") as file:
+    with open_file(path) as file:
         # Only the first layer of some hundred megabytes is read; views keep the mapping open.
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return first_convolution(convolutions(memoryview(mapped)))

@@ -16,6 +16,7 @@ from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import DataError
+from wsstools.files.limits import read_file
 from wsstools.files.provenance import InputRecord, files_record
 from wsstools.formats import label_files, map_files
 from wsstools.formats.image_files import decode_image
@@ -42,10 +43,10 @@ class LabelledImages:
 
     def __getitem__(self, position: int) -> Pair:
         image_path, label_path = self.images[position], self.labels[position]
-        image = decode_image(image_path.read_bytes(), str(image_path)).value
+        image = decode_image(read_file(image_path), str(image_path)).value
         is_map = label_path.suffix.lower() in map_files.SUFFIXES
         decode = map_files.decode_map if is_map else label_files.decode_labels
-        target = decode(label_path.read_bytes(), str(label_path)).value
+        target = decode(read_file(label_path), str(label_path)).value
         if image.shape[:2] != target.shape:
             raise DataError(
                 f"{label_path}: {'the map has' if is_map else 'labels have'} shape "

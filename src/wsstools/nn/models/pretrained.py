@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsstools.errors import DataError
+from wsstools.files.limits import open_file
 from wsstools.nn.models.download import copy_checked, download
 
 _TORCHVISION = "https://download.pytorch.org/models/"
@@ -136,7 +137,7 @@ def find_pretrained(name: str, folder: str | None = None) -> Path | None:
 def check_pretrained(name: str, path: Path) -> None:
     """Refuse a file whose SHA-256 is not the published one, by a DataError."""
     sha256 = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_file(path) as file:
         while block := file.read(_BLOCK):
             sha256.update(block)
     expected = PRETRAINED[name].sha256
@@ -169,7 +170,7 @@ def fetch_pretrained(
         return target
     if cached != target and _is_right(name, cached):
         began(f"copying {cached}")
-        with cached.open("rb") as file:
+        with open_file(cached) as file:
             copy_checked(file, target, weights.sha256, advance)
         return target
     began(f"downloading {weights.url} ({weights.megabytes:.0f} MB)")

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.parameter import LARGEST
 from wsstools.errors import DataError, UsageError
 from wsstools.files.provenance import Json
 from wsstools.nn.data.crops import Pairs, Samples, batches
@@ -344,7 +345,8 @@ class _Run:
         """Move the weights along the gradient; returns the backbone's learning rate."""
         rate = poly_learning_rate(self.schedule, self.iteration)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["lr_factor"]
+            # Beyond that torch raises an error; the loss is not finite then, which is reported.
+            group["lr"] = min(rate * group["lr_factor"], LARGEST)
         for parameter, initial in self.anchors:
             # Gradient of L2-SP, alpha / 2 |w - w0|^2.
             if parameter.grad is not None:

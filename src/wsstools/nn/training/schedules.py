@@ -6,11 +6,12 @@ import dataclasses
 from dataclasses import MISSING, dataclass
 from typing import Optional
 
-from wsstools.core.parameter import Given, documented, optional_copy, parameter, shown
+from wsstools.core.parameter import Given, documented, optional_copy, parameter, ranged, shown
 from wsstools.errors import UsageError
 from wsstools.nn.settings import DEVICES
 
 
+@ranged
 @dataclass(frozen=True)
 class Schedule:
     """The numbers of one training run: stochastic gradient descent with a poly learning rate.
