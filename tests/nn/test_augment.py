@@ -81,7 +81,7 @@ def test_views_cover_the_image_and_the_padding():
 
 
 def test_epochs_go_through_all_images_each_in_its_own_order():
-    schedule = replace(SCHEDULES["deeplabv2-mobilenetv2"], iterations=5, batch=2, crop=8)
+    schedule = replace(SCHEDULES["deeplabv2-mobilenetv2"], iterations=5, batch=2, crop=16)
     seen = []
 
     class Spy(Pictures):

@@ -40,7 +40,7 @@ def bin_means(x: Tensor, n: int) -> Tensor:
 def _weights(n: int, size: int, scale: float | None, x: Tensor) -> Tensor:
     """(size, n): what each of n values adds to each of `size` places."""
     if scale is None:
-        scale = (size - 1) / (n - 1) if n > 1 else float("inf")
+        scale = (size - 1) / (n - 1) if min(n, size) > 1 else float("inf")
     places = torch.arange(size, device=x.device, dtype=torch.float64) / scale
     values = torch.arange(n, device=x.device, dtype=torch.float64)
     return (1 - (places[:, None] - values).abs()).clamp(min=0).float()
