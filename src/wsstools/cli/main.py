@@ -40,7 +40,7 @@ from wsstools.errors import (
 from wsstools.running.bars import print_line
 from wsstools.running.messages import ClosedPipe
 from wsstools.running.quiet import print_warnings, quiet_readers
-from wsstools.running.signals import INTERRUPTIONS
+from wsstools.running.signals import BY_SIGNAL, INTERRUPTIONS, end_by
 
 PIPELINE = (
     "demo-data",
@@ -88,9 +88,7 @@ _WORDS = (
     (r"^No such option: ", "no option "),
 )
 """What Typer says of a command line, and how we say it."""
-_BY_SIGNAL = 128
-"""A run that a signal ended exits with this and the signal's number, as shells have it."""
-_INTERRUPTED = _BY_SIGNAL + signal.SIGINT
+_INTERRUPTED = BY_SIGNAL + signal.SIGINT
 
 
 def command_names() -> list[str]:
@@ -259,7 +257,7 @@ def _exit_code(arguments: list[str], prefix: str) -> int:
         return 1
     except (KeyboardInterrupt, SystemExit) as error:
         code = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else error.code
-        if code in [_BY_SIGNAL + number for number in INTERRUPTIONS]:
+        if code in [BY_SIGNAL + number for number in INTERRUPTIONS]:
             print_line(f"{prefix}: interrupted; the same command goes on from here")
         return code if isinstance(code, int) else int(code is not None)
     except Exception as error:
@@ -314,7 +312,7 @@ def hear_signals() -> None:
 
 def _interrupt(number: int, _: FrameType | None) -> None:
     unhear_signals()
-    raise SystemExit(_BY_SIGNAL + number)
+    end_by(number)
 
 
 def unhear_signals() -> None:

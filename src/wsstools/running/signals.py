@@ -12,6 +12,27 @@ INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that ask a run to stop."""
 
 
+BY_SIGNAL = 128
+"""A shell's exit code of what a signal ended is this plus the number of the signal."""
+_ending: list[int] = []
+
+
+def end_by(number: int) -> None:
+    """End the run because of a signal, by SystemExit.
+
+    Where that is raised inside a callback of a library, numba's compiler for one, Python drops it;
+    `end_if_asked` raises it again.
+    """
+    _ending.append(BY_SIGNAL + number)
+    end_if_asked()
+
+
+def end_if_asked() -> None:
+    """Raise SystemExit if a signal was to end the run."""
+    if _ending:
+        raise SystemExit(_ending[0])
+
+
 class Interruption:
     """While it lasts, the first SIGINT, SIGTERM or SIGHUP is only noted; the second acts at once.
 

@@ -18,6 +18,7 @@ from wsstools.running.join import Input, Reader, Task, batches, check_joins, cou
 from wsstools.running.messages import Messages
 from wsstools.running.remote_paths import is_remote, remote_folder, remote_tasks, visible_files
 from wsstools.running.settings import JobSettings
+from wsstools.running.signals import end_if_asked
 from wsstools.running.sources import content_of
 from wsstools.running.workers import map_in_workers
 
@@ -186,6 +187,7 @@ def guarded_stem(stem: str, make: Callable[[], TaskOutcome[V]]) -> TaskOutcome[V
     except OSError as error:
         return TaskOutcome(stem, "failed", text=_failure(error), host=socket.gethostname())
     except Exception as error:  # a fault of ours in one image must not stop a run of thousands
+        end_if_asked()  # perhaps it is only what became of a signal
         return TaskOutcome(stem, "failed", text=_failure(error))
 
 
