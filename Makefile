@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(abspath $(VENV))/bin
 PIP     = $(BIN)/python -m pip
 
-.PHONY: demo demo-short test torture check format man package clean
+.PHONY: demo demo-short test coverage torture check format man package clean
 
 demo: $(VENV)/.ready
 	$(MAKE) -C examples/photos WSS="$(BIN)/wss"
@@ -19,6 +19,10 @@ PYTEST ?= -n auto -m "not slow and not torture"
 
 test: $(VENV)/.ready-test
 	$(BIN)/python -m pytest $(PYTEST)
+
+# Which lines all tests run; it takes longer than the tests alone.
+coverage: $(VENV)/.ready-test
+	$(BIN)/python -m pytest -n auto --cov=wsstools --cov-report=term:skip-covered
 
 # Every fault on every command that often, at other moments each time; a table at the end.
 TRIES ?= 10

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 from wsstools.core.compiled.jit import compiled
 
 
+_ROUNDING = 1e-5
+"""A feature whose deviation is a smaller share of its values is constant but for rounding."""
+
+
 class Features(Protocol):
     """F numbers of each pixel of one image, computed where they are asked for."""
 
@@ -78,12 +82,17 @@ class NetworkFeatures:
             start = end
         return out
 
-    def moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and standard deviation of each feature over its level, (F,) each."""
-        flat = [level.values.reshape(len(level.values), -1) for level in self.levels]
-        means = np.concatenate([values.mean(axis=1, dtype=np.float64) for values in flat])
-        deviations = np.concatenate([values.std(axis=1, dtype=np.float64) for values in flat])
-        return means, deviations
+    def standardised(self) -> NetworkFeatures:
+        """The same features with mean 0 and variance 1 over their level; constant ones are 0."""
+        levels = []
+        for level in self.levels:
+            centred = level.values - level.values.mean(axis=(1, 2), keepdims=True, dtype=np.float64)
+            deviations = np.sqrt(np.square(centred).mean(axis=(1, 2), keepdims=True))
+            size = np.abs(level.values).max(axis=(1, 2), keepdims=True)
+            is_constant = deviations <= _ROUNDING * size
+            scales = 1 / np.where(is_constant, np.inf, deviations)
+            levels.append(Level((centred * scales).astype(np.float32), level.step))
+        return NetworkFeatures(levels, self.height, self.width)
 
     def weighted_sums(self, weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """weights (K, F) @ features of each pixel, (K, H, W) float32.

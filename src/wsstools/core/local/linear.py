@@ -46,18 +46,16 @@ def linear_model(
     if len(pixels.classes) == 1:
         return pixels.certain()
     chosen = _evenly(pixels, settings.pixels)
-    means, deviations = features.moments()
-    scales = 1 / np.where(deviations > 0, deviations, np.inf)
-    samples = (features.at(pixels.rows[chosen], pixels.columns[chosen]) - means) * scales
+    features = features.standardised()
+    samples = features.at(pixels.rows[chosen], pixels.columns[chosen]).astype(np.float64)
     model = LogisticRegression(
         C=1 / (settings.penalty * len(chosen)), tol=_TOLERANCE, max_iter=_MOST_ITERATIONS
     )
     with threadpool_limits(1):  # the images are what runs side by side
         model.fit(samples, pixels.labels[chosen])
-        weights, biases = model.coef_ * scales, model.intercept_.copy()
+        weights, biases = model.coef_, model.intercept_
         if len(pixels.classes) == 2:  # one row, of the second class against the first
             weights, biases = np.vstack([-weights / 2, weights / 2]), np.r_[-biases, biases] / 2
-        biases -= weights @ means
         logits = features.weighted_sums(weights.astype(np.float32))
     logits += biases[:, None, None].astype(np.float32)
     logits /= np.float32(settings.temperature)
