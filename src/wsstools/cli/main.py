@@ -39,7 +39,7 @@ from wsstools.errors import (
 )
 from wsstools.running.bars import print_line
 from wsstools.running.messages import ClosedPipe
-from wsstools.running.quiet import print_warnings, quiet_readers
+from wsstools.running.quiet import quiet_libraries
 from wsstools.running.signals import BY_SIGNAL, INTERRUPTIONS, end_by
 
 PIPELINE = (
@@ -218,16 +218,18 @@ def run(arguments: list[str]) -> int:
     terminated, the terminal went away.
     """
     before = set(os.environ)
-    for options, variable in _ANYWHERE.items():
-        if not set(options).isdisjoint(arguments):
-            arguments = [argument for argument in arguments if argument not in options]
-            os.environ[variable] = "1"
-    quiet_readers()
-    print_warnings()
-    name = next((argument for argument in arguments if not argument.startswith("-")), "")
-    prefix = f"wss {name}" if name in command_names() else "wss"
+    prefix = "wss"
     try:
+        for options, variable in _ANYWHERE.items():
+            if not set(options).isdisjoint(arguments):
+                arguments = [argument for argument in arguments if argument not in options]
+                os.environ[variable] = "1"
+        quiet_libraries()
+        name = next((argument for argument in arguments if not argument.startswith("-")), "")
+        prefix = f"wss {name}" if name in command_names() else "wss"
         return _flushed(_exit_code(arguments, prefix), prefix)
+    except (KeyboardInterrupt, SystemExit) as error:  # before the command began, or at its end
+        return _ended(error, prefix)
     finally:
         for variable in _ANYWHERE.values():
             if variable not in before:
@@ -256,10 +258,7 @@ def _exit_code(arguments: list[str], prefix: str) -> int:
         _complain(prefix, error, memory_error_line(error))
         return 1
     except (KeyboardInterrupt, SystemExit) as error:
-        code = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else error.code
-        if code in [BY_SIGNAL + number for number in INTERRUPTIONS]:
-            print_line(f"{prefix}: interrupted; the same command goes on from here")
-        return code if isinstance(code, int) else int(code is not None)
+        return _ended(error, prefix)
     except Exception as error:
         hint = _limit_hint(error)
         if hint and isinstance(error, ImportError):
@@ -268,6 +267,13 @@ def _exit_code(arguments: list[str], prefix: str) -> int:
         text = f"unexpected {type(error).__name__}: {error}"
         _complain(prefix, error, f"{one_line(text)} (--debug shows where; please report it)")
         return 1
+
+
+def _ended(error: KeyboardInterrupt | SystemExit, prefix: str) -> int:
+    code = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else error.code
+    if code in [BY_SIGNAL + number for number in INTERRUPTIONS]:
+        print_line(f"{prefix}: interrupted; the same command goes on from here")
+    return code if isinstance(code, int) else int(code is not None)
 
 
 def _check_surroundings() -> None:

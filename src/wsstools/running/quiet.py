@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import warnings
 from typing import TextIO
 
-from wsstools.errors import NotKeptWarning
+from wsstools.errors import NotKeptWarning, one_line
 from wsstools.running.bars import is_quiet, print_line
 
 
-def quiet_readers() -> None:
+def quiet_libraries() -> None:
+    """Let libraries print in our way, for the whole process; for programs and workers of ours."""
+    _quiet_readers()
+    _quiet_destructors()
+    _print_warnings()
+
+
+def _quiet_readers() -> None:
     """Drop what readers say of a file beside their error, for the whole process.
 
     It is of no use, or of no harm: our limit of the size of a picture is where Pillow's is an
@@ -22,7 +31,25 @@ def quiet_readers() -> None:
     logging.getLogger("nibabel.global").setLevel(logging.CRITICAL + 1)
 
 
-def print_warnings() -> None:
+def _quiet_destructors() -> None:
+    """Print what fails where Python can raise nothing, in a destructor for one, in a line.
+
+    It has no traceback then, unless WSS_DEBUG asks for one. Want of memory is told elsewhere.
+    """
+    others = sys.unraisablehook
+    if others.__module__ == __name__:
+        return
+
+    def show(failed: sys.UnraisableHookArgs) -> None:
+        if os.environ.get("WSS_DEBUG"):
+            others(failed)
+        elif not isinstance(failed.exc_value, MemoryError):
+            print_line(one_line(f"wss: ignored {failed.exc_type.__name__}: {failed.exc_value}"))
+
+    sys.unraisablehook = show
+
+
+def _print_warnings() -> None:
     """Print warnings of ours as a line on standard error, for the whole process."""
     others = warnings.showwarning
 

@@ -23,7 +23,7 @@ from wsstools.core.threads import check_threads, process_limits
 from wsstools.errors import UsageError, WssError
 from wsstools.files.atomic import is_alive
 from wsstools.running import messages
-from wsstools.running.quiet import print_warnings, quiet_readers
+from wsstools.running.quiet import quiet_libraries
 from wsstools.running.settings import JobSettings
 from wsstools.running.signals import INTERRUPTIONS
 
@@ -185,8 +185,7 @@ def _end_with(parent: int, folder: str, private: Path) -> None:
 
     loky lets it live on.
     """
-    quiet_readers()
-    print_warnings()
+    quiet_libraries()
     share_private_folder(private)
     is_child = os.getppid() == parent  # not so if the run was killed while this worker started
 

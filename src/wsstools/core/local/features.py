@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from wsstools.core.compiled.jit import compiled
 
-
 _ROUNDING = 1e-5
 """A feature whose deviation is a smaller share of its values is constant but for rounding."""
 

@@ -69,12 +69,12 @@ class LinearSettings:
     """How a local linear model is trained."""
 
     penalty: float = parameter(
-        0.01,
+        0.3,
         "Linear: weight of the coefficients' squares; larger is less sure.",
         metavar="X",
     )
     pixels: int = parameter(
-        500,
+        1000,
         "Linear: most scribbled pixels of a class that it learns from, spread evenly.",
         metavar="N",
         min=1,
