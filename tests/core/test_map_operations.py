@@ -1,5 +1,7 @@
 """Fusion, labels, class shares, and maps with fewer classes."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -197,3 +199,22 @@ def test_shares_that_do_not_fit_are_refused():
         adjust_prior(found, np.array([1.0, 0.0]), even)
     with pytest.raises(ValueError, match="no pixel"):
         class_shares(np.zeros(3, int))
+
+
+def test_scribbled_pixels_get_their_class():
+    probs = np.array([[[0.9, 0.4, 0.1]], [[0.1, 0.6, 0.9]]], np.float32)
+    found = ProbabilityMap(probs, np.array([0, 2]), 4)
+    scribbles = np.array([[255, 0, 3]], np.uint8)
+    assert argmax_labels(found, scribbles).tolist() == [[0, 0, 3]]
+    assert argmax_labels(found, scribbles, min_prob=0.95).tolist() == [[255, 0, 3]]
+    assert argmax_labels(found, np.full((1, 3), 255, np.uint8)).tolist() == [[0, 2, 2]]
+
+
+@pytest.mark.parametrize(
+    ("scribbles", "message"),
+    [([[4, 255, 255]], "scribbles hold class 4, the map is of 4"), ([[0, 0]], "have shape (1, 2)")],
+)
+def test_scribbles_that_do_not_fit_a_map_are_refused(scribbles, message):
+    found = ProbabilityMap(np.full((2, 1, 3), 0.5, np.float32), np.array([0, 2]), 4)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        argmax_labels(found, np.array(scribbles, np.uint8))

@@ -263,3 +263,30 @@ def test_regularising_helps(wss, dataset, tmp_path):
         )
         wss("argmax", tmp_path / method, "-o", tmp_path / f"{method}-labels")
         assert miou(f"{method}-labels") > miou("plain") + 0.1
+
+
+def stored(path: Path) -> np.ndarray:
+    return label_files.decode_labels(path.read_bytes(), path.name).value
+
+
+def test_argmax_keeps_scribbled_pixels(wss, dataset, tmp_path):
+    """Other labels than without, another run; an image without scribbles is skipped."""
+    data = copy_of(dataset, tmp_path / "data")
+    (data / "scribbles" / "b.png").unlink()
+    plain, kept = tmp_path / "plain", tmp_path / "kept"
+    assert wss("argmax", data / "maps", "-o", plain).code == 0
+    run = wss("argmax", data / "maps", "--scribbles", data / "scribbles", "-o", kept)
+    assert run.code == 0, run.err
+    assert [path.stem for path in run.paths] == ["a", "c", "d"]
+    differ = 0
+    for path in run.paths:
+        labels, before = map(stored, (path, plain / path.name))
+        strokes = stored(data / "scribbles" / path.name)
+        open_pixels = strokes == 255
+        assert np.array_equal(labels[~open_pixels], strokes[~open_pixels])
+        assert np.array_equal(labels[open_pixels], before[open_pixels])
+        differ += (labels != before).sum()
+    assert differ  # the noisy maps err on some strokes
+    other = wss("argmax", data / "maps", "-o", kept)
+    assert other.code == 2
+    assert "scribbles" in other.err

@@ -54,7 +54,9 @@ def fuse(maps: Sequence[Probs], *, weights: Sequence[float] | None = None) -> Pr
     return fuse_maps([as_map(one) for one in maps], weights)
 
 
-def argmax(probs: Probs, *, min_prob: float = 0.0) -> NDArray[np.uint8]:
+def argmax(
+    probs: Probs, *, min_prob: float = 0.0, scribbles: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
     """The most probable class of each pixel, (H, W) uint8.
 
     Parameters
@@ -63,13 +65,20 @@ def argmax(probs: Probs, *, min_prob: float = 0.0) -> NDArray[np.uint8]:
         Among equal probabilities the lowest class id wins.
     min_prob : float
         Pixels whose best class is less probable get 255; larger ignores more.
+    scribbles : (H, W) uint8 or None
+        Pixels that are not 255 in it get its class.
+
+    Raises
+    ------
+    ValueError
+        If the scribbles have another size, or a class that the map does not know.
 
     Examples
     --------
     >>> argmax(np.array([[[0.9, 0.4]], [[0.1, 0.6]]]), min_prob=0.7).tolist()
     [[0, 255]]
     """
-    return argmax_labels(as_map(probs), min_prob=min_prob)
+    return argmax_labels(as_map(probs), scribbles, min_prob=min_prob)
 
 
 def potts(

@@ -154,10 +154,16 @@ def without_improbable(probability_map: ProbabilityMap, floor: float) -> Probabi
     return restricted(probability_map, probability_map.classes[keep])
 
 
-def argmax_labels(probability_map: ProbabilityMap, *, min_prob: float = 0.0) -> NDArray[np.uint8]:
+def argmax_labels(
+    probability_map: ProbabilityMap,
+    scribbles: NDArray[np.uint8] | None = None,
+    *,
+    min_prob: float = 0.0,
+) -> NDArray[np.uint8]:
     """The class of largest probability at each pixel, (H, W) uint8; the lowest id among equals.
 
-    Pixels whose largest probability is below `min_prob` get 255.
+    Pixels whose largest probability is below `min_prob` get 255. Those that `scribbles`, (H, W),
+    give a class have that class. ValueError if it is none of the map's, or the sizes differ.
     """
     if probability_map.classes[-1] >= IGNORE_LABEL:
         raise ValueError(
@@ -169,4 +175,16 @@ def argmax_labels(probability_map: ProbabilityMap, *, min_prob: float = 0.0) -> 
     labels: NDArray[np.uint8] = ids[probs.argmax(axis=0)]
     if min_prob > 0:
         labels[probs.max(axis=0) < min_prob] = IGNORE_LABEL
+    if scribbles is not None:
+        if scribbles.shape != labels.shape:
+            raise ValueError(
+                f"scribbles have shape {scribbles.shape}, the map {labels.shape} (H, W)"
+            )
+        strokes = scribbles[scribbles != IGNORE_LABEL]
+        if strokes.max(initial=0) >= probability_map.n_classes:
+            raise ValueError(
+                f"scribbles hold class {strokes.max()}, the map is of "
+                f"{probability_map.n_classes} classes"
+            )
+        labels[scribbles != IGNORE_LABEL] = strokes
     return labels

@@ -8,11 +8,16 @@ from pathlib import Path
 from wsstools.core.map_operations import argmax_labels
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Step, run_step
-from wsstools.steps.inputs import map_input
+from wsstools.steps.inputs import label_input, map_input
 
 
 def argmax(
-    maps: str, out: str | Path, *, min_prob: float = 0.0, run: RunSettings = RunSettings()
+    maps: str,
+    out: str | Path,
+    *,
+    min_prob: float = 0.0,
+    scribbles: str | None = None,
+    run: RunSettings = RunSettings(),
 ) -> None:
     """Write the most probable class of every pixel of a folder of maps.
 
@@ -24,6 +29,8 @@ def argmax(
         Folder of the labels; made if missing.
     min_prob : float
         Pixels whose best class is less probable get 255; larger ignores more.
+    scribbles : str or None
+        Folder of scribbles: scribbled pixels get their class. Images without scribbles are skipped.
     run : RunSettings
         Which images, and how they are computed.
 
@@ -34,6 +41,14 @@ def argmax(
     SomeFailed
         If an image failed; the others are done.
     """
-    compute = partial(argmax_labels, min_prob=min_prob)
-    step = Step("argmax", {"min_prob": min_prob}, kind="labels", compute=compute)
-    run_step(step, [map_input(maps, run)], out, run)
+    inputs = [map_input(maps, run)]
+    if scribbles is not None:
+        inputs.append(label_input(scribbles, run, role="scribbles", is_optional=True))
+    step = Step(
+        "argmax",
+        {"min_prob": min_prob, "scribbles": scribbles is not None},
+        unrecorded={"scribbles": False},
+        kind="labels",
+        compute=partial(argmax_labels, min_prob=min_prob),
+    )
+    run_step(step, inputs, out, run)
