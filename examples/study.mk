@@ -92,6 +92,8 @@ endef
 
 # Where the maps and labels of a row are: (scribbles, network, seed, row).
 annotated = $1/$(if $(filter local%,$4),local,$2)/$3/$4
+# The same of an annotator of RECIPE.
+maps_of = $(call annotated,$1,$2,$3,$(patsubst walker,local-walker,$4))
 # Where its network and predictions are.
 trained = $(if $(filter full,$4),full/$2/$3,$1/$2/$3/$4)
 # What a folder of predictions is called: (test).
@@ -123,6 +125,8 @@ $(OUT)/$1/$2/$3/%: arch = $2
 $(OUT)/$1/$2/$3/%: seed = $3
 $(OUT)/$1/$2/$3/%: local = $(OUT)/$1/local/$3/local/maps
 $(OUT)/$1/$2/$3/%: walker = $(OUT)/$1/local/$3/local-walker/maps
+$(OUT)/$1/$2/$3/%: annotators = $(foreach a,$(RECIPE),$(OUT)/$(call maps_of,$1,$2,$3,$a)/maps)
+$(OUT)/$1/$2/$3/recipe/maps/.done: $(foreach a,$(RECIPE),$(OUT)/$(call maps_of,$1,$2,$3,$a)/maps/.done)
 $(OUT)/$1/$2/$3/%: local_labels = $(OUT)/$1/local/$3/local-mean/pfa
 $(OUT)/$1/$2/$3/%: scribbles = $$(scribbles_$1)
 $(OUT)/$1/$2/$3/combined/maps/.done: $(OUT)/$1/local/$3/local/maps/.done
@@ -184,6 +188,17 @@ $(OUT)/%/local-mean/maps/.done: $(OUT)/%/local/maps/.done
 $(OUT)/%/extended/maps/.done: $(OUT)/%/global/maps/.done
 	$(WSS) fuse $(local) $(walker) $(<D) $(FUSION_extended) --jobs $(JOBS) -o $(OUT)/$*/extended/fused | \
 	  $(WSS) adjust-prior - --from $(scribbles) --to $(local_labels) $(PRIOR) --jobs $(JOBS) -o $(@D)
+	@touch $@
+
+# A linear model for each image on the features of the baseline; and the mean of the annotators that
+# RECIPE names, of local, global, linear and walker.
+$(OUT)/%/linear/maps/.done: $(OUT)/%/baseline/net.pt
+	$(WSS) local-predict $(D)/images $(scribbles) --ids $(TRAIN_IDS) --model linear \
+	  --features-of $< $(LINEAR) --jobs $(JOBS) -o $(@D)
+	@touch $@
+
+$(OUT)/%/recipe/maps/.done:
+	$(WSS) fuse $(annotators) $(FUSION_recipe) --jobs $(JOBS) -o $(@D)
 	@touch $@
 
 # Their regularised forms: POTTS_local, POTTS_global, POTTS_combined, and so for the CRF

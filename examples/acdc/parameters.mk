@@ -24,16 +24,24 @@ WALKER ?=
 FUSION_extended ?= --weights 1,1,2
 PRIOR ?= --power 0.75
 
+# And recipe, recipe-crf: the mean of these annotators (docs/local-model.md), which is the
+# recommended one; linear learns on the features of the baseline.
+RECIPE ?= local global linear walker
+LINEAR ?=
+FUSION_recipe ?=
+
 # The paper's lambda 50 takes the small organs out of global maps altogether. These were chosen on
 # other training images (docs/regularisers.md): borders at weak edges need a larger eta.
 POTTS_local    ?= --lambda 10 --eta 0.01
 POTTS_global   ?= --lambda 10 --eta 0.1
 POTTS_combined ?= --lambda 10 --eta 0.1
 POTTS_extended ?= $(POTTS_combined)
+POTTS_recipe   ?= $(POTTS_combined)
 CRF_local      ?= --w1 1 --sigma-alpha 30 --sigma-beta 20 --w2 5 --sigma-gamma 2 --crf-iterations 10
 CRF_global     ?= --w1 3 --sigma-alpha 30 --sigma-beta 5 --w2 2 --sigma-gamma 2 --crf-iterations 10
 CRF_combined   ?= --w1 1 --sigma-alpha 30 --sigma-beta 5 --w2 2 --sigma-gamma 2 --crf-iterations 10
 CRF_extended   ?= $(CRF_combined)
+CRF_recipe     ?= $(CRF_combined)
 
 # At test time: several sizes, and the CRF after the network.
 MSC      ?= --scales 0.75,1,1.25 --flip

@@ -35,6 +35,12 @@ WALKER ?=
 FUSION_extended ?= --weights 1,1,2
 PRIOR ?= --power 0.75
 
+# And recipe, recipe-crf: the mean of these annotators (docs/local-model.md), which is the
+# recommended one; linear learns on the features of the baseline.
+RECIPE ?= local global linear walker
+LINEAR ?=
+FUSION_recipe ?=
+
 # The Potts model and the fully connected CRF: the paper's.
 LAMBDA_LOCAL   ?= 10
 LAMBDA_GLOBAL  ?= 50
@@ -42,11 +48,13 @@ POTTS_local    ?= --lambda $(LAMBDA_LOCAL) --eta 0.01
 POTTS_global   ?= --lambda $(LAMBDA_GLOBAL) --eta 0.01
 POTTS_combined ?= --lambda $(LAMBDA_LOCAL) --eta 0.01
 POTTS_extended ?= $(POTTS_combined)
+POTTS_recipe   ?= $(POTTS_combined)
 CRF            ?= --w1 3 --sigma-alpha 30 --sigma-beta 5 --w2 5 --sigma-gamma 2 --crf-iterations 10
 CRF_local      ?= $(CRF)
 CRF_global     ?= $(CRF)
 CRF_combined   ?= $(CRF)
 CRF_extended   ?= $(CRF_combined)
+CRF_recipe     ?= $(CRF_combined)
 
 # At test time: several sizes, and the CRF after the network.
 MSC      ?= --msc

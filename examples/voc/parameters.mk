@@ -54,16 +54,24 @@ WALKER ?=
 FUSION_extended ?= --weights 1,1,2
 PRIOR ?= --power 0.75
 
+# And recipe, recipe-crf: the mean of these annotators (docs/local-model.md), which is the
+# recommended one; linear learns on the features of the baseline.
+RECIPE ?= local global linear
+LINEAR ?=
+FUSION_recipe ?=
+
 # The Potts model and the fully connected CRF.
 POTTS_local    ?= --lambda 10 --eta 0.01
 POTTS_global   ?= --lambda 50 --eta 0.01
 POTTS_combined ?= --lambda 10 --eta 0.01
 POTTS_extended ?= $(POTTS_combined)
+POTTS_recipe   ?= $(POTTS_combined)
 CRF            ?= --w1 3 --sigma-alpha 30 --sigma-beta 5 --w2 5 --sigma-gamma 2 --crf-iterations 10
 CRF_local      ?= $(CRF)
 CRF_global     ?= $(CRF)
 CRF_combined   ?= $(CRF)
 CRF_extended   ?= $(CRF_combined)
+CRF_recipe     ?= $(CRF_combined)
 
 # At test time: several sizes, and the CRF after the network.
 MSC      ?= --msc

@@ -139,6 +139,19 @@ def test_rows_beyond_the_paper_are_made_when_asked_for(kind):
     )
 
 
+def test_the_recipe_fuses_its_annotators():
+    commands = planned("acdc", "recipe-crf", "ROWS=recipe-crf")
+    assert_made_before(commands)
+    made = [Path(c.given["out"]).parent.name for c in commands if c.name == "train"]
+    assert sorted(made) == ["baseline", "recipe-crf"]
+    (linear,) = [c for c in commands if "--features-of" in c.words]
+    assert linear.words[linear.words.index("--features-of") + 1].endswith("/baseline/net.pt")
+    (fused,) = [c for c in commands if c.name == "fuse" and "recipe" in c.given["out"]]
+    parents = [Path(word).parent.name for word in fused.words if word.endswith("/maps")]
+    assert parents[:-1] == ["local", "global", "linear", "local-walker"]
+    assert parents[-1] == "recipe"
+
+
 def assert_made_before(commands):
     """Every path below OUT that a command names is an output of an earlier one."""
     written: set[str] = set()
@@ -323,7 +336,7 @@ def test_the_whole_study_runs(scenes, tmp_path):
         "smoke", f"DATA={scenes}", f"OUT={tmp_path}", "JOBS=1", "SMOKE_TRAIN=3", "SMOKE_VAL=2",
         f"WSS={sys.executable} -m wsstools",
         "SMOKE_OPTIONS=--iterations 1 --batch 2 --crop 33 --precision float32",
-        "ROWS=combined extended-crf", "SCRIBBLES=curated", "TESTS=plain +msc+crf",
+        "ROWS=combined recipe-crf", "SCRIBBLES=curated", "TESTS=plain +msc+crf",
     )  # fmt: skip
     done = make("camvid", *arguments)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
@@ -333,7 +346,7 @@ def test_the_whole_study_runs(scenes, tmp_path):
     for row in found["rows"]:
         names.setdefault(row["group"], []).append(row["name"])
     assert names == {
-        "curated/deeplabv2-mobilenetv2": ["full", "baseline", "combined", "extended-crf"],
+        "curated/deeplabv2-mobilenetv2": ["full", "baseline", "combined", "recipe-crf"],
         "curated/deeplabv2-mobilenetv2+msc+crf": ["full", "baseline", "combined"],
     }
     assert len(found["images"]["val"]) == 2 and len(found["images"]["train"]) == 3
