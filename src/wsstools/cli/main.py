@@ -65,6 +65,7 @@ PIPELINE = (
     "show",
     "stats",
     "info",
+    "recipe",
 )
 """Commands in the order in which they work, as help lists them; new ones follow by name."""
 NO_COMMANDS = ("entry", "main", "options", "renaming")
