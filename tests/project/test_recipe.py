@@ -93,7 +93,7 @@ def test_from_strokes_to_a_report(desk):
     short = (
         *GIVEN, "GT=gt", "VAL_IDS=val.txt", "ITERATIONS=2", "INIT=random", "FIRST=2",
         "TRAIN_OPTIONS=--crop 33 --batch 2 --precision float32", "FOREST=--trees 5",
-        "ANNOTATORS=local global linear walker",
+        "ANNOTATORS=local linear",
     )  # fmt: skip
     first = make(desk, *short, "first")
     assert first.returncode == 0, first.stderr
@@ -103,11 +103,11 @@ def test_from_strokes_to_a_report(desk):
     assert whole.returncode == 0, whole.stdout[-2000:] + whole.stderr[-2000:]
     labels = desk / "out" / "labels"
     assert sorted(path.stem for path in labels.glob("*.png")) == ["a b", "b"]
-    rows = re.findall(r"^(local|global|linear|walker|labels) +\S", whole.stdout, re.MULTILINE)
-    assert rows == ["local", "global", "linear", "walker", "labels"]
+    rows = re.findall(r"^(local|linear|labels) +\S", whole.stdout, re.MULTILINE)
+    assert rows == ["local", "linear", "labels"]
     assert re.search(r"^recipe\b", whole.stdout, re.MULTILINE)
     assert (desk / "out" / "report.html").is_file()
     assert len(list((desk / "out" / "predicted").glob("*.png"))) == 4
-    again = make(desk, *short, "network", "scores", "report")
+    again = make(desk, *short, "-n", "network", "report")
     assert again.returncode == 0, again.stderr
-    assert "wsstools train" not in again.stdout
+    assert "wsstools" not in again.stdout
