@@ -182,7 +182,10 @@ def test_intervals_hold_their_numbers_and_follow_the_seed(gap):
     assert low < good["reduction"] < high
     assert gap("--bootstrap", 300, "--json") == first
     assert gap("--bootstrap", 300, "--seed", 1, "--json") != first
-    assert first["bootstrap"] == {"resamples": 300, "seed": 0, "level": 0.95}
+    assert first["bootstrap"] == {
+        "resamples": 300, "seed": 0, "level": 0.95,
+        "val_clusters": None, "train_clusters": None, "seeds": [1],
+    }  # fmt: skip
     header = gap("--bootstrap", 300).splitlines()[0]
     assert header.split("  ")[0] == "strategy" and header.count("95 %") == 2
 

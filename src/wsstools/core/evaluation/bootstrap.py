@@ -58,6 +58,17 @@ def resampled_mean_ious(
     return np.concatenate(found, axis=1)
 
 
+def cluster_sums(counts: NDArray[np.int64], clusters: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sums over the images of each cluster, (S, K, ...), of counts (S, N, ...).
+
+    `clusters` (N,) has the number of each image's cluster; the sums are in their order. Resamples of the sums draw whole
+    clusters, as images that are alike (of a patient, of a sequence) must be drawn together.
+    """
+    order = np.argsort(clusters, kind="stable")
+    _, starts = np.unique(clusters[order], return_index=True)
+    return np.add.reduceat(counts[:, order], starts, axis=1)
+
+
 def resampled_means(
     values: NDArray[np.float64], rng: np.random.Generator, n_resamples: int
 ) -> NDArray[np.float64]:
