@@ -61,8 +61,9 @@ def resampled_mean_ious(
 def cluster_sums(counts: NDArray[np.int64], clusters: NDArray[np.int64]) -> NDArray[np.int64]:
     """Sums over the images of each cluster, (S, K, ...), of counts (S, N, ...).
 
-    `clusters` (N,) has the number of each image's cluster; the sums are in their order. Resamples of the sums draw whole
-    clusters, as images that are alike (of a patient, of a sequence) must be drawn together.
+    `clusters` (N,) has the number of each image's cluster; the sums are in their order. Resamples
+    of the sums draw whole clusters, since images that are alike (of a patient, of a sequence) must
+    be drawn together.
     """
     order = np.argsort(clusters, kind="stable")
     _, starts = np.unique(clusters[order], return_index=True)
