@@ -161,3 +161,21 @@ def test_numbers_of_one_or_unequal_seeds_are_over_images_only(numbers):
         key: number if number == numbers[1] else 1
         for key, number in zip((FULL, OURS), (numbers[0], numbers[2]), strict=True)
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_seeds", [3, 5])
+def test_intervals_with_seeds_cover_what_those_over_images_do_not(n_seeds):
+    """Networks that spread by 2 points, on 100 images whose mean spreads by 0.8."""
+    rng = np.random.default_rng(5)
+    truth, n_sets, held, held_over_images = 0.6, 300, 0, 0
+    for _ in range(n_sets):
+        iou = truth + rng.normal(0, 0.02, (n_seeds, 1)) + rng.normal(0, 0.08, 100)
+        counts = Counts(np.array([0]), {OURS: pixels(np.rint(SIZE * iou).astype(int))})
+        drawn = resample(counts.of, rng, 400)
+        low, high = parts_of(counts, resampled=drawn)[OURS].interval
+        held += low <= truth <= high
+        low, high = percentile_interval(drawn.drawn[OURS][:, 0].mean(axis=0))
+        held_over_images += low <= truth <= high
+    assert 0.88 < held / n_sets < 0.99
+    assert held_over_images / n_sets < 0.83
