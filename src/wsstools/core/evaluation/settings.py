@@ -105,4 +105,11 @@ class ComparisonSettings:
         metavar="N",
         min=0,
     )
+    clusters: Optional[str] = parameter(
+        None,
+        "Resample whole patients or sequences, not single images. The first group (or else all) "
+        r"that the expression finds in an image's name is its cluster ('patient\d+'); or a file "
+        "with NAME,CLUSTER on each line.",
+        metavar="REGEX|FILE",
+    )
     seed: int = parameter(0, "Seed of everything left to chance.", metavar="N", min=0)
