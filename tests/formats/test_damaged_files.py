@@ -483,7 +483,7 @@ STUDY = json.dumps(
         "rows": [
             {
                 "group": "net", "name": name, "gap": 0.1, "reduction": 0.5,
-                "reduction_interval": [0.25, None], "miou": 0.6,
+                "reduction_interval": [0.25, None], "reduction_seeds": 3, "miou": 0.6,
                 "val": {"miou": 0.6, "std": None, "interval": [0.5, 0.7], "iou": {"sky": 0.5, "b": 1}},
                 "pfa": None, "train": {"miou": 0.7, "iou": {}}, "printed_reduction": 0.4,
                 "bands": {"3": {"miou": 0.5, "iou": {"1": 0.5}}},
@@ -494,12 +494,15 @@ STUDY = json.dumps(
         "differences": [
             {
                 "group": "net", "name": "local", "against": {"group": "net", "name": "combined"},
-                "difference": 0.1, "interval": [0.0, 0.2], "better_share": 0.9,
+                "difference": 0.1, "interval": [0.0, 0.2], "better_share": 0.9, "interval_seeds": 3,
             }
         ],
         "classes": ["sky", "b"],
         "images": {"val": ["a", "b"]},
-        "bootstrap": {"resamples": 50, "seed": 0, "level": 0.95},
+        "bootstrap": {
+            "resamples": 50, "seed": 0, "level": 0.95, "val_clusters": 2, "train_clusters": None,
+            "seeds": [1, 3],
+        },
         "bands": {"widths": [3]},
         "labels": [
             {

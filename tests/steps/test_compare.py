@@ -98,6 +98,33 @@ def test_the_summary_counts_wins_and_agrees_with_score(compare, wss, two, datase
     assert "second worse, pixel accuracy" in told
 
 
+def test_clusters_of_images_are_resampled_together(compare, two):
+    """Of two clusters a quarter of the resamples are one of them: their means are the ends."""
+    (two / "clusters.txt").write_text("a one\nb one\nc one\nd two\n")
+    found = compare("of_file", "--clusters", two / "clusters.txt", "--json")
+    assert found.code == 0, found.err
+    text = compare("of_file", "--clusters", two / "clusters.txt").err
+    assert "up to date" in text and "second against first on 4 images in 2 clusters" in text
+    answer = json.loads((two / "of_file" / "compare.json").read_text())
+    assert answer["clusters"] == json.loads(found.out)["clusters"] == 2
+    change = {
+        stem: one["accuracy"]["second"] - one["accuracy"]["first"]
+        for stem, one in answer["images"].items()
+    }
+    ends = sorted((np.mean([change[stem] for stem in "abc"]), change["d"]))
+    assert answer["scores"]["accuracy"]["interval"] == pytest.approx(ends)
+    assert answer["made_by"]["options"]["clusters"] == "clusters.txt"
+    assert [one["name"] for one in answer["made_by"]["inputs"][3:]] == ["clusters.txt"]
+    compare("plain")
+    plain = json.loads((two / "plain" / "compare.json").read_text())
+    assert "clusters" not in plain and "clusters" not in plain["made_by"]["options"]
+    (two / "clusters.txt").write_text("a one\nb two\nc two\n")
+    missing = compare("missing", "--clusters", two / "clusters.txt")
+    assert missing.code == 1 and "d: no cluster by --clusters" in missing.err
+    assert not (two / "missing").exists()
+    assert compare("missing", "--clusters", "d", "--bootstrap", 0).code == 2
+
+
 def test_the_plot_has_a_dot_for_each_image_on_its_side_of_the_diagonal(compare, two):
     compare("out", "--top", 1)
     root = ElementTree.fromstring((two / "out" / "scatter.svg").read_text())

@@ -182,7 +182,10 @@ def test_intervals_hold_their_numbers_and_follow_the_seed(gap):
     assert low < good["reduction"] < high
     assert gap("--bootstrap", 300, "--json") == first
     assert gap("--bootstrap", 300, "--seed", 1, "--json") != first
-    assert first["bootstrap"] == {"resamples": 300, "seed": 0, "level": 0.95}
+    assert first["bootstrap"] == {
+        "resamples": 300, "seed": 0, "level": 0.95,
+        "val_clusters": None, "train_clusters": None, "seeds": [1],
+    }  # fmt: skip
     header = gap("--bootstrap", 300).splitlines()[0]
     assert header.split("  ")[0] == "strategy" and header.count("95 %") == 2
 
@@ -214,6 +217,118 @@ def test_a_single_image_has_no_interval(wss, study):
     outcome = wss(*run, "--baseline", study / "baseline", "--bootstrap", 9, "--jobs", 1)
     assert outcome.code == 2
     assert "there is only 1" in outcome.err
+
+
+def test_clusters_are_resampled_as_wholes(gap, study):
+    """Two of four images each, named by a file or an expression, against counts summed by hand."""
+    (study / "two.csv").write_text("# patients\nname,cluster\na,1\nb.png,1\nc,2\nd,2\nmore,3\n")
+    more = ("--bootstrap", 500, "--json")
+    of_file = gap("--clusters", study / "two.csv", *more)
+    assert of_file["bootstrap"]["val_clusters"] == 2
+    assert of_file["bootstrap"]["train_clusters"] is None
+    (study / "two.csv").write_text("a one\nb  one\nc\ttwo\nd two\n")
+    assert gap("--clusters", study / "two.csv", *more) == of_file
+    labels = {}
+    for half in ("ab", "cd"):
+        (study / "half.txt").write_text("\n".join(half))
+        labels[half] = by_name(gap("--ids", study / "half.txt", "--json"))
+    single = by_name(gap(*more))
+    for name in LOST_ROWS:
+        row = by_name(of_file)["", name]
+        ends = sorted(labels[half]["", name]["miou"] for half in labels)
+        assert row["val"]["interval"] == pytest.approx(ends, abs=1e-12)  # a quarter are one cluster
+        assert row["miou"] == single["", name]["miou"]
+    assert gap("--clusters", "(.)", *more)["bootstrap"]["val_clusters"] == 4
+    assert by_name(gap("--clusters", ".", *more)) == single
+
+
+def test_clusters_of_training_images_count_too(gap, study):
+    (study / "two.csv").write_text("a,1\nb,1\nc,2\nd,2\n")
+    more = ("--pfa", f"good={study / 'poor'}", "--bootstrap", 500)
+    answer = gap("--clusters", study / "two.csv", *more, "--json")
+    assert answer["bootstrap"]["train_clusters"] == 2
+    rows = by_name(answer)
+    assert rows["", "good"]["pfa"]["interval"] == rows["", "poor"]["val"]["interval"]
+
+
+def test_an_image_without_a_cluster_is_named(wss, study):
+    run = ("eval-gap", "--gt", study / "gt", "--full", study / "full", "--jobs", 1)
+    run = (*run, "--baseline", study / "baseline", "--bootstrap", 9)
+    (study / "some.txt").write_text("a one\nb two\nd one\n")
+    for clusters, name in (
+        ("[abd]", "c"),
+        (study / "some.txt", "c"),
+        ("([bcd])|a", "a"),  # matched, but not by the group
+        ("()", "a"),
+    ):
+        outcome = wss(*run, "--clusters", clusters)
+        assert outcome.code == 1 and outcome.out == ""
+        assert f"error: {name}: no cluster by --clusters {clusters}" in outcome.err
+    for text, message in {
+        "a one\na two\n": "a is in two clusters: one and two",
+        "a\n": "'a': expected a name and its cluster",
+        "a,b,c\n": "expected a name and its cluster",
+        "# none\n": "no image in it",
+    }.items():
+        (study / "some.txt").write_text(text)
+        outcome = wss(*run, "--clusters", study / "some.txt")
+        assert outcome.code == 1 and message in outcome.err
+    (study / "some.txt").write_text("a one\nb one\nc one\nd one\n")
+    outcome = wss(*run, "--clusters", study / "some.txt")
+    assert outcome.code == 2 and "resamples clusters, and there is only 1" in outcome.err
+    outcome = wss(*run, "--clusters", "(a")
+    assert outcome.code == 2 and "neither a file nor a regular expression" in outcome.err
+    outcome = wss(*run[:-2], "--clusters", "a")
+    assert outcome.code == 2 and "--clusters needs --bootstrap N" in outcome.err
+    assert wss("eval-gap", "--scores", "t.csv", "--clusters", "a").code == 2
+
+
+def seeded(study, **folders):
+    """Arguments of a study with these folders as seeds of each row."""
+    return [
+        f"g/{name}={','.join(str(study / one) for one in places)}"
+        for name, places in folders.items()
+    ]
+
+
+def test_seeds_widen_intervals_and_the_table_says_so(wss, study):
+    """The half width over two seeds is t(1, 0.975) |a - b| / 2 = 6.353102 |a - b|."""
+
+    def answer(*entries, form="json"):
+        run = ("eval-gap", "--gt", study / "gt", "--jobs", 1, *entries, "--bootstrap", 200)
+        outcome = wss(*run, "--format", form)
+        assert outcome.code == 0, outcome.err
+        return json.loads(outcome.out) if form == "json" else outcome.out
+
+    two = seeded(
+        study, full=["full", "good"], baseline=["baseline", "poor"], ours=["good2", "good2"]
+    )
+    found = answer(*two)
+    rows = by_name(found)
+    single = [
+        by_name(answer(*seeded(study, full=[full], baseline=[base], ours=["good2"])))
+        for full, base in (("full", "baseline"), ("good", "poor"))
+    ]
+    reductions = [one["g", "ours"]["reduction"] for one in single]
+    low, high = rows["g", "ours"]["reduction_interval"]
+    reduction, half = rows["g", "ours"]["reduction"], 6.353102 * abs(np.subtract(*reductions))
+    assert low < reduction - half and high > reduction + half
+    assert rows["g", "ours"]["val"]["interval"] == single[0]["g", "ours"]["val"]["interval"]
+    assert rows["g", "ours"]["reduction_seeds"] == rows["g", "full"]["val"]["interval_seeds"] == 2
+    assert {one["interval_seeds"] for one in found["differences"]} == {2}
+    assert found["bootstrap"]["seeds"] == [2]
+    assert "95 % intervals over 4 images, and 2 seeds" in answer(*two, form="table")
+    assert r"95 \% intervals over 4 images, and 2 seeds" in answer(*two, form="latex")
+
+    one = seeded(study, full=["full"], baseline=["baseline"], ours=["good2"])
+    text = "95 % intervals over 4 images only: another training run moves numbers too"
+    assert answer(*one, form="table").splitlines()[-1] == text
+    assert text in answer(*one, "--clusters", ".", form="markdown").replace("4 clusters of ", "")
+    mixed = seeded(study, full=["full", "good"], baseline=["baseline", "poor"], ours=["good2"])
+    found = answer(*mixed)
+    assert found["bootstrap"]["seeds"] == [1, 2]
+    assert by_name(found)["g", "ours"]["reduction_seeds"] == 1
+    assert "over 4 images, and 2 seeds where all rows" in answer(*mixed, form="table")
 
 
 def test_bands_are_the_scores_of_the_pixels_near_a_border(gap, wss, study):

@@ -403,6 +403,7 @@ def places_in(value, place=()):
 def test_what_is_changed_is_refused_or_shown(study_file, every):
     """Whatever value is another, or gone, it is refused by name or the page is made without it."""
     values = json.loads(study_file.read_text())
+    del values["digest"]
     kinds = {}
     for place in places_in(values):
         if place:  # one of those that differ in their positions only
@@ -437,6 +438,47 @@ def test_study_is_read_as_it_was_written(study_file, wss, tmp_path):
     (tmp_path / "t.csv").write_text(SCORES)
     printed = wss("eval-gap", "--scores", tmp_path / "t.csv", "--published", "--json").out
     assert json.loads(encode_study(decode_study(printed.encode(), "t"))) == json.loads(printed)
+
+
+def test_page_says_what_intervals_are_over(study_file, tmp_path):
+    def page_of(change):
+        data = changed(study_file, tmp_path, change).read_bytes()
+        found = decode_study(data, "x")
+        assert decode_study(encode_study(found).encode(), "x") == found
+        return Page(report_page(found, Sheets(), title="t")).text
+
+    def of_an_older_version(values):
+        for row in values["rows"]:
+            del row["reduction_seeds"], row["val"]["interval_seeds"]
+            for band in row["bands"].values():
+                del band["interval_seeds"]
+        for one in values["differences"]:
+            del one["interval_seeds"]
+        for name in ("val_clusters", "train_clusters", "seeds"):
+            del values["bootstrap"][name]
+
+    only = "over 4 images only: another training run moves numbers too"
+    for change in (lambda values: None, of_an_older_version):
+        text = page_of(change)
+        assert f"95 % intervals {only}" in text
+        assert f"The intervals are {only}." in text
+        assert "50 resamples of the images, seed 0" in text
+
+    def with_clusters_and_seeds(values):
+        values["bootstrap"]["val_clusters"] = 3
+        for row in values["rows"]:
+            row["reduction_seeds"] = row["reduction_interval"] and 5
+            for part in (row["val"], *row["bands"].values()):
+                part["interval_seeds"] = 5
+        for one in values["differences"]:
+            one["interval_seeds"] = 5
+            one["interval"] = [-0.1, 0.1]
+
+    text = page_of(with_clusters_and_seeds)
+    assert "95 % intervals over 3 clusters of 4 images, and 5 seeds" in text
+    assert "The intervals are over 3 clusters of 4 images, and 5 seeds." in text
+    assert "50 resamples of 3 clusters of validation images, seed 0" in text
+    assert "Its lead over local may be a matter of the images or of the training runs." in text
 
 
 def test_summary_says_what_the_numbers_say(study_file, tmp_path):

@@ -50,14 +50,18 @@ def eval_gap(
     of their own: GROUP/full=DIR GROUP/baseline=DIR GROUP/NAME=DIR. Several folders after one name
     are seeds: their mean counts, and their standard deviation is shown.
 
-    Intervals say how far a number moves if other images of the same kind are drawn; another
-    training run moves it too, which only seeds show. Differences are paired: both strategies see
-    the same resamples. A gap reduction whose full gap may be nothing has no bound.
+    Intervals say how far a number moves if other images of the same kind are drawn and, where all
+    its rows have the same number of seeds, in other training runs. Seeds belong together by their
+    position: five or more are resampled with the images, the t interval of two to four is combined
+    with that of the images. With one seed an interval is over images only. Differences are paired:
+    both strategies see the same resamples. A gap reduction whose full gap may be nothing has no
+    bound.
 
     \b
     Examples:
       wss eval-gap --gt gt/ --full full/ --baseline base/ combined=combined/
       wss eval-gap --gt gt/ --study study.csv --train-ids train.txt --bootstrap 2000 --band 1,2,4
+      wss eval-gap --gt gt/ --study study.csv --bootstrap 2000 --clusters '^(.+?)_'
       wss eval-gap --scores table1.csv --published --format latex
     """
     from wsstools.steps.eval_gap import print_gap

@@ -27,6 +27,7 @@ from wsstools.core.evaluation.study import (
     StudyRow,
     band_gaps,
     groups,
+    held_seeds,
 )
 from wsstools.core.labels import class_name
 from wsstools.errors import DataError
@@ -37,6 +38,7 @@ _V = TypeVar("_V")
 _Number = Annotated[float, msgspec.Meta(gt=-1e300, lt=1e300)]
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Whole = Annotated[int, msgspec.Meta(ge=0, lt=10**9)]
+_Seeds = Annotated[int, msgspec.Meta(ge=1, lt=10**9)]
 _Ends = tuple[Optional[_Number], Optional[_Number]]  # null is the infinite end
 Names = Optional[Sequence[str]]
 _PARTS = ("val", "pfa", "train")
@@ -56,6 +58,7 @@ class _Part(msgspec.Struct):
     miou: _Share | None = None
     std: _Number | None = None
     interval: _Ends | None = None
+    interval_seeds: _Seeds | None = None
     iou: dict[str, _Share] = {}
 
 
@@ -69,6 +72,7 @@ class _Row(_Name):
     gap: _Number | None = None
     reduction: _Number | None = None
     reduction_interval: _Ends | None = None
+    reduction_seeds: _Seeds | None = None
     val: _Part | None = None
     pfa: _Part | None = None
     train: _Part | None = None
@@ -83,6 +87,7 @@ class _Difference(_Name):
     difference: _Number
     interval: _Ends
     better_share: _Share
+    interval_seeds: _Seeds = 1
 
 
 class _Image(msgspec.Struct):
@@ -111,6 +116,8 @@ class _Bootstrap(msgspec.Struct):
     resamples: _Whole
     seed: int
     level: _Share
+    val_clusters: _Whole | None = None
+    train_clusters: _Whole | None = None
 
 
 class _Bands(msgspec.Struct):
@@ -179,6 +186,7 @@ def encode_study(study: Study) -> str:
                 "gap": row.gap,
                 "reduction": row.reduction,
                 "reduction_interval": row.reduction_interval,
+                "reduction_seeds": row.reduction_seeds if row.reduction_interval else None,
                 **{part: _part_values(getattr(row, part), names) for part in _PARTS},
                 "bands": {
                     str(width): {
@@ -201,6 +209,7 @@ def encode_study(study: Study) -> str:
                 "difference": one.value,
                 "interval": one.interval,
                 "better_share": one.better,
+                "interval_seeds": one.seeds,
             }
             for one in study.differences
         ],
@@ -208,7 +217,9 @@ def encode_study(study: Study) -> str:
     if (found := study.measurement) is not None:
         values |= {
             "images": {"val": found.val, "train": found.train},
-            "bootstrap": msgspec.to_builtins(found.bootstrap),
+            "bootstrap": None
+            if found.bootstrap is None
+            else {**msgspec.to_builtins(found.bootstrap), "seeds": held_seeds(study)},
             "bands": {"widths": found.widths, "void_is_border": found.void_is_border},
             "classes": names,
             "labels": [
@@ -241,7 +252,12 @@ def _decoded(found: _Study) -> Study:
     _check_bands(rows)
     differences = [
         Difference(
-            one.key, one.against.key, one.difference, _interval(one.interval), one.better_share
+            one.key,
+            one.against.key,
+            one.difference,
+            _interval(one.interval),
+            one.better_share,
+            one.interval_seeds,
         )
         for one in found.differences
     ]
@@ -271,6 +287,7 @@ def _row(row: _Row, names: Names) -> StudyRow:
         row.gap,
         row.reduction,
         row.reduction_interval and _interval(row.reduction_interval),
+        row.reduction_seeds or 1,
         pfa,
         train,
         {int(width): _part(band, names) for width, band in row.bands.items()},
@@ -288,6 +305,7 @@ def _part(part: _Part, names: Names) -> Part:
         _number(part.miou),
         part.std,
         part.interval and _interval(part.interval),
+        part.interval_seeds or 1,
         {ids[name] if name in ids else int(name): iou for name, iou in part.iou.items()},
     )
 
@@ -345,6 +363,7 @@ def _part_values(part: Part | None, names: Names) -> dict[str, Json] | None:
         "miou": part.mean_iou,
         "std": part.std,
         "interval": part.interval,
+        "interval_seeds": part.interval_seeds if part.interval else None,
         "iou": {class_name(names, c): iou for c, iou in part.iou.items()},
     }
 

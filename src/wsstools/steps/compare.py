@@ -14,7 +14,8 @@ from wsstools.core.evaluation.comparison import Comparison, PairCounts, compared
 from wsstools.core.evaluation.settings import METRICS, ComparisonSettings
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
-from wsstools.files.provenance import InputRecord, Origin, set_record
+from wsstools.files.limits import read_file
+from wsstools.files.provenance import InputRecord, Origin, digest, input_record, set_record
 from wsstools.files.targets import check_writable, is_taken
 from wsstools.files.text import encode_text
 from wsstools.formats import parameter_files
@@ -26,6 +27,7 @@ from wsstools.running.messages import print_result, say
 from wsstools.running.settings import RunSettings
 from wsstools.running.tasks import map_images
 from wsstools.steps.columns import DIFF, PLAIN, Column
+from wsstools.steps.image_clusters import cluster_numbers, cluster_rule
 from wsstools.steps.inputs import (
     Digested,
     check_format,
@@ -116,7 +118,18 @@ def compare(
         raise UsageError(f"--metric {settings.metric}: expected one of {', '.join(METRICS)}")
     names, places = _named_folders(first, second)
     options = {"first": names[0], "second": names[1], **asdict(settings)}
-    origin = Origin("compare", {**options, "images": images is not None}, revision=2)
+    if settings.clusters is not None:
+        if not settings.bootstrap:
+            raise UsageError("--clusters needs --bootstrap N")
+        cluster_rule(settings.clusters, run.rule)  # refused before the work
+        if Path(settings.clusters).is_file():
+            options["clusters"] = Path(settings.clusters).name
+    origin = Origin(
+        "compare",
+        {**options, "images": images is not None},
+        revision=2,
+        unrecorded={"clusters": None},
+    )
     folder = Path(out)
     roles = ("first", "second", "gt")
     inputs = [
@@ -156,6 +169,7 @@ def _compared(
             rng=np.random.default_rng(settings.seed),
             n_resamples=settings.bootstrap,
             metric=settings.metric,
+            clusters=_clusters(list(counted.images), settings, run),
         )
     except ValueError as error:
         raise DataError(str(error)) from error
@@ -168,6 +182,9 @@ def _compared(
     ]
     if image_files is not None:
         records.append(_record(image_files, list(pictures), [p.digest for p in pictures.values()]))
+    if settings.clusters is not None and Path(settings.clusters).is_file():
+        data = read_file(Path(settings.clusters))
+        records.append(input_record("clusters", Path(settings.clusters).name, digest(data)))
     differences = {
         f"{name}_difference": paired.mean_difference for name, paired in comparison.scores.items()
     }
@@ -185,6 +202,17 @@ def _compared(
         PICTURE_FILE: encode_image(sheet),
     }
     return ComparedFolders(comparison, settings.top, write_all(folder, contents))
+
+
+def _clusters(
+    stems: Sequence[str], settings: ComparisonSettings, run: RunSettings
+) -> dict[str, int] | None:
+    """The number of each image's cluster; None where single images are resampled."""
+    if settings.clusters is None:
+        return None
+    cluster_of = cluster_rule(settings.clusters, run.rule)
+    numbers = cluster_numbers(stems, cluster_of, settings.clusters)
+    return dict(zip(stems, numbers.tolist(), strict=True))
 
 
 def print_comparison(

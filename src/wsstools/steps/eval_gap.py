@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from wsstools.core.evaluation.bootstrap import MIN_IMAGES
 from wsstools.core.evaluation.gap import BASELINE, FULL
+from wsstools.core.evaluation.intervals import Resampled, resample
 from wsstools.core.evaluation.measuring import (
     WHOLE,
     Counts,
-    Resampled,
     differences,
     measured_rows,
     parts_of,
-    resample,
 )
 from wsstools.core.evaluation.metrics import (
     IN_GT,
@@ -53,12 +52,13 @@ from wsstools.running.messages import say
 from wsstools.running.settings import JobSettings, Selection
 from wsstools.running.sources import Source
 from wsstools.running.tasks import map_images
+from wsstools.steps.image_clusters import ClusterOf, cluster_numbers, cluster_rule
 from wsstools.steps.info import info
 from wsstools.steps.inputs import check_same_images, check_truth, label_input, of_known_classes
 from wsstools.view.gap_tables import STUDY_FORMATS
 
 _FEW_IMAGES = 20
-"""Percentile intervals of means over fewer images cover less often than they state."""
+"""Percentile intervals over fewer images or clusters cover less often than they state."""
 Occurring: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.int64]]"
 """The class ids of an image, (U,), and their pixels by folder and region, (F, R, 3, U)."""
 
@@ -79,7 +79,8 @@ def print_gap(
         raise UsageError(f"--format {form}: expected one of {', '.join([*STUDY_FORMATS, 'json'])}")
     has_folders = bool(strategies) or any(vars(folders).values())
     if scores is not None:
-        if has_folders or settings.bootstrap or settings.against or settings.band:
+        measures = (settings.bootstrap, settings.clusters, settings.against, settings.band)
+        if has_folders or any(measures):
             raise UsageError("--scores takes the place of the folders; give one or the other")
         found = Study(given_rows(read_scores(scores)))
     elif published and not has_folders:
@@ -122,7 +123,7 @@ def eval_gap(
     SomeFailed
         If an image failed.
     """
-    return _measured_study(_plan(folders, strategies, settings), run)
+    return _measured_study(_plan(folders, strategies, settings, run), run)
 
 
 @dataclass(frozen=True)
@@ -134,10 +135,13 @@ class _StudyPlan:
     gt: str
     widths: tuple[int, ...]
     against: Key | None
+    cluster_of: ClusterOf | None
     settings: GapSettings
 
 
-def _plan(folders: StudyFolders, strategies: Sequence[str], settings: GapSettings) -> _StudyPlan:
+def _plan(
+    folders: StudyFolders, strategies: Sequence[str], settings: GapSettings, run: JobSettings
+) -> _StudyPlan:
     given = {part: {} for part in PARTS} if folders.study is None else read_study(folders.study)
     frame = [
         f"{name}={folder}"
@@ -153,11 +157,15 @@ def _plan(folders: StudyFolders, strategies: Sequence[str], settings: GapSetting
         raise UsageError("--void-is-border says where bands are; give their widths with --band")
     if settings.against is not None and not settings.bootstrap:
         raise UsageError("--against needs --bootstrap N")
+    if settings.clusters is not None and not settings.bootstrap:
+        raise UsageError("--clusters needs --bootstrap N")
     group, _, name = (settings.against or "").rpartition("/")
     against = Key(group, name) if settings.against else None
     if against and against not in parts["val"]:
         raise UsageError(f"--against {against}: there is {', '.join(map(str, parts['val']))}")
-    return _StudyPlan(parts, folders, folders.gt, _widths(settings.band), against, settings)
+    cluster_of = None if settings.clusters is None else cluster_rule(settings.clusters, run.rule)
+    widths = _widths(settings.band)
+    return _StudyPlan(parts, folders, folders.gt, widths, against, cluster_of, settings)
 
 
 def _with_entries(given: Folders, entries: Sequence[str]) -> Folders:
@@ -221,31 +229,30 @@ def _measured_study(plan: _StudyPlan, run: JobSettings) -> Study:
     on_train = _train_part(plan, run)
     pfa, train = _by_strategy(on_train, plan.parts["pfa"], plan.parts["train"])
 
-    def resampled(counts: Counts, stems: Sequence[str], stream: int) -> Resampled | None:
-        if not settings.bootstrap or not counts.of:
-            return None
-        if len(stems) < MIN_IMAGES:
-            raise UsageError(f"--bootstrap resamples images, and there is only {len(stems)}")
-        if len(stems) < _FEW_IMAGES:
-            say(
-                f"warning: intervals by resampling {len(stems)} images are too narrow; "
-                f"trust them from about {_FEW_IMAGES} images on",
-                "eval-gap",
-            )
-        rng = np.random.default_rng([settings.seed, stream])
-        return resample(counts, rng, settings.bootstrap)
+    val_clusters, train_clusters = (
+        plan.cluster_of and cluster_numbers(part.stems, plan.cluster_of, settings.clusters or "")
+        for part in (on_val, on_train)
+    )
+    drawn = _resampled(val.counts, val_clusters, settings, 0)
 
     def train_scores(part: _Strategies) -> Mapping[Key, Part]:
-        return parts_of(part.counts, resampled=resampled(part.counts, on_train.stems, 1))
+        drawn = _resampled(part.counts, train_clusters, settings, 1)
+        return parts_of(part.counts, resampled=drawn)
 
-    drawn = resampled(val.counts, on_val.stems, 0)
     rows = measured_rows(
         val.counts, plan.widths, drawn, pfa=train_scores(pfa), train=train_scores(train)
     )
     measurement = Measurement(
         on_val.stems,
         on_train.stems,
-        Bootstrap(settings.bootstrap, settings.seed) if settings.bootstrap else None,
+        Bootstrap(
+            settings.bootstrap,
+            settings.seed,
+            val_clusters=_cluster_count(val_clusters),
+            train_clusters=_cluster_count(train_clusters),
+        )
+        if settings.bootstrap
+        else None,
         plan.widths,
         settings.void_is_border,
         [
@@ -255,6 +262,33 @@ def _measured_study(plan: _StudyPlan, run: JobSettings) -> Study:
     )
     compared = [] if drawn is None else differences(rows, drawn, plan.against)
     return Study(rows, compared, names, measurement)
+
+
+def _resampled(
+    counts: Counts, clusters: NDArray[np.int64] | None, settings: GapSettings, stream: int
+) -> Resampled | None:
+    """The resamples of what was counted, warning where there is little to resample."""
+    if not settings.bootstrap or not counts.of:
+        return None
+    n_images = next(iter(counts.of.values())).shape[2]
+    number, what = _cluster_count(clusters), "clusters"
+    if number is None:
+        number, what = n_images, "images"
+    if number < MIN_IMAGES:
+        raise UsageError(f"--bootstrap resamples {what}, and there is only {number}")
+    if number < _FEW_IMAGES:
+        say(
+            f"warning: intervals by resampling {number} {what} are too narrow; "
+            f"trust them from about {_FEW_IMAGES} {what} on",
+            "eval-gap",
+        )
+    rng = np.random.default_rng([settings.seed, stream])
+    return resample(counts.of, rng, settings.bootstrap, clusters)
+
+
+def _cluster_count(clusters: NDArray[np.int64] | None) -> int | None:
+    """How many clusters there are; None without any."""
+    return None if clusters is None or not clusters.size else int(clusters.max()) + 1
 
 
 def _train_part(plan: _StudyPlan, run: JobSettings) -> CountedFolders:

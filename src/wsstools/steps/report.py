@@ -80,7 +80,7 @@ def report(
         "images": images is not None,
         "gt": gt is not None,
     }
-    origin = Origin("report", options, revision=2)
+    origin = Origin("report", options, revision=3)
     target = recorded_output_file(
         out,
         inputs,

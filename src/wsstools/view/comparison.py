@@ -33,7 +33,8 @@ def comparison_text(found: Comparison, count: int) -> str:
     scores = (first, second, "difference")
     header = ("mean over images", *scores, *interval, "better", "worse", "equal")
     lines = [
-        f"{second} against {first} on {n_images} image{'s' if n_images > 1 else ''}",
+        f"{second} against {first} on {n_images} image{'s' if n_images > 1 else ''}"
+        + ("" if found.n_clusters is None else f" in {found.n_clusters} clusters"),
         "",
         *text_table(header, rows),
         "",
@@ -67,6 +68,7 @@ def comparison_values(found: Comparison, count: int) -> dict[str, Json]:
         "first": found.names[0],
         "second": found.names[1],
         "metric": found.metric,
+        **({} if found.n_clusters is None else {"clusters": found.n_clusters}),
         "scores": {name: _values(found.scores[name]) for name in METRICS},
         "largest_gains": [found.stems[k] for k in gains],
         "largest_losses": [found.stems[k] for k in losses],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from wsstools.core.evaluation.gap import FULL
 from wsstools.core.evaluation.study import Difference, Key, Part, Study, StudyRow, band_gaps, groups
 from wsstools.core.labels import class_name
-from wsstools.view.gap_values import interval_text, share_text, study_csv
+from wsstools.view.gap_values import interval_basis, interval_text, share_text, study_csv
 from wsstools.view.tables import Cells, text_table
 
 _INTERVAL_HEADER = "95 %"
@@ -36,7 +36,7 @@ def study_text(study: Study, per_class: bool = False) -> str:
     for table in _tables(study, per_class):
         title = [f"{table.title}:"] if table.title else []
         blocks.append("\n".join([*title, *text_table(table.header, table.cells, table.n_left)]))
-    if notes := table_notes(study.rows):
+    if notes := table_notes(study):
         blocks.append("\n".join(notes))
     return "\n\n".join(blocks)
 
@@ -50,7 +50,7 @@ def study_markdown(study: Study, per_class: bool = False) -> str:
         for line in (table.header, sides, *table.cells):
             lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |")
         blocks.append("\n".join(lines))
-    blocks += table_notes(study.rows)
+    blocks += table_notes(study)
     return "\n\n".join(blocks)
 
 
@@ -74,7 +74,7 @@ def study_latex(study: Study, per_class: bool = False) -> str:
                 lines.append(r"\midrule")
             lines.append(_latex_line(line))
         blocks.append("\n".join([*lines, r"\bottomrule", r"\end{tabular}"]))
-    blocks += [note.translate(_LATEX_SPECIAL) for note in table_notes(study.rows)]
+    blocks += [note.translate(_LATEX_SPECIAL) for note in table_notes(study)]
     return "\n\n".join(blocks)
 
 
@@ -205,11 +205,12 @@ def class_tables(study: Study) -> list[Table]:
     return tables
 
 
-def table_notes(rows: Sequence[StudyRow]) -> list[str]:
-    """A line per published source."""
-    return [
+def table_notes(study: Study) -> list[str]:
+    """What the intervals are over, and a line per published source."""
+    basis = interval_basis(study)
+    return [f"{_INTERVAL_HEADER} intervals over {basis}"] * bool(basis) + [
         f"{mark.strip()} published, not measured here: {source}"
-        for source, mark in _source_marks(rows).items()
+        for source, mark in _source_marks(study.rows).items()
     ]
 
 

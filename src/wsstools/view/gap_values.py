@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Union
 
 from wsstools.core.evaluation.bootstrap import Interval
-from wsstools.core.evaluation.study import Part, Study, StudyRow
+from wsstools.core.evaluation.study import Part, Study, StudyRow, held_seeds
 from wsstools.core.labels import class_name
 from wsstools.view.tables import csv_text
 
@@ -35,6 +35,28 @@ def interval_text(interval: Interval | None, unit: str = "") -> str:
     if interval is None:
         return ""
     return f"[{100 * interval.low:.1f}, {100 * interval.high:.1f}]{unit}"
+
+
+def interval_basis(study: Study) -> str:
+    """What the intervals on the validation images are over; empty without intervals.
+
+    Such as: `30 clusters of 620 images, and 3 seeds`.
+    """
+    found, seeds = study.measurement, held_seeds(study)
+    if found is None or found.bootstrap is None or not seeds:
+        return ""
+    clusters = found.bootstrap.val_clusters
+    of = "" if clusters is None else f"{clusters} clusters of "
+    images = f"{of}{len(found.val)} images"
+    if seeds == [1]:
+        return f"{images} only: another training run moves numbers too"
+    if len(seeds) == 1:
+        return f"{images}, and {seeds[0]} seeds"
+    several = " or ".join(str(number) for number in seeds if number > 1)
+    return (
+        f"{images}, and {several} seeds where all rows that a number needs have so many; others "
+        f"are over images only: another training run moves them too"
+    )
 
 
 def _csv_values(row: StudyRow, study: Study, per_class: bool) -> dict[str, Cell]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from wsstools.core.evaluation.metrics import mean_iou
 
 LEVEL = 0.95
+_Number = TypeVar("_Number", np.int64, np.float64)
 MIN_IMAGES = 2
 """A single image has no spread."""
 _AT_ONCE = 500
@@ -58,12 +59,35 @@ def resampled_mean_ious(
     return np.concatenate(found, axis=1)
 
 
+def cluster_sums(counts: NDArray[_Number], clusters: NDArray[np.int64]) -> NDArray[_Number]:
+    """Sums over the images of each cluster, (S, K, ...), of counts or values (S, N, ...).
+
+    `clusters` (N,) has the number of each image's cluster; the sums are in their order. Resamples
+    of the sums draw whole clusters, since images that are alike (of a patient, of a sequence) must
+    be drawn together.
+    """
+    order = np.argsort(clusters, kind="stable")
+    _, starts = np.unique(clusters[order], return_index=True)
+    return np.add.reduceat(counts[:, order], starts, axis=1)
+
+
 def resampled_means(
-    values: NDArray[np.float64], rng: np.random.Generator, n_resamples: int
+    values: NDArray[np.float64],
+    rng: np.random.Generator,
+    n_resamples: int,
+    clusters: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
-    """Means of numbers of the N images, (M, N), on the same resamples of them, (M, B)."""
-    n_images = values.shape[1]
-    found = [values @ draws.T / n_images for draws in _draws(n_images, rng, n_resamples)]
+    """Means of numbers of the N images, (M, N), on the same resamples of them, (M, B).
+
+    With `clusters` (N,), see `cluster_sums`, whole clusters are drawn, and means are over the
+    images in them.
+    """
+    sizes = np.ones((1, values.shape[1]))
+    if clusters is not None:
+        values, sizes = cluster_sums(values, clusters), cluster_sums(sizes, clusters)
+    found = [
+        values @ draws.T / (sizes @ draws.T) for draws in _draws(sizes.shape[1], rng, n_resamples)
+    ]
     return np.concatenate(found, axis=1)
 
 

@@ -96,6 +96,7 @@ class Comparison:
     stems: tuple[str, ...]  # the images
     scores: Mapping[str, Paired]  # for each of `METRICS`
     metric: str = ACCURACY  # the one that ranks the images
+    n_clusters: int | None = None  # of the images, resampled as wholes; None: single images were
 
     @property
     def ranking(self) -> Paired:
@@ -128,11 +129,13 @@ def compared(
     rng: np.random.Generator,
     n_resamples: int,
     metric: str = ACCURACY,
+    clusters: Mapping[str, int] | None = None,
 ) -> Comparison:
     """The comparison that pixel counts give, without the images that have no ground truth.
 
     Both sets of these `names` are seen on the same resamples of the images (stem to counts); 0
-    resamples, or fewer than two images, give no intervals. ValueError if no image has ground truth.
+    resamples, or fewer than two images, give no intervals. `clusters` (stem to number) draws whole
+    clusters of images in place of images. ValueError if no image has ground truth.
     """
     kept = {stem: counts for stem, counts in images.items() if counts.has_ground_truth}
     if not kept:
@@ -144,8 +147,10 @@ def compared(
         whole.pixels[..., counts.classes] += counts.pixels
     totals = whole.scores()
     differences = np.stack([values[name][1] - values[name][0] for name in METRICS])
-    has_intervals = n_resamples > 0 and len(kept) >= MIN_IMAGES
-    means = resampled_means(differences, rng, n_resamples) if has_intervals else None
+    numbers = None if clusters is None else np.array([clusters[stem] for stem in kept])
+    n_units = len(kept) if numbers is None else len(np.unique(numbers))
+    has_intervals = n_resamples > 0 and n_units >= MIN_IMAGES
+    means = resampled_means(differences, rng, n_resamples, numbers) if has_intervals else None
     scores = {
         name: Paired(
             values[name],
@@ -154,4 +159,4 @@ def compared(
         )
         for k, name in enumerate(METRICS)
     }
-    return Comparison(names, tuple(kept), scores, metric)
+    return Comparison(names, tuple(kept), scores, metric, None if numbers is None else n_units)

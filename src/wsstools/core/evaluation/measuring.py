@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.evaluation.bootstrap import (
-    Interval,
-    percentile_interval,
-    resampled_mean_ious,
-    resampled_reductions,
-)
+from wsstools.core.evaluation.bootstrap import resampled_reductions
 from wsstools.core.evaluation.gap import BASELINE, FULL, gap_table
+from wsstools.core.evaluation.intervals import Resampled, SeededInterval
 from wsstools.core.evaluation.metrics import hits_and_unions, mean_iou
 from wsstools.core.evaluation.study import Difference, Key, Part, StudyRow, groups
 
 WHOLE = 0
 """Position of the whole image among the regions; the bands follow."""
-Resampled = Mapping[Key, NDArray[np.float64]]  # (R, B) each
 
 
 @dataclass(frozen=True)
@@ -62,16 +58,18 @@ def measured_rows(
         }
         for row in gap_table({key.name: part.mean_iou for key, part in parts.items()}):
             key = Key(group, row.name)
+            found = None if key.is_frame else _reduction_interval(key, row.reduction, resampled)
             rows.append(
                 StudyRow(
                     key,
                     parts[key],
                     row.gap,
                     row.reduction,
-                    None if key.is_frame else _reduction_interval(key, row.reduction, resampled),
-                    pfa.get(key),
-                    train.get(key),
-                    {width: found[key] for width, found in bands.items()},
+                    None if found is None else found.interval,
+                    1 if found is None else found.seeds,
+                    pfa=pfa.get(key),
+                    train=train.get(key),
+                    bands={width: band[key] for width, band in bands.items()},
                 )
             )
         extra = dict.fromkeys(key for key in [*pfa, *train] if key.group == group)
@@ -94,13 +92,17 @@ def parts_of(
         present = unions > 0
         iou = np.where(present, hits / np.where(present, unions, 1), 0).sum(axis=0)
         in_seeds = present.sum(axis=0)
-        has_score = np.isfinite(means).all()
+        mean = float(means.mean())
+        drawn = (
+            None
+            if resampled is None or math.isnan(mean)
+            else resampled.interval(mean, np.positive, [key], region)
+        )
         parts[key] = Part(
-            mean_iou=float(means.mean()),
+            mean_iou=mean,
             std=float(means.std(ddof=1)) if len(means) > 1 else None,
-            interval=percentile_interval(resampled[key][region])
-            if resampled is not None and has_score
-            else None,
+            interval=None if drawn is None else drawn.interval,
+            interval_seeds=1 if drawn is None else drawn.seeds,
             iou={
                 int(class_id): float(iou[k] / in_seeds[k])
                 for k, class_id in enumerate(counts.classes)
@@ -110,28 +112,10 @@ def parts_of(
     return parts
 
 
-def resample(
-    counts: Counts, rng: np.random.Generator, n_resamples: int
-) -> dict[Key, NDArray[np.float64]]:
-    """Mean IoUs of every strategy and region on the same resamples of the images, (R, B) each.
-
-    They are means over the seeds.
-    """
-    shapes = [found.shape[:2] for found in counts.of.values()]
-    flat = np.concatenate([found.reshape(-1, *found.shape[2:]) for found in counts.of.values()])
-    drawn = iter(resampled_mean_ious(*hits_and_unions(flat), rng, n_resamples))  # (B,) each
-    return {
-        key: np.array([next(drawn) for _ in range(seeds * regions)])
-        .reshape(seeds, regions, n_resamples)
-        .mean(axis=0)
-        for key, (seeds, regions) in zip(counts.of, shapes, strict=True)
-    }
-
-
 def differences(
     rows: Sequence[StudyRow], resampled: Resampled, against: Key | None = None
 ) -> list[Difference]:
-    """How much each strategy differs from another one, paired over the images; by row.
+    """How much each strategy differs from another one, paired over images and seeds; by row.
 
     Without `against`, each is compared with the best strategy of its group. That one was chosen by
     the same images, which flatters it a little.
@@ -142,9 +126,10 @@ def differences(
         other = against or _best(scored, key.group)
         if other is None or key == other:
             continue
-        drawn = resampled[key][WHOLE] - resampled[other][WHOLE]
-        interval, better = percentile_interval(drawn), float((drawn > 0).mean())
-        found.append(Difference(key, other, miou - scored[other], interval, better))
+        value, pair = miou - scored[other], (key, other)
+        better = float((resampled.values(np.subtract, pair, WHOLE) > 0).mean())
+        interval, seeds = resampled.interval(value, np.subtract, pair, WHOLE)
+        found.append(Difference(key, other, value, interval, better, seeds))
     return found
 
 
@@ -155,8 +140,8 @@ def _best(scored: Mapping[Key, float], group: str) -> Key | None:
 
 def _reduction_interval(
     key: Key, reduction: float | None, resampled: Resampled | None
-) -> Interval | None:
+) -> SeededInterval | None:
     if resampled is None or reduction is None:
         return None
-    full, baseline = (resampled[Key(key.group, name)][WHOLE] for name in (FULL, BASELINE))
-    return percentile_interval(resampled_reductions(full, baseline, resampled[key][WHOLE]))
+    rows = [Key(key.group, FULL), Key(key.group, BASELINE), key]
+    return resampled.interval(reduction, resampled_reductions, rows, WHOLE)

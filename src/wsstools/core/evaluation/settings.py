@@ -53,9 +53,17 @@ class GapSettings:
 
     bootstrap: int = parameter(
         0,
-        "Resamples of the images for 95 % intervals; 0: none. 2000 are plenty.",
+        "Resamples of the images, and of five or more seeds, for 95 % intervals; 0: none. 2000 "
+        "are plenty.",
         metavar="N",
         min=0,
+    )
+    clusters: Optional[str] = parameter(
+        None,
+        "With --bootstrap: resample whole patients or sequences, not single images. The first "
+        r"group (or else all) that the expression finds in an image's name is its cluster "
+        r"('patient\d+'); or a file with NAME,CLUSTER on each line.",
+        metavar="REGEX|FILE",
     )
     against: Optional[str] = parameter(
         None,
@@ -96,5 +104,12 @@ class ComparisonSettings:
         "Resamples of the images for the 95 % interval of the mean difference; 0: none.",
         metavar="N",
         min=0,
+    )
+    clusters: Optional[str] = parameter(
+        None,
+        "Resample whole patients or sequences, not single images. The first group (or else all) "
+        r"that the expression finds in an image's name is its cluster ('patient\d+'); or a file "
+        "with NAME,CLUSTER on each line.",
+        metavar="REGEX|FILE",
     )
     seed: int = parameter(0, "Seed of everything left to chance.", metavar="N", min=0)

@@ -36,8 +36,8 @@ class Part:
 
     mean_iou: float  # from the pixels summed over the images
     std: float | None = None  # over the seeds, with n - 1; None for one seed
-    # 95 % interval of `mean_iou` under resampling of the images; the seeds stay
-    interval: Interval | None = None
+    interval: Interval | None = None  # 95 % interval of `mean_iou`, see `intervals.Resampled`
+    interval_seeds: int = 1  # how many seeds it holds; 1: it is over the images only
     iou: Mapping[int, float] = field(default_factory=dict)  # of each class that occurs
 
 
@@ -52,6 +52,7 @@ class StudyRow:
     reduction: float | None = None
     # 95 % interval; full supervision and baseline are resampled along
     reduction_interval: Interval | None = None
+    reduction_seeds: int = 1  # how many seeds it holds; 1: it is over the images only
     pfa: Part | None = None  # the labels that it was trained on, of the training images
     train: Part | None = None  # the network's labels on the training images
     bands: Mapping[int, Part] = field(default_factory=dict)  # within so many pixels of a border
@@ -66,8 +67,9 @@ class Difference:
     key: Key
     against: Key
     value: float  # positive if `key` is better
-    interval: Interval  # 95 % interval under resampling of the images, paired
+    interval: Interval  # 95 % interval, paired
     better: float  # share of the resamples in which `key` is better
+    seeds: int = 1  # how many seeds the interval holds; 1: it is over the images only
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,17 @@ class StrategyLabels:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """How often images were resampled, from which seed, for intervals of which level."""
+    """How often images were resampled, from which seed, for intervals of which level.
+
+    `val_clusters` and `train_clusters` are the numbers of the clusters (patients, sequences) that
+    were resampled as wholes; None where single images were.
+    """
 
     resamples: int
     seed: int
     level: float = 0.95
+    val_clusters: int | None = None
+    train_clusters: int | None = None
 
 
 @dataclass(frozen=True)
@@ -180,6 +188,19 @@ def band_gaps(rows: Sequence[StudyRow]) -> dict[tuple[Key, int], GapRow]:
             for gap in gap_table({row.key.name: row.bands[width].mean_iou for row in block}):
                 found[Key(group, gap.name), width] = gap
     return found
+
+
+def held_seeds(study: Study) -> list[int]:
+    """How many seeds the intervals on the validation images hold, ascending, each number once.
+
+    1 is for those over the images only; there is none without intervals.
+    """
+    parts = [part for row in study.rows for part in (row.val, *row.bands.values()) if part]
+    return sorted(
+        {part.interval_seeds for part in parts if part.interval}
+        | {row.reduction_seeds for row in study.rows if row.reduction_interval}
+        | {one.seeds for one in study.differences}
+    )
 
 
 def _given_part(miou: float | None) -> Part | None:

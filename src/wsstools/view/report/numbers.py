@@ -10,6 +10,7 @@ from wsstools.core.evaluation.gap import BASELINE, FULL
 from wsstools.core.evaluation.study import Study, StudyRow
 from wsstools.view.figures.rows import DotRow, dot_rows
 from wsstools.view.gap_tables import Table, band_tables, difference_table, main_table, table_notes
+from wsstools.view.gap_values import interval_basis
 from wsstools.view.report.sections import Figure, Section
 from wsstools.view.report.summary import best_row, blocks, is_scored
 
@@ -27,6 +28,14 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class Differences:
+    """The table of differences, and what their intervals are over."""
+
+    table: Table
+    basis: str
+
+
+@dataclass(frozen=True)
 class Borders:
     """The tables of the bands around borders, and whether unlabelled pixels are borders too."""
 
@@ -41,7 +50,7 @@ def gap_section(study: Study) -> Section:
         main_table(study.rows),
         [k for k, row in enumerate(study.rows) if row.key in best],
         list(_dot_figures(study)),
-        table_notes(study.rows),
+        table_notes(study),
     )
     return Section("gap", "The gap", content)
 
@@ -59,7 +68,8 @@ def borders_section(study: Study) -> Section:
 def differences_section(study: Study) -> Section:
     """Paired differences with their intervals."""
     if study.differences:
-        return Section("differences", "Differences", difference_table(study.differences))
+        content = Differences(difference_table(study.differences), interval_basis(study))
+        return Section("differences", "Differences", content)
     why = "there are no resamples of the images (--bootstrap)."
     return Section("differences", "Differences", missing=[why])
 

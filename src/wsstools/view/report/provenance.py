@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from wsstools.core.evaluation.study import Key, LabelFolder, Measurement, Study
+from wsstools.core.evaluation.study import Bootstrap, Key, LabelFolder, Measurement, Study
+from wsstools.view.gap_values import interval_basis
 from wsstools.view.report.sections import Section
 
 
@@ -37,11 +38,23 @@ def _measured(study: Study) -> Iterator[tuple[str, str]]:
     if study.class_names:
         yield "classes", f"{len(study.class_names)}: {', '.join(study.class_names)}"
     if one := found.bootstrap:
-        times = f"{one.resamples} resamples of the images"
+        times = f"{one.resamples} resamples of {_resampled(one)}"
         yield "intervals", f"{100 * one.level:g} %, {times}, seed {one.seed}"
+        if basis := interval_basis(study):
+            yield "intervals over", basis
     if found.widths:
         void = ", unlabelled pixels are borders" if found.void_is_border else ""
         yield "bands", f"{', '.join(map(str, found.widths))} px{void}"
+
+
+def _resampled(bootstrap: Bootstrap) -> str:
+    """What was drawn again: the images, or clusters of them."""
+    counts = {
+        "validation": bootstrap.val_clusters,
+        "training": bootstrap.train_clusters,
+    }
+    clusters = [f"{count} clusters of {part} images" for part, count in counts.items() if count]
+    return " and ".join(clusters) or "the images"
 
 
 def _folders(study: Study) -> Iterator[tuple[Key, str, LabelFolder]]:

@@ -107,7 +107,9 @@ def _lead(best: StudyRow, found: Sequence[Difference]) -> list[str]:
     if not others:
         return []
     if open_:
-        return [f"Its lead over {_and(open_)} may be a matter of the images."]
+        runs = all(one.seeds > 1 for one in others)
+        what = "the images or of the training runs" if runs else "the images"
+        return [f"Its lead over {_and(open_)} may be a matter of {what}."]
     over = "the other strategy" if len(others) == 1 else f"each of the {len(others)} others"
     return [f"The 95 % interval of its lead over {over} leaves out zero."]
 
