@@ -47,7 +47,7 @@ from wsstools.nn.models.networks import IMAGENET_MEAN, IMAGENET_STD
 from wsstools.nn.models.torchvision_compat import import_torchvision
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.loop import _Run, train
-from wsstools.nn.training.schedules import SCHEDULES, Schedule
+from wsstools.nn.training.schedules import OUTPUT_STRIDE, SCHEDULES, Schedule
 
 WARM_UP = 4  # iterations
 N_MATRIX = 8192
@@ -224,7 +224,8 @@ class Bench:
 
     def _run(self) -> _Run:
         world = ProcessGroup(device=self.args.device)
-        return _Run(self.args.arch, self.n_classes, self.schedule, 0, self.state, world, None)
+        run = self.schedule, 0, self.state, world, None
+        return _Run(self.args.arch, self.n_classes, OUTPUT_STRIDE, *run)
 
     def matrix_rate(self, precision: str) -> float:
         """Operations per second of a product of large matrices."""
