@@ -46,13 +46,12 @@ from wsstools.nn.models.initial import imagenet_state
 from wsstools.nn.models.networks import IMAGENET_MEAN, IMAGENET_STD
 from wsstools.nn.models.torchvision_compat import import_torchvision
 from wsstools.nn.training.distributed import ProcessGroup
-from wsstools.nn.training.loop import _Run, train
+from wsstools.nn.training.loop import _Run, train, uses_bfloat16
 from wsstools.nn.training.schedules import OUTPUT_STRIDE, SCHEDULES, Schedule
 
 WARM_UP = 4  # iterations
 N_MATRIX = 8192
 N_DRAWN = 8
-PRECISIONS = ("float32", "bfloat16")
 SMALLEST = {"init": "random", "batch": 2, "crop": 33, "iterations": WARM_UP + 4, "repeats": 1}
 
 
@@ -238,6 +237,11 @@ class Bench:
             seconds.append(time.perf_counter() - begin)
         return 2 * n**3 / min(seconds)
 
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """Those that the device computes in silicon; a CPU that emulates one takes minutes."""
+        return ("float32", "bfloat16") if uses_bfloat16("auto", self.device) else ("float32",)
+
 
 def _endless(loader: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
     while True:
@@ -251,7 +255,7 @@ def ways_to_train(bench: Bench) -> dict[str, Callable[[], float]]:
         for workers in (0, 1, 2):
             ways[f"reference, {workers} loading"] = lambda n=workers: bench.peer(n, tuned=False)
         ways["reference+, 1 loading"] = lambda: bench.peer(1, tuned=True)
-    for precision in PRECISIONS:
+    for precision in bench.precisions:
         for labels in ("gt", "scribbles"):
             ways[f"ours, {precision}, {labels}"] = lambda p=precision, x=labels: bench.ours(p, x)
         ways[f"no loading, {precision}, gt"] = lambda p=precision: bench.fixed_batch(p, "gt")
@@ -271,7 +275,7 @@ def print_rates(rates: dict[str, list[float]]) -> None:
 def print_limits(bench: Bench, rates: dict[str, list[float]]) -> None:
     """What the arithmetic of a step allows, and how much of it is reached."""
     work = bench.operations()
-    for precision in PRECISIONS:
+    for precision in bench.precisions:
         rate = bench.matrix_rate(precision)
         limit = rate / work
         reached = statistics.median(rates[f"no loading, {precision}, gt"]) / limit

@@ -17,7 +17,7 @@ BENCHMARKS = REPOSITORY / "benchmarks"
 SHARED = ("problems", "reporting", "local_model_peers")
 FIGURES = {
     "crf": 20, "potts": 20, "potts_cuts": 20,
-    "backends": 6, "local_model": 12, "sharing": 8, "training": 20,
+    "backends": 6, "local_model": 12, "sharing": 8, "training": 15,
 }  # fmt: skip
 """Numbers that a benchmark prints at least; those whose runs take more than seconds come last."""
 SLOW = ("backends", "local_model", "sharing", "training")
