@@ -93,12 +93,12 @@ class Table:
         off = np.abs(found - expected).max(axis=0)
         equal = (found.argmax(axis=0) == expected.argmax(axis=0)).mean()
         ratio = peer_seconds / seconds
+        self.ratios.setdefault(kind, []).append(ratio)  # before its line, which may be the last
         print(
             f"{name:20} {len(probs):2} | {peer_seconds:13.3f} {seconds:8.3f} {ratio:6.2f} |"
             f" {100 * equal:11.4f} % {100 * (off <= 1e-4).mean():11.4f} % {off.max():9.1e}",
             flush=True,
         )
-        self.ratios.setdefault(kind, []).append(ratio)
 
     def photo_rows(self) -> None:
         for name in self.args.photos:

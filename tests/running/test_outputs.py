@@ -82,7 +82,7 @@ FOREIGN = {
     "demo-data --photos": (["demo-data", "--photos", "-o", "mine"], "mine/coffee.png"),
 }
 """Commands, and the file of the user's that one of their outputs would replace."""
-WRITES_NOTHING = ("info", "score", "stats", "eval-gap", "weights")
+WRITES_NOTHING = ("info", "score", "stats", "eval-gap", "weights", "recipe")
 
 
 @pytest.fixture
