@@ -229,8 +229,8 @@ def main() -> None:
         for name in args.images:
             for n_classes in args.classes:
                 line, found = row(name, n_classes, args)
+                ratios.append(found)  # before its line, which may be the last
                 print(line, flush=True)
-                ratios.append(found)
     against_memory(4, 1, args)
     against_memory(4, 4, args)
     batch(4, args)
