@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.compiled.jit import compiled
+from wsstools.core.local.responses import interpolate_points, interpolate_rows
 
 _ROUNDING = 1e-5
 """A feature whose deviation is a smaller share of its values is constant but for rounding."""
@@ -62,12 +62,13 @@ class NetworkFeatures:
     def at(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.float32]:
         """Features of n pixels, (n, F) float32."""
         out = np.empty((self.n_features, len(rows)), np.float32)
+        places = np.arange(len(rows))
         start = 0
-        for level in self.levels:
+        for level in map(_with_neighbours, self.levels):
             end = start + len(level.values)
             y, v = _between(rows, level.step, level.values.shape[1])
             x, u = _between(columns, level.step, level.values.shape[2])
-            _interpolate_points(level.values, y, v, x, u, out[start:end])
+            interpolate_points(level.values, y, v, x, u, places, out[start:end])
             start = end
         return np.ascontiguousarray(out.T)
 
@@ -138,45 +139,25 @@ class JoinedFeatures:
         return np.concatenate([part.of_rows(first, last) for part in self.parts])
 
 
+def _with_neighbours(level: Level) -> Level:
+    """The level; where it has one row or column only, that is there twice."""
+    margins = [(0, int(side == 1)) for side in level.values.shape[1:]]
+    if margins == [(0, 0), (0, 0)]:
+        return level
+    return Level(np.pad(level.values, [(0, 0), *margins], mode="edge"), level.step)
+
+
 def _fill_rows(level: Level, first: int, width: int, out: NDArray[np.float32]) -> None:
     """Fill (C, n, W) with the values of n rows of pixels from `first`."""
+    level = _with_neighbours(level)
     y, v = _between(np.arange(first, first + out.shape[1]), level.step, level.values.shape[1])
     x, u = _between(np.arange(width), level.step, level.values.shape[2])
-    _interpolate_rows(level.values, y, v, x, u, out)
+    interpolate_rows(level.values, y, v, x, u, out)
 
 
 def _between(
     pixels: NDArray[np.int64], step: int, count: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """The value before each row or column, and how far on to the next one it is (0..1)."""
-    before = np.minimum(pixels // step, max(count - 2, 0))
+    before = np.minimum(pixels // step, count - 2)
     return before, ((pixels - before * step) / step).astype(np.float32)
-
-
-@compiled
-def _interpolate_points(values, y, v, x, u, out):
-    """out[c, i]: bilinearly between the values around (y[i] + v[i], x[i] + u[i])."""
-    last_y, last_x = values.shape[1] - 1, values.shape[2] - 1
-    for c in range(values.shape[0]):
-        plane = values[c]
-        for i in range(len(y)):
-            j, k = y[i], x[i]
-            below, right = min(j + 1, last_y), min(k + 1, last_x)
-            a = plane[j, k] + v[i] * (plane[below, k] - plane[j, k])
-            b = plane[j, right] + v[i] * (plane[below, right] - plane[j, right])
-            out[c, i] = a + u[i] * (b - a)
-
-
-@compiled
-def _interpolate_rows(values, y, v, x, u, out):
-    """out[c, i, k]: bilinearly between the values around (y[i] + v[i], x[k] + u[k])."""
-    last_y, last_x = values.shape[1] - 1, values.shape[2] - 1
-    row = np.empty(values.shape[2], np.float32)
-    for c in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            above, below = values[c, y[i]], values[c, min(y[i] + 1, last_y)]
-            for k in range(len(row)):
-                row[k] = above[k] + v[i] * (below[k] - above[k])
-            for k in range(out.shape[2]):
-                left = row[x[k]]
-                out[c, i, k] = left + u[k] * (row[min(x[k] + 1, last_x)] - left)

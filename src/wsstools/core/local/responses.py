@@ -61,7 +61,7 @@ class Responses:
                 y, v = self._between(layer, np.arange(first, last))
                 x, u = self._between(layer, np.arange(self.width))
                 samples = self._samples(layer, y[0], y[-1] - y[0] + 2, x[-1] + 2)
-                _interpolate_rows(samples, y - y[0], v, x, u, part)
+                interpolate_rows(samples, y - y[0], v, x, u, part)
         return out
 
     def _parts(
@@ -89,7 +89,7 @@ class Responses:
             here = np.nonzero((y >= first) & (y < first + n_rows))[0]
             if len(here):
                 samples = self._samples(layer, first, n_rows + 1, n_columns)
-                _interpolate_points(samples, y[here] - first, v[here], x[here], u[here], here, out)
+                interpolate_points(samples, y[here] - first, v[here], x[here], u[here], here, out)
 
     @staticmethod
     def _between(layer: FilterLayer, pixels: Places) -> tuple[Places, NDArray[np.float32]]:
@@ -229,7 +229,7 @@ def _correlate(source, pitch, starts, offsets, weights, biases, out):
 
 
 @compiled
-def _interpolate_points(samples, y, v, x, u, places, out):
+def interpolate_points(samples, y, v, x, u, places, out):
     """out[f, places[i]]: bilinearly between the samples around (y[i] + v[i], x[i] + u[i])."""
     for f in range(samples.shape[0]):
         plane = samples[f]
@@ -241,7 +241,7 @@ def _interpolate_points(samples, y, v, x, u, places, out):
 
 
 @compiled
-def _interpolate_rows(samples, y, v, x, u, out):
+def interpolate_rows(samples, y, v, x, u, out):
     """out[f, i, k]: bilinearly between the samples around (y[i] + v[i], x[k] + u[k])."""
     n_filters, n_rows, n_columns = out.shape
     row = np.empty(samples.shape[2], np.float32)

@@ -76,8 +76,9 @@ class ResNet(Backbone):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Layers 3 and 4, both at the output stride."""
-        *_, middle, last = self.levels(images)
-        return middle, last
+        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        middle = self.layer3(self.layer2(self.layer1(x)))  # earlier features are not kept
+        return middle, self.layer4(middle)
 
     def levels(self, images: Tensor) -> list[Tensor]:
         """The first convolution and the four layers."""
