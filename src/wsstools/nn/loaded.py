@@ -1,20 +1,45 @@
-"""The network of a model file, loaded once a process and shared by its threads."""
+"""Model files, and the network of one, loaded once a process and shared by its threads."""
 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 
-from wsstools.errors import DataError, naming
+from wsstools.errors import DataError, UsageError, naming
 from wsstools.files.limits import read_file
-from wsstools.files.provenance import digest
-from wsstools.nn.models.model_files import decode_model
+from wsstools.files.provenance import InputRecord, digest, input_record, parse_record
+from wsstools.nn.models.model_files import ModelHeader, decode_model, read_model_header
 from wsstools.nn.models.networks import SegmentationNetwork
 from wsstools.nn.predict import fuse_batch_norm
 
 _loading = threading.Lock()
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file of `train` whose header was read."""
+
+    path: str  # absolute
+    digest: str
+    header: ModelHeader
+    record: InputRecord  # what the records of outputs say of it
+
+
+def find_model(model: str, option: str) -> ModelFile:
+    """The file that an option names; UsageError if there is none, DataError if it is no model."""
+    path = Path(model)
+    if not path.exists():
+        raise UsageError(f"{option} {model}: no such file")
+    data = read_file(path)
+    with naming(model):
+        header = read_model_header(data)
+    found = digest(data)
+    record = input_record("model", path.name, found, parse_record(header["meta"]))
+    return ModelFile(str(path.resolve()), found, header, record)
 
 
 def loaded_network(model: str, model_digest: str, device: str = "cpu") -> SegmentationNetwork:

@@ -25,12 +25,11 @@ from wsstools.core.map_operations import (
 )
 from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import DataError, UsageError, naming
-from wsstools.files.limits import read_file
-from wsstools.files.provenance import Json, digest, input_record, parse_record
+from wsstools.files.provenance import Json, parse_record
 from wsstools.nn import predict
 from wsstools.nn.device import chosen_device
-from wsstools.nn.loaded import loaded_network
-from wsstools.nn.models.model_files import ModelHeader, read_model_header
+from wsstools.nn.loaded import ModelFile, find_model, loaded_network
+from wsstools.nn.models.model_files import ModelHeader
 from wsstools.nn.settings import GPU_BATCH, PRECISIONS, PredictionSettings
 from wsstools.nn.training.schedules import msc_scales
 from wsstools.running.messages import say
@@ -92,19 +91,12 @@ def global_predict(
     inputs = [image_input(images, run)]
     if restrict_to is not None:
         inputs.append(label_input(restrict_to, run, role="scribbles", is_optional=True))
-    path = Path(model)
-    if not path.exists():
-        raise UsageError(f"--model {model}: no such file")
-    data = read_file(path)
-    with naming(model):
-        header = read_model_header(data)
+    found = find_model(model, "--model")
     given = _given_shares(wanted, learned, power, run)
-    predictor = _predictor(
-        settings, path, digest(data), arch=header["arch"], n_classes=header["n_classes"]
-    )
+    predictor = _predictor(settings, found)
     if given is not None:
         with naming(model):
-            predictor = dataclasses.replace(predictor, adjustment=given.for_model(header))
+            predictor = dataclasses.replace(predictor, adjustment=given.for_model(found.header))
     adjusted: dict[str, Json] = dict.fromkeys(("to", "from", "power"))
     step = Step(
         _COMMAND,
@@ -118,9 +110,7 @@ def global_predict(
         },
         unrecorded=adjusted,
         compute=partial(_compute, predictor=predictor),
-        shared=[
-            input_record("model", path.name, predictor.model_digest, parse_record(header["meta"]))
-        ],
+        shared=[found.record],
         compute_together=partial(_compute_together, predictor=predictor),
         together=settings.batch or (GPU_BATCH if predictor.is_gpu else 1),
         depends_on_processor=not predictor.is_gpu,
@@ -238,9 +228,7 @@ class _Predictor:
             )
 
 
-def _predictor(
-    settings: PredictionSettings, path: Path, model_digest: str, *, arch: str, n_classes: int
-) -> _Predictor:
+def _predictor(settings: PredictionSettings, model: ModelFile) -> _Predictor:
     """The predictor of checked settings."""
     precision = settings.precision
     if precision not in PRECISIONS:
@@ -253,12 +241,14 @@ def _predictor(
         precision = "float16" if is_gpu else "float32"
     if precision == "float16" and not is_gpu:
         raise UsageError("--precision float16: a CPU is slow with it; bfloat16 is for CPUs too")
-    scales = msc_scales(arch) if settings.msc else _parsed_scales(settings.scales or "1")
+    scales = (
+        msc_scales(model.header["arch"]) if settings.msc else _parsed_scales(settings.scales or "1")
+    )
     return _Predictor(
-        model=str(path.resolve()),
-        model_digest=model_digest,
+        model=model.path,
+        model_digest=model.digest,
         device=device,
-        n_classes=n_classes,
+        n_classes=model.header["n_classes"],
         views=predict.Views(scales, settings.flip or settings.msc),
         floor=settings.floor,
         precision=precision,

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from wsstools.core.local.features import NetworkFeatures
-from wsstools.errors import UsageError, naming
-from wsstools.files.limits import read_file
-from wsstools.files.provenance import InputRecord, digest, input_record, parse_record
-from wsstools.nn.loaded import loaded_network
-from wsstools.nn.models.model_files import read_model_header
+from wsstools.files.provenance import InputRecord
+from wsstools.nn.loaded import find_model, loaded_network
 from wsstools.nn.predict import network_features
 
 
@@ -33,11 +29,5 @@ class NetworkFile:
 
 def network_file(model: str) -> tuple[NetworkFile, InputRecord]:
     """A model file of `train`, checked, and its record; UsageError if there is none."""
-    path = Path(model)
-    if not path.exists():
-        raise UsageError(f"--features-of {model}: no such file")
-    data = read_file(path)
-    with naming(model):
-        header = read_model_header(data)
-    found = NetworkFile(str(path.resolve()), digest(data))
-    return found, input_record("model", path.name, found.digest, parse_record(header["meta"]))
+    found = find_model(model, "--features-of")
+    return NetworkFile(found.path, found.digest), found.record
