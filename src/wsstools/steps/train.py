@@ -148,7 +148,7 @@ def train(
         Origin(
             "train",
             options,
-            revision=2 if schedule.class_balance else 1,  # 2: the model keeps the class weights
+            revision=_revision(arch, schedule),
             unrecorded={"output_stride": OUTPUT_STRIDE},
         ),
         [*pairs.records(), *_init_records(settings.init)],
@@ -185,6 +185,11 @@ def _check(arch: str, output_stride: int, settings: TrainSettings) -> None:
         raise UsageError("--val-images and --val-labels go together")
     if settings.val_images is None and (settings.val_ids or settings.val_every):
         raise UsageError("--val-ids and --val-every need --val-images and --val-labels")
+
+
+def _revision(arch: str, schedule: Schedule) -> int:
+    """Raised where the model keeps its class weights, and where MobileNetV2 is normalised by us."""
+    return 1 + bool(schedule.class_balance) + arch.endswith("mobilenetv2")
 
 
 def _pairs(images: str, labels: str, run: Selection) -> LabelledImages:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -12,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
-from wsstools.core.arrays import AnyArray
 from wsstools.core.compiled.depthwise import weight_gradient
+from wsstools.nn.cpu.arrays import images_of, share_images
 
 
 class Depthwise(nn.Conv2d):
@@ -71,20 +69,20 @@ class _Convolved(torch.autograd.Function):
                 spread[..., ::stride, ::stride] = gradient
             turned = weight.flip(2, 3)
             of_image = F.conv2d(spread, turned, None, 1, dilation, dilation, len(weight))
-        made = functools.partial(weight_gradient, stride=stride, dilation=dilation)
-        parts = list(_pool(torch.get_num_threads()).map(made, _pictures(x), _pictures(gradient)))
-        total = torch.from_numpy(np.sum(parts, axis=0)).permute(2, 0, 1)
-        return of_image, total.unsqueeze(1), None, None
+        total = _of_weights(x, gradient, stride, dilation)
+        return of_image, total, None, None
 
 
-def _pictures(x: Tensor) -> AnyArray:
-    """The images of a batch, (N, H, W, C); bfloat16 as its bits."""
-    pictures = x.detach().permute(0, 2, 3, 1).contiguous()
-    if pictures.dtype == torch.bfloat16:
-        return pictures.view(torch.int16).numpy().view(np.uint16)
-    return pictures.float().numpy()
+def _of_weights(x: Tensor, gradient: Tensor, stride: int, dilation: int) -> Tensor:
+    """The gradient of the weights, (C, 1, 3, 3): that of each image, added up in their order."""
+    images, gradients = images_of(x), images_of(gradient)
+    sums = np.empty((len(images), 3, 3, images.shape[3]), np.float32)
 
+    def sum_up(first: int, last: int) -> None:
+        for image in range(first, last):
+            sums[image] = weight_gradient(
+                images[image], gradients[image], stride=stride, dilation=dilation
+            )
 
-@functools.cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="depthwise")
+    share_images(sum_up, len(images))
+    return torch.from_numpy(sums.sum(axis=0)).permute(2, 0, 1).unsqueeze(1)

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from wsstools.nn.cpu.batch_norm import BatchNorm, Rectified
 from wsstools.nn.cpu.depthwise import Depthwise
 from wsstools.nn.models.torchvision_compat import import_torchvision
 from wsstools.nn.training.schedules import OUTPUT_STRIDE
@@ -108,6 +109,7 @@ class MobileNetV2(Backbone):
         for number, block in enumerate(self.features):
             stride = 32 if number >= 14 else 16 if number >= 7 else 8  # at most, in the original
             _replace_depthwise(block, max(1, stride // output_stride))
+        self.features = _with_fast_norms(self.features)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Blocks 13 and 17, both at the output stride."""
@@ -250,3 +252,15 @@ def _replace_depthwise(block: nn.Module, dilation: int) -> None:
                 )
                 ours.weight = layer.weight
                 setattr(parent, name, ours)
+
+
+def _with_fast_norms(layer: nn.Module) -> nn.Module:
+    """Take ours for batch normalisation, and for it and ReLU6 where that follows it."""
+    for name, child in layer.named_children():
+        setattr(layer, name, _with_fast_norms(child))
+    if isinstance(layer, nn.BatchNorm2d):
+        ours = BatchNorm(layer.num_features, eps=layer.eps, momentum=layer.momentum)
+        ours.load_state_dict(layer.state_dict())
+        return ours
+    kinds = [type(child) for child in layer.children()]
+    return Rectified(*layer.children()) if kinds[1:] == [BatchNorm, nn.ReLU6] else layer

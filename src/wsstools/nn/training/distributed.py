@@ -68,7 +68,7 @@ class ProcessGroup:
             return cast(nn.Module, nn.SyncBatchNorm.convert_sync_batchnorm(network))
         for module in list(network.modules()):
             for name, layer in module.named_children():
-                if type(layer) is nn.BatchNorm2d:
+                if isinstance(layer, nn.BatchNorm2d):
                     setattr(module, name, CommonBatchNorm.like(layer, self.size))
         return network
 
