@@ -507,6 +507,57 @@ def test_the_data_of_voc_are_fetched_and_converted(published, tmp_path):
 
 
 @needs_fetching
+@pytest.mark.slow
+def test_the_subset_of_voc_has_seven_classes_scribbles_and_points(published, tmp_path):
+    data = tmp_path / "data"
+    names = tmp_path / "names"
+    names.mkdir()
+    (names / "train.txt").write_text("2007_000001\n2008_000004\n")
+    (names / "val.txt").write_text("2007_000003\n")
+    dots = [{"x": 20, "y": 14, "cls": 8, "rank": 0}, {"x": 3, "y": 3, "cls": 0}]
+    points = tmp_path / "points.json"
+    points.write_text(json.dumps({"2007_000001": dots, "2008_000004": [{**dots[0], "cls": 2}]}))
+    arguments = [*voc_arguments(published, data), "SUBSET=animals"]
+    arguments += [f"NAMES={names}", f"POINTS={points}"]
+    done = make("voc", "data", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "scribble_annotation.zip" not in done.stdout
+    assert len((data / "classes.txt").read_text().split()) == 7
+    truth = voc_labels(0)
+    truth[7:9, :] = 255
+    truth[truth == 1] = 255  # an aeroplane
+    np.testing.assert_array_equal(labels_of(data / "gt" / "2007_000001.png"), truth)
+    assert set(np.unique(labels_of(data / "gt" / "2008_000004.png"))) == {0, 255}
+    assert {path.stem for path in (data / "gt").glob("*.png")} == {
+        "2007_000001", "2007_000003", "2008_000004",
+    }  # fmt: skip
+    strokes = labels_of(data / "scribbles" / "2008_000004.png")
+    assert set(np.unique(strokes)) == {0, 255}
+    clicked = labels_of(data / "points" / "2007_000001.png")
+    assert (clicked[13:16, 19:22] == 1).all() and (clicked[2:5, 2:5] == 0).all()
+    assert (clicked != 255).sum() == 18
+    assert (labels_of(data / "points" / "2008_000004.png") == 255).all()
+    again = make("voc", "data", *arguments)
+    assert again.returncode == 0 and "wss" not in again.stdout
+
+
+def test_the_subset_of_voc_keeps_seven_of_its_classes_and_has_two_kinds_of_annotation():
+    commands = planned("voc", "table1", "SUBSET=animals", "POINTS=Makefile")
+    (remap,) = {c.given["remap"] for c in commands if c.given.get("remap")}
+    given = dict(pair.split("=") for pair in remap.split(","))
+    kept = [VOC_CLASSES[int(old)] for old, new in given.items() if new != "255"]
+    assert kept == ["background", "cat", "cow", "dog", "horse", "person", "sheep"]
+    assert [new for new in given.values() if new != "255"] == list("0123456")
+    assert sorted(map(int, given)) == list(range(21))
+    trained = {c.given["labels"] for c in commands if c.name == "train"}
+    assert {"data/gt", "data/scribbles", "data/points"} < trained
+    for name in ("train", "val"):
+        listed = (EXAMPLES / "voc" / "animals" / f"{name}.txt").read_text().split()
+        assert listed == sorted(set(listed))
+        assert len(listed) == {"train": 581, "val": 150}[name]
+
+
+@needs_fetching
 def test_an_archive_with_another_checksum_is_refused(published, tmp_path):
     data = tmp_path / "data"
     arguments = voc_arguments(published, data)
