@@ -23,16 +23,25 @@ def fuse(
         "A positive number per MAPS; a larger one pulls the mean to its map. Default: equal.",
         metavar="W,W,...",
     ),
+    params: Optional[str] = parameter(
+        None,
+        "Pool the maps as wss tune --fusion found best, for as many MAPS in the same order.",
+        metavar="FILE",
+    ),
 ) -> None:
     """Average the probability maps of each image.
 
     The mean runs over the union of the classes; a class that a map does not hold has probability
     0 in it. Images that all folders hold are fused, the others are counted.
 
+    With --params, the maps are pooled with weights and temperatures that were learned on a few
+    images with ground truth: a mean of tempered probabilities, or a weighted product.
+
     \b
-    Example:
+    Examples:
       wss fuse local/ global/ -o combined/
+      wss fuse --params tuned/params.json local/ global/ -o combined/
     """
     from wsstools.steps.fuse import fuse
 
-    fuse(maps, out, weights=numbers("--weights", weights), run=run)
+    fuse(maps, out, weights=numbers("--weights", weights), params=params, run=run)

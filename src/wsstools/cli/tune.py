@@ -1,16 +1,19 @@
-"""`wss tune`: the regulariser parameters that do best on a few images with ground truth."""
+"""`wss tune`: the regulariser or the fusion that does best on a few images with ground truth."""
 
 from __future__ import annotations
 
 from dataclasses import MISSING
-from typing import Optional
+from typing import Annotated, List, Optional
 
-from wsstools.cli.options import AsJson, Crf, ImagesOption, Maps, Potts, Seed
+import typer
+
+from wsstools.cli.options import FOLDER_HELP, AsJson, Crf, Potts, Seed
 from wsstools.core.crf.settings import CrfSettings
 from wsstools.core.evaluation.settings import FIGURE_FORMATS
 from wsstools.core.evaluation.tuning import GRIDS
 from wsstools.core.parameter import Given, optional_copy, parameter
 from wsstools.core.potts.settings import PottsSettings
+from wsstools.errors import UsageError
 from wsstools.running.settings import RunSettings
 
 _SEARCHED = {name: values for grid in GRIDS.values() for name, values in grid.items()}
@@ -35,22 +38,30 @@ class Fixed(Given):
 
 
 def tune(
-    maps: Maps,
+    maps: Annotated[
+        List[str],
+        typer.Argument(
+            metavar="MAPS", help=f"Probability maps: {FOLDER_HELP}. With --fusion two or more."
+        ),
+    ],
     lists: Lists,
     fixed: Fixed,
     run: RunSettings,
     *,
     out: str = parameter(
         MISSING,
-        "Folder for params.json, table.csv, heatmap.png and results.jsonl.",
+        "Folder for params.json, table.csv and, without --fusion, heatmap.png and results.jsonl.",
         "--out",
         "-o",
         metavar="DIR",
     ),
-    images: ImagesOption,
+    images: Optional[str] = parameter(
+        None, "The images, joined with the maps by name; not with --fusion.", metavar="DIR"
+    ),
     gt: str = parameter(MISSING, "Ground truth.", metavar="DIR"),
     potts: Potts = False,
     crf: Crf = False,
+    fusion: bool = parameter(False, "How the maps of several annotators are pooled."),
     sample: Optional[int] = parameter(
         None,
         "Most images to try on, drawn by chance. Default: 20; with --ids all.",
@@ -63,25 +74,46 @@ def tune(
     ),
     as_json: AsJson = False,
 ) -> None:
-    """Find the parameters of wss regularize with the best mean IoU on a few images.
+    """Find the regulariser, or the fusion, with the best mean IoU on a few images.
 
-    Every combination of the values is tried, each as wss regularize, argmax and score would do
-    it, and the paper's setting for comparison. The winner goes to params.json, which wss
-    regularize --params takes; the table of all settings and a picture are written beside it.
+    With --potts or --crf it is the parameters of wss regularize. Every combination of the values
+    is tried, each as wss regularize, argmax and score would do it, and the paper's setting for
+    comparison. The winner goes to params.json, which wss regularize --params takes; the table of
+    all settings and a picture are written beside it.
 
     Results are kept in results.jsonl: an interrupted run goes on, and longer lists of values,
     another --seed or a larger --sample compute only what is new. Take images that nothing else
     is measured on.
 
+    With --fusion it is how wss fuse pools maps: as their plain mean, as a mean with weights and
+    temperatures, or as a weighted product, with one weight for each annotator or one for each
+    class too. Each is fitted on four fifths of the images and measured on the others, five times;
+    the best goes to params.json, which wss fuse --params takes.
+
     \b
     Examples:
       wss tune local/ --images images/ --gt gt/ --potts -o tuned/
       wss tune local/ --images images/ --gt gt/ --crf --w1 1,3,9 --sigma-beta 5,10 -o tuned-crf/
+      wss tune --fusion local/ global/ --gt gt/ -o tuned-fusion/
     """
+    if run.dry_run:
+        raise UsageError("--dry-run: what a search writes is known after it alone")
+    form = "json" if as_json else form
+    if fusion:
+        from wsstools.steps.tune_fusion import search_fusion
+
+        if potts or crf or images is not None or fixed.given() or lists.given():
+            raise UsageError("--fusion takes neither --images nor what belongs to a regulariser")
+        search_fusion(maps, out, gt=gt, sample=sample, seed=seed, form=form, run=run)
+        return
     from wsstools.steps.tune import search
 
+    if len(maps) > 1:
+        raise UsageError("several folders of maps belong to --fusion")
+    if images is None:
+        raise UsageError("--images is needed (the regularisers look at them)")
     search(
-        maps,
+        maps[0],
         out,
         images=images,
         gt=gt,
@@ -91,6 +123,6 @@ def tune(
         lists=lists.given(),
         sample=sample,
         seed=seed,
-        form="json" if as_json else form,
+        form=form,
         run=run,
     )

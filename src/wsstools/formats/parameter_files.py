@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wsstools.errors import DataError
 from wsstools.files.limits import read_file
-from wsstools.files.provenance import Meta, parse_record
+from wsstools.files.provenance import Json, Meta, parse_record
 
 SUFFIX = ".json"
 COMPARISON = "comparison"
@@ -16,7 +16,7 @@ COMPARISON = "comparison"
 _RECORD_KEY = "made_by"
 
 
-def encode_params(method: str, parameters: Mapping[str, float | str], meta: Meta) -> bytes:
+def encode_params(method: str, parameters: Mapping[str, Json], meta: Meta) -> bytes:
     """The bytes of a file that names the method, gives its parameters and carries the record."""
     content = {"method": method, **parameters, _RECORD_KEY: meta}
     return (json.dumps(content, indent=2) + "\n").encode()

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from wsstools.core.map_operations import fuse_maps
 from wsstools.core.maps import ProbabilityMap
+from wsstools.core.pools import Pool, pool_maps
 from wsstools.errors import UsageError
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Step, run_step
 from wsstools.steps.inputs import map_input
+from wsstools.steps.pools import pool_values, read_pool
 
 
 def fuse(
@@ -20,9 +22,10 @@ def fuse(
     out: str | Path,
     *,
     weights: Sequence[float] | None = None,
+    params: str | None = None,
     run: RunSettings = RunSettings(),
 ) -> None:
-    """Write the weighted mean of the maps of each image.
+    """Write the weighted mean of the maps of each image, or what `tune --fusion` found better.
 
     Parameters
     ----------
@@ -32,27 +35,50 @@ def fuse(
         Folder of the fused maps; made if missing.
     weights : sequence of float or None
         A positive number for each; a larger one pulls the mean to its map. None: equal.
+    params : str or None
+        File of a pool of as many maps in the same order, from `tune --fusion`, without weights.
     run : RunSettings
         Which images, and how they are computed.
 
     Raises
     ------
     UsageError
-        If there are less than two folders, the weights do not fit, or `out` holds outputs of
-        another run.
+        If there are less than two folders, the weights or the pool do not fit, or `out` holds
+        outputs of another run.
+    DataError
+        If the file holds no pool.
     SomeFailed
         If an image failed; the others are done.
     """
     if len(maps) < 2:
         raise UsageError("fuse needs two or more folders of maps")
-    numbers = _checked_weights(weights, len(maps))
-    step = Step("fuse", {"weights": list(numbers)}, compute=partial(_compute, weights=numbers))
+    if params is None:
+        numbers = _checked_weights(weights, len(maps))
+        step = Step("fuse", {"weights": list(numbers)}, compute=partial(_mean, weights=numbers))
+    else:
+        pool = _checked_pool(params, weights, len(maps))
+        step = Step("fuse", pool_values(pool), compute=partial(_pooled, pool=pool))
     first, *others = [map_input(place, run) for place in maps]
     run_step(step, [first, *(replace(entry, is_optional=True) for entry in others)], out, run)
 
 
-def _compute(*maps: ProbabilityMap, weights: tuple[float, ...]) -> ProbabilityMap:
+def _mean(*maps: ProbabilityMap, weights: tuple[float, ...]) -> ProbabilityMap:
     return fuse_maps(maps, weights)
+
+
+def _pooled(*maps: ProbabilityMap, pool: Pool) -> ProbabilityMap:
+    return pool_maps(maps, pool)
+
+
+def _checked_pool(params: str, weights: Sequence[float] | None, count: int) -> Pool:
+    if weights is not None:
+        raise UsageError("give one of --weights and --params")
+    pool = read_pool(params)
+    if len(pool.weights) != count:
+        raise UsageError(
+            f"--params {params}: weights of {len(pool.weights)} folders of maps, there are {count}"
+        )
+    return pool
 
 
 def _checked_weights(weights: Sequence[float] | None, count: int) -> tuple[float, ...]:
