@@ -11,14 +11,16 @@
 #                               pfa/       their labels, on which the network of the row trains
 #                               net.pt     that network
 #                               val/       what it predicts of the validation images
-#                               val+msc/   the same at several sizes; val+crf/, val+msc+crf/
+#                               val+msc/   the same at several sizes; val+crf/, val+msc+crf/;
+#                                          with other class shares: val+shares/, val+true-shares/
 #                               train/     what it predicts of the training images
 #
 # The rows local and local-potts need no network: their maps and labels are in SCRIBBLES/local/.
 # The network of the full labels needs no scribbles: it is in OUT/full/ARCH/SEED/.
 #
 #   make table1                 Table 1: every row with ARCH, with the labels trained on
-#   make table                  the same without a column for the training images
+#   make table                  the same without a column for the training images; both have
+#                               full, baseline and TABLE2_ROWS with adjusted class shares below
 #   make local-potts            one row of it: its labels, network and predictions
 #   make pfa                    how good the labels trained on are
 #   make table2                 Table 2: full, baseline and TABLE2_ROWS, ARCHS tested in all TESTS
@@ -54,6 +56,12 @@ SCRIBBLES ?= original
 ROWS        ?= local local-potts global-potts global-crf combined combined-potts combined-crf
 TABLE2_ROWS ?= combined
 TESTS       ?= plain +msc +crf +msc+crf
+
+# Strokes are drawn on other shares of the classes than images hold, and --class-balance moves a
+# network further: what of the gap a division closes. The shares are those of local labels (+shares)
+# or of the training images' ground truth (+true-shares); the power is how much of it is done.
+SHARES       ?= +shares +true-shares
+SHARES_POWER ?= 0.5
 
 # Rows that are drawn against the baseline, and images on a contact sheet.
 FIGURE_ROWS ?= $(TABLE2_ROWS)
@@ -133,12 +141,16 @@ $(OUT)/$1/$2/$3/combined/maps/.done: $(OUT)/$1/local/$3/local/maps/.done
 $(OUT)/$1/$2/$3/extended/maps/.done: $(OUT)/$1/local/$3/local-mean/pfa/.done
 $(OUT)/$1/$2/$3/baseline/net.pt: labels = $$(scribbles_$1)
 $(OUT)/$1/$2/$3/baseline/net.pt: $(if $(filter curated,$1),$(scribbles_curated)/.done)
+$(OUT)/$1/$2/$3/baseline/%: learned = $$(scribbles_$1)
+$(OUT)/$1/$2/$3/baseline/val+shares/labels/.done: $(OUT)/$1/local/$3/local-mean/pfa/.done
 $(foreach r,$(sort $(ROWS) $(TABLE2_ROWS)),$(call row_network,$1,$2,$3,$r))
 endef
 
 define row_network
 $(newline)$(OUT)/$1/$2/$3/$4/net.pt: labels = $(OUT)/$(call annotated,$1,$2,$3,$4)/pfa
 $(OUT)/$1/$2/$3/$4/net.pt: $(OUT)/$(call annotated,$1,$2,$3,$4)/pfa/.done
+$(OUT)/$1/$2/$3/$4/%: learned = $(OUT)/$(call annotated,$1,$2,$3,$4)/pfa
+$(OUT)/$1/$2/$3/$4/val+shares/labels/.done: $(OUT)/$1/local/$3/local-mean/pfa/.done
 endef
 
 define full_network
@@ -233,6 +245,26 @@ $(OUT)/%/val+msc/labels/.done: $(OUT)/%/net.pt
 	  $(LABELS) - -o $(@D)
 	@touch $@
 
+# Of the full labels only the weights of --class-balance are divided out.
+adjusted = $(PREDICT) --ids $(VAL_IDS) --model $< --power $(SHARES_POWER) \
+  $(if $(filter full/%,$*),--to training,--from $(learned) --to $1) -o $(@D:labels=maps)
+
+$(OUT)/%/val+shares/labels/.done: $(OUT)/%/net.pt
+	$(call adjusted,$(local_labels)) | \
+	  $(LABELS) - -o $(@D)
+	@touch $@
+
+$(OUT)/%/val+true-shares/labels/.done: $(OUT)/%/net.pt $(OUT)/true-shares/.done
+	$(call adjusted,$(OUT)/true-shares) | \
+	  $(LABELS) - -o $(@D)
+	@touch $@
+
+# Ground truth of the training images alone.
+$(OUT)/true-shares/.done: | $(DATA_READY)
+	@mkdir -p $(@D)
+	while read -r name; do ln -sfn "$(abspath $(D))/gt/$$name.png" $(@D)/; done < $(TRAIN_IDS)
+	@touch $@
+
 $(OUT)/%/val+crf/labels/.done: $(OUT)/%/val/labels/.done
 	$(PREDICT) --ids $(VAL_IDS) --model $(OUT)/$*/net.pt -o $(OUT)/$*/val/maps | \
 	  $(SMOOTH) --crf $(CRF_TEST) - -o $(@D:labels=maps) | \
@@ -253,11 +285,11 @@ $(OUT)/%/train/labels/.done: $(OUT)/%/net.pt
 # --- Rows and blocks of the tables by name.
 
 NETS   = full baseline $(ROWS)
-BLOCKS = $(foreach a,$(ALL_ARCHS),$(foreach t,$(TESTS),$a$(filter-out plain,$t)))
+BLOCKS = $(foreach a,$(ALL_ARCHS),$(foreach t,$(TESTS) $(SHARES),$a$(filter-out plain,$t)))
 .PHONY: $(NETS) $(BLOCKS)
 
 $(foreach r,$(NETS),$(eval $r: $(foreach s,$(SCRIBBLES),$(call stamps,$s,$(ARCH),plain,$r))))
-$(foreach a,$(ALL_ARCHS),$(foreach t,$(TESTS),\
+$(foreach a,$(ALL_ARCHS),$(foreach t,$(TESTS) $(SHARES),\
   $(eval $a$(filter-out plain,$t): $(call block,$a,$t,$(TABLE2_ROWS)))))
 
 # --- The tables. A study is a CSV file that names the folders; its first line says how they are
@@ -274,18 +306,21 @@ line = \$(newline)  '$(call group,$1,$2,$3),$4,$(call quoted,$(foreach n,$(SEEDS
 lines = $(foreach s,$(SCRIBBLES),$(foreach a,$1,$(foreach t,$2,$(foreach r,full baseline $3,\
   $(call line,$s,$a,$t,$r,$4)))))
 
+# Full supervision, baseline and TABLE2_ROWS with adjusted class shares.
+with_shares = $(call lines,$(ARCH),$(SHARES),$(TABLE2_ROWS))
 # Blocks of Table 2 that Table 1 has not: the others of its network, then those of other networks.
 further = $(call lines,$(ARCH),$(filter-out plain,$(TESTS)),$(TABLE2_ROWS)) \
   $(call lines,$(filter-out $(ARCH),$(ARCHS)),$(TESTS),$(TABLE2_ROWS))
 
-table1_block = $(call block,$(ARCH),plain,$(ROWS))
+table1_block = $(call block,$(ARCH),plain,$(ROWS)) \
+  $(foreach t,$(SHARES),$(call block,$(ARCH),$t,$(TABLE2_ROWS)))
 table2_block = $(foreach a,$(ARCHS),$(foreach t,$(TESTS),$(call block,$a,$t,$(TABLE2_ROWS))))
 on_train     = $(foreach s,$(SCRIBBLES),$(foreach r,$(NETS),$(call train_stamps,$s,$(ARCH),$r)))
 
-$(OUT)/table.csv:  study = $(call lines,$(ARCH),plain,$(ROWS))
-$(OUT)/table1.csv: study = $(call lines,$(ARCH),plain,$(ROWS),train)
+$(OUT)/table.csv:  study = $(call lines,$(ARCH),plain,$(ROWS)) $(with_shares)
+$(OUT)/table1.csv: study = $(call lines,$(ARCH),plain,$(ROWS),train) $(with_shares)
 $(OUT)/table2.csv: study = $(call lines,$(ARCHS),$(TESTS),$(TABLE2_ROWS))
-$(OUT)/gap.csv:    study = $(call lines,$(ARCH),plain,$(ROWS)) $(further)
+$(OUT)/gap.csv:    study = $(call lines,$(ARCH),plain,$(ROWS)) $(with_shares) $(further)
 
 $(foreach form,txt json tex,\
   $(eval $(OUT)/table.$(form): $(table1_block))\

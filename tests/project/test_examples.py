@@ -114,6 +114,7 @@ def whole(request) -> tuple[str, list[Command]]:
 def test_every_step_of_the_study_is_there(whole):
     assert {command.name for command in whole[1]} == {
         *("rf-predict", "train", "global-predict", "fuse", "regularize", "argmax", "curate"),
+        "local-predict",  # whose labels give class shares
         *("score", "eval-gap", "show", "compare", "report"),
         *(["scribbles"] if whole[0] == "voc" else []),
     }
@@ -152,9 +153,23 @@ def test_the_recipe_fuses_its_annotators():
     assert parents[-1] == "recipe"
 
 
+def test_the_tables_show_what_adjusted_class_shares_are_worth():
+    wanted = ("ROWS=combined", "TABLE2_ROWS=combined", "SHARES_POWER=0.25")
+    commands = planned("acdc", "table", *wanted)
+    assert_made_before(commands)
+    adjusted = [c.given for c in commands if c.name == "global-predict" and c.given["wanted"]]
+    assert {given["power"] for given in adjusted} == {0.25}
+    labels = "planned/original/deeplabv2-mobilenetv2/0/combined/pfa"
+    shares = ("planned/original/local/0/local-mean/pfa", "planned/true-shares")
+    assert [(given["learned"], given["wanted"]) for given in adjusted] == [
+        (None, "training"), ("data/scribbles", shares[0]), (labels, shares[0]),
+        (None, "training"), ("data/scribbles", shares[1]), (labels, shares[1]),
+    ]  # fmt: skip
+
+
 def assert_made_before(commands):
     """Every path below OUT that a command names is an output of an earlier one."""
-    written: set[str] = set()
+    written = {"planned/true-shares"}  # links to ground truth
     for command in commands:
         out = command.given.get("out")
         read = {
