@@ -42,6 +42,17 @@ def test_training_is_as_with_torchs_batch_norm(kind, size):
     torch.testing.assert_close(ours.eval()(image), plain.eval()(image))
 
 
+def test_statistics_can_be_those_of_all_batches():
+    plain, ours = plain_and_ours("linear")
+    plain[1].momentum = ours[1].momentum = None
+    for _ in range(3):
+        image = torch.randn(2, 3, 9, 9)
+        plain(image)
+        ours(image)
+    torch.testing.assert_close(ours[1].running_mean, plain[1].running_mean)
+    torch.testing.assert_close(ours[1].running_var, plain[1].running_var)
+
+
 @pytest.mark.parametrize("kind", ["rectified", "linear"])
 def test_bfloat16_is_as_near_to_float32_as_torchs(kind):
     plain, ours = plain_and_ours(kind)

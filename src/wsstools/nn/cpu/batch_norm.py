@@ -43,10 +43,10 @@ class BatchNorm(nn.BatchNorm2d):
         apply: Callable[..., tuple[Tensor, Tensor, Tensor]] = _Normalised.apply
         y, mean, variance = apply(x, self.weight, self.bias, self.eps, bounds)
         n = x[:, 0].numel()
-        rate = cast(float, self.momentum)
+        count = cast(Tensor, self.num_batches_tracked).add_(1)
+        rate = 1 / count.item() if self.momentum is None else self.momentum  # None: of all batches
         cast(Tensor, self.running_mean).lerp_(mean, rate)
         cast(Tensor, self.running_var).lerp_(variance * (n / (n - 1)), rate)
-        cast(Tensor, self.num_batches_tracked).add_(1)
         return y
 
 
