@@ -140,9 +140,10 @@ class Bench:
             pairs = LabelledImages(
                 tuple(next((folder / "images").glob(f"{stem}.*")) for stem in stems),
                 tuple(folder / labels / f"{stem}.png" for stem in stems),
+                self.n_classes,
             )
             cached = CachedPairs(pairs, 2**31)
-            cached.check(self.n_classes, threads=2, advance=lambda: None)
+            cached.check(threads=2, advance=lambda: None)
             self.pairs[labels] = (pairs, cached)
         self.device = torch.device(args.device)
 

@@ -8,7 +8,13 @@ import torch.nn.functional as F
 from wsstools.core.map_operations import adjust_prior, weighted_shares
 from wsstools.core.maps import ProbabilityMap
 from wsstools.nn.models.networks import upsample
-from wsstools.nn.training.losses import class_weights, logits_at, loss_sum, target_mass
+from wsstools.nn.training.losses import (
+    class_weights,
+    logits_at,
+    loss_sum,
+    target_mass,
+    with_label_weight,
+)
 
 
 def pictures(share: float, n_classes: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -38,6 +44,27 @@ def test_labels_few_or_many_have_the_loss_of_their_pixels(share, stride):
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(
         torch.autograd.grad(found, logits), torch.autograd.grad(expected, logits)
+    )
+
+
+@pytest.mark.parametrize("of_classes", [None, [0.5, 1, 2]])
+@pytest.mark.parametrize("share", [0.05, 1.0])
+def test_labels_that_are_less_certain_count_less(share, of_classes):
+    logits, labels = pictures(share)
+    certain = torch.rand(labels.shape, generator=torch.Generator().manual_seed(1)) < 0.3
+    targets = torch.where(certain | (labels == 255), labels, labels + 3)
+    balance = None if of_classes is None else np.array(of_classes, np.float32)
+    weights = torch.from_numpy(with_label_weight(balance, 3, 0.25))
+    pixels = upsample(logits, (18, 21))
+    losses = F.cross_entropy(pixels, labels.long(), ignore_index=255, reduction="none")
+    of_class = torch.ones(256) if of_classes is None else torch.tensor([*of_classes, *[0.0] * 253])
+    counts = of_class[labels.long()] * torch.where(certain, 1, 0.25) * (labels != 255)
+    found = loss_sum(logits, targets, weights)
+    torch.testing.assert_close(target_mass(targets, weights).float(), counts.sum())
+    torch.testing.assert_close(found, (losses * counts).sum())
+    torch.testing.assert_close(
+        torch.autograd.grad(found, logits, retain_graph=True),
+        torch.autograd.grad((losses * counts).sum(), logits),
     )
 
 

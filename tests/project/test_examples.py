@@ -352,6 +352,7 @@ def test_the_whole_study_runs(scenes, tmp_path):
         f"WSS={sys.executable} -m wsstools",
         "SMOKE_OPTIONS=--iterations 1 --batch 2 --crop 33 --precision float32",
         "ROWS=combined recipe-crf", "SCRIBBLES=curated", "TESTS=plain +msc+crf",
+        "SHARES=+shares",
     )  # fmt: skip
     done = make("camvid", *arguments)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
@@ -362,6 +363,7 @@ def test_the_whole_study_runs(scenes, tmp_path):
         names.setdefault(row["group"], []).append(row["name"])
     assert names == {
         "curated/deeplabv2-mobilenetv2": ["full", "baseline", "combined", "recipe-crf"],
+        "curated/deeplabv2-mobilenetv2+shares": ["full", "baseline", "combined"],
         "curated/deeplabv2-mobilenetv2+msc+crf": ["full", "baseline", "combined"],
     }
     assert len(found["images"]["val"]) == 2 and len(found["images"]["train"]) == 3

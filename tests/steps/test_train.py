@@ -312,6 +312,84 @@ def test_classes_are_balanced_by_their_labelled_pixels(wss, dataset, tmp_path):
     assert refused.code == 2
 
 
+@pytest.fixture
+def with_labels(dataset, tmp_path):
+    """A command that trains on gt/ with the scribbles beside them."""
+
+    def command(*more):
+        words = train_command(dataset, tmp_path / "net.pt", "--scribbles", dataset / "scribbles")
+        words[words.index("--labels") + 1] = str(dataset / "gt")
+        return [*words, *map(str, more)]
+
+    return command
+
+
+def test_scribbles_beside_labels_count_for_more(wss, with_labels, tmp_path):
+    assert wss(*with_labels("--class-balance", 1)).code == 0
+    model = decode_model((tmp_path / "net.pt").read_bytes())
+    record = json.loads(model.meta)
+    assert record["options"]["label_weight"] == 0.2
+    assert [entry["role"] for entry in record["inputs"]] == ["images", "labels", "scribbles"]
+    assert len(model.class_weights) == 4
+    first = (tmp_path / "net.pt.csv").read_text()
+    again = wss(*with_labels("--class-balance", 1, "--label-weight", 0.2))
+    assert "up to date" in again.err
+    other = wss(*with_labels("--class-balance", 1, "--label-weight", 0.5))
+    assert other.code == 2 and "label_weight 0.2 (now 0.5)" in other.err
+    assert wss(*with_labels("--label-weight", 0.5, "--overwrite")).code == 0
+    assert (tmp_path / "net.pt.csv").read_text() != first
+
+
+def test_a_pair_has_the_scribbles_class_where_they_name_one(dataset):
+    paths = [
+        tuple(dataset / folder / f"{stem}.png" for stem in STEMS)
+        for folder in ("images", "gt", "scribbles")
+    ]
+    pairs = LabelledImages(paths[0], paths[1], 4, scribbles=paths[2])
+    target = pairs[0][1]
+    gt, scribbles = (decode_labels(part[0].read_bytes(), "").value for part in paths[1:])
+    named = scribbles != 255
+    assert (target[named] == scribbles[named]).all()
+    rest = ~named & (gt != 255)
+    assert (target[rest] == gt[rest] + 4).all()
+    assert (target[~named & (gt == 255)] == 255).all()
+    pixels, empty = CachedPairs(pairs, 10**9).check(threads=1, advance=lambda: None)
+    assert pixels.shape == (2, 4) and empty == []
+    assert pixels[0].sum() == sum(
+        (decode_labels(path.read_bytes(), "").value != 255).sum() for path in paths[2]
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (("--label-weight", 0), "above 0, at most 1"),
+        (("--label-weight", 1.5), "above 0, at most 1"),
+        (("--n-classes", 128), "at most 127"),
+    ],
+)
+def test_wrong_weights_of_labels_are_refused(wss, with_labels, more, message):
+    done = wss(*with_labels(*more))
+    assert done.code == 2 and message in done.err
+
+
+def test_scribbles_that_do_not_fit_are_refused(wss, dataset, with_labels, tmp_path):
+    done = wss(*train_command(dataset, tmp_path / "net.pt", "--label-weight", 0.5))
+    assert done.code == 2 and "--label-weight needs --scribbles" in done.err
+    words = with_labels()
+    soft = [str(dataset / "maps") if word == str(dataset / "gt") else word for word in words]
+    done = wss(*soft)
+    assert done.code == 2 and "not with soft maps" in done.err
+    few = tmp_path / "few"
+    shutil.copytree(dataset / "scribbles", few)
+    (few / f"{STEMS[0]}.png").write_bytes(encode_labels(np.zeros((9, 9), np.uint8), {}))
+    done = wss(*[str(few) if word == str(dataset / "scribbles") else word for word in words])
+    assert done.code == 1 and "scribbles have shape (9, 9), labels (40, 56)" in done.err
+    (few / f"{STEMS[0]}.png").unlink()
+    done = wss(*[str(few) if word == str(dataset / "scribbles") else word for word in words])
+    assert done.code == 1 and "no scribbles with that name" in done.err
+
+
 def test_the_output_stride_is_kept_and_other_ones_are_refused(wss, dataset, model, tmp_path):
     path = tmp_path / "net.pt"
     more = ("--output-stride", 16, "--init", model, "--iterations", 1)
@@ -367,11 +445,12 @@ def test_the_cache_keeps_what_fits(dataset):
     pairs = LabelledImages(
         tuple(dataset / "images" / f"{stem}.png" for stem in STEMS),
         tuple(dataset / "gt" / f"{stem}.png" for stem in STEMS),
+        4,
     )
     size = 40 * 56 * 4
     cached = CachedPairs(pairs, 2 * size + 100)
     seen = []
-    pixels, empty = cached.check(4, threads=2, advance=lambda: seen.append(1))
+    pixels, empty = cached.check(threads=2, advance=lambda: seen.append(1))
     labels = np.stack([pairs[index][1] for index in range(4)])
     assert pixels.tolist() == np.bincount(labels[labels != 255], minlength=4).tolist()
     assert empty == []

@@ -36,6 +36,15 @@ def train(
         metavar="N",
     ),
     n_classes: NClasses = None,
+    scribbles: Optional[str] = parameter(
+        None,
+        "Scribbles beside predicted labels: pixels that they name have their class and count as "
+        "one each, all others as --label-weight.",
+        metavar="DIR",
+    ),
+    label_weight: Optional[float] = parameter(
+        None, "With --scribbles: what a pixel of --labels counts as. Default: 0.2.", metavar="X"
+    ),
     seed: Seed = 0,
 ) -> None:
     """Train a network on images and their labels, scribbles or full ones.
@@ -63,6 +72,8 @@ def train(
         output_stride=output_stride,
         schedule=changes.schedule(arch),
         n_classes=n_classes,
+        scribbles=scribbles,
+        label_weight=label_weight,
         seed=seed,
         settings=settings,
         run=Selection(naming.suffix, naming.recursive, ids, prints_paths=True),

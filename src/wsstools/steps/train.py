@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsstools.core.compiled.processor import processor
+from wsstools.core.labels import IGNORE_LABEL
 from wsstools.errors import DataError, OutputsToMake, UsageError, naming
 from wsstools.files.atomic import remove_leftovers, write_atomic
 from wsstools.files.limits import read_file
@@ -46,7 +47,7 @@ from wsstools.nn.models.networks import SegmentationNetwork
 from wsstools.nn.training.distributed import ProcessGroup, joined_process_group
 from wsstools.nn.training.loop import Progress, TrainingStopped, uses_bfloat16
 from wsstools.nn.training.loop import train as train_network
-from wsstools.nn.training.losses import class_weights
+from wsstools.nn.training.losses import class_weights, with_label_weight
 from wsstools.nn.training.schedules import (
     LONG,
     OUTPUT_STRIDE,
@@ -65,6 +66,8 @@ from wsstools.running.signals import Interruption
 from wsstools.running.sources import Source
 from wsstools.steps.inputs import warn_of_palettes
 
+LABEL_WEIGHT = 0.2
+"""What a pixel of labels counts as beside one of scribbles."""
 _GPU_WORKERS = 8
 """Threads that prepare batches for a GPU, where there are as many cores."""
 _LABEL_SUFFIXES = (*label_files.SUFFIXES, *map_files.SUFFIXES)
@@ -81,6 +84,8 @@ def train(
     output_stride: int = OUTPUT_STRIDE,
     schedule: Schedule | None = None,
     n_classes: int | None = None,
+    scribbles: str | None = None,
+    label_weight: float | None = None,
     seed: int = 0,
     settings: TrainSettings = TrainSettings(),
     run: Selection = Selection(),
@@ -103,6 +108,11 @@ def train(
         The numbers of the run; None: those published with the architecture.
     n_classes : int or None
         Number of classes; None: the lines of classes.txt in or beside `labels` or `images`.
+    scribbles : str or None
+        Folder of scribbles of the images: where they name a class, a pixel has it and counts as
+        one; elsewhere it counts as `label_weight`.
+    label_weight : float or None
+        Between 0 and 1; None: LABEL_WEIGHT.
     seed : int
         Of all that is drawn.
     settings : TrainSettings
@@ -121,8 +131,10 @@ def train(
     schedule = schedule or SCHEDULES[arch]
     classes_file = label_files.find_classes_file(labels, images)
     checked_by = classes_file if n_classes is None else None
-    pairs = dataclasses.replace(_pairs(images, labels, run), classes_file=checked_by)
     count = label_files.class_count(n_classes, labels, images)
+    pairs = _pairs(images, labels, scribbles, count, run)
+    pairs = dataclasses.replace(pairs, classes_file=checked_by)
+    weight = _checked_weight(pairs, label_weight)
     names = label_files.find_class_names(labels, images)
     if names is None or len(names) != count:
         names = [str(c) for c in range(count)]
@@ -133,6 +145,7 @@ def train(
         "seed": seed,
         "precision": settings.precision,
         "output_stride": output_stride,
+        "label_weight": weight,
         **dataclasses.asdict(schedule),
     }
     job = _Job(
@@ -149,12 +162,13 @@ def train(
             "train",
             options,
             revision=_revision(arch, schedule),
-            unrecorded={"output_stride": OUTPUT_STRIDE},
+            unrecorded={"output_stride": OUTPUT_STRIDE, "label_weight": None},
         ),
         [*pairs.records(), *_init_records(settings.init)],
         classes_file,
+        weight,
     )
-    job.check_outputs(out, [images, labels])
+    job.check_outputs(out, [images, labels, *([] if scribbles is None else [scribbles])])
     if settings.dry_run:
         if not job.is_up_to_date():
             say(f"to make: {out}", "train")
@@ -192,10 +206,15 @@ def _revision(arch: str, schedule: Schedule) -> int:
     return 1 + bool(schedule.class_balance) + arch.endswith("mobilenetv2")
 
 
-def _pairs(images: str, labels: str, run: Selection) -> LabelledImages:
+def _pairs(
+    images: str, labels: str, scribbles: str | None, n_classes: int, run: Selection
+) -> LabelledImages:
     """The images that have labels, or those that `run` names, which must have them."""
     image_source = Source(images, image_files.SUFFIXES, "image", rule=run.rule)
     label_source = Source(labels, _LABEL_SUFFIXES, "labels", rule=run.rule)
+    sources = [image_source, label_source]
+    if scribbles is not None:
+        sources.append(Source(scribbles, label_files.SUFFIXES, "scribbles", rule=run.rule))
     stems = list(run.choose(image_source.stems))
     warn_of_palettes(label_source, "train")
     if run.names is None:
@@ -204,16 +223,31 @@ def _pairs(images: str, labels: str, run: Selection) -> LabelledImages:
             why = why_nothing_joins(image_source.stems, label_source.stems)
             raise DataError(f"no image of {images} has labels in {labels}: {why}")
         _warn_unpaired(image_source, label_source)
-    for source in (image_source, label_source):
+    for source in sources:
         missing = [stem for stem in stems if stem not in source]
         if missing:
             raise DataError(
                 f"no {source.what} with that name in {source.argument}: {named_examples(missing)}"
             )
-    return LabelledImages(
-        tuple(image_source.find(stem) for stem in stems),
-        tuple(label_source.find(stem) for stem in stems),
-    )
+    found = [tuple(source.find(stem) for stem in stems) for source in sources]
+    beside = found[2] if scribbles is not None else ()
+    return LabelledImages(found[0], found[1], n_classes, scribbles=beside)
+
+
+def _checked_weight(pairs: LabelledImages, label_weight: float | None) -> float | None:
+    """What a pixel of the labels counts as; None where there are no scribbles beside them."""
+    if not pairs.scribbles:
+        if label_weight is not None:
+            raise UsageError("--label-weight needs --scribbles")
+        return None
+    weight = LABEL_WEIGHT if label_weight is None else label_weight
+    if not 0 < weight <= 1:
+        raise UsageError(f"--label-weight {weight:g}: expected a number above 0, at most 1")
+    if 2 * pairs.n_classes > IGNORE_LABEL:
+        raise UsageError(f"--scribbles beside labels of {pairs.n_classes} classes: at most 127")
+    if any(path.suffix.lower() in map_files.SUFFIXES for path in pairs.labels):
+        raise UsageError("--scribbles goes with labels, not with soft maps")
+    return weight
 
 
 def _warn_unpaired(images: Source, labels: Source) -> None:
@@ -253,6 +287,7 @@ class _Job:
     origin: Origin
     inputs: Sequence[InputRecord]
     classes_file: Path | None
+    label_weight: float | None  # of pixels of the labels, where there are scribbles too
 
     @property
     def checkpoint(self) -> Path:
@@ -424,6 +459,8 @@ def _trained(
     reader = _PairReader(job.n_classes, max(workers, 2), group, interruption)
     with _journal(job, done, is_first=group.is_first) as on_iteration:
         cached, pixels = reader.read(pairs, settings.cache * 2**20)
+        if job.label_weight is not None:
+            pixels = pixels[0] + job.label_weight * pixels[1]
         never = [job.class_names[c] for c in np.flatnonzero(pixels == 0).tolist()]
         if never and group.is_first:
             say(
@@ -442,7 +479,11 @@ def _trained(
             initial_state=initial_state,
             world=group,
             precision=settings.precision,
-            class_weights=of_classes,
+            class_weights=(
+                of_classes
+                if job.label_weight is None
+                else with_label_weight(of_classes, job.n_classes, job.label_weight)
+            ),
             workers=workers,
             resume=state,
             validate=_validation(job, cached.left, reader),
@@ -524,7 +565,7 @@ class _PairReader:
                 bar.advance()
                 self.interruption.act()
 
-            pixels, empty = cached.check(self.n_classes, threads=self.threads, advance=advance)
+            pixels, empty = cached.check(threads=self.threads, advance=advance)
         if empty and self.group.is_first:
             say(
                 f"{len(empty)} of {len(pairs)} images have no labelled pixel, such as {empty[0]!r}",
@@ -541,5 +582,6 @@ def _validation(
     if settings.val_images is None or settings.val_labels is None:
         return None
     run = dataclasses.replace(job.run, ids=settings.val_ids)
-    pairs, _ = reader.read(_pairs(settings.val_images, settings.val_labels, run), budget)
+    chosen = _pairs(settings.val_images, settings.val_labels, None, reader.n_classes, run)
+    pairs, _ = reader.read(chosen, budget)
     return partial(mean_iou, pairs=pairs, n_classes=reader.n_classes, world=reader.group)

@@ -82,8 +82,9 @@ def train(
     precision : {"auto", "float32", "bfloat16"}
         Of the convolutions; auto is bfloat16 on a GPU and on a CPU that has it in silicon, and
         float32 elsewhere. Losses and weights are float32 always.
-    class_weights : (n_classes,) or None
-        As how many pixels one of each class counts in the loss; None: as one.
+    class_weights : (n_classes,) or (2 n_classes,) or None
+        As how many pixels one of each class counts in the loss; None: as one. Of twice as many,
+        the second half is for labels n_classes + c of `pairs`, which are of class c too.
     workers : int
         Threads that prepare batches ahead. They do not change the result.
     resume : Checkpoint or None
@@ -126,6 +127,7 @@ def train(
         raise UsageError(f"a batch of {schedule.batch} cannot be shared by {world.size} processes")
     device = torch.device(world.device)
     bfloat16 = uses_bfloat16(precision, device)
+    n_labels = n_classes if class_weights is None else len(class_weights)
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         reproducible(device),
@@ -164,7 +166,7 @@ def train(
                 report(last)
                 checkpoint()
                 raise TrainingStopped
-            check_target(targets, n_classes)
+            check_target(targets, n_classes, n_labels)
             step = run.step(images, targets, bfloat16=bfloat16)
             report(last)
             last = step
@@ -364,13 +366,13 @@ def _anchors(network: SegmentationNetwork) -> list[tuple[Tensor, Tensor]]:
     ]
 
 
-def check_target(target: Tensor, n_classes: int) -> None:
-    """Refuse labels outside 0..n_classes-1 that are not 255, and maps of other classes."""
+def check_target(target: Tensor, n_classes: int, n_labels: int) -> None:
+    """Refuse labels outside 0..n_labels-1 that are not 255, and maps of other classes."""
     if target.is_floating_point():
         if target.shape[1] != n_classes:
             raise DataError(f"the maps are of {target.shape[1]} classes, expected {n_classes}")
         return
-    strange = target[(target >= n_classes) & (target != IGNORE_LABEL)]
+    strange = target[(target >= n_labels) & (target != IGNORE_LABEL)]
     if strange.numel():
         raise DataError(
             f"the labels hold the value {strange[0].item()}; "

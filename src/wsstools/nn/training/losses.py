@@ -30,6 +30,18 @@ def class_weights(pixels: AnyArray, balance: float) -> NDArray[np.float32]:
     return weights.astype(np.float32)
 
 
+def with_label_weight(
+    weights: NDArray[np.float32] | None, n_classes: int, label_weight: float
+) -> NDArray[np.float32]:
+    """Weights (2 C,) of targets in which labels are less certain than scribbles.
+
+    Those of the classes of scribbles come first; a pixel of the labels counts as `label_weight` of
+    them. `weights` (C,) are those of classes; None: 1.
+    """
+    certain = np.ones(n_classes, np.float32) if weights is None else weights
+    return np.concatenate([certain, np.float32(label_weight) * certain])
+
+
 def target_mass(target: Tensor, weights: Tensor | None = None) -> Tensor:
     """How many pixels a target of `loss_sum` labels, on its device; 0-dimensional float64."""
     if target.ndim == 4:
@@ -56,9 +68,9 @@ def loss_sum(
         As a `SegmentationNetwork` gives them; they are brought to the size of the target.
     target : (N, H, W) uint8, or (N, C, H, W) float32
         Labels, 255 is ignored; or probabilities p, all 0 at ignored pixels. Their loss is
-        -sum_c p_c log q_c.
-    weights : (C,) float32 or None
-        As how many pixels one of each class counts; None: as one.
+        -sum_c p_c log q_c. With 2 C weights, labels C + c are of class c too.
+    weights : (C,) or (2 C,) float32 or None
+        As how many pixels one of each label counts; None: as one.
     stride : int
         The output stride of the network.
     """
@@ -68,7 +80,7 @@ def loss_sum(
         if len(places[0]) < _SPARSE * target.numel():
             labels = target[places].long()
             at_places = logits_at(logits, *places, stride=stride)
-            return F.cross_entropy(at_places, labels, weights, reduction="sum")
+            return _cross_entropy(at_places, labels, weights)
     dense = _of_labels if target.ndim == 3 else _of_probs
     if logits.device.type != "cpu":
         return dense(logits, target, weights, stride)
@@ -83,7 +95,18 @@ def _of_labels(logits: Tensor, labels: Tensor, weights: Tensor | None, stride: i
     if logits.device.type != "cpu":
         # Of a list of pixels, not of pictures: its gradient has the same bits in each run.
         logits, labels = logits.permute(0, 2, 3, 1).flatten(0, 2), labels.flatten()
-    return F.cross_entropy(logits, labels, weights, ignore_index=IGNORE_LABEL, reduction="sum")
+    return _cross_entropy(logits, labels, weights)
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
+    """Cross entropy of logits (P, C) or (N, C, H, W), summed."""
+    n_classes = logits.shape[1]
+    if weights is None or len(weights) == n_classes:
+        return F.cross_entropy(logits, labels, weights, ignore_index=IGNORE_LABEL, reduction="sum")
+    is_known = labels != IGNORE_LABEL
+    classes = torch.where(is_known, labels % n_classes, IGNORE_LABEL)
+    losses = F.cross_entropy(logits, classes, ignore_index=IGNORE_LABEL, reduction="none")
+    return (losses * weights[torch.where(is_known, labels, 0)]).sum()
 
 
 def _of_probs(logits: Tensor, probs: Tensor, weights: Tensor | None, stride: int) -> Tensor:
