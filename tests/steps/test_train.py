@@ -363,8 +363,9 @@ def test_a_pair_has_the_scribbles_class_where_they_name_one(dataset):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--label-weight", 0), "above 0, at most 1"),
-        (("--label-weight", 1.5), "above 0, at most 1"),
+        (("--label-weight", 0), "expected 1e-06 to 1"),
+        (("--label-weight", 1.5), "expected 1e-06 to 1"),
+        (("--label-weight", "nan"), "expected 1e-06 to 1"),
         (("--n-classes", 128), "at most 127"),
     ],
 )

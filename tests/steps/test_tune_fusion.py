@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
-from builders import draw_image, folder_bytes, noisy_map
+from builders import draw_image, folder_bytes, labels_of, noisy_map
 
 from wsstools.core.maps import ProbabilityMap
 from wsstools.core.pools import pool_maps
@@ -62,6 +63,7 @@ def test_the_better_annotator_is_found_and_fuse_takes_what_was_found(wss, many, 
     maps = [decode_map((many / f / "s3.npz").read_bytes(), "s3").value for f in ("good", "bad")]
     found = decode_map((fused / "s3.npz").read_bytes(), "s3").value
     np.testing.assert_array_equal(found.probs, as_stored(pool_maps(maps, pool)).probs)
+    assert "parameters of wss fuse" in wss("info", out / "params.json").out
     shown = wss("info", fused / "s3.npz").out
     assert "weights" in shown and "temperatures" in shown
     again = wss("fuse", *params, many / "good", many / "bad", "-o", fused, "--jobs", 1)
@@ -100,6 +102,30 @@ def test_what_lacks_a_map_is_left_out_and_counted(wss, many, tmp_path):
     assert "5 maps left out" in done.err
 
 
+def test_names_that_are_not_there_fail(wss, many, tmp_path):
+    (tmp_path / "ids").write_text("s1\ns2\nnope\n")
+    done = wss(*command(many, tmp_path / "tuned", "--ids", tmp_path / "ids"))
+    assert done.code == 1 and "nope" in done.err
+
+
+def test_images_without_a_pixel_to_learn_from_do_not_count(wss, many, tmp_path):
+    gt = tmp_path / "gt"
+    shutil.copytree(many / "gt", gt)
+    size = labels_of(gt / "s0.png").shape
+    for seed in range(7):
+        (gt / f"s{seed}.png").write_bytes(encode_labels(np.full(size, 255, np.uint8), {}))
+    words = command(many, tmp_path / "tuned")
+    words[words.index("--gt") + 1] = gt
+    done = wss(*words)
+    assert done.code == 1 and "1 of 8 images have a pixel" in done.err
+    shutil.copy(many / "gt" / "s0.png", gt)
+    done = wss(*words, "--json")
+    assert done.code == 0 and "Warning" not in done.err
+    found = json.loads(done.out)
+    assert sorted(found["images"]) == ["s0", "s7"]
+    assert found["best"]["pool"] == found["pools"][0]["pool"]
+
+
 def test_a_dry_run_is_refused(wss, many, tmp_path):
     done = wss(*command(many, tmp_path / "tuned", "--dry-run"))
     assert done.code == 2 and "--dry-run" in done.err
@@ -128,7 +154,7 @@ def test_too_few_maps_or_images_are_refused(wss, many, tmp_path):
     )
     assert done.code == 2 and "give folders, not -" in done.err
     done = wss(*command(many, tmp_path / "tuned", "--sample", 1))
-    assert done.code == 1 and "less than two images" in done.err
+    assert done.code == 1 and "at least two are needed" in done.err
     places = ("tune", "--potts", many / "good", many / "bad", "--gt", many / "gt", "-o", tmp_path)
     done = wss(*places, "--images", many / "gt")
     assert done.code == 2 and "belong to --fusion" in done.err
@@ -167,8 +193,13 @@ GOOD = {
         ({"weights": [[0.5] * 4, [0.5] * 3]}, "do not fit each other"),
         ({"weights": [[-1] * 4, [0.5] * 4]}, "0 or more"),
         ({"weights": "x"}, "weights"),
-        ({"weights": [[0.5] * 4, [float("nan")] * 4]}, "not finite"),
-        ({"temperatures": [0, 1]}, "not positive"),
+        ({"weights": [[0.5] * 4, [float("nan")] * 4]}, "not in -1000..1000"),
+        ({"weights": [[0.5] * 4, [1e300] * 4]}, "not in -1000..1000"),
+        ({"weights": [[0] * 4, [0] * 4]}, "their sum at least"),
+        ({"weights": [[0, 1, 1, 1], [1, 1, 1, 1]]}, "the same weights for all classes"),
+        ({"offsets": [0, 1, 0, 0]}, "offsets of 0"),
+        ({"pool": "log-linear", "temperatures": [1, 2]}, "are in its weights"),
+        ({"temperatures": [0, 1]}, "a temperature is below"),
         ({"offsets": [0] * 3}, "do not fit each other"),
         ({"more": 1}, "more"),
     ],

@@ -11,6 +11,8 @@ from wsstools.files.limits import read_file
 from wsstools.files.provenance import Json, Meta, parse_record
 
 SUFFIX = ".json"
+FUSION = "fusion"
+"""The method of a file that says how maps are pooled; other methods are regularisers."""
 COMPARISON = "comparison"
 """The kind of a file that says how two sets of labels compare."""
 _RECORD_KEY = "made_by"

@@ -136,4 +136,5 @@ def _comparison(path: Path, meta: Meta) -> Description:
 def _params(path: Path, meta: Meta | None) -> Description:
     method, parameters = parameter_files.read_params(str(path))
     facts = {"method": method, **{name: str(value) for name, value in parameters.items()}}
-    return Description(str(path), "parameters of wss regularize", facts, meta)
+    command = "fuse" if method == parameter_files.FUSION else "regularize"
+    return Description(str(path), f"parameters of wss {command}", facts, meta)

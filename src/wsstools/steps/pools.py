@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from wsstools.core.pools import LINEAR, LOG_LINEAR, Pool
 from wsstools.errors import DataError
 from wsstools.files.provenance import Json
-from wsstools.formats.parameter_files import read_params
+from wsstools.formats.parameter_files import FUSION, read_params
 
-METHOD = "fusion"
+_LARGEST = 1000.0
+"""Of weights, offsets and temperatures."""
 
 
 class _Values(msgspec.Struct, forbid_unknown_fields=True):
@@ -38,8 +39,8 @@ def pool_values(pool: Pool) -> dict[str, Json]:
 def read_pool(path: str) -> Pool:
     """The pool in a file; DataError if it holds none."""
     method, found = read_params(path)
-    if method != METHOD:
-        raise DataError(f"{path}: parameters of {method}, expected those of {METHOD}")
+    if method != FUSION:
+        raise DataError(f"{path}: parameters of {method}, expected those of {FUSION}")
     return parsed_pool(found, path)
 
 
@@ -67,9 +68,20 @@ def _check_numbers(
     offsets: NDArray[np.float64],
     name: str,
 ) -> None:
-    if not all(np.isfinite(part).all() for part in (weights, temperatures, offsets)):
-        raise DataError(f"{name}: a number is not finite")
-    if not (temperatures > 0).all():
-        raise DataError(f"{name}: a temperature is not positive")
-    if kind == LINEAR and not ((weights >= 0).all() and (weights.sum(axis=0) > 0).all()):
-        raise DataError(f"{name}: the weights of a linear pool are 0 or more, not all of them 0")
+    parts = (weights, temperatures, offsets)
+    if not all((np.abs(part) <= _LARGEST).all() for part in parts):  # NaN is not
+        raise DataError(f"{name}: a number is not in -{_LARGEST:g}..{_LARGEST:g}")
+    if not (temperatures >= 1 / _LARGEST).all():
+        raise DataError(f"{name}: a temperature is below {1 / _LARGEST:g}")
+    if kind == LOG_LINEAR and (temperatures != 1).any():
+        raise DataError(f"{name}: the temperatures of a log-linear pool are in its weights, and 1")
+    if kind == LINEAR:
+        if not ((weights >= 0).all() and (weights.sum(axis=0) >= 1 / _LARGEST).all()):
+            raise DataError(
+                f"{name}: the weights of a linear pool are 0 or more, their sum at least "
+                f"{1 / _LARGEST:g}"
+            )
+        if (weights != weights[:, :1]).any() or offsets.any():
+            raise DataError(
+                f"{name}: a linear pool has the same weights for all classes, and offsets of 0"
+            )

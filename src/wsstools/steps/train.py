@@ -68,6 +68,7 @@ from wsstools.steps.inputs import warn_of_palettes
 
 LABEL_WEIGHT = 0.2
 """What a pixel of labels counts as beside one of scribbles."""
+LEAST_WEIGHT = 1e-6
 _GPU_WORKERS = 8
 """Threads that prepare batches for a GPU, where there are as many cores."""
 _LABEL_SUFFIXES = (*label_files.SUFFIXES, *map_files.SUFFIXES)
@@ -129,13 +130,14 @@ def train(
     """
     _check(arch, output_stride, settings)
     schedule = schedule or SCHEDULES[arch]
-    classes_file = label_files.find_classes_file(labels, images)
+    places = (labels, images) if scribbles is None else (labels, scribbles, images)
+    classes_file = label_files.find_classes_file(*places)
     checked_by = classes_file if n_classes is None else None
-    count = label_files.class_count(n_classes, labels, images)
+    count = label_files.class_count(n_classes, *places)
     pairs = _pairs(images, labels, scribbles, count, run)
     pairs = dataclasses.replace(pairs, classes_file=checked_by)
     weight = _checked_weight(pairs, label_weight)
-    names = label_files.find_class_names(labels, images)
+    names = label_files.find_class_names(*places)
     if names is None or len(names) != count:
         names = [str(c) for c in range(count)]
     options: dict[str, Json] = {
@@ -215,6 +217,7 @@ def _pairs(
     sources = [image_source, label_source]
     if scribbles is not None:
         sources.append(Source(scribbles, label_files.SUFFIXES, "scribbles", rule=run.rule))
+        warn_of_palettes(sources[-1], "train")
     stems = list(run.choose(image_source.stems))
     warn_of_palettes(label_source, "train")
     if run.names is None:
@@ -241,8 +244,8 @@ def _checked_weight(pairs: LabelledImages, label_weight: float | None) -> float 
             raise UsageError("--label-weight needs --scribbles")
         return None
     weight = LABEL_WEIGHT if label_weight is None else label_weight
-    if not 0 < weight <= 1:
-        raise UsageError(f"--label-weight {weight:g}: expected a number above 0, at most 1")
+    if not LEAST_WEIGHT <= weight <= 1:
+        raise UsageError(f"--label-weight {weight:g}: expected {LEAST_WEIGHT:g} to 1")
     if 2 * pairs.n_classes > IGNORE_LABEL:
         raise UsageError(f"--scribbles beside labels of {pairs.n_classes} classes: at most 127")
     if any(path.suffix.lower() in map_files.SUFFIXES for path in pairs.labels):

@@ -23,6 +23,7 @@ from wsstools.files.atomic import write_all
 from wsstools.files.provenance import InputRecord, Origin, set_record
 from wsstools.formats import map_files, parameter_files
 from wsstools.formats.map_files import as_stored
+from wsstools.formats.parameter_files import FUSION
 from wsstools.running.claim import claimed
 from wsstools.running.join import Input, check_joins, output_folder
 from wsstools.running.messages import print_result, say
@@ -36,8 +37,9 @@ from wsstools.steps.inputs import (
     digested,
     label_input,
     map_input,
+    of_known_classes,
 )
-from wsstools.steps.pools import METHOD, pool_values
+from wsstools.steps.pools import pool_values
 from wsstools.steps.tune import PARAMS_FILE, SAMPLE, TABLE_FILE
 from wsstools.view.tables import csv_text, text_table
 
@@ -77,7 +79,7 @@ class TunedFusion:
     def as_json(self) -> str:
         """All of it as JSON, fractions."""
         values = {
-            "best": {"pool": self.kind, **pool_values(self.pool)},
+            "best": {"pool": self.kind, "parameters": pool_values(self.pool)},
             "pools": [{"pool": kind, "miou": miou} for kind, miou in self._ranked()],
             "images": list(self.stems),
         }
@@ -135,11 +137,12 @@ def tune_fusion(
     if len(maps) < 2:
         raise UsageError("tune --fusion needs two or more folders of maps")
     folder = Path(out)
-    inputs = [*(map_input(place, run) for place in maps), label_input(gt, run, role="gt")]
+    truth = of_known_classes(label_input(gt, run, role="gt"), gt)
+    inputs = [*(map_input(place, run) for place in maps), truth]
     if any(entry.source.is_stream for entry in inputs):
         raise UsageError("tune --fusion reads each map twice: give folders, not -")
     output_folder(folder, inputs)
-    origin = Origin("tune", {"method": METHOD, "maps": len(maps), "sample": sample, "seed": seed})
+    origin = Origin("tune", {"method": FUSION, "maps": len(maps), "sample": sample, "seed": seed})
     with claimed(folder, origin, run):
         path = folder / PARAMS_FILE
         if path.exists() and not run.overwrite:
@@ -152,11 +155,17 @@ def tune_fusion(
 def _sampled(inputs: Sequence[Input], run: RunSettings, sample: int | None, seed: int) -> list[str]:
     """The images that all inputs hold, by chance; a larger sample holds the smaller."""
     chosen = run.choose(inputs[0].source.stems)
-    stems = [stem for stem in chosen if all(stem in entry.source for entry in inputs[1:])]
-    size = sample or (SAMPLE if run.names is None else len(stems))
+    is_listed = run.names is not None  # then what is missing is a failure
+    stems = [
+        stem for stem in chosen if is_listed or all(stem in entry.source for entry in inputs[1:])
+    ]
+    size = sample or (len(stems) if is_listed else SAMPLE)
     order = sorted(stems, key=lambda stem: image_rng(seed, stem).random())[:size]
     if len(order) < 2:
-        raise DataError("there are less than two images with maps in all folders and ground truth")
+        raise DataError(
+            f"{len(stems)} images have maps in all folders and ground truth, {len(order)} of them "
+            "chosen; at least two are needed"
+        )
     if len(chosen) > len(stems):
         say(f"{len(chosen) - len(stems)} maps left out (not in all folders)", "tune")
     return order
@@ -171,9 +180,14 @@ def _tuned(
     gt: str,
     run: RunSettings,
 ) -> TunedFusion:
-    fold_of = {stem: number % FOLDS for number, stem in enumerate(stems)}
-    chosen = run.of(stems)
-    drawn = dict(map_images("tune", _drawn, [digested(entry) for entry in inputs], chosen))
+    read = [digested(entry) for entry in inputs]
+    drawn = {s: d for s, d in map_images("tune", _drawn, read, run.of(stems)) if len(d.labels)}
+    if len(drawn) < 2:
+        raise DataError(
+            f"{len(drawn)} of {len(stems)} images have a pixel whose class in {gt} is one that the "
+            "maps hold; at least two are needed"
+        )
+    fold_of = {stem: number % FOLDS for number, stem in enumerate(drawn)}
     n_classes = {found.n_classes for found in drawn.values()}
     if len(n_classes) > 1:
         raise DataError(f"maps are of {min(n_classes)} and of {max(n_classes)} classes")
@@ -203,7 +217,7 @@ def _tuned(
     )
     found = TunedFusion(mean_ious, best, pool, maps, list(drawn))
     contents = {
-        PARAMS_FILE: parameter_files.encode_params(METHOD, pool_values(pool), meta),
+        PARAMS_FILE: parameter_files.encode_params(FUSION, pool_values(pool), meta),
         TABLE_FILE: f"{found.as_csv()}\n".encode(),
     }
     write_all(folder, contents)
