@@ -13,7 +13,6 @@ from wsstools.core.evaluation.settings import FIGURE_FORMATS
 from wsstools.core.evaluation.tuning import GRIDS
 from wsstools.core.parameter import Given, optional_copy, parameter
 from wsstools.core.potts.settings import PottsSettings
-from wsstools.errors import UsageError
 from wsstools.running.settings import RunSettings
 
 _SEARCHED = {name: values for grid in GRIDS.values() for name, values in grid.items()}
@@ -96,33 +95,20 @@ def tune(
       wss tune local/ --images images/ --gt gt/ --crf --w1 1,3,9 --sigma-beta 5,10 -o tuned-crf/
       wss tune --fusion local/ global/ --gt gt/ -o tuned-fusion/
     """
-    if run.dry_run:
-        raise UsageError("--dry-run: what a search writes is known after it alone")
-    form = "json" if as_json else form
-    if fusion:
-        from wsstools.steps.tune_fusion import search_fusion
-
-        if potts or crf or images is not None or fixed.given() or lists.given():
-            raise UsageError("--fusion takes neither --images nor what belongs to a regulariser")
-        search_fusion(maps, out, gt=gt, sample=sample, seed=seed, form=form, run=run)
-        return
     from wsstools.steps.tune import search
 
-    if len(maps) > 1:
-        raise UsageError("several folders of maps belong to --fusion")
-    if images is None:
-        raise UsageError("--images is needed (the regularisers look at them)")
     search(
-        maps[0],
+        maps,
         out,
         images=images,
         gt=gt,
         potts=potts,
         crf=crf,
+        fusion=fusion,
         given=fixed.given(),
         lists=lists.given(),
         sample=sample,
         seed=seed,
-        form=form,
+        form="json" if as_json else form,
         run=run,
     )

@@ -38,13 +38,11 @@ from wsstools.steps.regularize import (
     with_given,
 )
 from wsstools.steps.trials import Trials
+from wsstools.steps.tune_fusion import PARAMS_FILE, SAMPLE, TABLE_FILE, TunedFusion, tune_fusion
 from wsstools.view.figures.heat_map import heat_map
 from wsstools.view.tuning import tuning_csv, tuning_text, tuning_values
 
-PARAMS_FILE, TABLE_FILE, PICTURE_FILE = "params.json", "table.csv", "heatmap.png"
-RESULTS_FILE = "results.jsonl"
-SAMPLE = 20
-"""Images to try on, where nothing else is said."""
+PICTURE_FILE, RESULTS_FILE = "heatmap.png", "results.jsonl"
 _MAY_CHANGE = ("grid", "sample", "seed")
 """Options that may be others when a run goes on in the folder: they only choose trials."""
 _REMOVED = {"keep_all": False}
@@ -192,13 +190,14 @@ def _tuned(
 
 
 def search(
-    maps: str,
+    maps: Sequence[str],
     out: str,
     *,
-    images: str,
+    images: str | None,
     gt: str,
     potts: bool,
     crf: bool,
+    fusion: bool,
     given: Mapping[str, float | str],
     lists: Mapping[str, str],
     sample: int | None,
@@ -206,16 +205,39 @@ def search(
     form: str,
     run: RunSettings,
 ) -> None:
-    """`tune` as the command calls it, with its values as text; prints what was found."""
+    """`tune` or `tune_fusion` as the command calls them, values as text; prints what was found."""
     check_format(form)
+    if run.dry_run:
+        raise UsageError("--dry-run: what a search writes is known after it alone")
+    if fusion:
+        if potts or crf or images is not None or given or lists:
+            raise UsageError("--fusion takes neither --images nor what belongs to a regulariser")
+        _show(tune_fusion(maps, out, gt=gt, sample=sample, seed=seed, run=run), out, form, run)
+        return
+    if len(maps) > 1:
+        raise UsageError("several folders of maps belong to --fusion")
+    if images is None:
+        raise UsageError("--images is needed (the regularisers look at them)")
     method = chosen_method(potts=potts, crf=crf)
     if method is None:
         raise UsageError("give one of --potts and --crf")
     fixed = checked_settings(with_given(METHODS[method](), given))
     grid = parsed_grid(fixed, lists, GRIDS[method])
     found = tune(
-        maps, out, images=images, gt=gt, fixed=fixed, grid=grid, sample=sample, seed=seed, run=run
+        maps[0],
+        out,
+        images=images,
+        gt=gt,
+        fixed=fixed,
+        grid=grid,
+        sample=sample,
+        seed=seed,
+        run=run,
     )
+    _show(found, out, form, run)
+
+
+def _show(found: Tuned | TunedFusion, out: str, form: str, run: RunSettings) -> None:
     if form == "json":
         print(found.as_json())
     elif form == "csv":

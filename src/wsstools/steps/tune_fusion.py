@@ -26,13 +26,12 @@ from wsstools.formats.map_files import as_stored
 from wsstools.formats.parameter_files import FUSION
 from wsstools.running.claim import claimed
 from wsstools.running.join import Input, check_joins, output_folder
-from wsstools.running.messages import print_result, say
+from wsstools.running.messages import say
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import image_rng
 from wsstools.running.tasks import map_images
 from wsstools.steps.inputs import (
     Digested,
-    check_format,
     check_truth,
     digested,
     label_input,
@@ -40,9 +39,11 @@ from wsstools.steps.inputs import (
     of_known_classes,
 )
 from wsstools.steps.pools import pool_values
-from wsstools.steps.tune import PARAMS_FILE, SAMPLE, TABLE_FILE
 from wsstools.view.tables import csv_text, text_table
 
+PARAMS_FILE, TABLE_FILE = "params.json", "table.csv"
+SAMPLE = 20
+"""Images to try on, where nothing else is said."""
 PIXELS = 2000
 """Of each image with ground truth, evenly spread."""
 FOLDS = 5
@@ -288,24 +289,3 @@ def _records(inputs: Sequence[Input], drawn: Mapping[str, _Drawn]) -> list[Input
         digests = [drawn[stem].digests[position] for stem in stems]
         records.append(set_record(entry.role, [path.name for path in paths], digests, meta))
     return records
-
-
-def search_fusion(
-    maps: Sequence[str],
-    out: str,
-    *,
-    gt: str,
-    sample: int | None,
-    seed: int,
-    form: str,
-    run: RunSettings,
-) -> None:
-    """`tune_fusion` as the command calls it; prints what was found."""
-    check_format(form)
-    found = tune_fusion(maps, out, gt=gt, sample=sample, seed=seed, run=run)
-    if form == "json":
-        print(found.as_json())
-    elif form == "csv":
-        print(found.as_csv())
-    else:
-        print_result(found.as_text(), Path(out) / PARAMS_FILE, run)
