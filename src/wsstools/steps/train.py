@@ -133,9 +133,9 @@ def train(
     places = (labels, images) if scribbles is None else (labels, scribbles, images)
     classes_file = label_files.find_classes_file(*places)
     checked_by = classes_file if n_classes is None else None
+    pairs = _pairs(images, labels, scribbles, run)
     count = label_files.class_count(n_classes, *places)
-    pairs = _pairs(images, labels, scribbles, count, run)
-    pairs = dataclasses.replace(pairs, classes_file=checked_by)
+    pairs = dataclasses.replace(pairs, n_classes=count, classes_file=checked_by)
     weight = _checked_weight(pairs, label_weight)
     names = label_files.find_class_names(*places)
     if names is None or len(names) != count:
@@ -209,7 +209,7 @@ def _revision(arch: str, schedule: Schedule) -> int:
 
 
 def _pairs(
-    images: str, labels: str, scribbles: str | None, n_classes: int, run: Selection
+    images: str, labels: str, scribbles: str | None, run: Selection, n_classes: int = 0
 ) -> LabelledImages:
     """The images that have labels, or those that `run` names, which must have them."""
     image_source = Source(images, image_files.SUFFIXES, "image", rule=run.rule)
@@ -585,6 +585,6 @@ def _validation(
     if settings.val_images is None or settings.val_labels is None:
         return None
     run = dataclasses.replace(job.run, ids=settings.val_ids)
-    chosen = _pairs(settings.val_images, settings.val_labels, None, reader.n_classes, run)
+    chosen = _pairs(settings.val_images, settings.val_labels, None, run, reader.n_classes)
     pairs, _ = reader.read(chosen, budget)
     return partial(mean_iou, pairs=pairs, n_classes=reader.n_classes, world=reader.group)
