@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.core.maps import ProbabilityMap
+from wsstools.core.maps import ProbabilityMap, common_classes
 
 LEAST_SHARE = 1e-6
 """Added to every share, so that a class that labels lack becomes rare and not impossible."""
@@ -27,13 +27,7 @@ def fuse_maps(maps: Sequence[ProbabilityMap], weights: Sequence[float]) -> Proba
         raise ValueError(f"{len(weights)} weights for {len(maps)} maps")
     if not all(np.isfinite(weight) and weight > 0 for weight in weights):
         raise ValueError(f"weights are {list(weights)}, expected positive numbers")
-    first = maps[0]
-    for other in maps[1:]:
-        if other.shape != first.shape:
-            raise ValueError(f"maps have shapes {first.shape} and {other.shape} (H, W)")
-        if other.n_classes != first.n_classes:
-            raise ValueError(f"maps have {first.n_classes} and {other.n_classes} classes")
-    classes = np.unique(np.concatenate([entry.classes for entry in maps]))
+    first, classes = maps[0], common_classes(maps)
     probs = np.zeros((len(classes), *first.shape), np.float32)
     if not np.isfinite(sum(weights)):
         weights = [weight / max(weights) for weight in weights]

@@ -64,6 +64,17 @@ class ProbabilityMap:
         return full
 
 
+def common_classes(maps: Sequence[ProbabilityMap]) -> NDArray[np.int64]:
+    """The classes that any map of one image holds, ascending; ValueError if they do not fit."""
+    first = maps[0]
+    for other in maps[1:]:
+        if other.shape != first.shape:
+            raise ValueError(f"maps have shapes {first.shape} and {other.shape} (H, W)")
+        if other.n_classes != first.n_classes:
+            raise ValueError(f"maps have {first.n_classes} and {other.n_classes} classes")
+    return np.unique(np.concatenate([entry.classes for entry in maps]))
+
+
 def normalized_entropy(probability_map: ProbabilityMap) -> NDArray[np.float32]:
     """The entropy of each pixel, (H, W) float32 in 0..1: how little its class is known.
 

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from wsstools.core.arrays import AnyArray
 from wsstools.core.compiled.elementary import exp, log
-from wsstools.core.maps import ProbabilityMap
+from wsstools.core.maps import ProbabilityMap, common_classes
 
 LINEAR, LOG_LINEAR = "linear", "log-linear"
 LEAST_PROB = 1e-3
-"""A probability below it counts as it in a log-linear pool: no annotator is sure of more."""
+"""A probability below it counts as it where logarithms are taken: no annotator is sure of more."""
 
 
 @dataclass(frozen=True)
@@ -49,23 +49,12 @@ class Pool:
         return int(self.weights.shape[1])
 
 
-def check_poolable(maps: Sequence[ProbabilityMap]) -> NDArray[np.int64]:
-    """The classes that maps of one image hold, ascending; ValueError if they do not fit."""
-    first = maps[0]
-    for other in maps[1:]:
-        if other.shape != first.shape:
-            raise ValueError(f"maps have shapes {first.shape} and {other.shape} (H, W)")
-        if other.n_classes != first.n_classes:
-            raise ValueError(f"maps have {first.n_classes} and {other.n_classes} classes")
-    return np.unique(np.concatenate([entry.classes for entry in maps]))
-
-
 def pool_maps(maps: Sequence[ProbabilityMap], pool: Pool) -> ProbabilityMap:
     """The pooled map of one image, over the union of the maps' classes.
 
     ValueError if the maps do not fit each other or the pool.
     """
-    classes = check_poolable(maps)
+    classes = common_classes(maps)
     first = maps[0]
     if len(maps) != len(pool.weights):
         raise ValueError(f"there are {len(maps)} maps, the parameters are of {len(pool.weights)}")

@@ -15,7 +15,7 @@ from wsstools.core.evaluation.settings import METRICS, ComparisonSettings
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
 from wsstools.files.limits import read_file
-from wsstools.files.provenance import InputRecord, Origin, digest, input_record, set_record
+from wsstools.files.provenance import InputRecord, Origin, digest, input_record
 from wsstools.files.targets import check_writable, is_taken
 from wsstools.files.text import encode_text
 from wsstools.formats import parameter_files
@@ -37,6 +37,7 @@ from wsstools.steps.inputs import (
     image_input,
     label_input,
     of_known_classes,
+    source_record,
 )
 from wsstools.steps.pictures import Look, Picture, draw_pictures, swatches
 from wsstools.view.comparison import (
@@ -335,9 +336,7 @@ def _same(file: Digested[Labels]) -> Digested[Labels]:
 
 
 def _record(entry: Input, stems: Sequence[str], digests: Sequence[str]) -> InputRecord:
-    paths = [entry.source.find(stem) for stem in stems]
-    meta = None if entry.role == "image" else read_meta(paths[0])
-    return set_record(entry.role, [path.name for path in paths], digests, meta)
+    return source_record(entry, stems, digests, None if entry.role == "image" else read_meta)
 
 
 def _shown(comparison: Comparison, top: int) -> list[int]:

@@ -18,7 +18,7 @@ from wsstools.core.scribbles.colours import Colour
 from wsstools.errors import DataError, UsageError
 from wsstools.files.damage import reading
 from wsstools.files.limits import read_file
-from wsstools.files.provenance import Decoded, digest
+from wsstools.files.provenance import Decoded, InputRecord, Meta, digest, set_record
 from wsstools.formats import image_files, label_files, map_files
 from wsstools.formats.palettes import palette_clash, used_colours
 from wsstools.running.join import Input
@@ -180,6 +180,21 @@ def check_truth(classes: Sequence[int] | NDArray[np.int64], gt: str, command: st
             "is ignored; if 255 is a class, wss scribbles --remap 255=1 makes it class 1",
             command,
         )
+
+
+def source_record(
+    entry: Input,
+    stems: Sequence[str],
+    digests: Sequence[str],
+    read_meta: Callable[[Path], Meta | None] | None,
+) -> InputRecord:
+    """The record of some files of an input, whose digests are known.
+
+    `read_meta` reads how the first of them was made; None leaves it out.
+    """
+    paths = [entry.source.find(stem) for stem in stems]
+    meta = read_meta(paths[0]) if read_meta else None
+    return set_record(entry.role, [path.name for path in paths], digests, meta)
 
 
 def digested(entry: Input) -> Input:

@@ -25,7 +25,6 @@ from wsstools.running.claim import claimed
 from wsstools.running.join import Input, Task, batches, output_folder
 from wsstools.running.messages import Messages, print_result
 from wsstools.running.settings import RunSettings
-from wsstools.running.step import image_rng
 from wsstools.steps.inputs import check_format, check_truth, image_input, label_input, map_input
 from wsstools.steps.regularize import (
     METHODS,
@@ -37,8 +36,9 @@ from wsstools.steps.regularize import (
     replaced,
     with_given,
 )
+from wsstools.steps.searches import PARAMS_FILE, TABLE_FILE, sampled
 from wsstools.steps.trials import Trials
-from wsstools.steps.tune_fusion import PARAMS_FILE, SAMPLE, TABLE_FILE, TunedFusion, tune_fusion
+from wsstools.steps.tune_fusion import TunedFusion, tune_fusion
 from wsstools.view.figures.heat_map import heat_map
 from wsstools.view.tuning import tuning_csv, tuning_text, tuning_values
 
@@ -103,7 +103,7 @@ def tune(
     grid : mapping of str to sequence of float
         The values to try of each parameter, by the name of the field.
     sample : int or None
-        Most images to try on, drawn by chance; None: SAMPLE, or all that `run` names.
+        Most images to try on, drawn by chance; None: see `sampled`.
     seed : int
         Of the sample: a larger one holds the smaller.
     run : RunSettings
@@ -308,16 +308,12 @@ def _refuse_other_outputs(folder: Path, origin: Origin) -> None:
 def _sampled(
     inputs: Sequence[Input], run: RunSettings, sample: int | None, seed: int
 ) -> tuple[list[Task], int]:
-    """The images to try on, and how many maps lack ground truth.
-
-    The place of an image follows from (seed, stem), so that a larger sample holds the smaller.
-    """
+    """The images to try on, and how many maps lack ground truth."""
     chosen = run.choose(inputs[0].source.stems)
     gt = inputs[-1].source
     stems = [stem for stem in chosen if run.names is not None or stem in gt]
     if not stems:
         raise DataError(f"no map has ground truth in {gt.argument}")
-    size = sample or (SAMPLE if run.names is None else len(stems))
-    order = sorted(stems, key=lambda stem: image_rng(seed, stem).random())[:size]
+    order = sampled(stems, sample, seed, run)
     tasks = [task for batch in batches(inputs, run.of(order)) for task in batch]
     return tasks, len(chosen) - len(stems)

@@ -16,11 +16,11 @@ from wsstools.core.evaluation.metrics import N_VALUES, confusion_matrix, scores
 from wsstools.core.evaluation.pool_fitting import KINDS, MEAN, Sample, fitted_pool
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.map_operations import argmax_labels
-from wsstools.core.maps import ProbabilityMap
-from wsstools.core.pools import Pool, check_poolable, pixels_of, pool_maps
+from wsstools.core.maps import ProbabilityMap, common_classes
+from wsstools.core.pools import Pool, pixels_of, pool_maps
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import write_all
-from wsstools.files.provenance import InputRecord, Origin, set_record
+from wsstools.files.provenance import InputRecord, Origin
 from wsstools.formats import map_files, parameter_files
 from wsstools.formats.map_files import as_stored
 from wsstools.formats.parameter_files import FUSION
@@ -28,7 +28,6 @@ from wsstools.running.claim import claimed
 from wsstools.running.join import Input, check_joins, output_folder
 from wsstools.running.messages import say
 from wsstools.running.settings import RunSettings
-from wsstools.running.step import image_rng
 from wsstools.running.tasks import map_images
 from wsstools.steps.inputs import (
     Digested,
@@ -37,13 +36,12 @@ from wsstools.steps.inputs import (
     label_input,
     map_input,
     of_known_classes,
+    source_record,
 )
 from wsstools.steps.pools import pool_values
+from wsstools.steps.searches import PARAMS_FILE, TABLE_FILE, sampled
 from wsstools.view.tables import csv_text, text_table
 
-PARAMS_FILE, TABLE_FILE = "params.json", "table.csv"
-SAMPLE = 20
-"""Images to try on, where nothing else is said."""
 PIXELS = 2000
 """Of each image with ground truth, evenly spread."""
 FOLDS = 5
@@ -113,7 +111,7 @@ def tune_fusion(
     gt : str
         Folder of ground truth.
     sample : int or None
-        Most images to learn from, drawn by chance; None: SAMPLE, or all that `run` names.
+        Most images to learn from, drawn by chance; None: see `sampled`.
     seed : int
         Of the sample and its parts.
     run : RunSettings
@@ -154,14 +152,13 @@ def tune_fusion(
 
 
 def _sampled(inputs: Sequence[Input], run: RunSettings, sample: int | None, seed: int) -> list[str]:
-    """The images that all inputs hold, by chance; a larger sample holds the smaller."""
+    """The images that all inputs hold, or some of them."""
     chosen = run.choose(inputs[0].source.stems)
     is_listed = run.names is not None  # then what is missing is a failure
     stems = [
         stem for stem in chosen if is_listed or all(stem in entry.source for entry in inputs[1:])
     ]
-    size = sample or (len(stems) if is_listed else SAMPLE)
-    order = sorted(stems, key=lambda stem: image_rng(seed, stem).random())[:size]
+    order = sampled(stems, sample, seed, run)
     if len(order) < 2:
         raise DataError(
             f"{len(stems)} images have maps in all folders and ground truth, {len(order)} of them "
@@ -188,23 +185,17 @@ def _tuned(
             f"{len(drawn)} of {len(stems)} images have a pixel whose class in {gt} is one that the "
             "maps hold; at least two are needed"
         )
-    fold_of = {stem: number % FOLDS for number, stem in enumerate(drawn)}
     n_classes = {found.n_classes for found in drawn.values()}
     if len(n_classes) > 1:
         raise DataError(f"maps are of {min(n_classes)} and of {max(n_classes)} classes")
     classes = np.unique(np.concatenate([found.labels for found in drawn.values()]))
     check_truth(classes, gt, "tune")
-    folds = sorted({fold_of[stem] for stem in drawn})
-    pools = {
-        (kind, fold): fitted_pool(kind, _joined(drawn[s] for s in drawn if fold_of[s] != fold))
-        for kind in KINDS
-        for fold in folds
-    }
     totals = {kind: np.zeros((N_VALUES, N_VALUES), np.int64) for kind in KINDS}
-    for fold in folds:
-        judged = partial(_judged, pools={kind: pools[kind, fold] for kind in KINDS})
-        part = run.of([stem for stem in drawn if fold_of[stem] == fold])
-        for _, matrices in map_images("tune", judged, inputs, part):
+    for fold in range(min(FOLDS, len(drawn))):
+        part = list(drawn)[fold::FOLDS]
+        others = _joined(found for stem, found in drawn.items() if stem not in part)
+        judged = partial(_judged, pools={kind: fitted_pool(kind, others) for kind in KINDS})
+        for _, matrices in map_images("tune", judged, inputs, run.of(part)):
             for kind, matrix in matrices.items():
                 totals[kind] += matrix
     mean_ious = {kind: scores(total).mean_iou for kind, total in totals.items()}
@@ -239,7 +230,7 @@ class _Drawn:
 def _drawn(*files: Digested[Any]) -> _Drawn:
     """Pixels of an image whose class is one of its maps', evenly from first to last."""
     *maps, gt = (file.value for file in files)
-    classes = check_poolable(maps)
+    classes = common_classes(maps)
     if maps[0].shape != gt.shape:
         raise DataError(f"the maps have shape {maps[0].shape}, the ground truth {gt.shape} (H, W)")
     places = np.flatnonzero(np.isin(gt, classes) & (gt != IGNORE_LABEL))
@@ -284,8 +275,7 @@ def _records(inputs: Sequence[Input], drawn: Mapping[str, _Drawn]) -> list[Input
     stems = sorted(drawn)
     records = []
     for position, entry in enumerate(inputs):
-        paths = [entry.source.find(stem) for stem in stems]
-        meta = map_files.read_meta(paths[0]) if entry.role == "map" else None
         digests = [drawn[stem].digests[position] for stem in stems]
-        records.append(set_record(entry.role, [path.name for path in paths], digests, meta))
+        read_meta = map_files.read_meta if entry.role == "map" else None
+        records.append(source_record(entry, stems, digests, read_meta))
     return records
