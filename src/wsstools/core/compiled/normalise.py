@@ -11,11 +11,14 @@ from numba import types
 from numba.extending import overload
 
 from wsstools.core.compiled.jit import compiled_for_speed
+from wsstools.core.compiled.vectors import AHEAD, fetch
 
 _HALF = np.uint32(16)
 """Bits of a float32 that bfloat16 lacks."""
 _BELOW_HALF = np.uint32(0x7FFF)
 _ONE = np.uint32(1)
+_LINE = 32
+"""Elements of bfloat16 in a line of the cache."""
 _ROWS = 64
 """Pixels that are summed in float32; their sums are summed in float64."""
 
@@ -51,6 +54,15 @@ def _narrowed_by(value, like):
 
 
 @compiled_for_speed
+def _fetch_row(x, image, i):
+    """Fetch the channels of a pixel that is so far ahead of this one."""
+    _, n, n_channels = x.shape
+    at = (image * n + i) * n_channels + AHEAD
+    for c in range(0, n_channels, _LINE):
+        fetch(x, at + c)
+
+
+@compiled_for_speed
 def moments(first, last, x, shift, sums):
     """Sums of x - shift and of its square over the pixels of an image, to `sums` (N, 2, C) float64.
 
@@ -65,6 +77,7 @@ def moments(first, last, x, shift, sums):
             one[:] = 0
             two[:] = 0
             for i in range(start, min(start + _ROWS, n)):
+                _fetch_row(x, image, i)
                 for c in range(n_channels):
                     value = _widened(x[image, i, c]) - shift[c]
                     one[c] += value
@@ -83,6 +96,7 @@ def rectify(first, last, x, scale, offset, low, high, y):
     _, n, n_channels = x.shape
     for image in range(first, last):
         for i in range(n):
+            _fetch_row(x, image, i)
             for c in range(n_channels):
                 value = scale[c] * _widened(x[image, i, c]) + offset[c]
                 value = high if value > high else value
@@ -105,6 +119,8 @@ def gradient_sums(first, last, x, gradient, scale, offset, low, high, shift, sum
             one[:] = 0
             two[:] = 0
             for i in range(start, min(start + _ROWS, n)):
+                _fetch_row(x, image, i)
+                _fetch_row(gradient, image, i)
                 for c in range(n_channels):
                     pixel = _widened(x[image, i, c])
                     value = scale[c] * pixel + offset[c]
@@ -123,6 +139,8 @@ def combine_gradients(first, last, x, gradient, scale, offset, low, high, slope,
     _, n, n_channels = x.shape
     for image in range(first, last):
         for i in range(n):
+            _fetch_row(x, image, i)
+            _fetch_row(gradient, image, i)
             for c in range(n_channels):
                 pixel = _widened(x[image, i, c])
                 value = scale[c] * pixel + offset[c]

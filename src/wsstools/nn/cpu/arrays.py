@@ -24,6 +24,12 @@ def images_of(x: Tensor) -> AnyArray:
     return images.float().numpy()
 
 
+def empty_like(x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+    """A new batch of x's type, laid out channels last, of x's size or of another (H, W)."""
+    n, channels, *own = x.shape
+    return x.new_empty((n, *(size or own), channels)).permute(0, 3, 1, 2)
+
+
 def share_images(work: Callable[[int, int], object], n: int) -> None:
     """Call `work`, which lets the GIL go, with ranges of n images: one for each of torch's threads.
 

@@ -7,16 +7,16 @@ from typing import cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
 from wsstools.core.arrays import AnyArray
 from wsstools.core.compiled.normalise import combine_gradients, gradient_sums, moments, rectify
-from wsstools.nn.cpu.arrays import images_of, share_images
+from wsstools.nn.cpu.arrays import empty_like, images_of
+from wsstools.nn.cpu.statistics import Normalisation, float32, shared, total
 
 _ANY = (-float("inf"), float("inf"))
-_RELU6 = (0.0, 6.0)
+RELU6 = (0.0, 6.0)
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -42,12 +42,15 @@ class BatchNorm(nn.BatchNorm2d):
         """x normalised and put between bounds; the running statistics follow it."""
         apply: Callable[..., tuple[Tensor, Tensor, Tensor]] = _Normalised.apply
         y, mean, variance = apply(x, self.weight, self.bias, self.eps, bounds)
-        n = x[:, 0].numel()
+        self.follow(mean, variance, x[:, 0].numel())
+        return y
+
+    def follow(self, mean: Tensor, variance: Tensor, n: int) -> None:
+        """Move the running statistics to those of a batch of n pixels."""
         count = cast(Tensor, self.num_batches_tracked).add_(1)
         rate = 1 / count.item() if self.momentum is None else self.momentum  # None: of all batches
         cast(Tensor, self.running_mean).lerp_(mean, rate)
         cast(Tensor, self.running_var).lerp_(variance * (n / (n - 1)), rate)
-        return y
 
 
 class Rectified(nn.Sequential):
@@ -60,7 +63,7 @@ class Rectified(nn.Sequential):
             return cast(Tensor, super().forward(x))
         x = convolution(x)
         if norm.takes(x):
-            return norm.normalised(x, _RELU6)
+            return norm.normalised(x, RELU6)
         return nn.functional.relu6(norm(x), inplace=True)
 
 
@@ -69,10 +72,8 @@ _TYPES = (torch.float32, torch.bfloat16)
 
 class _Context(FunctionCtx):
     saved_tensors: tuple[Tensor]
-    line: tuple[NDArray[np.float32], NDArray[np.float32], np.float32, np.float32]
-    mean: NDArray[np.float64]
-    inverse: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    batch: Normalisation
+    bounds: tuple[np.float32, np.float32]
 
 
 class _Normalised(torch.autograd.Function):
@@ -88,70 +89,33 @@ class _Normalised(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         rows = _rows(x)
         shift = images_of(x[:1, :, :1, :1].float())[0, 0, 0]
-        first, second = _total(moments, rows, shift) / _n_pixels(rows)
-        mean = shift + first
-        variance = np.maximum(second - first**2, 0)
+        n = rows.shape[0] * rows.shape[1]
+        batch = Normalisation(total(moments, rows, shift), shift, n, weight, bias, eps)
         context.save_for_backward(x)
-        context.mean, context.inverse = mean, 1 / np.sqrt(variance + eps)
-        context.scale = weight.detach().numpy() * context.inverse
-        offset = bias.detach().numpy() - mean * context.scale
-        low, high = np.float32(bounds[0]), np.float32(bounds[1])
-        context.line = (_float32(context.scale), _float32(offset), low, high)
-        y = _empty_like(x)
-        _shared(rectify, rows, *context.line, _rows(y))
-        statistics = (torch.from_numpy(_float32(mean)), torch.from_numpy(_float32(variance)))
-        context.mark_non_differentiable(*statistics)
-        return y, *statistics
+        context.batch = batch
+        context.bounds = np.float32(bounds[0]), np.float32(bounds[1])
+        y = empty_like(x)
+        line = float32(batch.scale), float32(batch.offset)
+        shared(rectify, rows, *line, *context.bounds, _rows(y))
+        mean, variance = batch.statistics
+        context.mark_non_differentiable(mean, variance)
+        return y, mean, variance
 
     @staticmethod
     @torch.amp.custom_bwd(device_type="cpu")
     def backward(context: _Context, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = context.saved_tensors
+        batch = context.batch
         rows, above = _rows(x), _rows(gradients[0].to(x.dtype))
-        n, line, mean = _n_pixels(rows), context.line, context.mean
-        first, second = _total(gradient_sums, rows, above, *line, _float32(mean))
-        of_weight = second * context.inverse
-        # The mean and the variance depend on x too.
-        slope = -context.scale * context.inverse * of_weight / n
-        level = -context.scale * first / n - slope * mean
-        result = _empty_like(x)
-        _shared(
-            combine_gradients, rows, above, *line, _float32(slope), _float32(level), _rows(result)
-        )
-        return (
-            result,
-            torch.from_numpy(_float32(of_weight)),
-            torch.from_numpy(_float32(first)),
-            None,
-            None,
-        )
+        line = float32(batch.scale), float32(batch.offset), *context.bounds
+        sums = total(gradient_sums, rows, above, *line, float32(batch.mean))
+        of_weight, of_bias, slope, level = batch.backward(sums)
+        result = empty_like(x)
+        shared(combine_gradients, rows, above, *line, slope, level, _rows(result))
+        return result, of_weight, of_bias, None, None
 
 
 def _rows(x: Tensor) -> AnyArray:
     """The pixels of each image, (N, H W, C)."""
     images = images_of(x)
     return images.reshape(len(images), -1, images.shape[3])
-
-
-def _empty_like(x: Tensor) -> Tensor:
-    n, channels, height, width = x.shape
-    return x.new_empty((n, height, width, channels)).permute(0, 3, 1, 2)
-
-
-def _total(summed: Callable[..., None], rows: AnyArray, *given: object) -> NDArray[np.float64]:
-    """What `summed` finds in each image, added up in their order, (2, C)."""
-    sums = np.empty((len(rows), 2, rows.shape[2]))
-    _shared(summed, rows, *given, sums)
-    return cast(NDArray[np.float64], sums.sum(axis=0))
-
-
-def _shared(function: Callable[..., None], rows: AnyArray, *given: object) -> None:
-    share_images(lambda first, last: function(first, last, rows, *given), len(rows))
-
-
-def _n_pixels(rows: AnyArray) -> int:
-    return rows.shape[0] * rows.shape[1]
-
-
-def _float32(array: NDArray[np.float64]) -> NDArray[np.float32]:
-    return array.astype(np.float32)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from wsstools.nn.cpu.batch_norm import BatchNorm, Rectified
+from wsstools.nn.cpu.bottleneck import Bottleneck
 from wsstools.nn.cpu.depthwise import Depthwise
 from wsstools.nn.models.torchvision_compat import import_torchvision
 from wsstools.nn.training.schedules import OUTPUT_STRIDE
@@ -255,12 +256,15 @@ def _replace_depthwise(block: nn.Module, dilation: int) -> None:
 
 
 def _with_fast_norms(layer: nn.Module) -> nn.Module:
-    """Take ours for batch normalisation, and for it and ReLU6 where that follows it."""
+    """Take ours for batch normalisation, and for what it is in the middle of."""
     for name, child in layer.named_children():
         setattr(layer, name, _with_fast_norms(child))
     if isinstance(layer, nn.BatchNorm2d):
         ours = BatchNorm(layer.num_features, eps=layer.eps, momentum=layer.momentum)
         ours.load_state_dict(layer.state_dict())
         return ours
-    kinds = [type(child) for child in layer.children()]
-    return Rectified(*layer.children()) if kinds[1:] == [BatchNorm, nn.ReLU6] else layer
+    children = list(layer.children())
+    if Bottleneck.fits(children):
+        return Bottleneck(*children)
+    kinds = [type(child) for child in children]
+    return Rectified(*children) if kinds[1:] == [BatchNorm, nn.ReLU6] else layer
