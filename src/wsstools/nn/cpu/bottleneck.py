@@ -61,11 +61,11 @@ def _filtered(x: Tensor, norm: BatchNorm, depthwise: Depthwise, norm_after: Batc
         cast(Tensor, norm_after.running_mean).numpy().copy(),
     )
     apply: Callable[..., tuple[Tensor, ...]] = _Filtered.apply
-    result, *statistics = apply(
+    result, mean, variance, mean_after, variance_after = apply(
         x, norm.weight, norm.bias, depthwise.weight, norm_after.weight, norm_after.bias, settings
     )
-    norm.follow(*statistics[:2], x[:, 0].numel())
-    norm_after.follow(*statistics[2:], result[:, 0].numel())
+    norm.follow(mean, variance, x[:, 0].numel())
+    norm_after.follow(mean_after, variance_after, result[:, 0].numel())
     return result
 
 

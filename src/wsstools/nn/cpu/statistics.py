@@ -54,8 +54,8 @@ class Normalisation:
         of_weight = second * self._inverse
         slope = -self.scale * self._inverse * of_weight / self.n
         level = -self.scale * first / self.n - slope * self.mean
-        gradients = (torch.from_numpy(float32(part)) for part in (of_weight, first))
-        return *gradients, float32(slope), float32(level)
+        of_both = torch.from_numpy(float32(of_weight)), torch.from_numpy(float32(first))
+        return *of_both, float32(slope), float32(level)
 
 
 def total(summed: Callable[..., None], features: AnyArray, *given: object) -> NDArray[np.float64]:
