@@ -22,7 +22,7 @@ from wsstools.files import npy, png
 from wsstools.files.provenance import Origin, input_record
 from wsstools.formats import label_files, map_files
 from wsstools.formats.image_files import decode_image, encode_image
-from wsstools.formats.study_json import decode_study, encode_study
+from wsstools.formats.studies.results import decode_study, encode_study
 from wsstools.nn.models.model_files import encode_model, read_model_header
 
 FLIPS = int(os.environ.get("WSS_FUZZ", "400"))

@@ -70,9 +70,9 @@ from wsstools.formats.annotations import detection
 from wsstools.formats.annotations.colour_pictures import decode_colours
 from wsstools.formats.filter_weights.network_files import read_first_convolution
 from wsstools.formats.image_files import decode_image, encode_image
-from wsstools.formats.score_files import read_scores
-from wsstools.formats.study_files import read_study
-from wsstools.formats.study_json import decode_study
+from wsstools.formats.studies.folders import read_study
+from wsstools.formats.studies.results import decode_study
+from wsstools.formats.studies.scores import read_scores
 from wsstools.formats.training_log import TrainingLog
 from wsstools.running.settings import read_ids
 

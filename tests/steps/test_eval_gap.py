@@ -12,7 +12,7 @@ import pytest
 from builders import STEMS
 
 from wsstools.formats import label_files
-from wsstools.formats.score_files import read_published
+from wsstools.formats.studies.scores import read_published
 
 LOST_ROWS = {"full": 2, "baseline": 20, "good": 5, "poor": 15}
 

@@ -15,7 +15,7 @@ from wsstools.core.palette import voc_palette
 from wsstools.errors import DataError
 from wsstools.formats.image_files import decode_image, encode_jpeg
 from wsstools.formats.label_files import encode_labels
-from wsstools.formats.study_json import decode_study, encode_study
+from wsstools.formats.studies.results import decode_study, encode_study
 from wsstools.view.figures.drawing import SERIES
 from wsstools.view.report.figures import MOST_BARS, image_accuracies
 from wsstools.view.report.page import report_page

@@ -11,7 +11,7 @@ import pytest
 from builders import PATIENCE
 
 from wsstools.formats.image_files import encode_jpeg
-from wsstools.formats.study_json import decode_study
+from wsstools.formats.studies.results import decode_study
 from wsstools.view.report.page import report_page
 from wsstools.view.report.sheets import Pictures, Sheets, sheet_plans
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,23 +13,14 @@ from wsstools.core.evaluation.bootstrap import MIN_IMAGES
 from wsstools.core.evaluation.gap import BASELINE, FULL
 from wsstools.core.evaluation.intervals import Resampled, resample
 from wsstools.core.evaluation.measuring import (
-    WHOLE,
     Counts,
     differences,
     measured_rows,
     parts_of,
 )
-from wsstools.core.evaluation.metrics import (
-    IN_GT,
-    class_counts,
-    hits_and_unions,
-    mean_iou,
-    pixel_accuracy,
-)
 from wsstools.core.evaluation.settings import GapSettings, StudyFolders
 from wsstools.core.evaluation.study import (
     Bootstrap,
-    ImageScore,
     Key,
     LabelFolder,
     Measurement,
@@ -40,27 +30,20 @@ from wsstools.core.evaluation.study import (
     given_rows,
     groups,
 )
-from wsstools.core.evaluation.trimap import border_distance, within_band
-from wsstools.core.labels import IGNORE_LABEL, check_sizes, class_name
-from wsstools.errors import DataError, UsageError
+from wsstools.core.labels import class_name
+from wsstools.errors import UsageError
 from wsstools.formats.label_files import find_class_names
-from wsstools.formats.score_files import read_published, read_scores
-from wsstools.formats.study_files import PARTS, Folders, parse_entry, read_study
-from wsstools.formats.study_json import encode_study
-from wsstools.running.join import check_predictions
+from wsstools.formats.studies.folders import PARTS, Folders, parse_entry, read_study
+from wsstools.formats.studies.results import encode_study
+from wsstools.formats.studies.scores import read_published, read_scores
 from wsstools.running.messages import say
 from wsstools.running.settings import JobSettings, Selection
-from wsstools.running.sources import Source
-from wsstools.running.tasks import map_images
+from wsstools.steps.counting import CountedFolders, count_labels
 from wsstools.steps.image_clusters import ClusterOf, cluster_numbers, cluster_rule
-from wsstools.steps.info import info
-from wsstools.steps.inputs import check_same_images, check_truth, label_input, of_known_classes
 from wsstools.view.gap_tables import STUDY_FORMATS
 
 _FEW_IMAGES = 20
 """Percentile intervals over fewer images or clusters cover less often than they state."""
-Occurring: TypeAlias = "tuple[NDArray[np.int64], NDArray[np.int64]]"
-"""The class ids of an image, (U,), and their pixels by folder and region, (F, R, 3, U)."""
 
 
 def print_gap(
@@ -107,7 +90,8 @@ def eval_gap(
     Parameters
     ----------
     folders : StudyFolders
-        Ground truth, full supervision, baseline, and labels of the training images.
+        Ground truth, full supervision, baseline, and labels of the training images. In place of a
+        folder of labels may stand a file of counts, as `print_score` gives it.
     strategies : sequence of str
         `NAME=DIR`: labels that the network of a strategy predicts for the validation images;
         `NAME=DIR,DIR` for several seeds, `GROUP/NAME=DIR` for several networks.
@@ -132,7 +116,7 @@ class _StudyPlan:
 
     parts: Mapping[str, Folders]
     folders: StudyFolders
-    gt: str
+    gt: str | None
     widths: tuple[int, ...]
     against: Key | None
     cluster_of: ClusterOf | None
@@ -150,7 +134,7 @@ def _plan(
     ]
     added = ([*frame, *strategies], folders.pfa or [], folders.train or [])
     parts = {part: _with_entries(given[part], one) for part, one in zip(PARTS, added, strict=True)}
-    if folders.gt is None or not parts["val"]:
+    if not parts["val"]:
         raise UsageError("give --gt, --full and --baseline (or --study FILE or --scores FILE)")
     _check_frames(parts["val"])
     if settings.void_is_border and settings.band is None:
@@ -197,16 +181,6 @@ def _widths(text: str | None) -> tuple[int, ...]:
     return tuple(sorted({int(part) for part in parts}))
 
 
-@dataclass(frozen=True)
-class CountedFolders:
-    """What was counted in F folders of labels on the same N images, in R regions of each."""
-
-    stems: Sequence[str]
-    folders: Sequence[LabelFolder]
-    classes: NDArray[np.int64]  # (C,), the ids that occur in any
-    pixels: NDArray[np.int64]  # (F, R, N, 3, C), see core.evaluation.metrics.class_counts
-
-
 class _Strategies(NamedTuple):
     """Counts and folders of strategies."""
 
@@ -216,8 +190,8 @@ class _Strategies(NamedTuple):
 
 def _measured_study(plan: _StudyPlan, run: JobSettings) -> Study:
     settings = plan.settings
-    names = find_class_names(plan.gt)
-    on_val = count_folders(
+    names = None if plan.gt is None else find_class_names(plan.gt)
+    on_val = count_labels(
         _places(plan.parts["val"]),
         plan.gt,
         run,
@@ -299,7 +273,7 @@ def _train_part(plan: _StudyPlan, run: JobSettings) -> CountedFolders:
     names = Selection(ids=plan.folders.train_ids).names
     run = run.of_all() if names is None else run.of(names)
     truth = plan.folders.train_gt or plan.gt
-    return count_folders(places, truth, run, ids_option="--train-ids")
+    return count_labels(places, truth, run, ids_option="--train-ids")
 
 
 def _places(folders: Folders) -> list[str]:
@@ -316,69 +290,6 @@ def _by_strategy(counted: CountedFolders, *parts: Folders) -> Iterator[_Strategi
             pixels[key], measured[key] = counted.pixels[start:stop], counted.folders[start:stop]
             start = stop
         yield _Strategies(Counts(counted.classes, pixels), measured)
-
-
-def count_folders(
-    places: Sequence[str],
-    gt: str,
-    run: JobSettings,
-    widths: Sequence[int] = (),
-    *,
-    void_is_border: bool = False,
-    ids_option: str = "--ids",
-) -> CountedFolders:
-    """Pixels of each class in each folder, region and image; the ground truth is read once."""
-    inputs = [label_input(place, run) for place in places]
-    sources = [entry.source for entry in inputs]
-    if run.names is None:
-        check_same_images([source for source in sources if not source.is_stream])
-    inputs.append(label_input(gt, run, role="gt"))
-    for source in sources:
-        check_predictions(inputs[-1].source, source, run, option=ids_option)
-    count = partial(_count, places=places, widths=tuple(widths), void_is_border=void_is_border)
-    known = [of_known_classes(entry, gt) for entry in inputs]
-    images = dict(map_images("eval-gap", count, known, run))
-    if not images:
-        raise DataError("no image to score")
-    stems = list(images)
-    classes = np.unique(np.concatenate([occur for occur, _ in images.values()]))
-    n_folders, n_regions = images[stems[0]][1].shape[:2]
-    pixels = np.zeros((n_folders, n_regions, len(stems), 3, len(classes)), np.int64)
-    for position, (occur, found) in enumerate(images.values()):
-        pixels[:, :, position][..., np.searchsorted(classes, occur)] = found
-    check_truth(classes[pixels[0, WHOLE, :, IN_GT].any(axis=0)], gt, "eval-gap")
-    folders = [
-        _label_folder(source, stems, of_folder[WHOLE])
-        for source, of_folder in zip(sources, pixels, strict=True)
-    ]
-    return CountedFolders(stems, folders, classes, pixels)
-
-
-def _count(
-    *decoded: NDArray[np.uint8],
-    places: Sequence[str],
-    widths: Sequence[int],
-    void_is_border: bool,
-) -> Occurring:
-    *labels, gt = decoded
-    for place, found in zip(places, labels, strict=True):
-        check_sizes(found, gt, what=f"{place}: labels")
-    truths = [gt]
-    if widths:
-        distance = border_distance(gt, max(widths), void_is_border=void_is_border)
-        truths += [within_band(gt, distance, width) for width in widths]
-    counts = np.stack([[class_counts(found, truth) for truth in truths] for found in labels])
-    counts = counts[..., :IGNORE_LABEL]  # what the labels leave open is a miss, and no class
-    occur = np.flatnonzero(counts.any(axis=(0, 1, 2)))
-    return occur, counts[..., occur]
-
-
-def _label_folder(source: Source, stems: Sequence[str], counts: NDArray[np.int64]) -> LabelFolder:
-    """Where a folder is, what its first file is, and the images' scores from counts (N, 3, C)."""
-    mious = mean_iou(*hits_and_unions(counts), empty=np.nan)
-    scored = map(ImageScore, mious.tolist(), pixel_accuracy(counts).tolist())
-    first = None if source.is_stream else info(str(source.find(stems[0])))
-    return LabelFolder(source.argument, first, dict(zip(stems, scored, strict=True)))
 
 
 def _report_absent(counts: Counts, names: Sequence[str] | None) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from wsstools.errors import DataError, UsageError
 from wsstools.files.names import NameRule
-from wsstools.formats.cluster_files import read_clusters
+from wsstools.formats.studies.clusters import read_clusters
 
 ClusterOf = Callable[[str], "str | None"]
 """The cluster of the image of this name, if it has one."""

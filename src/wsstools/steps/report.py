@@ -18,7 +18,7 @@ from wsstools.files.limits import read_file
 from wsstools.files.provenance import Decoded, Json, Origin, digest, input_record, record_text
 from wsstools.files.targets import recorded_output_file
 from wsstools.formats import image_files, label_files, page_files
-from wsstools.formats.study_json import decode_study
+from wsstools.formats.studies.results import decode_study
 from wsstools.running.messages import print_path, say
 from wsstools.running.settings import STANDARD_INPUT, Selection
 from wsstools.running.sources import Source

@@ -9,11 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.evaluation.metrics import N_VALUES, Scores, confusion_matrix, scores
-from wsstools.core.labels import class_name
+from wsstools.core.evaluation.metrics import (
+    N_VALUES,
+    Scores,
+    class_counts,
+    confusion_matrix,
+    scores,
+)
+from wsstools.core.evaluation.settings import COUNTS
+from wsstools.core.labels import IGNORE_LABEL, class_name
 from wsstools.errors import DataError
 from wsstools.formats.label_files import find_class_names
-from wsstools.running.join import check_predictions
+from wsstools.formats.studies.counts import Occurring, count_rows
+from wsstools.running.join import Input, check_predictions
 from wsstools.running.settings import JobSettings
 from wsstools.running.tasks import map_images
 from wsstools.steps.inputs import check_format, check_truth, label_input, of_known_classes
@@ -83,9 +91,7 @@ def score(labels: str, gt: str, *, run: JobSettings = JobSettings()) -> ScoredLa
     SomeFailed
         If an image failed.
     """
-    read = [label_input(labels, run), label_input(gt, run, role="gt")]
-    inputs = [of_known_classes(entry, gt, labels) for entry in read]
-    check_predictions(inputs[1].source, inputs[0].source, run)
+    inputs = _inputs(labels, gt, run)
     names = find_class_names(gt, labels)
     n_classes = None if names is None else len(names)
     total = np.zeros(N_VALUES * N_VALUES, np.int64)
@@ -103,13 +109,40 @@ def score(labels: str, gt: str, *, run: JobSettings = JobSettings()) -> ScoredLa
 def print_score(
     labels: str, gt: str, *, form: str = "table", per_image: bool = False, run: JobSettings
 ) -> None:
-    """Print the figures of `score` as `table`, `csv` or `json`."""
+    """Print the figures of `score` as `table`, `csv` or `json`, or what they are made of.
+
+    As `counts`: the pixels of each class in each image, which `eval-gap` takes in place of labels.
+    """
+    if form == COUNTS:
+        print(csv_text(count_rows(_counted(labels, gt, run))), end="")
+        return
     check_format(form)
     found = score(labels, gt, run=run)
     if form == "json":
         print(found.as_json())
     else:
         print((found.as_csv if form == "csv" else found.as_text)(per_image=per_image))
+
+
+def _inputs(labels: str, gt: str, run: JobSettings) -> list[Input]:
+    read = [label_input(labels, run), label_input(gt, run, role="gt")]
+    inputs = [of_known_classes(entry, gt, labels) for entry in read]
+    check_predictions(inputs[1].source, inputs[0].source, run)
+    return inputs
+
+
+def _counted(labels: str, gt: str, run: JobSettings) -> list[tuple[str, Occurring]]:
+    """The pixels of the classes that occur in each image."""
+    images = list(map_images("score", _count, _inputs(labels, gt, run), run))
+    if not images:
+        raise DataError("no image to score")
+    return images
+
+
+def _count(labels: NDArray[np.uint8], gt: NDArray[np.uint8]) -> Occurring:
+    counts = class_counts(labels, gt)[:, :IGNORE_LABEL]
+    occur = np.flatnonzero(counts.any(axis=0))
+    return Occurring(occur, counts[:, occur])
 
 
 def _compare(

@@ -11,6 +11,8 @@ ACCURACY, MEAN_IOU = "accuracy", "miou"
 METRICS = (ACCURACY, MEAN_IOU)
 FIGURE_FORMATS = ("table", "csv", "json")
 """What figures are printed as."""
+COUNTS = "counts"
+"""What scores are made of."""
 
 
 @documented

@@ -12,7 +12,7 @@ from wsstools.errors import DataError
 from wsstools.files.text import read_table
 
 _SCORES = ("miou", "pfa", "train")
-_PUBLISHED = Path(__file__).parents[1] / "data" / "published.csv"
+_PUBLISHED = Path(__file__).parents[2] / "data" / "published.csv"
 Row = dict[str, str]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wsstools.errors import DataError
-from wsstools.formats.score_files import read_scores
+from wsstools.formats.studies.scores import read_scores
 
 
 def test_given_scores(tmp_path):

@@ -1,0 +1,1 @@
+"""Files that studies read and write: folders, counts, given scores, clusters, results."""

@@ -1,0 +1,163 @@
+"""Pixels of each class in several folders of labels on the same images, or in files of counts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.description import Description
+from wsstools.core.evaluation.measuring import WHOLE
+from wsstools.core.evaluation.metrics import (
+    IN_GT,
+    class_counts,
+    hits_and_unions,
+    mean_iou,
+    pixel_accuracy,
+)
+from wsstools.core.evaluation.study import ImageScore, LabelFolder
+from wsstools.core.evaluation.trimap import border_distance, within_band
+from wsstools.core.labels import IGNORE_LABEL, check_sizes
+from wsstools.errors import DataError, UsageError
+from wsstools.formats.studies.counts import Occurring, is_counts, read_counts
+from wsstools.running.join import check_predictions
+from wsstools.running.settings import JobSettings
+from wsstools.running.sources import Source
+from wsstools.running.tasks import map_images
+from wsstools.steps.info import info
+from wsstools.steps.inputs import check_same_images, check_truth, label_input, of_known_classes
+
+
+@dataclass(frozen=True)
+class CountedFolders:
+    """What was counted in F folders of labels on the same N images, in R regions of each."""
+
+    stems: Sequence[str]
+    folders: Sequence[LabelFolder]
+    classes: NDArray[np.int64]  # (C,), the ids that occur in any
+    pixels: NDArray[np.int64]  # (F, R, N, 3, C), see core.evaluation.metrics.class_counts
+
+
+def count_labels(
+    places: Sequence[str],
+    gt: str | None,
+    run: JobSettings,
+    widths: Sequence[int] = (),
+    *,
+    void_is_border: bool = False,
+    ids_option: str = "--ids",
+) -> CountedFolders:
+    """Pixels of each class in each folder or file of counts, region and image.
+
+    The ground truth is read once, and needed for folders alone; files have no bands.
+    """
+    files = {place: read_counts(place) for place in places if is_counts(place)}
+    if files and widths:
+        raise UsageError(f"--band needs folders of labels; {next(iter(files))} is a file of counts")
+    folders = [place for place in places if place not in files]
+    in_folders: Mapping[str, Occurring] = {}
+    first: dict[str, Description] = {}
+    if folders:
+        if gt is None:
+            raise UsageError(f"give --gt, the ground truth of {folders[0]}")
+        inputs = [label_input(place, run) for place in folders]
+        inputs.append(label_input(gt, run, role="gt"))
+        _check_folders([entry.source for entry in inputs], run, ids_option)
+        count = partial(_count, places=folders, widths=tuple(widths), void_is_border=void_is_border)
+        known = [of_known_classes(entry, gt) for entry in inputs]
+        in_folders = dict(map_images("eval-gap", count, known, run))
+        first = {
+            place: info(str(entry.source.find(next(iter(in_folders)))))
+            for place, entry in zip(folders, inputs, strict=False)
+            if in_folders and not entry.source.is_stream
+        }
+    stems = list(in_folders or run.names or next(iter(files.values()), ()))
+    if not stems:
+        raise DataError("no image to score")
+    for place, found in files.items():
+        _check_images(place, found, stems, are_chosen=run.names is not None, option=ids_option)
+
+    def counted(place: str, stem: str) -> Occurring:
+        if place in files:
+            classes, pixels = files[place][stem]
+            return Occurring(classes, pixels[None])
+        classes, pixels = in_folders[stem]
+        return Occurring(classes, pixels[folders.index(place)])
+
+    classes = np.unique(np.concatenate([counted(p, s).classes for p in places for s in stems]))
+    pixels = np.zeros((len(places), 1 + len(widths), len(stems), 3, len(classes)), np.int64)
+    for i, place in enumerate(places):
+        for k, stem in enumerate(stems):
+            occur, found_pixels = counted(place, stem)
+            pixels[i, :, k][..., np.searchsorted(classes, occur)] = found_pixels
+    if files:
+        _check_same_truth(places, stems, pixels[:, WHOLE, :, IN_GT])
+    where = gt if folders and gt else places[0]
+    check_truth(classes[pixels[0, WHOLE, :, IN_GT].any(axis=0)], where, "eval-gap")
+    measured = [
+        _label_folder(place, first.get(place), stems, of_place[WHOLE])
+        for place, of_place in zip(places, pixels, strict=True)
+    ]
+    return CountedFolders(stems, measured, classes, pixels)
+
+
+def _check_folders(sources: Sequence[Source], run: JobSettings, option: str) -> None:
+    """Raise DataError unless all folders hold the same images, those of the ground truth."""
+    *labels, truth = sources
+    if run.names is None:
+        check_same_images([source for source in labels if not source.is_stream])
+    for source in labels:
+        check_predictions(truth, source, run, option=option)
+
+
+def _check_images(
+    place: str, found: Collection[str], stems: Sequence[str], *, are_chosen: bool, option: str
+) -> None:
+    """Raise DataError unless a file of counts holds the images; no others if none are chosen."""
+    odd = sorted(set(stems) - set(found) if are_chosen else set(stems) ^ set(found))
+    if odd:
+        how = f"such as {odd[0]!r}" if are_chosen else f"such as {odd[0]!r} ({option} chooses them)"
+        what = "has no counts of" if are_chosen else "holds other images; they differ in"
+        raise DataError(f"{place} {what} {len(odd)}, {how}")
+
+
+def _check_same_truth(
+    places: Sequence[str], stems: Sequence[str], truth: NDArray[np.int64]
+) -> None:
+    """Raise DataError if places were counted against different ground truth (F, N, C)."""
+    for place, found in zip(places, truth, strict=True):
+        differ = (found != truth[0]).any(axis=-1)
+        if differ.any():
+            stem = stems[int(differ.argmax())]
+            raise DataError(f"{places[0]} and {place} have different ground truth of {stem}")
+
+
+def _count(
+    *decoded: NDArray[np.uint8],
+    places: Sequence[str],
+    widths: Sequence[int],
+    void_is_border: bool,
+) -> Occurring:
+    *labels, gt = decoded
+    for place, found in zip(places, labels, strict=True):
+        check_sizes(found, gt, what=f"{place}: labels")
+    truths = [gt]
+    if widths:
+        distance = border_distance(gt, max(widths), void_is_border=void_is_border)
+        truths += [within_band(gt, distance, width) for width in widths]
+    counts = np.stack([[class_counts(found, truth) for truth in truths] for found in labels])
+    counts = counts[..., :IGNORE_LABEL]  # what the labels leave open is a miss, and no class
+    occur = np.flatnonzero(counts.any(axis=(0, 1, 2)))
+    return Occurring(occur, counts[..., occur])
+
+
+def _label_folder(
+    place: str, first: Description | None, stems: Sequence[str], counts: NDArray[np.int64]
+) -> LabelFolder:
+    """A place, what its first file is, and the images' scores from counts (N, 3, C)."""
+    mious = mean_iou(*hits_and_unions(counts), empty=np.nan)
+    scored = map(ImageScore, mious.tolist(), pixel_accuracy(counts).tolist())
+    return LabelFolder(place, first, dict(zip(stems, scored, strict=True)))
