@@ -80,10 +80,11 @@ def test_logits_of_stride_16_sit_on_every_sixteenth_pixel():
 
 @pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 2), (1, 4)])
 @pytest.mark.parametrize("size", [(9, 8), (3, 7)])
-def test_depthwise_trains_as_the_plain_convolution(stride, dilation, size):
+@pytest.mark.parametrize("channels", [6, 32])  # the former fill no vector
+def test_depthwise_trains_as_the_plain_convolution(stride, dilation, size, channels):
     torch.manual_seed(0)
-    layer = Depthwise(6, stride=stride, dilation=dilation)
-    image = torch.randn(2, 6, *size, requires_grad=True)
+    layer = Depthwise(channels, stride=stride, dilation=dilation)
+    image = torch.randn(2, channels, *size, requires_grad=True)
     plain = layer.eval()(image)
     weight = torch.randn_like(plain)
     expected = torch.autograd.grad((plain * weight).sum(), [image, layer.weight])

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
 from wsstools.core.arrays import AnyArray
-from wsstools.core.compiled.bottleneck import combine, convolve, convolve_back
+from wsstools.core.compiled.depthwise import combine, convolve, convolve_back
 from wsstools.core.compiled.normalise import gradient_sums, moments, rectify
 from wsstools.core.compiled.vectors import LANES
 from wsstools.nn.cpu.arrays import empty_like, images_of
 from wsstools.nn.cpu.batch_norm import RELU6, BatchNorm, Rectified
-from wsstools.nn.cpu.depthwise import Depthwise
+from wsstools.nn.cpu.depthwise import Depthwise, kernel_array, kernel_tensor
 from wsstools.nn.cpu.statistics import Normalisation, float32, shared, total
 
 
@@ -101,7 +101,7 @@ class _Filtered(torch.autograd.Function):
         first = images_of(x[:1, :, :1, :1].float())[0, 0, 0]
         sums = total(moments, _rows(images), first)
         batch = Normalisation(sums, first, _n_pixels(images), weight, bias, settings.eps)
-        weights = np.ascontiguousarray(kernel.detach()[:, 0].permute(1, 2, 0).numpy())
+        weights = kernel_array(kernel)
         height, width = (-(-side // stride) for side in x.shape[2:])
         y = empty_like(x, (height, width))
         filtered = images_of(y)
@@ -140,7 +140,7 @@ class _Filtered(torch.autograd.Function):
         )  # fmt: skip
         of_weight, of_bias, slope, level = batch.backward(sums)
         shared(combine, images, of_images, float32(batch.scale), slope, level)
-        of_kernel = torch.from_numpy(of_weights.sum(axis=0)).permute(2, 0, 1).unsqueeze(1)
+        of_kernel = kernel_tensor(of_weights)
         return of_x, of_weight, of_bias, of_kernel, of_weight_after, of_bias_after, None
 
 
