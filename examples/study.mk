@@ -25,6 +25,8 @@
 #   make pfa                    how good the labels trained on are
 #   make table2                 Table 2: full, baseline and TABLE2_ROWS, ARCHS tested in all TESTS
 #   make NAME+msc               one block of it: NAME is a network of ARCHS
+#   make counts                 what the table is made of, small files in OUT/counts/ that eval-gap
+#                               takes for folders: networks of several machines join one table
 #   make figures report         scatter plots and contact sheets; everything on one page
 #   make smoke                  all of this on a few images, a few iterations: does it run?
 #   make tidy                   delete the maps behind predictions, which take the most room
@@ -77,7 +79,7 @@ LABELS  = $(WSS) argmax --jobs $(JOBS)
 GAP     = $(WSS) eval-gap --gt $(D)/gt --ids $(VAL_IDS) --train-ids $(TRAIN_IDS) --jobs $(JOBS) \
           $(GAP_OPTIONS)
 
-.PHONY: all table table1 table2 pfa figures report data smoke tidy clean help FORCE
+.PHONY: all table table1 table2 pfa counts figures report data smoke tidy clean help FORCE
 all: table
 
 help:
@@ -345,6 +347,14 @@ $(OUT)/%.tex: $(OUT)/%.csv
 	$(GAP) --study $< --format latex > $@.part
 	@mv $@.part $@
 
+# A file of counts for each folder of predictions of the table.
+counts: $(patsubst $(OUT)/%/labels/.done,$(OUT)/counts/%.csv,$(table1_block))
+
+$(OUT)/counts/%.csv: $(OUT)/%/labels/.done
+	@mkdir -p $(@D)
+	$(WSS) score $(<D) $(D)/gt --ids $(VAL_IDS) --jobs $(JOBS) --format counts > $@.part
+	@mv $@.part $@
+
 $(OUT)/report.html: $(OUT)/gap.json
 	$(WSS) report $< --images $(D)/images --gt $(D)/gt --title "$(TITLE)" --overwrite \
 	  -o $@
@@ -403,7 +413,7 @@ data:
 	$(WSS) stats $(D)/scribbles --ids $(TRAIN_IDS) --jobs $(JOBS)
 endif
 
-SMOKE_TARGETS ?= table1 table2 pfa figures report
+SMOKE_TARGETS ?= table1 table2 pfa counts figures report
 SMOKE_TRAIN ?= 6
 SMOKE_VAL   ?= 4
 SMOKE_ARCH  ?= deeplabv2-mobilenetv2
