@@ -1,4 +1,4 @@
-"""The random forest of an image: growing, predicting, calibrating."""
+"""The random forest of an image: growing and predicting."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from builders import N_CLASSES, draw_image
 from sklearn.ensemble import RandomForestClassifier
 
-from wsstools.core.local.calibration import best_temperature, tempered
 from wsstools.core.local.forest import random_forest
 from wsstools.core.local.gabor import gabor_bank
 from wsstools.core.local.growing import binned, grow, grow_with_scikit_learn
@@ -179,16 +178,6 @@ def test_folds_hold_strokes_and_every_class():
     beside = (plane[:, 1:] >= 0) & (plane[:, :-1] >= 0)
     parted = (plane[:, 1:] != plane[:, :-1]) & beside
     assert parted.sum() < 0.1 * beside.sum()
-
-
-def test_temperature_is_found_again():
-    """Labels drawn from probabilities that were then made three times too sure."""
-    rng = np.random.default_rng(0)
-    honest = rng.dirichlet(np.ones(3), size=20000).T.astype(np.float32)
-    labels = (rng.random(20000) > np.cumsum(honest, axis=0)).sum(axis=0).clip(0, 2)
-    too_sure = tempered(honest, 1 / 3, 0)
-    assert best_temperature(too_sure, labels, 1e-9) == pytest.approx(3, rel=0.1)
-    np.testing.assert_allclose(tempered(too_sure, 3, 0), honest, atol=1e-4)
 
 
 def test_an_image_without_any_contrast_gives_the_shares_of_the_strokes():
