@@ -40,7 +40,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from wsstools.nn.data.crops import Samples
+from wsstools.nn.data.crops import Batch, Samples
 from wsstools.nn.data.pairs import CachedPairs, LabelledImages
 from wsstools.nn.models.initial import imagenet_state
 from wsstools.nn.models.networks import IMAGENET_MEAN, IMAGENET_STD
@@ -202,12 +202,12 @@ class Bench:
     def fixed_batch(self, precision: str, labels: str) -> float:
         """The steps of a run on one batch that lies on the device."""
         run = self._run()
-        images, targets = Samples(self.pairs[labels][1], self.schedule, 0).batch(0)
-        images, targets = images.to(self.device), targets.to(self.device)
+        batch = Samples(self.pairs[labels][1], self.schedule, 0).batch(0)
+        batch = Batch(*(part.to(self.device) for part in batch))
         moments: list[float] = []
         last = None
         for _ in range(self.schedule.iterations):
-            step = run.step(images, targets, bfloat16=precision == "bfloat16")
+            step = run.step(batch, bfloat16=precision == "bfloat16")
             if last is not None:
                 last.checked()
                 moments.append(time.perf_counter())

@@ -26,7 +26,13 @@ ARROWS = {
     "demo": {"demo"},
 }
 """What each folder may import, besides GROUND."""
-LIGHT = {"running.settings", "nn.settings", "nn.training.schedules", "view.settings"}
+LIGHT = {
+    "running.settings",
+    "nn.settings",
+    "nn.regularising.settings",
+    "nn.training.schedules",
+    "view.settings",
+}
 """What the options of commands are made from; the rest of these folders is for steps."""
 HEAVY = ("torch", "sklearn", "skimage", "numba", "scipy", "numpy", "matplotlib")
 

@@ -7,12 +7,14 @@ from typing import Optional
 
 from wsstools.cli.options import NClasses, Seed
 from wsstools.core.parameter import parameter
+from wsstools.nn.regularising.settings import LossSettings
 from wsstools.nn.training.schedules import OUTPUT_STRIDE, SCHEDULES, ScheduleChanges, TrainSettings
 from wsstools.running.settings import NameSettings, Selection
 
 
 def train(
     changes: ScheduleChanges,
+    regularising: LossSettings,
     settings: TrainSettings,
     naming: NameSettings,
     images: str = parameter(MISSING, "The images.", metavar="DIR"),
@@ -52,7 +54,8 @@ def train(
     The loss is 0 on unlabelled pixels (255). Every number of the schedule defaults to the one
     published with the architecture. A run that is interrupted makes a checkpoint, goes on from it
     when the same command is given again, and ends with the same bytes as one that was not. Where
-    --labels is a folder of maps, the loss is the cross entropy with their probabilities.
+    --labels is a folder of maps, the loss is the cross entropy with their probabilities. --loss
+    adds one on the network's own probabilities, by which pixels that look alike agree.
 
     The whole machine is used. Several processes, such as one per GPU, share each batch where
     torchrun starts them: torchrun --nproc-per-node 4 --no-python wss train ...
@@ -74,6 +77,7 @@ def train(
         n_classes=n_classes,
         scribbles=scribbles,
         label_weight=label_weight,
+        regularising=regularising,
         seed=seed,
         settings=settings,
         run=Selection(naming.suffix, naming.recursive, ids, prints_paths=True),

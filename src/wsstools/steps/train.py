@@ -44,6 +44,8 @@ from wsstools.nn.models.model_files import (
     read_model_header,
 )
 from wsstools.nn.models.networks import SegmentationNetwork
+from wsstools.nn.regularising.losses import Regulariser
+from wsstools.nn.regularising.settings import LossSettings
 from wsstools.nn.training.distributed import ProcessGroup, joined_process_group
 from wsstools.nn.training.loop import Progress, TrainingStopped, uses_bfloat16
 from wsstools.nn.training.loop import train as train_network
@@ -69,6 +71,14 @@ from wsstools.steps.inputs import warn_of_palettes
 LABEL_WEIGHT = 0.2
 """What a pixel of labels counts as beside one of scribbles."""
 LEAST_WEIGHT = 1e-6
+_LOSS_OPTIONS = (
+    "loss",
+    "loss_weight",
+    "loss_from",
+    "loss_scale",
+    "loss_sigma_rgb",
+    "loss_sigma_xy",
+)
 _GPU_WORKERS = 8
 """Threads that prepare batches for a GPU, where there are as many cores."""
 _LABEL_SUFFIXES = (*label_files.SUFFIXES, *map_files.SUFFIXES)
@@ -87,6 +97,7 @@ def train(
     n_classes: int | None = None,
     scribbles: str | None = None,
     label_weight: float | None = None,
+    regularising: LossSettings = LossSettings(),
     seed: int = 0,
     settings: TrainSettings = TrainSettings(),
     run: Selection = Selection(),
@@ -114,6 +125,8 @@ def train(
         one; elsewhere it counts as `label_weight`.
     label_weight : float or None
         Between 0 and 1; None: LABEL_WEIGHT.
+    regularising : LossSettings
+        A loss on the network's own probabilities.
     seed : int
         Of all that is drawn.
     settings : TrainSettings
@@ -129,6 +142,7 @@ def train(
         If labels and images do not fit, or the loss is not finite.
     """
     _check(arch, output_stride, settings)
+    regulariser = _regulariser(regularising)
     schedule = schedule or SCHEDULES[arch]
     places = (labels, images) if scribbles is None else (labels, scribbles, images)
     classes_file = label_files.find_classes_file(*places)
@@ -148,6 +162,7 @@ def train(
         "precision": settings.precision,
         "output_stride": output_stride,
         "label_weight": weight,
+        **_loss_options(regulariser),
         **dataclasses.asdict(schedule),
     }
     job = _Job(
@@ -164,11 +179,16 @@ def train(
             "train",
             options,
             revision=_revision(arch, schedule),
-            unrecorded={"output_stride": OUTPUT_STRIDE, "label_weight": None},
+            unrecorded={
+                "output_stride": OUTPUT_STRIDE,
+                "label_weight": None,
+                **_loss_options(None),
+            },
         ),
         [*pairs.records(), *_init_records(settings.init)],
         classes_file,
         weight,
+        regulariser,
     )
     job.check_outputs(out, [images, labels, *([] if scribbles is None else [scribbles])])
     if settings.dry_run:
@@ -201,6 +221,27 @@ def _check(arch: str, output_stride: int, settings: TrainSettings) -> None:
         raise UsageError("--val-images and --val-labels go together")
     if settings.val_images is None and (settings.val_ids or settings.val_every):
         raise UsageError("--val-ids and --val-every need --val-images and --val-labels")
+
+
+def _regulariser(settings: LossSettings) -> Regulariser | None:
+    constants = settings.constants()
+    if settings.loss is None or settings.loss_weight is None:
+        return None
+    return Regulariser(settings.loss, constants, settings.loss_weight, settings.loss_from)
+
+
+def _loss_options(regulariser: Regulariser | None) -> dict[str, Json]:
+    """What of a regulariser is recorded; without one, None of each."""
+    if regulariser is None:
+        return dict.fromkeys(_LOSS_OPTIONS)
+    of = regulariser.constants
+    return dict(
+        zip(
+            _LOSS_OPTIONS,
+            (regulariser.name, regulariser.weight, regulariser.begin, *dataclasses.astuple(of)),
+            strict=True,
+        )
+    )
 
 
 def _revision(arch: str, schedule: Schedule) -> int:
@@ -291,6 +332,7 @@ class _Job:
     inputs: Sequence[InputRecord]
     classes_file: Path | None
     label_weight: float | None  # of pixels of the labels, where there are scribbles too
+    regulariser: Regulariser | None
 
     @property
     def checkpoint(self) -> Path:
@@ -487,6 +529,7 @@ def _trained(
                 if job.label_weight is None
                 else with_label_weight(of_classes, job.n_classes, job.label_weight)
             ),
+            regulariser=job.regulariser,
             workers=workers,
             resume=state,
             validate=_validation(job, cached.left, reader),

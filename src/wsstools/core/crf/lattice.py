@@ -18,7 +18,7 @@ _FARTHEST = 32767
 
 @dataclass(frozen=True)
 class Lattice:
-    """A symmetrically normalised Gaussian filter K of n points.
+    """A Gaussian filter K of n points, symmetrically normalised unless it is said not to be.
 
     Notes
     -----
@@ -42,10 +42,11 @@ class Lattice:
     chains: NDArray[np.int32]  # (D + 1, M + 1), see `find_chains`
 
     @classmethod
-    def of(cls, features: NDArray[np.float32]) -> Lattice:
+    def of(cls, features: NDArray[np.float32], *, is_normalised: bool = True) -> Lattice:
         """The filter exp(-|f_i - f_j|^2 / 2) of points f, (D, n) float32.
 
-        ValueError if the points lie too far from each other or from the origin.
+        Without `is_normalised`, N is the same for all points: such that values are those of the
+        Gaussian, about. ValueError if the points lie too far from each other or from the origin.
         """
         n_features, n_points = features.shape
         filled = np.zeros((n_features, -(-n_points // _GROUP) * _GROUP), np.float32)
@@ -59,8 +60,11 @@ class Lattice:
         chains = find_chains(keys, table, strides)
         # Adams et al. scale a filtered value by this; here it cancels, but for the tiny addend.
         scale = 1 / (1 + 2.0**-n_features)
-        sums = filter_values(offsets, weights, chains, np.ones(n_points, np.float32))
-        weights *= np.sqrt(scale / (scale * sums + 1e-20))[:, np.newaxis]
+        if is_normalised:
+            sums = filter_values(offsets, weights, chains, np.ones(n_points, np.float32))
+            weights *= np.sqrt(scale / (scale * sums + 1e-20))[:, np.newaxis]
+        else:
+            weights *= np.float32(math.sqrt(scale))
         return cls(offsets, weights, chains)
 
     @property

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wsstools.core.arrays import AnyArray
 from wsstools.core.compiled.warp import warp_image, warp_labels, warp_probs
+from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.maps import ProbabilityMap
 from wsstools.nn.models.networks import IMAGENET_MEAN
 from wsstools.nn.training.schedules import Schedule
@@ -86,9 +87,8 @@ def crop_view(
     return pixels, replace(target, probs=probs).dense()
 
 
-def augment(
-    image: AnyArray, target: Target, schedule: Schedule, *, rng: np.random.Generator
-) -> tuple[NDArray[np.float32], AnyArray]:
-    """A random crop of an image and of its target; see `draw_view` and `crop_view`."""
-    view = draw_view((image.shape[0], image.shape[1]), schedule, rng=rng)
-    return crop_view(image, target, view, crop=schedule.crop, min_prob=schedule.min_prob)
+def real_pixels(shape: tuple[int, int], view: View, crop: int) -> NDArray[np.bool_]:
+    """Which pixels of a view show the image of (H, W), (crop, crop)."""
+    found = warp_labels(np.zeros(shape, np.uint8), view.matrix(shape, crop), crop)
+    is_real: NDArray[np.bool_] = found != IGNORE_LABEL
+    return is_real

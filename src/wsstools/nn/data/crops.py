@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsstools.core.arrays import AnyArray
-from wsstools.nn.data.augment import Target, augment
+from wsstools.nn.data.augment import Target, View, crop_view, draw_view, real_pixels
 from wsstools.nn.training.schedules import Schedule
 
 
@@ -26,6 +26,15 @@ class Pairs(Protocol):
 
     def __getitem__(self, index: int, /) -> tuple[AnyArray, Target]:
         """Image (H, W, 3) uint8 or float32 in 0..255, and labels or probabilities, (H, W)."""
+
+
+class Batch(NamedTuple):
+    """Crops, what is known about their pixels, and how they show their images."""
+
+    images: Tensor  # (N, 3, crop, crop) float32, RGB in 0..255, channels last in memory
+    targets: Tensor  # (N, crop, crop) uint8, or (N, C, crop, crop) float32
+    is_real: Tensor  # (N, crop, crop) bool: not beyond the image
+    scale: Tensor  # (N,) float32, pixels of a crop to one of its image
 
 
 @dataclass(frozen=True)
@@ -43,32 +52,34 @@ class Samples:
     def __len__(self) -> int:
         return self.schedule.iterations * self.schedule.batch
 
-    def __getitem__(self, n: int) -> tuple[NDArray[np.float32], AnyArray]:
+    def __getitem__(self, n: int) -> tuple[NDArray[np.float32], AnyArray, View, tuple[int, int]]:
+        """A crop, its target, and the view of an image of (H, W) that it is."""
         epoch, place = divmod(n, len(self.pairs))
         order = np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.pairs))
         image, target = self.pairs[int(order[place])]
-        rng = np.random.default_rng([self.seed, 1, n])
-        return augment(image, target, self.schedule, rng=rng)
+        shape, schedule = (image.shape[0], image.shape[1]), self.schedule
+        view = draw_view(shape, schedule, rng=np.random.default_rng([self.seed, 1, n]))
+        crop = crop_view(image, target, view, crop=schedule.crop, min_prob=schedule.min_prob)
+        return *crop, view, shape
 
-    def batch(
-        self, number: int, share: tuple[int, int] = (0, 1), *, pinned: bool = False
-    ) -> tuple[Tensor, Tensor]:
+    def batch(self, number: int, share: tuple[int, int] = (0, 1), *, pinned: bool = False) -> Batch:
         """A batch, or with `share` (i, n) samples i, i + n, i + 2 n, ... of it.
 
         `pinned` puts it into memory that a GPU copies from by itself.
-
-        Returns
-        -------
-        images : (N, 3, crop, crop) float32
-            Channels last in memory.
-        targets : (N, crop, crop) uint8, or (N, C, crop, crop) float32
         """
         size = self.schedule.batch
-        made = [self[n] for n in range(number * size + share[0], (number + 1) * size, share[1])]
-        images, targets = (torch.from_numpy(np.stack(part)) for part in zip(*made, strict=True))
+        numbers = range(number * size + share[0], (number + 1) * size, share[1])
+        images, targets, views, shapes = zip(*(self[n] for n in numbers), strict=True)
+        is_real = [
+            real_pixels(shape, view, self.schedule.crop)
+            for shape, view in zip(shapes, views, strict=True)
+        ]
+        scale = np.array([view.scale for view in views], np.float32)
+        parts = [torch.from_numpy(np.stack(part)) for part in (images, targets, is_real)]
+        parts.append(torch.from_numpy(scale))
         if pinned:
-            images, targets = images.pin_memory(), targets.pin_memory()
-        return images.permute(0, 3, 1, 2), targets
+            parts = [part.pin_memory() for part in parts]
+        return Batch(parts[0].permute(0, 3, 1, 2), *parts[1:])
 
 
 def batches(
@@ -78,14 +89,14 @@ def batches(
     workers: int = 0,
     share: tuple[int, int] = (0, 1),
     pinned: bool = False,
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Iterator[Batch]:
     """Batches of a training run from the `first` on, in order, as `Samples.batch` gives them.
 
     So many threads as `workers` prepare batches ahead, one more than there are of them; 0 prepares
     a batch when it is asked for. DataError or OSError of what cannot be read.
     """
 
-    def made(number: int) -> tuple[Tensor, Tensor]:
+    def made(number: int) -> Batch:
         return samples.batch(number, share, pinned=pinned)
 
     numbers = range(first, samples.schedule.iterations)
@@ -93,7 +104,7 @@ def batches(
         yield from map(made, numbers)
         return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="batches")
-    ahead: deque[Future[tuple[Tensor, Tensor]]] = deque()
+    ahead: deque[Future[Batch]] = deque()
     try:
         for number in numbers:
             ahead.append(pool.submit(made, number))

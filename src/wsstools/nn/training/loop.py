@@ -15,7 +15,7 @@ from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.parameter import LARGEST
 from wsstools.errors import DataError, UsageError
 from wsstools.files.provenance import Json
-from wsstools.nn.data.crops import Pairs, Samples, batches
+from wsstools.nn.data.crops import Batch, Pairs, Samples, batches
 from wsstools.nn.device import reproducible
 from wsstools.nn.models.initial import load_initial
 from wsstools.nn.models.model_files import Checkpoint
@@ -25,6 +25,8 @@ from wsstools.nn.models.networks import (
     freeze_batch_norm,
     parameter_groups,
 )
+from wsstools.nn.regularising.affinities import Crops
+from wsstools.nn.regularising.losses import Regulariser
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.losses import loss_sum, target_mass
 from wsstools.nn.training.schedules import OUTPUT_STRIDE, Schedule
@@ -56,6 +58,7 @@ def train(
     world: ProcessGroup = ProcessGroup(),
     precision: str = "auto",
     class_weights: AnyArray | None = None,
+    regulariser: Regulariser | None = None,
     workers: int = 0,
     resume: Checkpoint | None = None,
     validate: Callable[[SegmentationNetwork], float] | None = None,
@@ -85,6 +88,8 @@ def train(
     class_weights : (n_classes,) or (2 n_classes,) or None
         As how many pixels one of each class counts in the loss; None: as one. Of twice as many,
         the second half is for labels n_classes + c of `pairs`, which are of class c too.
+    regulariser : Regulariser or None
+        A loss on the probabilities of all pixels that is added, in mean over the crops of a batch.
     workers : int
         Threads that prepare batches ahead. They do not change the result.
     resume : Checkpoint or None
@@ -133,8 +138,9 @@ def train(
         reproducible(device),
     ):
         run = _Run(
-            arch, n_classes, output_stride, schedule, seed, initial_state, world, class_weights
-        )
+            arch, n_classes, output_stride, schedule, seed, initial_state, world, class_weights,
+            regulariser,
+        )  # fmt: skip
         made_of = run.signature | {"images": len(pairs), "bfloat16": bfloat16}
         if resume is not None:
             _check_resumable(resume, made_of)
@@ -155,7 +161,7 @@ def train(
                 on_checkpoint(run.state(made_of))
 
         last: _Step | None = None  # told of while a GPU works on the next one
-        for images, targets in batches(
+        for batch in batches(
             Samples(pairs, schedule, seed),
             first=run.iteration,
             workers=workers,
@@ -166,8 +172,8 @@ def train(
                 report(last)
                 checkpoint()
                 raise TrainingStopped
-            check_target(targets, n_classes, n_labels)
-            step = run.step(images, targets, bfloat16=bfloat16)
+            check_target(batch.targets, n_classes, n_labels)
+            step = run.step(batch, bfloat16=bfloat16)
             report(last)
             last = step
             is_over = run.iteration == schedule.iterations
@@ -239,8 +245,10 @@ class _Run:
         initial_state: Mapping[str, Tensor] | None,
         world: ProcessGroup,
         class_weights: AnyArray | None,
+        regulariser: Regulariser | None = None,
     ) -> None:
         self.schedule, self.seed, self.world = schedule, seed, world
+        self.regulariser = regulariser
         self.weights = (
             None
             if class_weights is None
@@ -256,6 +264,8 @@ class _Run:
         }
         if output_stride != OUTPUT_STRIDE:  # else the checkpoints of earlier versions go on
             self.signature["output_stride"] = output_stride
+        if regulariser is not None:
+            self.signature["regulariser"] = asdict(regulariser)
         torch.manual_seed(seed)
         self.network = build(arch, n_classes, output_stride=output_stride)
         self.frozen = initial_state is not None and schedule.frozen_batch_norm
@@ -272,18 +282,18 @@ class _Run:
         self.pull = schedule.l2sp_alpha or 0.0
         self.shared = world.shared(self.network)
 
-    def step(self, images: Tensor, targets: Tensor, *, bfloat16: bool) -> _Step:
+    def step(self, batch: Batch, *, bfloat16: bool) -> _Step:
         """One iteration, on this process's share of a batch."""
         world = self.world
         # Dropout depends on the iteration alone, so that a resumed run draws the same.
         torch.manual_seed(
             ((self.seed * 1_000_003 + self.iteration) * world.size + world.rank) % 2**63
         )
-        images = images.to(world.device, non_blocking=True)
-        targets = targets.to(world.device, non_blocking=True)
+        batch = Batch(*(part.to(world.device, non_blocking=True) for part in batch))
+        targets = batch.targets
         autocast = torch.autocast(torch.device(world.device).type, torch.bfloat16)
         with autocast if bfloat16 else contextlib.nullcontext():
-            outputs = self.shared(images)
+            outputs = self.shared(batch.images)
         mass = world.total(target_mass(targets, self.weights)).float()
         mass = torch.where(mass > 0, mass, 1)
         stride = self.network.output_stride
@@ -293,12 +303,27 @@ class _Run:
         objective = losses[0]
         for auxiliary in losses[1:]:
             objective = objective + self.schedule.aux_weight * auxiliary
+        objective = objective + self._regularising(outputs[0], batch)
         self.optimizer.zero_grad()
         (objective * world.size).backward()  # the processes' gradients are averaged
         rate = self._descend()
         self.iteration += 1
         told = torch.stack([objective.detach(), losses[0].detach()])
         return _Step(self.iteration, rate, world.total(told))
+
+    def _regularising(self, logits: Tensor, batch: Batch) -> Tensor | float:
+        """The loss that is added, this process's part of its mean over the batch."""
+        if self.regulariser is None:
+            return 0.0
+        weight = self.regulariser.weight_at(self.iteration)
+        if not weight:
+            return 0.0
+        targets = batch.targets
+        # Labels n_classes + c, those beside scribbles, are predictions.
+        is_labelled = targets.sum(1) > 0 if targets.ndim == 4 else targets < logits.shape[1]
+        crops = Crops(batch.images, batch.is_real, is_labelled, batch.scale)
+        loss = self.regulariser(logits, crops, self.network.output_stride)
+        return weight * loss / self.world.size
 
     def validated(self, validate: Callable[[SegmentationNetwork], float]) -> float:
         """The mean IoU of the network as it is."""
