@@ -26,6 +26,7 @@ from wsstools.nn.regularising.relaxations import (
     total_variation,
 )
 from wsstools.nn.regularising.settings import Constants
+from wsstools.nn.regularising.trees import Trees, tree_energy
 
 _BESIDE = half_window(1)
 _GATED = half_window(5)
@@ -76,6 +77,9 @@ _LOSSES: Mapping[str, Callable[[Tensor, Crops, Constants], Tensor]] = {
     "gated": lambda p, crops, of: bilinear(Agreement(p, _gated(crops, of))),
     "potts": lambda p, crops, of: quadratic(Agreement(p, _beside(crops, of))),
     "potts-collision": lambda p, crops, of: collision(p, _beside(crops, of)),
+    "tree": lambda p, crops, of: tree_energy(
+        p, Trees(crops, of.sigma_rgb or 0), (crops.is_real & ~crops.is_labelled).float()
+    ),
     "entropy": lambda p, crops, of: entropy(p),
     "tv": lambda p, crops, of: total_variation(p, crops.is_real),
 }

@@ -28,6 +28,7 @@ CONSTANTS: dict[str, Constants] = {
     "gated": Constants(0.5, 5.7, 12.0),
     "potts": Constants(0.5, 5.0),
     "potts-collision": Constants(0.5, 5.0),
+    "tree": Constants(0.5, 5.0),
     "entropy": Constants(0.5),
     "tv": Constants(0.5),
 }
@@ -37,6 +38,7 @@ PAPER: dict[str, Constants] = {
     "ncut": Constants(0.5, 15.0, 100.0),
     "kernelcut": Constants(0.5, 15.0, 100.0),
     "gated": Constants(0.25, 5.7, 24.0),
+    "tree": Constants(0.25, 25.5),
 }
 _SETS = {"ours": CONSTANTS, "paper": PAPER}
 
