@@ -13,6 +13,8 @@ at the same batch, crop and scales. "+" is that loop with bfloat16 and channels 
 reference does not do on a CPU. All runs take turns; the figures are medians over turns of
 iterations per second, from batch to batch, the first ones of a turn left out.
 
+`--losses` times the steps with each of `train --loss` beside the cross entropy, on one batch.
+
 On any device: the same steps on one batch that lies there already (no data loading), and the
 arithmetic limit: floating-point operations of a step (three times those that torch counts forward)
 over the rate of a large product of matrices in the same precision.
@@ -45,11 +47,14 @@ from wsstools.nn.data.pairs import CachedPairs, LabelledImages
 from wsstools.nn.models.initial import imagenet_state
 from wsstools.nn.models.networks import IMAGENET_MEAN, IMAGENET_STD
 from wsstools.nn.models.torchvision_compat import import_torchvision
+from wsstools.nn.regularising.losses import Regulariser
+from wsstools.nn.regularising.settings import CONSTANTS
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.loop import _Run, train, uses_bfloat16
 from wsstools.nn.training.schedules import OUTPUT_STRIDE, SCHEDULES, Schedule
 
 WARM_UP = 4  # iterations
+_PLAIN = "cross entropy"
 N_MATRIX = 8192
 N_DRAWN = 8
 SMALLEST = {"init": "random", "batch": 2, "crop": 33, "iterations": WARM_UP + 4, "repeats": 1}
@@ -199,9 +204,9 @@ class Bench:
             moments.append(time.perf_counter())
         return rate_of(moments)
 
-    def fixed_batch(self, precision: str, labels: str) -> float:
+    def fixed_batch(self, precision: str, labels: str, loss: str | None = None) -> float:
         """The steps of a run on one batch that lies on the device."""
-        run = self._run()
+        run = self._run(loss and Regulariser(loss, CONSTANTS[loss], 0.1))
         batch = Samples(self.pairs[labels][1], self.schedule, 0).batch(0)
         batch = Batch(*(part.to(self.device) for part in batch))
         moments: list[float] = []
@@ -222,9 +227,9 @@ class Bench:
             network(torch.zeros(1, 3, self.schedule.crop, self.schedule.crop))
         return 3 * float(counter.get_total_flops()) * self.schedule.batch
 
-    def _run(self) -> _Run:
+    def _run(self, regulariser: Regulariser | None = None) -> _Run:
         world = ProcessGroup(device=self.args.device)
-        run = self.schedule, 0, self.state, world, None
+        run = self.schedule, 0, self.state, world, None, regulariser
         return _Run(self.args.arch, self.n_classes, OUTPUT_STRIDE, *run)
 
     def matrix_rate(self, precision: str) -> float:
@@ -252,6 +257,12 @@ def _endless(loader: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
 def ways_to_train(bench: Bench) -> dict[str, Callable[[], float]]:
     """What gives the iterations per second of each way, by the name in the table."""
     ways: dict[str, Callable[[], float]] = {}
+    if bench.args.losses:
+        precision = bench.precisions[-1]
+        for loss in (None, *CONSTANTS):
+            name = f"{precision}, {loss or _PLAIN}"
+            ways[name] = lambda x=loss: bench.fixed_batch(precision, "scribbles", x)
+        return ways
     if bench.args.arch == "deeplabv2-mobilenetv2":
         for workers in (0, 1, 2):
             ways[f"reference, {workers} loading"] = lambda n=workers: bench.peer(n, tuned=False)
@@ -271,6 +282,17 @@ def print_rates(rates: dict[str, list[float]]) -> None:
     for name, rate in medians.items():
         ratio = f"{rate / best:10.2f}" if best else ""
         print(f"{name:30s} {rate:12.3f} {min(rates[name]):7.3f} {max(rates[name]):7.3f} {ratio}")
+
+
+def print_costs(rates: dict[str, list[float]]) -> None:
+    """How much longer a step takes with each loss, in the turns that took both."""
+    plain, *others = rates.items()
+    print(f"{'precision, loss':30s} {'s a step':>8s} {'ratio':>10s}")
+    for name, found in [plain, *others]:
+        if found:
+            ratios = [alone / rate for alone, rate in zip(plain[1], found, strict=False)]
+            seconds = 1 / statistics.median(found)
+            print(f"{name:30s} {seconds:8.3f} {statistics.median(ratios):10.2f}")
 
 
 def print_limits(bench: Bench, rates: dict[str, list[float]]) -> None:
@@ -303,6 +325,7 @@ def options(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--iterations", type=int, default=24)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--losses", action="store_true")
     return parser
 
 
@@ -314,13 +337,15 @@ def main() -> None:
         rates: dict[str, list[float]] = {name: [] for name in ways}
         threads = f", {torch.get_num_threads()} threads" if bench.device.type == "cpu" else ""
         print(f"{args.arch}, batch {args.batch}, {args.crop}x{args.crop}, {args.device}{threads}")
-        with summary(lambda: print_rates(rates)):
+        table = print_costs if args.losses else print_rates
+        with summary(lambda: table(rates)):
             for turn in range(args.repeats):
                 for name, way in ways.items():
                     rates[name].append(way())
                     said = f"turn {turn + 1}: {name}: {rates[name][-1]:.3f}"
                     print(said, file=sys.stderr, flush=True)
-        print_limits(bench, rates)
+        if not args.losses:
+            print_limits(bench, rates)
 
 
 if __name__ == "__main__":
