@@ -171,9 +171,10 @@ def test_shares_of_a_batch_add_up():
     logits = torch.randn(4, 2, 5, 5)
     real = torch.ones(4, 33, 33, dtype=torch.bool)
     rgb = torch.rand(4, 3, 33, 33) * 255
-    whole = regulariser(logits, Crops(rgb, real, ~real, torch.ones(4)), 8)
+    labels = torch.full((4, 33, 33), 255)
+    whole = regulariser(logits, Crops(rgb, real, labels, torch.ones(4)), 8)
     parts = [
-        regulariser(logits[k::2], Crops(rgb[k::2], real[k::2], ~real[k::2], torch.ones(2)), 8) / 2
+        regulariser(logits[k::2], Crops(rgb[k::2], real[k::2], labels[k::2], torch.ones(2)), 8) / 2
         for k in range(2)
     ]
     torch.testing.assert_close(sum(parts), whole)

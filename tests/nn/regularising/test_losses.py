@@ -29,8 +29,8 @@ def crops(n=2, side=SIDE, scale=1.0):
     rgb = torch.from_numpy(blocks + rng.normal(0, 4, blocks.shape)).float()
     is_real = torch.ones(n, side, side, dtype=torch.bool)
     is_real[0, -2:] = False
-    is_labelled = torch.from_numpy(rng.random((n, side, side)) < 0.3)
-    return Crops(rgb, is_real, is_labelled, torch.full((n,), scale))
+    labels = torch.from_numpy(np.where(rng.random((n, side, side)) < 0.3, 1, 255))
+    return Crops(rgb, is_real, labels, torch.full((n,), scale))
 
 
 def probabilities(of, dtype=torch.float64):
@@ -182,7 +182,7 @@ def test_the_matrix_of_gaussians_is_the_sum_over_all_pairs(name, monkeypatch):
 def test_the_lattice_points_where_the_sum_over_all_pairs_does(name):
     """Its gradient at 24 x 24, against that of the matrix; RIVALS: a cosine of .99 and more."""
     of = crops(1, 24)
-    of = Crops(of.rgb, torch.ones_like(of.is_real), of.is_labelled, of.scale)
+    of = Crops(of.rgb, torch.ones_like(of.is_real), of.labels, of.scale)
     probs = probabilities(of, torch.float32)
     gaussians = Gaussians(of, 25.0, 8.0)
     loss = {"bilinear": bilinear, "ncut": normalised_cut}[name]
@@ -249,11 +249,11 @@ def test_a_weight_does_not_depend_on_the_resolution(name, constants):
     large = Crops(
         rgb,
         torch.ones(1, 2 * side, 2 * side, dtype=torch.bool),
-        torch.zeros(1, 2 * side, 2 * side, dtype=torch.bool),
+        torch.full((1, 2 * side, 2 * side), 255),
         torch.tensor([2.0]),
     )
     small = Crops(
-        small.rgb, torch.ones_like(small.is_real), torch.zeros_like(small.is_real), small.scale
+        small.rgb, torch.ones_like(small.is_real), torch.full_like(small.labels, 255), small.scale
     )
     torch.manual_seed(0)
     logits = 2 * torch.randn(1, CLASSES, side // 8 + 1, side // 8 + 1)
@@ -275,7 +275,7 @@ def test_padding_and_batch_do_not_count(name):
     torch.manual_seed(0)
     logits = torch.randn(2, CLASSES, 5, 5)
     value = regulariser(logits, of, 8)
-    other = Crops(of.rgb.clone(), of.is_real, of.is_labelled, of.scale)
+    other = Crops(of.rgb.clone(), of.is_real, of.labels, of.scale)
     other.rgb[:, :, 20:] = 0
     assert regulariser(logits, other, 8).item() == pytest.approx(value.item(), rel=1e-4)
     twice = Crops(*(torch.cat([part, part]) for part in vars(of).values()))

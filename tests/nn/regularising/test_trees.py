@@ -17,8 +17,8 @@ def crops(seed=0, n=2):
     rng = np.random.default_rng(seed)
     rgb = torch.from_numpy(rng.uniform(0, 255, (n, 3, HEIGHT, WIDTH))).float()
     real = torch.ones(n, HEIGHT, WIDTH, dtype=torch.bool)
-    labelled = torch.from_numpy(rng.random((n, HEIGHT, WIDTH)) < 0.3)
-    return Crops(rgb, real, labelled, torch.ones(n))
+    labels = torch.from_numpy(np.where(rng.random((n, HEIGHT, WIDTH)) < 0.3, 1, 255))
+    return Crops(rgb, real, labels, torch.ones(n))
 
 
 def tree_of(of, image=0):

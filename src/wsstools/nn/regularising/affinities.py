@@ -16,6 +16,7 @@ from torch import Tensor
 from wsstools.core.compiled.elementary import exp
 from wsstools.core.compiled.pairs import filter_pairs, pair_exponents
 from wsstools.core.crf.lattice import Lattice
+from wsstools.core.labels import IGNORE_LABEL
 from wsstools.nn.cpu.arrays import share_images
 
 Offsets = Sequence[tuple[int, int]]
@@ -28,16 +29,21 @@ class Crops:
 
     rgb: Tensor  # (N, 3, H, W) float32 in 0..255
     is_real: Tensor  # (N, H, W) bool: not beyond the image
-    is_labelled: Tensor  # (N, H, W) bool
+    labels: Tensor  # (N, H, W) uint8, 255 where nothing is known
     scale: Tensor  # (N,) float32, pixels of the crop to one of the image
+
+    @property
+    def is_labelled(self) -> Tensor:
+        """(N, H, W) bool."""
+        return self.labels != IGNORE_LABEL
 
     def every(self, step: int) -> Crops:
         """The pixels at every `step`-th place, with the mean colour of those up to the next."""
         if step == 1:
             return self
         rgb = F.avg_pool2d(self.rgb, step, ceil_mode=True, count_include_pad=False)
-        real, labelled = (part[:, ::step, ::step] for part in (self.is_real, self.is_labelled))
-        return Crops(rgb, real, labelled, self.scale / step)
+        real, labels = (part[:, ::step, ::step] for part in (self.is_real, self.labels))
+        return Crops(rgb, real, labels, self.scale / step)
 
 
 class Affinities(Protocol):

@@ -25,11 +25,14 @@ from wsstools.nn.regularising.relaxations import (
     quadratic,
     total_variation,
 )
+from wsstools.nn.regularising.self_labels import self_label_loss
 from wsstools.nn.regularising.settings import Constants
 from wsstools.nn.regularising.trees import Trees, tree_energy
 
 _BESIDE = half_window(1)
 _GATED = half_window(5)
+_SMOOTHNESS = 20.0
+"""Of soft labels: Zhang and Boykov's 6 of pairs over 0.3 of pixels."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ _LOSSES: Mapping[str, Callable[[Tensor, Crops, Constants], Tensor]] = {
     "gated": lambda p, crops, of: bilinear(Agreement(p, _gated(crops, of))),
     "potts": lambda p, crops, of: quadratic(Agreement(p, _beside(crops, of))),
     "potts-collision": lambda p, crops, of: collision(p, _beside(crops, of)),
+    "potts-soft": lambda p, crops, of: self_label_loss(p, crops, _beside(crops, of), _SMOOTHNESS),
     "tree": lambda p, crops, of: tree_energy(
         p, Trees(crops, of.sigma_rgb or 0), (crops.is_real & ~crops.is_labelled).float()
     ),

@@ -92,6 +92,12 @@ def collision(probs: Tensor, neighbours: Neighbours) -> Tensor:
     ----------
     Zhang and Boykov, CVPR 2025: collision divergence.
     """
+    total = neighbours.weights.sum(dim=(1, 2, 3)).clamp(min=_LEAST)
+    return (collisions(probs, neighbours) / total).mean()
+
+
+def collisions(probs: Tensor, neighbours: Neighbours) -> Tensor:
+    """``- sum w_ij log(p_i p_j / |p_i| |p_j|)`` over the pairs of each crop, (N,)."""
     units = probs / probs.square().sum(dim=1, keepdim=True).clamp(min=_LEAST).sqrt()
     losses = probs.new_zeros(len(probs))
     for number, (down, right) in enumerate(neighbours.offsets):
@@ -100,7 +106,7 @@ def collision(probs: Tensor, neighbours: Neighbours) -> Tensor:
         cosines = (units[here] * units[there]).sum(dim=1)
         logs = cosines.clamp(min=_LEAST).log()
         losses = losses - torch.where(weights > 0, weights * logs, 0).sum(dim=(1, 2))
-    return (losses / neighbours.weights.sum(dim=(1, 2, 3)).clamp(min=_LEAST)).mean()
+    return losses
 
 
 def entropy(probs: Tensor) -> Tensor:

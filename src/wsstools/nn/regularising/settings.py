@@ -28,6 +28,7 @@ CONSTANTS: dict[str, Constants] = {
     "gated": Constants(0.5, 5.7, 12.0),
     "potts": Constants(0.5, 5.0),
     "potts-collision": Constants(0.5, 5.0),
+    "potts-soft": Constants(0.5, 5.0),
     "tree": Constants(0.5, 5.0),
     "entropy": Constants(0.5),
     "tv": Constants(0.5),

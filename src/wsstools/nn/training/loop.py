@@ -318,10 +318,12 @@ class _Run:
         weight = self.regulariser.weight_at(self.iteration)
         if not weight:
             return 0.0
-        targets = batch.targets
+        labels = batch.targets
+        if labels.ndim == 4:
+            labels = torch.where(labels.sum(1) > 0, labels.argmax(1), IGNORE_LABEL)
         # Labels n_classes + c, those beside scribbles, are predictions.
-        is_labelled = targets.sum(1) > 0 if targets.ndim == 4 else targets < logits.shape[1]
-        crops = Crops(batch.images, batch.is_real, is_labelled, batch.scale)
+        labels = torch.where(labels < logits.shape[1], labels, IGNORE_LABEL)
+        crops = Crops(batch.images, batch.is_real, labels, batch.scale)
         loss = self.regulariser(logits, crops, self.network.output_stride)
         return weight * loss / self.world.size
 
