@@ -10,6 +10,7 @@ from wsstools.core.maps import ProbabilityMap
 from wsstools.nn.models.networks import upsample
 from wsstools.nn.training.losses import (
     class_weights,
+    dice_loss,
     logits_at,
     loss_sum,
     target_mass,
@@ -138,3 +139,50 @@ def test_class_weights_go_from_equal_pixels_to_equal_classes(balance):
     assert weights[2] == 0
     there = weights[pixels > 0]
     assert there / there[0] == pytest.approx(np.array([1, 10, 90]) ** balance)
+
+
+def brute_dice(probs, truth):
+    """Probabilities and targets of labelled pixels, (pixels, C)."""
+    parts = [
+        1 - 2 * (probs[:, c] * truth[:, c]).sum() / (probs[:, c].sum() + truth[:, c].sum())
+        for c in range(truth.shape[1])
+        if truth[:, c].sum() > 0
+    ]
+    return sum(parts) / len(parts)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.9])
+def test_dice_is_that_of_the_labelled_pixels_of_the_batch(share):
+    torch.manual_seed(0)
+    logits = torch.randn(2, 4, 5, 4, requires_grad=True)
+    target = torch.randint(0, 3, (2, 33, 25))
+    target = torch.where(torch.rand(target.shape) < share, target, 255).to(torch.uint8)
+    probs = upsample(logits, (33, 25)).softmax(dim=1).permute(0, 2, 3, 1)[target != 255]
+    truth = F.one_hot(target[target != 255].long(), 4)
+    expected = brute_dice(probs, truth)
+    found = dice_loss(logits, target)
+    torch.testing.assert_close(found, expected)
+    (gradient,), (other,) = (torch.autograd.grad(x, logits) for x in (found, expected))
+    torch.testing.assert_close(gradient, other)
+
+
+def test_dice_of_maps_of_nothing_and_of_less_certain_labels():
+    torch.manual_seed(0)
+    logits = torch.randn(1, 3, 3, 3)
+    probs = upsample(logits, (17, 17)).softmax(dim=1)
+    maps = torch.rand(1, 3, 17, 17).softmax(dim=1)
+    maps[:, :, :5] = 0
+    known = maps[0].sum(0) > 0
+    expected = brute_dice(probs[0][:, known].T, maps[0][:, known].T)
+    torch.testing.assert_close(dice_loss(logits, maps), expected)
+    nothing = torch.full((1, 17, 17), 255, dtype=torch.uint8)
+    assert dice_loss(logits, nothing) == 0
+    target = torch.randint(0, 3, (1, 17, 17), dtype=torch.uint8)
+    beside = torch.where(torch.rand(1, 17, 17) < 0.5, target, target + 3)
+    even = torch.ones(6)
+    torch.testing.assert_close(dice_loss(logits, beside, even), dice_loss(logits, target))
+    certain = torch.where(beside < 3, beside, 255).to(torch.uint8)
+    hardly = torch.tensor([1.0, 1, 1, 1e-6, 1e-6, 1e-6])
+    torch.testing.assert_close(
+        dice_loss(logits, beside, hardly), dice_loss(logits, certain), rtol=1e-4, atol=1e-5
+    )

@@ -73,6 +73,10 @@ def test_a_resumed_run_and_other_constants():
         trained(other, resume=states[0])
 
 
+def test_dice_changes_what_is_learned():
+    assert differ(trained(None), trained(None, dice=True))
+
+
 @pytest.mark.slow
 def test_entropy_and_variation_fall_with_their_loss():
     """Pushed hard, a network is surer, or smoother, than without."""
@@ -126,7 +130,7 @@ def recorded(model):
 
 def test_a_model_says_which_loss_it_had(wss, dataset, tmp_path):
     plain, gated = tmp_path / "plain.pt", tmp_path / "gated.pt"
-    given = "--loss", "gated", "--loss-weight", 0.5, "--loss-sigma-xy", 9
+    given = "--loss", "gated", "--loss-weight", 0.5, "--loss-sigma-xy", 9, "--dice"
     for model, more in ((plain, ()), (gated, given)):
         outcome = wss(*command(dataset, model, *more))
         assert outcome.code == 0, outcome.err
@@ -139,7 +143,8 @@ def test_a_model_says_which_loss_it_had(wss, dataset, tmp_path):
         "loss_sigma_rgb": 5.7,
         "loss_sigma_xy": 9.0,
     }
-    assert not any(key.startswith("loss") for key in recorded(plain))
+    assert recorded(gated)["dice"] is True
+    assert not any(key.startswith(("loss", "dice")) for key in recorded(plain))
     assert "up to date" in wss(*command(dataset, gated, *given)).err
     other = wss(*command(dataset, gated))
     assert other.code == 2 and "loss_weight 0.5 (now none)" in other.err

@@ -163,6 +163,7 @@ def train(
         "output_stride": output_stride,
         "label_weight": weight,
         **_loss_options(regulariser),
+        "dice": regularising.dice,
         **dataclasses.asdict(schedule),
     }
     job = _Job(
@@ -182,6 +183,7 @@ def train(
             unrecorded={
                 "output_stride": OUTPUT_STRIDE,
                 "label_weight": None,
+                "dice": False,
                 **_loss_options(None),
             },
         ),
@@ -189,6 +191,7 @@ def train(
         classes_file,
         weight,
         regulariser,
+        regularising.dice,
     )
     job.check_outputs(out, [images, labels, *([] if scribbles is None else [scribbles])])
     if settings.dry_run:
@@ -333,6 +336,7 @@ class _Job:
     classes_file: Path | None
     label_weight: float | None  # of pixels of the labels, where there are scribbles too
     regulariser: Regulariser | None
+    dice: bool
 
     @property
     def checkpoint(self) -> Path:
@@ -530,6 +534,7 @@ def _trained(
                 else with_label_weight(of_classes, job.n_classes, job.label_weight)
             ),
             regulariser=job.regulariser,
+            dice=job.dice,
             workers=workers,
             resume=state,
             validate=_validation(job, cached.left, reader),

@@ -83,6 +83,11 @@ class LossSettings:
         metavar="NAME",
         choices=tuple(_SETS),
     )
+    dice: bool = parameter(
+        False,
+        "Add the Dice loss, over the labelled pixels of a batch, to the cross entropy.",
+        "--dice/--no-dice",
+    )
 
     def constants(self) -> Constants:
         """Those of the loss that is chosen, with what is given.

@@ -28,7 +28,7 @@ from wsstools.nn.models.networks import (
 from wsstools.nn.regularising.affinities import Crops
 from wsstools.nn.regularising.losses import Regulariser
 from wsstools.nn.training.distributed import ProcessGroup
-from wsstools.nn.training.losses import loss_sum, target_mass
+from wsstools.nn.training.losses import dice_loss, loss_sum, target_mass
 from wsstools.nn.training.schedules import OUTPUT_STRIDE, Schedule
 
 
@@ -59,6 +59,7 @@ def train(
     precision: str = "auto",
     class_weights: AnyArray | None = None,
     regulariser: Regulariser | None = None,
+    dice: bool = False,
     workers: int = 0,
     resume: Checkpoint | None = None,
     validate: Callable[[SegmentationNetwork], float] | None = None,
@@ -90,6 +91,8 @@ def train(
         the second half is for labels n_classes + c of `pairs`, which are of class c too.
     regulariser : Regulariser or None
         A loss on the probabilities of all pixels that is added, in mean over the crops of a batch.
+    dice : bool
+        Add the Dice loss of the labelled pixels.
     workers : int
         Threads that prepare batches ahead. They do not change the result.
     resume : Checkpoint or None
@@ -139,7 +142,7 @@ def train(
     ):
         run = _Run(
             arch, n_classes, output_stride, schedule, seed, initial_state, world, class_weights,
-            regulariser,
+            regulariser, dice,
         )  # fmt: skip
         made_of = run.signature | {"images": len(pairs), "bfloat16": bfloat16}
         if resume is not None:
@@ -246,9 +249,10 @@ class _Run:
         world: ProcessGroup,
         class_weights: AnyArray | None,
         regulariser: Regulariser | None = None,
+        dice: bool = False,
     ) -> None:
         self.schedule, self.seed, self.world = schedule, seed, world
-        self.regulariser = regulariser
+        self.regulariser, self.dice = regulariser, dice
         self.weights = (
             None
             if class_weights is None
@@ -266,6 +270,8 @@ class _Run:
             self.signature["output_stride"] = output_stride
         if regulariser is not None:
             self.signature["regulariser"] = asdict(regulariser)
+        if dice:
+            self.signature["dice"] = True
         torch.manual_seed(seed)
         self.network = build(arch, n_classes, output_stride=output_stride)
         self.frozen = initial_state is not None and schedule.frozen_batch_norm
@@ -303,6 +309,9 @@ class _Run:
         objective = losses[0]
         for auxiliary in losses[1:]:
             objective = objective + self.schedule.aux_weight * auxiliary
+        if self.dice:
+            overlap = dice_loss(outputs[0], targets, self.weights, stride=stride)
+            objective = objective + overlap / world.size
         objective = objective + self._regularising(outputs[0], batch)
         self.optimizer.zero_grad()
         (objective * world.size).backward()  # the processes' gradients are averaged

@@ -1,4 +1,4 @@
-"""Cross entropy at image size: of labels, where there are some, and of class probabilities."""
+"""Cross entropy and Dice at image size: of labels, where there are some, and of probabilities."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from wsstools.core.labels import IGNORE_LABEL
 from wsstools.nn.models.networks import upsample
 from wsstools.nn.training.schedules import OUTPUT_STRIDE
 
+_LEAST = 1e-5
 _SPARSE = 1 / 8
 """Share of labelled pixels below which only theirs are brought to image size."""
 
@@ -87,6 +88,58 @@ def loss_sum(
     # Image by image, what is at image size stays near the processor.
     pairs = zip(logits.split(1), target.split(1), strict=True)
     return torch.stack([dense(*pair, weights, stride) for pair in pairs]).sum()
+
+
+def dice_loss(
+    logits: Tensor,
+    target: Tensor,
+    weights: Tensor | None = None,
+    *,
+    stride: int = OUTPUT_STRIDE,
+) -> Tensor:
+    """1 less the Dice coefficient, in mean over the classes that a batch labels; 0 without any.
+
+    It is ``2 sum p y / (sum p + sum y)`` of probabilities p and targets y, over the labelled pixels
+    of all images. Arguments are as for `loss_sum`; of 2 C weights, pixels of the second half
+    count as theirs over those of the first.
+
+    References
+    ----------
+    Gotkowski et al., ScribbleBench, MICCAI 2025: "partial" Dice; Drozdzal et al., 2016.
+    """
+    n_classes = logits.shape[1]
+    certainty = None
+    if weights is not None and len(weights) > n_classes:
+        certainty = float((weights[n_classes:].sum() / weights[:n_classes].sum()).item())
+    sums = [
+        _dice_sums(*pair, stride, certainty)
+        for pair in zip(logits.float().split(1), target.split(1), strict=True)
+    ]
+    hit, found, truth = torch.stack(sums).sum(0)
+    occurs = truth > 0
+    dice = 2 * hit / (found + truth).clamp(min=_LEAST)
+    lost = torch.where(occurs, 1 - dice, 0).sum()
+    mean: Tensor = lost / occurs.sum().clamp(min=1)
+    return mean
+
+
+def _dice_sums(logits: Tensor, target: Tensor, stride: int, certainty: float | None) -> Tensor:
+    """sum p y, sum p and sum y of each class over the labelled pixels of one image, (3, C)."""
+    n_classes = logits.shape[1]
+    if target.ndim == 4:
+        truth = target.flatten(2)[0].T  # (pixels, C)
+        probs = upsample(logits, (target.shape[2], target.shape[3]), stride)
+        probs = probs.flatten(2)[0].T.softmax(dim=1) * (truth.sum(1, keepdim=True) > 0)
+        return torch.stack([(probs * truth).sum(0), probs.sum(0), truth.sum(0)])
+    places = (target != IGNORE_LABEL).nonzero(as_tuple=True)
+    labels = target[places].long()
+    probs = logits_at(logits, *places, stride=stride).softmax(dim=1)
+    truth = F.one_hot(labels % n_classes, n_classes).float()
+    hits = probs * truth
+    if certainty is not None:
+        counts = torch.where(labels < n_classes, 1.0, certainty).unsqueeze(1)
+        hits, probs, truth = counts * hits, counts * probs, counts * truth
+    return torch.stack([hits.sum(0), probs.sum(0), truth.sum(0)])
 
 
 def _of_labels(logits: Tensor, labels: Tensor, weights: Tensor | None, stride: int) -> Tensor:
