@@ -9,6 +9,8 @@ from wsstools.core.local.settings import (
     BoostingSettings,
     FeatureSettings,
     LinearSettings,
+    MixtureSettings,
+    ParzenSettings,
     WalkerSettings,
 )
 from wsstools.core.parameter import parameter
@@ -24,11 +26,13 @@ def local_predict(
     walker: WalkerSettings,
     boosting: BoostingSettings,
     linear: LinearSettings,
+    mixtures: MixtureSettings,
+    densities: ParzenSettings,
     model: str = parameter(
         MISSING,
         "Which model.",
-        metavar="boosting|linear|walker",
-        choices=("boosting", "linear", "walker"),
+        metavar="boosting|gmm|linear|parzen|walker",
+        choices=("boosting", "gmm", "linear", "parzen", "walker"),
     ),
     seed: Seed = 0,
     n_classes: NClasses = None,
@@ -41,7 +45,10 @@ def local_predict(
     on all strokes, --features-of) adapts what that network has learned to the image. walker (random
     walks on the image's colours) uses no filters: a pixel gets the class whose strokes a walk from
     it meets first, so that regions are whole and borders follow edges, but a region without a
-    stroke gets the classes around it. Above a million pixels it works on a reduced image.
+    stroke gets the classes around it. Above a million pixels it works on a reduced image. gmm (a
+    mixture of Gaussians of each class's colours) and parzen (densities of colours that count
+    strokes nearby more) compare colours alone, as interactive segmentation does: regularize what
+    they give.
 
     \b
     Example:
@@ -50,7 +57,9 @@ def local_predict(
       wss fuse local/ walked/ linear/ -o fused/
 
     References: L. Grady, Random Walks for Image Segmentation, 2006; J. H. Friedman, Greedy
-    Function Approximation: A Gradient Boosting Machine, 2001; G. Ke et al., LightGBM, 2017.
+    Function Approximation: A Gradient Boosting Machine, 2001; G. Ke et al., LightGBM, 2017; C.
+    Rother et al., GrabCut, 2004; C. Nieuwenhuis and D. Cremers, Spatially Varying Color
+    Distributions, 2013.
     """
     from wsstools.steps.local_predict import local_predict
 
@@ -62,6 +71,8 @@ def local_predict(
         walker=walker,
         boosting=boosting,
         linear=linear,
+        mixtures=mixtures,
+        densities=densities,
         features=features,
         n_classes=n_classes,
         seed=seed,

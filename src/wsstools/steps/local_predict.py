@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.local.boosting import gradient_boosting
+from wsstools.core.local.colours import gaussian_mixtures, parzen
 from wsstools.core.local.features import NetworkFeatures
 from wsstools.core.local.linear import linear_model
 from wsstools.core.local.random_walker import random_walker
@@ -19,20 +20,24 @@ from wsstools.core.local.settings import (
     BoostingSettings,
     FeatureSettings,
     LinearSettings,
+    MixtureSettings,
+    ParzenSettings,
     WalkerSettings,
 )
 from wsstools.core.maps import ProbabilityMap
 from wsstools.core.parameter import option_name
 from wsstools.errors import UsageError
+from wsstools.files.provenance import Json
 from wsstools.formats.label_files import class_count
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Computed, Step, run_step
 from wsstools.steps.inputs import local_inputs
 from wsstools.steps.pixel_features import on_features, pixel_features
 
-MODELS = ("boosting", "linear", "walker")
+MODELS = ("boosting", "gmm", "linear", "parzen", "walker")
 _MAY_BE_ZERO = ("beta", "l2")
-_Settings = WalkerSettings | BoostingSettings | LinearSettings
+_OF_CHANCE = ("boosting", "gmm")
+_Settings = WalkerSettings | BoostingSettings | LinearSettings | MixtureSettings | ParzenSettings
 
 
 def local_predict(
@@ -44,6 +49,8 @@ def local_predict(
     walker: WalkerSettings = WalkerSettings(),
     boosting: BoostingSettings = BoostingSettings(),
     linear: LinearSettings = LinearSettings(),
+    mixtures: MixtureSettings = MixtureSettings(),
+    densities: ParzenSettings = ParzenSettings(),
     features: FeatureSettings = FeatureSettings(),
     n_classes: int | None = None,
     seed: int = 0,
@@ -65,12 +72,16 @@ def local_predict(
         Of gradient boosting.
     linear : LinearSettings
         Of logistic regression, which leaves nothing to chance.
+    mixtures : MixtureSettings
+        Of the mixtures of Gaussians (gmm), which have no features.
+    densities : ParzenSettings
+        Of the densities of colours (parzen), which have none either and leave nothing to chance.
     features : FeatureSettings
         What boosting learns from, and the linear model: `features_of`, a network.
     n_classes : int or None
         Number of classes; None: the lines of classes.txt in or beside `scribbles`.
     seed : int
-        Of boosting: the generator of an image follows from (seed, stem).
+        Of boosting and gmm: the generator of an image follows from (seed, stem).
     run : RunSettings
         Which images, and how they are computed.
 
@@ -84,59 +95,88 @@ def local_predict(
     """
     if model not in MODELS:
         hint = "; wss rf-predict is the random forest" if model in ("rf", "forest") else ""
-        raise UsageError(f"--model {model}: expected boosting, linear or walker{hint}")
-    of_models: dict[str, _Settings] = {"boosting": boosting, "linear": linear, "walker": walker}
+        raise UsageError(f"--model {model}: expected one of {', '.join(MODELS)}{hint}")
+    of_models: dict[str, _Settings] = {
+        "boosting": boosting,
+        "gmm": mixtures,
+        "linear": linear,
+        "parzen": densities,
+        "walker": walker,
+    }
     settings = of_models.pop(model)
     _check_numbers(settings)
     for others in of_models.values():
         _refuse_changed(others, f"to --model {model}")
-    if model == "walker":
-        _refuse_changed(features, "to --model walker, which has no features")
+    if model in _OF_COLOURS:
+        _refuse_changed(features, f"to --model {model}, which has no features")
     if model == "linear":
         if features.features_of is None:
             raise UsageError("--model linear: give --features-of, a network's model file")
         alone = dataclasses.replace(features, features_of=None)
         _refuse_changed(alone, "to --model linear, which has a network's features")
-    if model != "boosting" and seed:
+    if model not in _OF_CHANCE and seed:
         raise UsageError(f"--seed does not belong to --model {model}")
     inputs = local_inputs(images, scribbles, run, "local-predict", n_classes)
     count = class_count(n_classes, scribbles)
     options = {"model": model, **dataclasses.asdict(settings), "n_classes": count}
     check = partial(scribbled_pixels, n_classes=count)
-    if model == "walker":
-        compute = partial(_walk, n_classes=count, beta=walker.beta)
-        step = Step("local-predict", options, compute=compute, check=check)
-    elif model == "linear":
-        from wsstools.steps.network_features import network_file  # noqa: PLC0415 - torch
-
-        network, record = network_file(str(features.features_of))
-        step = Step(
-            "local-predict",
-            options,
-            compute=partial(_regress, network=network, n_classes=count, settings=linear),
-            check=check,
-            shared=[record],
-            depends_on_processor=True,
-        )
+    if model == "linear":
+        step = _linear_step(options, check, str(features.features_of), linear, count)
+    elif model == "boosting":
+        step = _boosting_step(options, check, features, boosting, count, seed)
     else:
-        source = pixel_features(features, "local-predict")
-        step = Step(
-            "local-predict",
-            {**source.options, **options, "seed": seed},
-            revision=2,
-            removed={"smooth": 0},
-            compute=partial(
-                on_features,
-                model=partial(gradient_boosting, settings=boosting),
-                features=source,
-                n_classes=count,
-            ),
-            check=check,
-            seed=seed,
-            shared=source.inputs,
-            depends_on_processor=source.network is not None,
-        )
+        compute = partial(_OF_COLOURS[model], n_classes=count, settings=settings)
+        step = Step("local-predict", options, compute=compute, check=check)
+        if model in _OF_CHANCE:
+            step = dataclasses.replace(step, options={**options, "seed": seed}, seed=seed)
     run_step(step, inputs, out, run)
+
+
+def _linear_step(
+    options: dict[str, Json],
+    check: Callable[..., object],
+    model_file: str,
+    settings: LinearSettings,
+    n_classes: int,
+) -> Step:
+    from wsstools.steps.network_features import network_file  # noqa: PLC0415 - torch
+
+    network, record = network_file(model_file)
+    return Step(
+        "local-predict",
+        options,
+        compute=partial(_regress, network=network, n_classes=n_classes, settings=settings),
+        check=check,
+        shared=[record],
+        depends_on_processor=True,
+    )
+
+
+def _boosting_step(
+    options: dict[str, Json],
+    check: Callable[..., object],
+    features: FeatureSettings,
+    settings: BoostingSettings,
+    n_classes: int,
+    seed: int,
+) -> Step:
+    source = pixel_features(features, "local-predict")
+    return Step(
+        "local-predict",
+        {**source.options, **options, "seed": seed},
+        revision=2,
+        removed={"smooth": 0},
+        compute=partial(
+            on_features,
+            model=partial(gradient_boosting, settings=settings),
+            features=source,
+            n_classes=n_classes,
+        ),
+        check=check,
+        seed=seed,
+        shared=source.inputs,
+        depends_on_processor=source.network is not None,
+    )
 
 
 def _check_numbers(settings: _Settings) -> None:
@@ -170,7 +210,40 @@ def _regress(
 
 
 def _walk(
-    image: NDArray[np.uint8], scribbles: NDArray[np.uint8], *, n_classes: int, beta: float
+    image: NDArray[np.uint8],
+    scribbles: NDArray[np.uint8],
+    *,
+    n_classes: int,
+    settings: WalkerSettings,
 ) -> Computed:
-    found = random_walker(image, scribbles, n_classes=n_classes, beta=beta)
+    found = random_walker(image, scribbles, n_classes=n_classes, beta=settings.beta)
     return Computed(found, found.info)
+
+
+def _mix(
+    image: NDArray[np.uint8],
+    scribbles: NDArray[np.uint8],
+    *,
+    n_classes: int,
+    settings: MixtureSettings,
+    rng: np.random.Generator,
+) -> ProbabilityMap:
+    pixels = scribbled_pixels(image, scribbles, n_classes)
+    return gaussian_mixtures(image, pixels, settings=settings, rng=rng)
+
+
+def _compare_colours(
+    image: NDArray[np.uint8],
+    scribbles: NDArray[np.uint8],
+    *,
+    n_classes: int,
+    settings: ParzenSettings,
+) -> ProbabilityMap:
+    return parzen(image, scribbled_pixels(image, scribbles, n_classes), settings=settings)
+
+
+_OF_COLOURS: dict[str, Callable[..., Computed | ProbabilityMap]] = {
+    "gmm": _mix,
+    "parzen": _compare_colours,
+    "walker": _walk,
+}

@@ -86,6 +86,34 @@ class LinearSettings:
 
 @documented
 @dataclass(frozen=True)
+class MixtureSettings:
+    """How mixtures of Gaussians model colours."""
+
+    components: int = parameter(
+        5, "GMM: Gaussians of each class; fewer where it has few pixels.", metavar="N", min=1
+    )
+
+
+@documented
+@dataclass(frozen=True)
+class ParzenSettings:
+    """How densities of colours vary over an image."""
+
+    bandwidth: float = parameter(
+        13.0, "Parzen: grey levels by which colours of a class may differ.", metavar="X"
+    )
+    reach: float = parameter(
+        1.8,
+        "Parzen: how far a stroke reaches, over the distance to the nearest one of its class.",
+        metavar="X",
+    )
+    samples: int = parameter(
+        300, "Parzen: most scribbled pixels of a class, spread evenly.", metavar="N", min=1
+    )
+
+
+@documented
+@dataclass(frozen=True)
 class FeatureSettings:
     """The filters whose responses are a pixel's features."""
 
