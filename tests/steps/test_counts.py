@@ -112,6 +112,11 @@ def changed(study, change):
         (lambda lines: ["image,miou", "a,1"], ",".join(COLUMNS)),
         (lambda lines: lines[:1], ",".join(COLUMNS)),
         (lambda lines: [*lines[:-1], _more_truth(lines[-1])], "different ground truth of"),
+        (lambda lines: [lines[0], f"{STEMS[0]},,1,1,1"], "pixels without a class"),
+        (lambda lines: [lines[0], f"{STEMS[0]},0,1,1,1,1"], "more cells than columns"),
+        (lambda lines: [lines[0], f"{STEMS[0]},0,1,4,9"], "more pixels in the labels than in"),
+        (lambda lines: [lines[0] + ",hit", *lines[1:]], "the column 'hit' occurs twice"),
+        (lambda lines: [*lines, "\0\0"], "not a text file"),
     ],
 )
 def test_what_does_not_fit_is_one_line(wss, study, change, expected):
@@ -146,3 +151,31 @@ def test_a_report_says_that_counts_have_no_pictures(wss, study):
     outcome = wss("report", study / "gap.json", "-o", study / "report.html")
     assert outcome.code == 0, outcome.err
     assert "good.csv" in (study / "report.html").read_text()
+    assert outcome.err.count("holds counts, no pictures") <= 3
+
+
+def test_shares_and_names_with_endings_are_those_of_folders(wss, study):
+    (study / "ids.txt").write_text("".join(f"{stem}.png\n" for stem in STEMS[:3]))
+    for more in (("--shard", "1/2"), ("--ids", study / "ids.txt")):
+        expected = mious(gap(wss, study, "", *more))
+        assert mious(gap(wss, study, ".csv", *more)) == expected
+        assert mious(gap(wss, study, ".csv", *more, gt=False)) == expected
+
+
+def test_a_name_that_looks_like_a_comment_is_counted(wss, study):
+    for name in ("gt", "good"):
+        (study / name / f"{STEMS[0]}.png").rename(study / name / "#first.png")
+    outcome = wss("score", study / "good", study / "gt", "--format", "counts")
+    (study / "good.csv").write_text(outcome.out)
+    assert "#first" in read_counts(str(study / "good.csv"))
+
+
+def test_other_endings_and_ground_truth_that_is_not_there(wss, study):
+    for name in ("full", "base", "good"):
+        (study / f"{name}.counts").write_text((study / f"{name}.csv").read_text())
+    assert mious(gap(wss, study, ".counts", gt=False)) == mious(gap(wss, study, ".csv"))
+    (study / "gt").rename(study / "away")
+    assert "looked for ground truth" in gap(wss, study, ".csv", code=2)
+    (study / "away").rename(study / "gt")
+    (study / "classes.txt").write_text("only\n")
+    assert "expected 0..0" in gap(wss, study, ".csv", code=1)

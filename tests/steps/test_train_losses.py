@@ -160,6 +160,9 @@ def test_a_model_says_which_loss_it_had(wss, dataset, tmp_path):
         (("--loss", "tv", "--loss-weight", 1, "--loss-scale", 0.3), "--loss-scale 0.3: expected"),
         (("--loss", "cut", "--loss-weight", 1), "--loss"),
         (("--loss", "tv", "--loss-weight", -1), "--loss-weight"),
+        (("--loss-constants", "paper"), "--loss-constants needs --loss"),
+        (("--loss", "tv", "--loss-weight", 1, "--loss-from", 1), "there are 1 iterations"),
+        (("--loss", "ncut", "--loss-weight", 1, "--loss-sigma-xy", 0.05), "--loss-sigma-xy"),
     ],
 )
 def test_what_does_not_fit_is_refused(wss, dataset, tmp_path, given, expected):

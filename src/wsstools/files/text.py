@@ -21,6 +21,8 @@ def decode_names(data: bytes, name: str) -> str:
 
 def decode_text(data: bytes, name: str) -> str:
     """The text in a file, UTF-8 with or without a mark; DataError if it is no such text."""
+    if b"\0" in data:
+        raise DataError(f"{name}: not a text file (it holds null bytes)")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -43,7 +45,12 @@ def parse_table(lines: Iterable[str], name: str) -> list[dict[str, str]]:
     DataError if it is no CSV.
     """
     try:
-        return list(csv.DictReader(lines, restkey="", restval=""))
+        reader = csv.DictReader(lines, restkey="", restval="")
+        columns = list(reader.fieldnames or ())
+        for column in columns:
+            if columns.count(column) > 1 and column:
+                raise DataError(f"{name}: the column {column!r} occurs twice")
+        return list(reader)
     except csv.Error as error:
         raise DataError(f"{name}: not CSV: {error}") from error
 

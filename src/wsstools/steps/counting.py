@@ -20,8 +20,10 @@ from wsstools.core.evaluation.metrics import (
 )
 from wsstools.core.evaluation.study import ImageScore, LabelFolder
 from wsstools.core.evaluation.trimap import border_distance, within_band
-from wsstools.core.labels import IGNORE_LABEL, check_sizes
+from wsstools.core.labels import IGNORE_LABEL, check_class_ids, check_sizes
 from wsstools.errors import DataError, UsageError
+from wsstools.files.damage import reading
+from wsstools.formats import label_files
 from wsstools.formats.studies.counts import Occurring, is_counts, read_counts
 from wsstools.running.join import check_predictions
 from wsstools.running.settings import JobSettings
@@ -74,11 +76,16 @@ def count_labels(
             for place, entry in zip(folders, inputs, strict=False)
             if in_folders and not entry.source.is_stream
         }
-    stems = list(in_folders or run.names or next(iter(files.values()), ()))
+    elif gt is not None:
+        label_input(gt, run, role="gt")  # for its names alone; it must be there
+    stems = list(in_folders or run.choose(list(next(iter(files.values()), ()))))
     if not stems:
         raise DataError("no image to score")
+    are_chosen = run.names is not None or run.shard is not None
     for place, found in files.items():
-        _check_images(place, found, stems, are_chosen=run.names is not None, option=ids_option)
+        _check_images(place, found, stems, are_chosen=are_chosen, option=ids_option)
+    if files and gt is not None:
+        _check_classes(files, gt)
 
     def counted(place: str, stem: str) -> Occurring:
         if place in files:
@@ -122,6 +129,18 @@ def _check_images(
         how = f"such as {odd[0]!r}" if are_chosen else f"such as {odd[0]!r} ({option} chooses them)"
         what = "has no counts of" if are_chosen else "holds other images; they differ in"
         raise DataError(f"{place} {what} {len(odd)}, {how}")
+
+
+def _check_classes(files: Mapping[str, Mapping[str, Occurring]], gt: str) -> None:
+    """Raise DataError if counts are of a class that the classes.txt of the ground truth lacks."""
+    names_file = label_files.find_classes_file(gt)
+    if names_file is None:
+        return
+    n_classes = len(label_files.read_class_names(names_file))
+    for place, images in files.items():
+        for stem, found in images.items():
+            with reading(f"{place}: {stem}", errors=ValueError):
+                check_class_ids(found.classes, n_classes, str(names_file))
 
 
 def _check_same_truth(

@@ -250,7 +250,7 @@ def _resampled(
         number, what = n_images, "images"
     if number < MIN_IMAGES:
         raise UsageError(f"--bootstrap resamples {what}, and there is only {number}")
-    if number < _FEW_IMAGES:
+    if number < _FEW_IMAGES and stream == 0:
         say(
             f"warning: intervals by resampling {number} {what} are too narrow; "
             f"trust them from about {_FEW_IMAGES} {what} on",

@@ -18,6 +18,7 @@ from wsstools.files.limits import read_file
 from wsstools.files.provenance import Decoded, Json, Origin, digest, input_record, record_text
 from wsstools.files.targets import recorded_output_file
 from wsstools.formats import image_files, label_files, page_files
+from wsstools.formats.studies.counts import is_counts
 from wsstools.formats.studies.results import decode_study
 from wsstools.running.messages import print_path, say
 from wsstools.running.settings import STANDARD_INPUT, Selection
@@ -178,6 +179,9 @@ class _Folders:
             return None
         if place == STANDARD_INPUT:
             self._add(f"{what} of {role}, which came from standard input")
+            return None
+        if is_counts(place):
+            self._add(f"{what} of {role}: {place} holds counts, no pictures")
             return None
         try:
             return Source(place, suffixes, what)

@@ -142,8 +142,8 @@ def train(
         If labels and images do not fit, or the loss is not finite.
     """
     _check(arch, output_stride, settings)
-    regulariser = _regulariser(regularising)
     schedule = schedule or SCHEDULES[arch]
+    regulariser = _regulariser(regularising, schedule.iterations)
     places = (labels, images) if scribbles is None else (labels, scribbles, images)
     classes_file = label_files.find_classes_file(*places)
     checked_by = classes_file if n_classes is None else None
@@ -226,8 +226,10 @@ def _check(arch: str, output_stride: int, settings: TrainSettings) -> None:
         raise UsageError("--val-ids and --val-every need --val-images and --val-labels")
 
 
-def _regulariser(settings: LossSettings) -> Regulariser | None:
+def _regulariser(settings: LossSettings, iterations: int) -> Regulariser | None:
     constants = settings.constants()
+    if settings.loss_from >= iterations:
+        raise UsageError(f"--loss-from {settings.loss_from}: there are {iterations} iterations")
     if settings.loss is None or settings.loss_weight is None:
         return None
     return Regulariser(settings.loss, constants, settings.loss_weight, settings.loss_from)

@@ -40,9 +40,18 @@ def score_table(
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:
-    """Rows as CSV, numbers with all their digits, None as nothing."""
+    """Rows as CSV, numbers with all their digits, None as nothing.
+
+    Where a row would begin like a comment, all texts stand in quotes.
+    """
+    cells = [list(row) for row in rows]
+    has_comment = any(str(row[0]).startswith("#") for row in cells if row)
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    csv.writer(
+        buffer,
+        lineterminator="\n",
+        quoting=csv.QUOTE_NONNUMERIC if has_comment else csv.QUOTE_MINIMAL,
+    ).writerows(cells)
     return buffer.getvalue()
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from wsstools.errors import UsageError
 from wsstools.nn.regularising.affinities import Crops, Gaussians, Neighbours, half_window
 from wsstools.nn.regularising.losses import Regulariser
 from wsstools.nn.regularising.relaxations import (
@@ -281,6 +282,27 @@ def test_padding_and_batch_do_not_count(name):
     twice = Crops(*(torch.cat([part, part]) for part in vars(of).values()))
     both = regulariser(torch.cat([logits, logits]), twice, 8)
     assert both.item() == pytest.approx(value.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_a_crop_beyond_its_image_adds_nothing(name):
+    of = crops(2, 16)
+    of.is_real[:] = True
+    logits = torch.randn(2, CLASSES, 3, 3, requires_grad=True)
+    constants = CONSTANTS[name]
+    regulariser = Regulariser(name, Constants(1.0, constants.sigma_rgb, constants.sigma_xy), 1.0)
+    alone = Crops(*(part[:1] for part in vars(of).values()))
+    expected = regulariser(logits[:1], alone, 8).item() / 2
+    of.is_real[1] = False
+    loss = regulariser(logits, of, 8)
+    assert loss.item() == pytest.approx(expected, rel=1e-4)
+    (gradient,) = torch.autograd.grad(loss, logits)
+    assert gradient.isfinite().all() and (gradient[1] == 0).all()
+
+
+def test_what_is_too_fine_for_a_lattice_names_the_option():
+    with pytest.raises(UsageError, match="--loss-sigma-xy"):
+        Gaussians(crops(1, 32, 0.01), 10.0, 0.1).filtered(torch.ones(1, 1, 32, 32))
 
 
 def test_the_weight_grows():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from wsstools.errors import DataError
 from wsstools.files.text import read_table
 
 COLUMNS = ("image", "class", "hit", "truth", "labels")
+_HEAD = ",".join(COLUMNS).encode()
 _SUFFIX = ".csv"
 _LARGEST = 2**53
 
@@ -26,8 +28,18 @@ class Occurring(NamedTuple):
 
 
 def is_counts(place: str) -> bool:
-    """Whether an argument names a file of counts, not a folder of labels."""
-    return place.lower().endswith(_SUFFIX) and not Path(place).is_dir()
+    """Whether an argument names a file of counts, not a folder of labels.
+
+    It ends in .csv, or begins as such a file does.
+    """
+    path = Path(place)
+    if place.lower().endswith(_SUFFIX):
+        return not path.is_dir()
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(len(_HEAD) + len(codecs.BOM_UTF8))
+    return head.removeprefix(codecs.BOM_UTF8).startswith(_HEAD)
 
 
 def count_rows(images: Iterable[tuple[str, Occurring]]) -> list[tuple[object, ...]]:
@@ -53,7 +65,11 @@ def read_counts(path: str) -> Mapping[str, Occurring]:
     for row in read_table(Path(path), COLUMNS):
         of_image = found.setdefault(row["image"], {})
         where = f"{path}: {row['image']}"
+        if "" in row:
+            raise DataError(f"{where}: more cells than columns")
         if not row["class"]:
+            if any(row[name] != "0" for name in COLUMNS[2:]):
+                raise DataError(f"{where}: pixels without a class")
             continue
         class_id = _number(row["class"], IGNORE_LABEL - 1, f"{where}: class")
         hit, truth, labels = (_number(row[name], _LARGEST, where) for name in COLUMNS[2:])
@@ -62,6 +78,9 @@ def read_counts(path: str) -> Mapping[str, Occurring]:
         if hit > min(truth, labels):
             raise DataError(f"{where}: class {class_id}: more pixels are hit than there are")
         of_image[class_id] = hit, truth, labels
+    for image, of_image in found.items():
+        if sum(c[2] for c in of_image.values()) > sum(c[1] for c in of_image.values()):
+            raise DataError(f"{path}: {image}: more pixels in the labels than in the ground truth")
     return {image: _sorted(of_image) for image, of_image in found.items()}
 
 

@@ -17,6 +17,7 @@ from wsstools.core.compiled.elementary import exp
 from wsstools.core.compiled.pairs import filter_pairs, pair_exponents
 from wsstools.core.crf.lattice import Lattice
 from wsstools.core.labels import IGNORE_LABEL
+from wsstools.errors import UsageError
 from wsstools.nn.cpu.arrays import share_images
 
 Offsets = Sequence[tuple[int, int]]
@@ -160,24 +161,30 @@ class Gaussians:
 
         def work(first: int, last: int) -> None:
             for image in range(first, last):
-                real = self._is_real[image]
-                rows = values[image][:, real].detach().numpy()
-                filtered = np.stack([lattices[image].filter(row) for row in rows])
-                sums[image][:, real] = torch.from_numpy(filtered)
+                real, lattice = self._is_real[image], lattices[image]
+                if lattice is not None:
+                    rows = values[image][:, real].detach().numpy()
+                    filtered = np.stack([lattice.filter(row) for row in rows])
+                    sums[image][:, real] = torch.from_numpy(filtered)
 
         share_images(work, len(values))
         return sums
 
     @cached_property
-    def _lattices(self) -> list[Lattice]:
-        found: dict[int, Lattice] = {}
+    def _lattices(self) -> list[Lattice | None]:
+        """Those of the crops; None where no pixel is real."""
+        found: dict[int, Lattice | None] = {}
 
         def work(first: int, last: int) -> None:
             for image in range(first, last):
-                features = self._features[image][:, self._is_real[image].flatten()]
-                found[image] = Lattice.of(features.numpy(), is_normalised=False)
+                features = self._features[image][:, self._is_real[image].flatten()].numpy()
+                found[image] = Lattice.of(features, is_normalised=False) if features.size else None
 
-        share_images(work, len(self._features))
+        try:
+            share_images(work, len(self._features))
+        except ValueError as error:
+            why = "a larger --loss-sigma-xy or --loss-sigma-rgb is needed for crops of this size"
+            raise UsageError(f"{error}: {why}") from error
         return [found[image] for image in range(len(self._features))]
 
     @cached_property

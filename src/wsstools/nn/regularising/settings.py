@@ -51,7 +51,8 @@ class LossSettings:
 
     loss: Optional[str] = parameter(
         None,
-        f"Add a loss on all pixels, labelled or not: {', '.join(CONSTANTS)}.",
+        f"Add a loss on the network's own probabilities: {', '.join(CONSTANTS)}. gated, tree and "
+        "potts-soft reach unlabelled pixels only.",
         metavar="NAME",
         choices=tuple(CONSTANTS),
     )
@@ -62,10 +63,10 @@ class LossSettings:
         min=0.0,
     )
     loss_sigma_rgb: Optional[float] = parameter(
-        None, "Grey levels by which pixels that belong together may differ.", metavar="X", min=0.01
+        None, "Grey levels by which pixels that belong together may differ.", metavar="X", min=0.1
     )
     loss_sigma_xy: Optional[float] = parameter(
-        None, "How far apart they may lie, in pixels of the image.", metavar="X", min=0.01
+        None, "How far apart they may lie, in pixels of the image.", metavar="X", min=0.1
     )
     loss_scale: Optional[float] = parameter(
         None, "Size at which it looks at crops: 1, 0.5, 0.25 or 0.125.", metavar="X"
@@ -100,7 +101,12 @@ class LossSettings:
             "sigma_xy": self.loss_sigma_xy,
         }
         if self.loss is None:
-            others = {**given, "weight": self.loss_weight, "from": self.loss_from or None}
+            others = {
+                **given,
+                "weight": self.loss_weight,
+                "from": self.loss_from or None,
+                "constants": None if self.loss_constants == "ours" else self.loss_constants,
+            }
             for name, value in others.items():
                 if value is not None:
                     raise UsageError(f"--loss-{name.replace('_', '-')} needs --loss")

@@ -327,11 +327,11 @@ class _Run:
         weight = self.regulariser.weight_at(self.iteration)
         if not weight:
             return 0.0
-        labels = batch.targets
-        if labels.ndim == 4:
-            labels = torch.where(labels.sum(1) > 0, labels.argmax(1), IGNORE_LABEL)
-        # Labels n_classes + c, those beside scribbles, are predictions.
-        labels = torch.where(labels < logits.shape[1], labels, IGNORE_LABEL)
+        if batch.targets.ndim == 4:  # what a map says is not certain
+            labels = torch.full_like(batch.is_real, IGNORE_LABEL, dtype=torch.uint8)
+        else:  # nor are labels n_classes + c, those beside scribbles
+            is_certain = batch.targets < logits.shape[1]
+            labels = torch.where(is_certain, batch.targets, IGNORE_LABEL)
         crops = Crops(batch.images, batch.is_real, labels, batch.scale)
         loss = self.regulariser(logits, crops, self.network.output_stride)
         return weight * loss / self.world.size
