@@ -9,7 +9,6 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.description import Description
 from wsstools.core.evaluation.measuring import WHOLE
 from wsstools.core.evaluation.metrics import (
     IN_GT,
@@ -60,52 +59,42 @@ def count_labels(
     if files and widths:
         raise UsageError(f"--band needs folders of labels; {next(iter(files))} is a file of counts")
     folders = [place for place in places if place not in files]
+    inputs = [label_input(place, run) for place in folders]
+    truth = None if gt is None else label_input(gt, run, role="gt")
     in_folders: Mapping[str, Occurring] = {}
-    first: dict[str, Description] = {}
-    if folders:
-        if gt is None:
+    if inputs:
+        if gt is None or truth is None:
             raise UsageError(f"give --gt, the ground truth of {folders[0]}")
-        inputs = [label_input(place, run) for place in folders]
-        inputs.append(label_input(gt, run, role="gt"))
-        _check_folders([entry.source for entry in inputs], run, ids_option)
+        read = [*inputs, truth]
+        _check_folders([entry.source for entry in read], run, ids_option)
         count = partial(_count, places=folders, widths=tuple(widths), void_is_border=void_is_border)
-        known = [of_known_classes(entry, gt) for entry in inputs]
+        known = [of_known_classes(entry, gt) for entry in read]
         in_folders = dict(map_images("eval-gap", count, known, run))
-        first = {
-            place: info(str(entry.source.find(next(iter(in_folders)))))
-            for place, entry in zip(folders, inputs, strict=False)
-            if in_folders and not entry.source.is_stream
-        }
-    elif gt is not None:
-        label_input(gt, run, role="gt")  # for its names alone; it must be there
     stems = list(in_folders or run.choose(list(next(iter(files.values()), ()))))
     if not stems:
         raise DataError("no image to score")
     are_chosen = run.names is not None or run.shard is not None
     for place, found in files.items():
         _check_images(place, found, stems, are_chosen=are_chosen, option=ids_option)
-    if files and gt is not None:
+    if gt is not None:
         _check_classes(files, gt)
-
-    def counted(place: str, stem: str) -> Occurring:
-        if place in files:
-            classes, pixels = files[place][stem]
-            return Occurring(classes, pixels[None])
-        classes, pixels = in_folders[stem]
-        return Occurring(classes, pixels[folders.index(place)])
-
-    classes = np.unique(np.concatenate([counted(p, s).classes for p in places for s in stems]))
+    of_places = [
+        {stem: Occurring(one.classes, one.pixels[None]) for stem, one in files[place].items()}
+        if place in files
+        else {stem: one.of(folders.index(place)) for stem, one in in_folders.items()}
+        for place in places
+    ]
+    classes = np.unique(np.concatenate([part[s].classes for part in of_places for s in stems]))
     pixels = np.zeros((len(places), 1 + len(widths), len(stems), 3, len(classes)), np.int64)
-    for i, place in enumerate(places):
+    for i, part in enumerate(of_places):
         for k, stem in enumerate(stems):
-            occur, found_pixels = counted(place, stem)
-            pixels[i, :, k][..., np.searchsorted(classes, occur)] = found_pixels
-    if files:
-        _check_same_truth(places, stems, pixels[:, WHOLE, :, IN_GT])
+            pixels[i, :, k][..., np.searchsorted(classes, part[stem].classes)] = part[stem].pixels
+    _check_same_truth(places, stems, pixels[:, WHOLE, :, IN_GT])
     where = gt if folders and gt else places[0]
     check_truth(classes[pixels[0, WHOLE, :, IN_GT].any(axis=0)], where, "eval-gap")
+    sources = dict(zip(folders, [entry.source for entry in inputs], strict=True))
     measured = [
-        _label_folder(place, first.get(place), stems, of_place[WHOLE])
+        _label_folder(place, sources.get(place), stems, of_place[WHOLE])
         for place, of_place in zip(places, pixels, strict=True)
     ]
     return CountedFolders(stems, measured, classes, pixels)
@@ -174,9 +163,11 @@ def _count(
 
 
 def _label_folder(
-    place: str, first: Description | None, stems: Sequence[str], counts: NDArray[np.int64]
+    place: str, source: Source | None, stems: Sequence[str], counts: NDArray[np.int64]
 ) -> LabelFolder:
-    """A place, what its first file is, and the images' scores from counts (N, 3, C)."""
+    """A place, what its folder's first file is, and the images' scores from counts (N, 3, C)."""
     mious = mean_iou(*hits_and_unions(counts), empty=np.nan)
     scored = map(ImageScore, mious.tolist(), pixel_accuracy(counts).tolist())
+    is_listed = source is not None and not source.is_stream
+    first = info(str(source.find(stems[0]))) if source is not None and is_listed else None
     return LabelFolder(place, first, dict(zip(stems, scored, strict=True)))

@@ -26,6 +26,10 @@ class Occurring(NamedTuple):
     classes: NDArray[np.int64]  # (U,), ascending, without 255
     pixels: NDArray[np.int64]  # (.., 3, U): hit, in the ground truth, in the labels
 
+    def of(self, place: int) -> Occurring:
+        """Those at a place of the first axis."""
+        return Occurring(self.classes, self.pixels[place])
+
 
 def is_counts(place: str) -> bool:
     """Whether an argument names a file of counts, not a folder of labels.
