@@ -46,6 +46,7 @@ def differ(one, other):
     return any(not torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONSTANTS)
 def test_each_loss_changes_what_is_learned_and_one_seed_gives_one_network(name):
     regulariser = Regulariser(name, CONSTANTS[name], 1.0)
