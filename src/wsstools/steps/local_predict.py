@@ -128,7 +128,10 @@ def local_predict(
         compute = partial(_OF_COLOURS[model], n_classes=count, settings=settings)
         step = Step("local-predict", options, compute=compute, check=check)
         if model in _OF_CHANCE:
-            step = dataclasses.replace(step, options={**options, "seed": seed}, seed=seed)
+            options["seed"] = seed
+            step = dataclasses.replace(
+                step, options=options, seed=seed, depends_on_processor=True
+            )  # scikit-learn's last bits do
     run_step(step, inputs, out, run)
 
 

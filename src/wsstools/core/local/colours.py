@@ -9,7 +9,8 @@ from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from wsstools.core.arrays import AnyArray
-from wsstools.core.compiled.densities import log_densities
+from wsstools.core.compiled.densities import density_parts
+from wsstools.core.compiled.elementary import exp, log
 from wsstools.core.local.scribbled import ScribbledPixels
 from wsstools.core.local.settings import MixtureSettings, ParzenSettings
 from wsstools.core.maps import ProbabilityMap
@@ -102,23 +103,28 @@ def parzen(
         return pixels.certain()
     colours = image.reshape(-1, 3).astype(np.float32)
     logs = np.empty((len(pixels.classes), len(colours)), np.float32)
+    highest = np.empty(len(colours), np.float32)
     factor = np.float32(0.5 / settings.bandwidth**2)
     for k in range(len(pixels.classes)):
         here = np.nonzero(pixels.labels == k)[0]
         mask = np.ones(pixels.shape, bool)
         mask[pixels.rows[here], pixels.columns[here]] = False
         widths = settings.reach * np.maximum(distance_transform_edt(mask), _NEAREST)
+        widths = widths.astype(np.float32).ravel()
         count = min(len(here), settings.samples)
         chosen = here[np.arange(count) * len(here) // count]
         rows, columns = pixels.rows[chosen], pixels.columns[chosen]
         samples = np.column_stack([rows, columns, image[rows, columns]]).astype(np.float32)
-        log_densities(colours, pixels.shape[1], widths.ravel(), samples.T.copy(), factor, logs[k])
+        given = colours, pixels.shape[1], widths, samples.T.copy(), factor
+        density_parts(*given, logs[k], highest)
+        log(logs[k])
+        logs[k] += highest - 2 * log(widths)
     return _map_of(logs, pixels)
 
 
 def _map_of(logs: NDArray[np.float32], pixels: ScribbledPixels) -> ProbabilityMap:
     """Posterior probabilities of log densities (K, H W), all classes alike before."""
     logs -= logs.max(axis=0)
-    np.exp(logs, out=logs)
+    exp(logs)
     logs /= logs.sum(axis=0)
     return ProbabilityMap(logs.reshape(-1, *pixels.shape), pixels.classes, pixels.n_classes)
