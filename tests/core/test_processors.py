@@ -13,8 +13,10 @@ import pytest
 from builders import PATIENCE, draw_image, noisy_map
 
 from wsstools.core.crf.mean_field import dense_crf
+from wsstools.core.local.colours import parzen
 from wsstools.core.local.forest import random_forest
 from wsstools.core.local.gabor import gabor_bank
+from wsstools.core.local.scribbled import scribbled_pixels
 from wsstools.core.potts.solver import edge_weights, solve_potts, unary
 
 IMAGE, LABELS, SCRIBBLES = draw_image(0)
@@ -22,6 +24,7 @@ IMAGE = IMAGE // 32 * 32  # of few colours: many responses are equal but for rou
 PROBS = noisy_map(LABELS, 0).probs
 STEPS = {
     "forest": lambda: random_forest(IMAGE, SCRIBBLES, position=True, trees=10).probs,
+    "parzen": lambda: parzen(IMAGE, scribbled_pixels(IMAGE, SCRIBBLES, None)).probs,
     "potts": lambda: solve_potts(unary(PROBS), edge_weights(IMAGE, eta=0.01)).soft,
     "crf": lambda: dense_crf(PROBS, IMAGE, prune=0.3).marginals,
 }
