@@ -100,6 +100,15 @@ def test_depthwise_trains_as_the_plain_convolution(stride, dilation, size, chann
     torch.testing.assert_close(halves, expected, rtol=0.02, atol=0.15)
 
 
+def test_depthwise_of_doubles_is_torchs():
+    torch.manual_seed(0)
+    layer = Depthwise(32, stride=2).double()
+    image = torch.randn(1, 32, 9, 8, dtype=torch.double, requires_grad=True)
+    expected = torch.autograd.grad(layer.eval()(image).square().sum(), [image, layer.weight])
+    found = torch.autograd.grad(layer.train()(image).square().sum(), [image, layer.weight])
+    torch.testing.assert_close(found, expected)
+
+
 @pytest.mark.parametrize("size", [(7, 5), (6, 9), (1, 4)])
 @pytest.mark.parametrize("n", [1, 2, 3, 6])
 def test_bins_and_what_lies_between_pixels_are_those_of_torch(size, n):

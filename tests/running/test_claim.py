@@ -132,7 +132,8 @@ def test_two_runs_at_once_leave_the_outputs_of_one(dataset, tmp_path, pair):
     assert sorted(codes) == [0, 2], errors
     assert folder_bytes(out) == apart[pair[codes.index(0)]]
     refusal = errors[codes.index(2)].splitlines()[-1]
-    assert "error: " in refusal and ("another run writes" in refusal or "made by" in refusal)
+    reasons = "another run writes", "made by", "made with other options"  # the first may be done
+    assert "error: " in refusal and any(reason in refusal for reason in reasons)
 
 
 @pytest.mark.slow

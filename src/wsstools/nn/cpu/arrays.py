@@ -12,6 +12,9 @@ from torch import Tensor
 
 from wsstools.core.arrays import AnyArray
 
+TYPES = (torch.float32, torch.bfloat16)
+"""Of features that compiled code works on."""
+
 
 def images_of(x: Tensor) -> AnyArray:
     """The images of a batch (N, C, H, W), (N, H, W, C) float32; bfloat16 as its bits, uint16.

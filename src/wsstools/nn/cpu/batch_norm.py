@@ -12,7 +12,7 @@ from torch.autograd.function import FunctionCtx
 
 from wsstools.core.arrays import AnyArray
 from wsstools.core.compiled.normalise import combine_gradients, gradient_sums, moments, rectify
-from wsstools.nn.cpu.arrays import empty_like, images_of
+from wsstools.nn.cpu.arrays import TYPES, empty_like, images_of
 from wsstools.nn.cpu.statistics import Normalisation, float32, shared, total
 
 _ANY = (-float("inf"), float("inf"))
@@ -34,9 +34,7 @@ class BatchNorm(nn.BatchNorm2d):
 
     def takes(self, x: Tensor) -> bool:
         """Whether `normalised` is for x: in training, on a CPU."""
-        return (
-            self.training and x.device.type == "cpu" and x.dtype in _TYPES and x[:, 0].numel() > 1
-        )
+        return self.training and x.device.type == "cpu" and x.dtype in TYPES and x[:, 0].numel() > 1
 
     def normalised(self, x: Tensor, bounds: tuple[float, float]) -> Tensor:
         """x normalised and put between bounds; the running statistics follow it."""
@@ -65,9 +63,6 @@ class Rectified(nn.Sequential):
         if norm.takes(x):
             return norm.normalised(x, RELU6)
         return nn.functional.relu6(norm(x), inplace=True)
-
-
-_TYPES = (torch.float32, torch.bfloat16)
 
 
 class _Context(FunctionCtx):

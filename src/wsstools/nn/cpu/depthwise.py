@@ -12,7 +12,7 @@ from torch.autograd.function import FunctionCtx
 
 from wsstools.core.compiled.depthwise import convolve, convolve_back
 from wsstools.core.compiled.vectors import LANES
-from wsstools.nn.cpu.arrays import empty_like, images_of
+from wsstools.nn.cpu.arrays import TYPES, empty_like, images_of
 from wsstools.nn.cpu.statistics import total
 
 
@@ -30,7 +30,8 @@ class Depthwise(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, h, w)."""
-        if not self.training or x.device.type != "cpu" or x.shape[1] % LANES:
+        is_ours = x.device.type == "cpu" and x.dtype in TYPES and x.shape[1] % LANES == 0
+        if not (self.training and is_ours):
             return super().forward(x)
         apply: Callable[..., Tensor] = _Convolved.apply
         return apply(x, self.weight, self.stride[0], self.dilation[0])
