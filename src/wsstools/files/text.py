@@ -14,19 +14,22 @@ from wsstools.files.limits import read_file
 
 def decode_names(data: bytes, name: str) -> str:
     """The text in a list of names of files, which need not be UTF-8; DataError if it is no text."""
-    if b"\0" in data:
-        raise DataError(f"{name}: not a text file (it holds null bytes)")
+    _refuse_null_bytes(data, name)
     return data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
 
 
 def decode_text(data: bytes, name: str) -> str:
     """The text in a file, UTF-8 with or without a mark; DataError if it is no such text."""
-    if b"\0" in data:
-        raise DataError(f"{name}: not a text file (it holds null bytes)")
+    _refuse_null_bytes(data, name)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{name}: not a text file (UTF-8): {error.reason}") from error
+
+
+def _refuse_null_bytes(data: bytes, name: str) -> None:
+    if b"\0" in data:
+        raise DataError(f"{name}: not a text file (it holds null bytes)")
 
 
 def encode_list(names: Iterable[str]) -> bytes:

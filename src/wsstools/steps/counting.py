@@ -19,7 +19,7 @@ from wsstools.core.evaluation.metrics import (
 )
 from wsstools.core.evaluation.study import ImageScore, LabelFolder
 from wsstools.core.evaluation.trimap import border_distance, within_band
-from wsstools.core.labels import IGNORE_LABEL, check_class_ids, check_sizes
+from wsstools.core.labels import check_class_ids, check_sizes
 from wsstools.errors import DataError, UsageError
 from wsstools.files.damage import reading
 from wsstools.formats import label_files
@@ -156,10 +156,8 @@ def _count(
     if widths:
         distance = border_distance(gt, max(widths), void_is_border=void_is_border)
         truths += [within_band(gt, distance, width) for width in widths]
-    counts = np.stack([[class_counts(found, truth) for truth in truths] for found in labels])
-    counts = counts[..., :IGNORE_LABEL]  # what the labels leave open is a miss, and no class
-    occur = np.flatnonzero(counts.any(axis=(0, 1, 2)))
-    return Occurring(occur, counts[..., occur])
+    counts = [[class_counts(found, truth) for truth in truths] for found in labels]
+    return Occurring.among(np.stack(counts))
 
 
 def _label_folder(

@@ -17,7 +17,7 @@ from wsstools.core.evaluation.metrics import (
     scores,
 )
 from wsstools.core.evaluation.settings import COUNTS
-from wsstools.core.labels import IGNORE_LABEL, class_name
+from wsstools.core.labels import class_name
 from wsstools.errors import DataError
 from wsstools.formats.label_files import find_class_names
 from wsstools.formats.studies.counts import Occurring, count_rows
@@ -140,9 +140,7 @@ def _counted(labels: str, gt: str, run: JobSettings) -> list[tuple[str, Occurrin
 
 
 def _count(labels: NDArray[np.uint8], gt: NDArray[np.uint8]) -> Occurring:
-    counts = class_counts(labels, gt)[:, :IGNORE_LABEL]
-    occur = np.flatnonzero(counts.any(axis=0))
-    return Occurring(occur, counts[:, occur])
+    return Occurring.among(class_counts(labels, gt))
 
 
 def _compare(

@@ -106,13 +106,12 @@ def parzen(
     highest = np.empty(len(colours), np.float32)
     factor = np.float32(0.5 / settings.bandwidth**2)
     for k in range(len(pixels.classes)):
-        here = np.nonzero(pixels.labels == k)[0]
         mask = np.ones(pixels.shape, bool)
-        mask[pixels.rows[here], pixels.columns[here]] = False
+        own = pixels.labels == k
+        mask[pixels.rows[own], pixels.columns[own]] = False
         widths = settings.reach * np.maximum(distance_transform_edt(mask), _NEAREST)
         widths = widths.astype(np.float32).ravel()
-        count = min(len(here), settings.samples)
-        chosen = here[np.arange(count) * len(here) // count]
+        chosen = pixels.evenly(k, settings.samples)
         rows, columns = pixels.rows[chosen], pixels.columns[chosen]
         samples = np.column_stack([rows, columns, image[rows, columns]]).astype(np.float32)
         given = colours, pixels.shape[1], widths, samples.T.copy(), factor

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
@@ -45,7 +44,8 @@ def linear_model(
     """
     if len(pixels.classes) == 1:
         return pixels.certain()
-    chosen = _evenly(pixels, settings.pixels)
+    parts = [pixels.evenly(k, settings.pixels) for k in range(len(pixels.classes))]
+    chosen = np.sort(np.concatenate(parts))
     features = features.standardised()
     samples = features.at(pixels.rows[chosen], pixels.columns[chosen]).astype(np.float64)
     model = LogisticRegression(
@@ -63,13 +63,3 @@ def linear_model(
     np.exp(logits, out=logits)
     logits /= logits.sum(axis=0)
     return ProbabilityMap(logits, pixels.classes, pixels.n_classes)
-
-
-def _evenly(pixels: ScribbledPixels, most: int) -> NDArray[np.int64]:
-    """At most so many pixels of each class, spread evenly over them in raster order."""
-    parts = []
-    for k in range(len(pixels.classes)):
-        here = np.nonzero(pixels.labels == k)[0]
-        count = min(len(here), most)
-        parts.append(here[np.arange(count) * len(here) // count])
-    return np.sort(np.concatenate(parts))

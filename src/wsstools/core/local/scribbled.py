@@ -25,6 +25,12 @@ class ScribbledPixels:
     shape: tuple[int, int]  # (H, W) of the image
     n_classes: int  # of the label space
 
+    def evenly(self, k: int, most: int) -> NDArray[np.int64]:
+        """At most so many pixels of the class number k, spread evenly over them, (n,)."""
+        here = np.nonzero(self.labels == k)[0]
+        count = min(len(here), most)
+        return here[np.arange(count) * len(here) // count]
+
     def certain(self) -> ProbabilityMap:
         """The map of an image in which a single class is scribbled: probability 1."""
         return ProbabilityMap(np.ones((1, *self.shape), np.float32), self.classes, self.n_classes)

@@ -26,6 +26,13 @@ class Occurring(NamedTuple):
     classes: NDArray[np.int64]  # (U,), ascending, without 255
     pixels: NDArray[np.int64]  # (.., 3, U): hit, in the ground truth, in the labels
 
+    @classmethod
+    def among(cls, counts: NDArray[np.int64]) -> Occurring:
+        """Those of `class_counts`, (.., 3, 256), or of several."""
+        counts = counts[..., :IGNORE_LABEL]  # what the labels leave open is a miss, and no class
+        occur = np.flatnonzero(counts.any(axis=tuple(range(counts.ndim - 1))))
+        return cls(occur, counts[..., occur])
+
     def of(self, place: int) -> Occurring:
         """Those at a place of the first axis."""
         return Occurring(self.classes, self.pixels[place])

@@ -27,6 +27,11 @@ def images_of(x: Tensor) -> AnyArray:
     return images.float().numpy()
 
 
+def pixels_of(images: AnyArray) -> AnyArray:
+    """The pixels of each image (N, H, W, C), (N, H W, C): the same memory."""
+    return images.reshape(len(images), -1, images.shape[3])
+
+
 def empty_like(x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
     """A new batch of x's type, laid out channels last, of x's size or of another (H, W)."""
     n, channels, *own = x.shape

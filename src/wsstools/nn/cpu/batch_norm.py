@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
 from wsstools.core.arrays import AnyArray
-from wsstools.core.compiled.normalise import combine_gradients, gradient_sums, moments, rectify
-from wsstools.nn.cpu.arrays import TYPES, empty_like, images_of
+from wsstools.core.compiled.normalise import combine_gradients, gradient_sums, rectify
+from wsstools.nn.cpu.arrays import TYPES, empty_like, images_of, pixels_of
 from wsstools.nn.cpu.statistics import Normalisation, float32, shared, total
 
 _ANY = (-float("inf"), float("inf"))
@@ -82,16 +82,13 @@ class _Normalised(torch.autograd.Function):
         eps: float,
         bounds: tuple[float, float],
     ) -> tuple[Tensor, Tensor, Tensor]:
-        rows = _rows(x)
-        shift = images_of(x[:1, :, :1, :1].float())[0, 0, 0]
-        n = rows.shape[0] * rows.shape[1]
-        batch = Normalisation(total(moments, rows, shift), shift, n, weight, bias, eps)
+        batch = Normalisation.of(x, weight, bias, eps)
         context.save_for_backward(x)
         context.batch = batch
         context.bounds = np.float32(bounds[0]), np.float32(bounds[1])
         y = empty_like(x)
         line = float32(batch.scale), float32(batch.offset)
-        shared(rectify, rows, *line, *context.bounds, _rows(y))
+        shared(rectify, _pixels(x), *line, *context.bounds, _pixels(y))
         mean, variance = batch.statistics
         context.mark_non_differentiable(mean, variance)
         return y, mean, variance
@@ -101,16 +98,14 @@ class _Normalised(torch.autograd.Function):
     def backward(context: _Context, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = context.saved_tensors
         batch = context.batch
-        rows, above = _rows(x), _rows(gradients[0].to(x.dtype))
+        pixels, above = _pixels(x), _pixels(gradients[0].to(x.dtype))
         line = float32(batch.scale), float32(batch.offset), *context.bounds
-        sums = total(gradient_sums, rows, above, *line, float32(batch.mean))
+        sums = total(gradient_sums, pixels, above, *line, float32(batch.mean))
         of_weight, of_bias, slope, level = batch.backward(sums)
         result = empty_like(x)
-        shared(combine_gradients, rows, above, *line, slope, level, _rows(result))
+        shared(combine_gradients, pixels, above, *line, slope, level, _pixels(result))
         return result, of_weight, of_bias, None, None
 
 
-def _rows(x: Tensor) -> AnyArray:
-    """The pixels of each image, (N, H W, C)."""
-    images = images_of(x)
-    return images.reshape(len(images), -1, images.shape[3])
+def _pixels(x: Tensor) -> AnyArray:
+    return pixels_of(images_of(x))

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
-from wsstools.core.arrays import AnyArray
 from wsstools.core.compiled.depthwise import combine, convolve, convolve_back
-from wsstools.core.compiled.normalise import gradient_sums, moments, rectify
+from wsstools.core.compiled.normalise import gradient_sums, rectify
 from wsstools.core.compiled.vectors import LANES
-from wsstools.nn.cpu.arrays import empty_like, images_of
+from wsstools.nn.cpu.arrays import empty_like, images_of, pixels_of
 from wsstools.nn.cpu.batch_norm import RELU6, BatchNorm, Rectified
 from wsstools.nn.cpu.depthwise import Depthwise, kernel_array, kernel_tensor
 from wsstools.nn.cpu.statistics import Normalisation, float32, shared, total
@@ -98,19 +97,17 @@ class _Filtered(torch.autograd.Function):
         settings: _Settings,
     ) -> tuple[Tensor, ...]:
         images, (_, stride, dilation, _, shift) = images_of(x), settings
-        first = images_of(x[:1, :, :1, :1].float())[0, 0, 0]
-        sums = total(moments, _rows(images), first)
-        batch = Normalisation(sums, first, _n_pixels(images), weight, bias, settings.eps)
+        batch = Normalisation.of(x, weight, bias, settings.eps)
         weights = kernel_array(kernel)
         height, width = (-(-side // stride) for side in x.shape[2:])
         y = empty_like(x, (height, width))
         filtered = images_of(y)
         given = _line(batch), *_BOUNDS, weights, stride, dilation, shift, filtered
         sums = total(convolve, images, *given)
-        n = _n_pixels(filtered)
+        n = filtered[..., 0].size
         after = Normalisation(sums, shift, n, weight_after, bias_after, settings.eps_after)
         result = empty_like(y)
-        shared(rectify, _rows(filtered), *_line(after), *_BOUNDS, _rows(images_of(result)))
+        shared(rectify, pixels_of(filtered), *_line(after), *_BOUNDS, pixels_of(images_of(result)))
         context.save_for_backward(x, y)
         context.settings, context.batches, context.weights = settings, (batch, after), weights
         statistics = *batch.statistics, *after.statistics
@@ -126,7 +123,7 @@ class _Filtered(torch.autograd.Function):
         images, filtered = images_of(x), images_of(y)
         above = images_of(gradients[0].to(x.dtype))
         sums = total(
-            gradient_sums, _rows(filtered), _rows(above),
+            gradient_sums, pixels_of(filtered), pixels_of(above),
             *_line(after), *_BOUNDS, float32(after.mean),
         )  # fmt: skip
         of_weight_after, of_bias_after, slope, level = after.backward(sums)
@@ -150,12 +147,3 @@ _BOUNDS = np.float32(RELU6[0]), np.float32(RELU6[1])
 def _line(batch: Normalisation) -> NDArray[np.float32]:
     """Scale and offset, (2, C)."""
     return float32(np.stack([batch.scale, batch.offset]))
-
-
-def _rows(images: AnyArray) -> AnyArray:
-    """The pixels of each image, (N, H W, C)."""
-    return images.reshape(len(images), -1, images.shape[3])
-
-
-def _n_pixels(images: AnyArray) -> int:
-    return images[..., 0].size

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsstools.core.arrays import AnyArray
-from wsstools.nn.cpu.arrays import share_images
+from wsstools.core.compiled.normalise import moments
+from wsstools.nn.cpu.arrays import images_of, pixels_of, share_images
 
 
 class Normalisation:
@@ -36,6 +37,14 @@ class Normalisation:
         self._inverse = 1 / np.sqrt(self.variance + eps)
         self.scale = weight.detach().numpy() * self._inverse
         self.offset = bias.detach().numpy() - self.mean * self.scale
+
+    @classmethod
+    def of(cls, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Normalisation:
+        """That of a batch (N, C, H, W)."""
+        pixels = pixels_of(images_of(x))
+        shift = images_of(x[:1, :, :1, :1].float())[0, 0, 0]
+        sums = total(moments, pixels, shift)
+        return cls(sums, shift, pixels[..., 0].size, weight, bias, eps)
 
     @property
     def statistics(self) -> tuple[Tensor, Tensor]:

@@ -38,6 +38,11 @@ class Crops:
         """(N, H, W) bool."""
         return self.labels != IGNORE_LABEL
 
+    @property
+    def is_open(self) -> Tensor:
+        """(N, H, W) float32, 1 at real pixels of which nothing is known."""
+        return (self.is_real & ~self.is_labelled).float()
+
     def every(self, step: int) -> Crops:
         """The pixels at every `step`-th place, with the mean colour of those up to the next."""
         if step == 1:

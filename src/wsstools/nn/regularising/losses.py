@@ -81,9 +81,7 @@ _LOSSES: Mapping[str, Callable[[Tensor, Crops, Constants], Tensor]] = {
     "potts": lambda p, crops, of: quadratic(Agreement(p, _beside(crops, of))),
     "potts-collision": lambda p, crops, of: collision(p, _beside(crops, of)),
     "potts-soft": lambda p, crops, of: self_label_loss(p, crops, _beside(crops, of), _SMOOTHNESS),
-    "tree": lambda p, crops, of: tree_energy(
-        p, Trees(crops, of.sigma_rgb or 0), (crops.is_real & ~crops.is_labelled).float()
-    ),
+    "tree": lambda p, crops, of: tree_energy(p, Trees(crops, of.sigma_rgb or 0), crops.is_open),
     "entropy": lambda p, crops, of: entropy(p),
     "tv": lambda p, crops, of: total_variation(p, crops.is_real),
 }

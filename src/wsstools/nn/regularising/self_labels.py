@@ -25,9 +25,8 @@ def self_label_loss(
     Zhang and Boykov, CVPR 2025.
     """
     labels = self_labels(probs.detach(), crops, neighbours, smoothness)
-    is_open = (crops.is_real & ~crops.is_labelled).float()
-    losses = _cross_entropies(probs, labels) * is_open
-    return (losses.sum(dim=(1, 2)) / is_open.sum(dim=(1, 2)).clamp(min=1)).mean()
+    losses = _cross_entropies(probs, labels) * crops.is_open
+    return (losses.sum(dim=(1, 2)) / crops.is_open.sum(dim=(1, 2)).clamp(min=1)).mean()
 
 
 def self_labels(
@@ -63,8 +62,7 @@ def self_label_energy(
     labels: Tensor, probs: Tensor, crops: Crops, neighbours: Neighbours, smoothness: float
 ) -> Tensor:
     """What `self_labels` lessens, summed over the crops."""
-    is_open = (crops.is_real & ~crops.is_labelled).float()
-    unlike = (_cross_entropies(probs, labels) * is_open).sum()
+    unlike = (_cross_entropies(probs, labels) * crops.is_open).sum()
     return unlike + smoothness * collisions(labels, neighbours).sum()
 
 
