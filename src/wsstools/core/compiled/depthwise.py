@@ -44,6 +44,12 @@ def _block_of(n_pixels, n_channels):
 
 
 @compiled_for_speed
+def _three(weights, n, k):
+    """A row of the weights (3, 3, n) of LANES channels, from value number k on."""
+    return load(weights, k), load(weights, n + k), load(weights, 2 * n + k)
+
+
+@compiled_for_speed
 def _add_up(one, two, parts, sums, c):
     """Add two vectors to columns c, c + 1, .. of `sums` (2, C)."""
     store(parts, 0, one)
@@ -88,11 +94,9 @@ def convolve(first, last, x, line, low, high, weights, stride, dilation, shift, 
                 at = (image * rows + i) * columns * n
                 place = stride * i * row
                 for c in range(begin, end, LANES):
-                    w0, w1, w2 = load(weights, c), load(weights, n + c), load(weights, 2 * n + c)
-                    k = 3 * n + c
-                    w3, w4, w5 = load(weights, k), load(weights, n + k), load(weights, 2 * n + k)
-                    k = 6 * n + c
-                    w6, w7, w8 = load(weights, k), load(weights, n + k), load(weights, 2 * n + k)
+                    w0, w1, w2 = _three(weights, n, c)
+                    w3, w4, w5 = _three(weights, n, 3 * n + c)
+                    w6, w7, w8 = _three(weights, n, 6 * n + c)
                     middle = load(shift, c)
                     one, two = zeros(), zeros()
                     for j in range(columns):
@@ -176,11 +180,9 @@ def convolve_back(
                 at = (image * height + i) * width * n
                 place = i * row
                 for c in range(begin, end, LANES):
-                    w0, w1, w2 = load(weights, c), load(weights, n + c), load(weights, 2 * n + c)
-                    k = 3 * n + c
-                    w3, w4, w5 = load(weights, k), load(weights, n + k), load(weights, 2 * n + k)
-                    k = 6 * n + c
-                    w6, w7, w8 = load(weights, k), load(weights, n + k), load(weights, 2 * n + k)
+                    w0, w1, w2 = _three(weights, n, c)
+                    w3, w4, w5 = _three(weights, n, 3 * n + c)
+                    w6, w7, w8 = _three(weights, n, 6 * n + c)
                     t0, t1, t2, t3, t4 = zeros(), zeros(), zeros(), zeros(), zeros()
                     t5, t6, t7, t8 = zeros(), zeros(), zeros(), zeros()
                     scale, offset, middle = load(line, c), load(line, n + c), load(mean, c)
