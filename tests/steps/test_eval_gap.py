@@ -428,6 +428,8 @@ def test_published_rows_are_marked_and_named(gap, wss):
     assert all(row["published"] and row["source"] for row in alone["rows"])
     dense = by_name(alone)["DeepLab-ResNet101 (published)", "DenseCRF loss"]
     assert dense["reduction"] == pytest.approx((73.0 - 69.5) / (75.6 - 69.5))
+    post_processed = by_name(alone)["Tang et al.: DeepLab-ResNet101, MSC, CRF (published)", "NCL"]
+    assert post_processed["printed_reduction"] == pytest.approx(0.425)
     beside = gap("--published", "--json")
     assert [row["published"] for row in beside["rows"][:5]] == [False] * 4 + [True]
     text = gap("--published")
