@@ -25,6 +25,7 @@
 #   make pfa                    how good the labels trained on are
 #   make table2                 Table 2: full, baseline and TABLE2_ROWS, ARCHS tested in all TESTS
 #   make NAME+msc               one block of it: NAME is a network of ARCHS
+#   make rivals table2-all      the systems of others beside, in the first or in all TESTS: rivals.mk
 #   make counts                 what the table is made of, small files in OUT/counts/ that eval-gap
 #                               takes for folders: networks of several machines join one table
 #   make figures report         scatter plots and contact sheets; everything on one page
@@ -72,20 +73,21 @@ SHEET_ROWS  ?= 8
 # What must be there before the first step; an example that fetches its data says so.
 DATA_READY ?=
 
-TRAIN   = $(LAUNCH) $(WSS) train --images $(D)/images --ids $(TRAIN_IDS) --init $(INIT)
+TRAIN   = $(LAUNCH) $(WSS) train --images $(D)/images --ids $(TRAIN_IDS) \
+          --init $(or $(start),$(INIT))
 PREDICT = $(WSS) global-predict $(D)/images --jobs $(JOBS)
 SMOOTH  = $(WSS) regularize --images $(D)/images --jobs $(JOBS)
 LABELS  = $(WSS) argmax --jobs $(JOBS)
 GAP     = $(WSS) eval-gap --gt $(D)/gt --ids $(VAL_IDS) --train-ids $(TRAIN_IDS) --jobs $(JOBS) \
           $(GAP_OPTIONS)
 
-.PHONY: all table table1 table2 pfa counts figures report data smoke tidy clean help FORCE
+.PHONY: all table table1 table2 table2-all rivals pfa counts figures report data smoke tidy clean help FORCE
 all: table
 
 help:
 	@sed -n 's/^#   \(make .*\)/\1/p' $(MAKEFILE_LIST)
 
-table table1 table2: %: $(OUT)/%.txt
+table table1 table2 rivals table2-all: %: $(OUT)/%.txt
 	@cat $<
 
 report: $(OUT)/report.html
@@ -118,14 +120,19 @@ block = $(foreach s,$(SCRIBBLES),$(foreach r,full baseline $3,$(call stamps,$s,$
 scribbles_original = $(D)/scribbles
 scribbles_curated  = $(OUT)/curated/scribbles
 
+include $(dir $(lastword $(MAKEFILE_LIST)))rivals.mk
+
+# Rows of some table.
+EVERY_ROW = $(sort $(ROWS) $(TABLE2_ROWS) $(RIVALS))
+
 # --- What depends on what: variables and prerequisites; the recipes follow.
 
 # The local model: (scribbles, seed).
 define local_model
 $(OUT)/$1/local/$2/%: scribbles = $$(scribbles_$1)
 $(OUT)/$1/local/$2/%: seed = $2
-$(OUT)/$1/local/$2/local/maps/.done: $(if $(filter curated,$1),$(scribbles_curated)/.done)
-$(OUT)/$1/local/$2/local-walker/maps/.done: $(if $(filter curated,$1),$(scribbles_curated)/.done)
+$(foreach m,local/maps local-walker/maps local-gmm/maps local-parzen/maps local-superpixels/pfa,\
+  $(newline)$(OUT)/$1/local/$2/$m/.done: $(if $(filter curated,$1),$(scribbles_curated)/.done))
 $(OUT)/$1/local/$2/local-mean/maps/.done: $(OUT)/$1/local/$2/local-walker/maps/.done
 endef
 
@@ -145,7 +152,8 @@ $(OUT)/$1/$2/$3/baseline/net.pt: labels = $$(scribbles_$1)
 $(OUT)/$1/$2/$3/baseline/net.pt: $(if $(filter curated,$1),$(scribbles_curated)/.done)
 $(OUT)/$1/$2/$3/baseline/%: learned = $$(scribbles_$1)
 $(OUT)/$1/$2/$3/baseline/val+shares/labels/.done: $(OUT)/$1/local/$3/local-mean/pfa/.done
-$(foreach r,$(sort $(ROWS) $(TABLE2_ROWS)),$(call row_network,$1,$2,$3,$r))
+$(foreach r,$(filter-out $(WITHOUT_LABELS),$(EVERY_ROW)),$(call row_network,$1,$2,$3,$r))
+$(foreach r,$(filter $(WITHOUT_LABELS),$(EVERY_ROW)),$(call second_phase,$1,$2,$3,$r))
 endef
 
 define row_network
@@ -215,6 +223,28 @@ $(OUT)/%/recipe/maps/.done:
 	$(WSS) fuse $(annotators) $(FUSION_recipe) --jobs $(JOBS) -o $(@D)
 	@touch $@
 
+# Models of colours, and ScribbleSup: strokes spread over superpixels, first by themselves and then
+# with what the network says that learned from them.
+$(OUT)/%/local-gmm/maps/.done: | $(DATA_READY)
+	$(WSS) local-predict $(D)/images $(scribbles) --ids $(TRAIN_IDS) --model gmm $(GMM) \
+	  --seed $(seed) --jobs $(JOBS) -o $(@D)
+	@touch $@
+
+$(OUT)/%/local-parzen/maps/.done: | $(DATA_READY)
+	$(WSS) local-predict $(D)/images $(scribbles) --ids $(TRAIN_IDS) --model parzen $(PARZEN) \
+	  --jobs $(JOBS) -o $(@D)
+	@touch $@
+
+$(OUT)/%/local-superpixels/pfa/.done: | $(DATA_READY)
+	$(WSS) superpixels $(D)/images $(scribbles) --ids $(TRAIN_IDS) $(SUPERPIXELS) \
+	  --jobs $(JOBS) -o $(@D)
+	@touch $@
+
+$(OUT)/%/scribblesup/pfa/.done: $(OUT)/%/local-superpixels/net.pt
+	$(PREDICT) --ids $(TRAIN_IDS) --model $< -o $(@D:pfa=maps) | \
+	  $(WSS) superpixels $(D)/images $(scribbles) --maps - $(SUPERPIXELS) --jobs $(JOBS) -o $(@D)
+	@touch $@
+
 # Their regularised forms: POTTS_local, POTTS_global, POTTS_combined, and so for the CRF
 # and the other rows.
 $(OUT)/%-potts/maps/.done: $(OUT)/%/maps/.done
@@ -234,7 +264,7 @@ $(OUT)/%/pfa/.done: $(OUT)/%/maps/.done
 
 $(OUT)/%/net.pt: | $(DATA_READY)
 	$(TRAIN) --labels $(labels) --arch $(arch) $(TRAIN_$(arch)) --seed $(seed) \
-	  $(TRAIN_OPTIONS) -o $@
+	  $(TRAIN_OPTIONS) $(second) -o $@
 
 # What they predict. A step of a pipe skips what is up to date: each of these may be the first.
 $(OUT)/%/val/labels/.done: $(OUT)/%/net.pt
@@ -286,7 +316,7 @@ $(OUT)/%/train/labels/.done: $(OUT)/%/net.pt
 
 # --- Rows and blocks of the tables by name.
 
-NETS   = full baseline $(ROWS)
+NETS   = full baseline $(sort $(ROWS) $(RIVALS))
 BLOCKS = $(foreach a,$(ALL_ARCHS),$(foreach t,$(TESTS) $(SHARES),$a$(filter-out plain,$t)))
 .PHONY: $(NETS) $(BLOCKS)
 
@@ -302,7 +332,7 @@ quoted = "$(subst $(space),$(comma),$(strip $1))"
 # A line: (scribbles, network, test, row, with the training images).
 line = \$(newline)  '$(call group,$1,$2,$3),$4,$(call quoted,$(foreach n,$(SEEDS),$\
   $(call trained,$1,$2,$n,$4)/$(call tested,$3)/labels)),$\
-  $(if $(filter-out full baseline,$4),$(call quoted,$(foreach n,$(SEEDS),$\
+  $(if $(filter-out full baseline $(WITHOUT_LABELS),$4),$(call quoted,$(foreach n,$(SEEDS),$\
   $(call annotated,$1,$2,$n,$4)/pfa))),$\
   $(if $5,$(call quoted,$(foreach n,$(SEEDS),$(call trained,$1,$2,$n,$4)/train/labels)))'
 lines = $(foreach s,$(SCRIBBLES),$(foreach a,$1,$(foreach t,$2,$(foreach r,full baseline $3,\
@@ -316,18 +346,24 @@ further = $(call lines,$(ARCH),$(filter-out plain,$(TESTS)),$(TABLE2_ROWS)) \
 
 table1_block = $(call block,$(ARCH),plain,$(ROWS)) \
   $(foreach t,$(SHARES),$(call block,$(ARCH),$t,$(TABLE2_ROWS)))
+rivals_block = $(foreach a,$(ARCHS),$(call block,$a,plain,$(RIVAL_ROWS)))
+all_block    = $(foreach a,$(ARCHS),$(foreach t,$(TESTS),$(call block,$a,$t,$(RIVAL_ROWS))))
 table2_block = $(foreach a,$(ARCHS),$(foreach t,$(TESTS),$(call block,$a,$t,$(TABLE2_ROWS))))
-on_train     = $(foreach s,$(SCRIBBLES),$(foreach r,$(NETS),$(call train_stamps,$s,$(ARCH),$r)))
+on_train     = $(foreach s,$(SCRIBBLES),$(foreach r,full baseline $(ROWS),$(call train_stamps,$s,$(ARCH),$r)))
 
 $(OUT)/table.csv:  study = $(call lines,$(ARCH),plain,$(ROWS)) $(with_shares)
 $(OUT)/table1.csv: study = $(call lines,$(ARCH),plain,$(ROWS),train) $(with_shares)
 $(OUT)/table2.csv: study = $(call lines,$(ARCHS),$(TESTS),$(TABLE2_ROWS))
+$(OUT)/rivals.csv: study = $(call lines,$(ARCHS),plain,$(RIVAL_ROWS))
+$(OUT)/table2-all.csv: study = $(call lines,$(ARCHS),$(TESTS),$(RIVAL_ROWS))
 $(OUT)/gap.csv:    study = $(call lines,$(ARCH),plain,$(ROWS)) $(with_shares) $(further)
 
 $(foreach form,txt json tex,\
   $(eval $(OUT)/table.$(form): $(table1_block))\
   $(eval $(OUT)/table1.$(form): $(table1_block) $(on_train))\
   $(eval $(OUT)/table2.$(form): $(table2_block))\
+  $(eval $(OUT)/rivals.$(form): $(rivals_block))\
+  $(eval $(OUT)/table2-all.$(form): $(all_block))\
   $(eval $(OUT)/gap.$(form): $(table1_block) $(table2_block)))
 
 $(OUT)/%.csv: FORCE
@@ -360,7 +396,8 @@ $(OUT)/report.html: $(OUT)/gap.json
 	  -o $@
 
 # How good the labels are that networks train on; `global` is no row, but made on the way.
-PFA_ROWS = local $(filter-out local,$(filter local%,$(ROWS))) global $(filter-out local%,$(ROWS))
+PFA_ROWS = local $(filter-out local,$(filter local%,$(ROWS))) global \
+  $(filter-out local% $(WITHOUT_LABELS),$(ROWS))
 pfa_of   = $(foreach s,$(SCRIBBLES),$(foreach r,$(PFA_ROWS),$(foreach n,$(SEEDS),\
   $(call annotated,$s,$(ARCH),$n,$r)/pfa)))
 

@@ -56,6 +56,7 @@ PIPELINE = (
     "fuse",
     "tune",
     "regularize",
+    "superpixels",
     "argmax",
     "volumes",
     "score",

@@ -1,0 +1,1 @@
+"""Labels of superpixels from scribbles, by graph cuts."""
