@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from wsstools.core.map_operations import adjust_prior, weighted_shares
 from wsstools.core.maps import ProbabilityMap
 from wsstools.nn.models.networks import upsample
+from wsstools.nn.training import losses
 from wsstools.nn.training.losses import (
     class_weights,
     dice_loss,
@@ -186,3 +187,18 @@ def test_dice_of_maps_of_nothing_and_of_less_certain_labels():
     torch.testing.assert_close(
         dice_loss(logits, beside, hardly), dice_loss(logits, certain), rtol=1e-4, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("n_weights", [0, 3, 6])
+def test_the_cross_entropy_of_a_gpu_is_that_of_a_cpu(n_weights):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, n_weights or 3, (2, 9, 7), generator=generator)
+    labels[torch.rand(labels.shape, generator=generator) < 0.5] = 255
+    weights = torch.rand(n_weights, generator=generator) if n_weights else None
+    found = []
+    for entropy in (losses._cross_entropy, losses._cross_entropy_of_classes):
+        logits = torch.randn((2, 3, 9, 7), generator=generator.manual_seed(1), requires_grad=True)
+        loss = entropy(logits, labels, weights)
+        loss.backward()
+        found.append((loss.detach(), logits.grad))
+    torch.testing.assert_close(found[0], found[1])

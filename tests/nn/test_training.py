@@ -25,7 +25,7 @@ from wsstools.nn.models.model_files import (
 )
 from wsstools.nn.models.networks import SegmentationNetwork, build
 from wsstools.nn.predict import predict_probs
-from wsstools.nn.training import loop
+from wsstools.nn.training import loop, replay
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.loop import Progress, TrainingStopped, poly_learning_rate, train
 from wsstools.nn.training.schedules import SCHEDULES
@@ -454,3 +454,26 @@ def test_a_gpu_repeats_itself_and_agrees_with_the_cpu(arch, monkeypatch):
     assert_same(runs[0][0], runs[1][0])
     assert runs[0][1][0] == pytest.approx(runs[2][1][0], rel=1e-3)
     assert runs[0][1][1] == pytest.approx(runs[2][1][1], rel=0.02)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("arch", [ARCH, "deeplabv2-vgg16"])
+def test_a_replayed_step_gives_the_bits_of_one_by_hand(arch, precision, monkeypatch):
+    """VGG-16 has dropout, which is drawn anew in each step."""
+    options = {
+        "arch": arch,
+        "schedule": replace(SCHEDULES[arch], iterations=8, batch=2, crop=65, learning_rate=1e-4),
+        "world": ProcessGroup(device="cuda"),
+        "precision": precision,
+    }
+    recorded = []
+    record = replay.Replayed._record
+    monkeypatch.setattr(
+        replay.Replayed, "_record", lambda self, batch: recorded.append(record(self, batch))
+    )
+    replayed = small_run(**options)
+    assert len(recorded) == 1
+    monkeypatch.setattr(replay, "_BY_HAND", 100)
+    assert_same(small_run(**options), replayed)
+    assert len(recorded) == 1

@@ -251,7 +251,7 @@ def _loss_options(regulariser: Regulariser | None) -> dict[str, Json]:
 
 def _revision(arch: str, schedule: Schedule) -> int:
     """Raised where the model keeps its class weights; and where our code trains MobileNetV2."""
-    return 1 + bool(schedule.class_balance) + 3 * arch.endswith("mobilenetv2")
+    return 2 + bool(schedule.class_balance) + 3 * arch.endswith("mobilenetv2")
 
 
 def _pairs(

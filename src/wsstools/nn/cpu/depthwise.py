@@ -14,6 +14,7 @@ from wsstools.core.compiled.depthwise import convolve, convolve_back
 from wsstools.core.compiled.vectors import LANES
 from wsstools.nn.cpu.arrays import TYPES, empty_like, images_of
 from wsstools.nn.cpu.statistics import total
+from wsstools.nn.gpu import depthwise as gpu
 
 
 class Depthwise(nn.Conv2d):
@@ -30,8 +31,11 @@ class Depthwise(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, C, h, w)."""
-        is_ours = x.device.type == "cpu" and x.dtype in TYPES and x.shape[1] % LANES == 0
-        if not (self.training and is_ours):
+        if not (self.training and x.dtype in TYPES):
+            return super().forward(x)
+        if x.device.type == "cuda" and gpu.kernels() is not None:
+            return gpu.depthwise(x, self.weight, self.stride[0], self.dilation[0])
+        if x.device.type != "cpu" or x.shape[1] % LANES:
             return super().forward(x)
         apply: Callable[..., Tensor] = _Convolved.apply
         return apply(x, self.weight, self.stride[0], self.dilation[0])

@@ -29,6 +29,7 @@ from wsstools.nn.regularising.affinities import Crops
 from wsstools.nn.regularising.losses import Regulariser
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.losses import dice_loss, loss_sum, target_mass
+from wsstools.nn.training.replay import Replayed, own_stream
 from wsstools.nn.training.schedules import OUTPUT_STRIDE, Schedule
 
 
@@ -139,10 +140,11 @@ def train(
     with (
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
         reproducible(device),
+        own_stream(device) if world.size == 1 else contextlib.nullcontext(),
     ):
         run = _Run(
-            arch, n_classes, output_stride, schedule, seed, initial_state, world, class_weights,
-            regulariser, dice,
+            arch, n_classes, output_stride, schedule, seed, initial_state, world, bfloat16,
+            class_weights, regulariser, dice,
         )  # fmt: skip
         made_of = run.signature | {"images": len(pairs), "bfloat16": bfloat16}
         if resume is not None:
@@ -176,7 +178,7 @@ def train(
                 checkpoint()
                 raise TrainingStopped
             check_target(batch.targets, n_classes, n_labels)
-            step = run.step(batch, bfloat16=bfloat16)
+            step = run.step(batch)
             report(last)
             last = step
             is_over = run.iteration == schedule.iterations
@@ -247,11 +249,12 @@ class _Run:
         seed: int,
         initial_state: Mapping[str, Tensor] | None,
         world: ProcessGroup,
+        bfloat16: bool,
         class_weights: AnyArray | None,
-        regulariser: Regulariser | None = None,
-        dice: bool = False,
+        regulariser: Regulariser | None,
+        dice: bool,
     ) -> None:
-        self.schedule, self.seed, self.world = schedule, seed, world
+        self.schedule, self.seed, self.world, self.bfloat16 = schedule, seed, world, bfloat16
         self.regulariser, self.dice = regulariser, dice
         self.weights = (
             None
@@ -287,18 +290,30 @@ class _Run:
         self.anchors = _anchors(self.network) if l2sp else []
         self.pull = schedule.l2sp_alpha or 0.0
         self.shared = world.shared(self.network)
+        self.gradients: Callable[[Batch], Tensor] = self._gradients
+        waits = regulariser is not None or dice or world.size > 1
+        if torch.device(world.device).type == "cuda" and not waits:
+            self.gradients = Replayed(self._gradients)
 
-    def step(self, batch: Batch, *, bfloat16: bool) -> _Step:
+    def step(self, batch: Batch) -> _Step:
         """One iteration, on this process's share of a batch."""
         world = self.world
         # Dropout depends on the iteration alone, so that a resumed run draws the same.
         torch.manual_seed(
             ((self.seed * 1_000_003 + self.iteration) * world.size + world.rank) % 2**63
         )
-        batch = Batch(*(part.to(world.device, non_blocking=True) for part in batch))
-        targets = batch.targets
+        losses = self.gradients(
+            Batch(*(part.to(world.device, non_blocking=True) for part in batch))
+        )
+        rate = self._descend()
+        self.iteration += 1
+        return _Step(self.iteration, rate, world.total(losses))
+
+    def _gradients(self, batch: Batch) -> Tensor:
+        """Put the gradients in their places; returns this process's objective and loss, (2,)."""
+        world, targets = self.world, batch.targets
         autocast = torch.autocast(torch.device(world.device).type, torch.bfloat16)
-        with autocast if bfloat16 else contextlib.nullcontext():
+        with autocast if self.bfloat16 else contextlib.nullcontext():
             outputs = self.shared(batch.images)
         mass = world.total(target_mass(targets, self.weights)).float()
         mass = torch.where(mass > 0, mass, 1)
@@ -315,10 +330,7 @@ class _Run:
         objective = objective + self._regularising(outputs[0], batch)
         self.optimizer.zero_grad()
         (objective * world.size).backward()  # the processes' gradients are averaged
-        rate = self._descend()
-        self.iteration += 1
-        told = torch.stack([objective.detach(), losses[0].detach()])
-        return _Step(self.iteration, rate, world.total(told))
+        return torch.stack([objective.detach(), losses[0].detach()])
 
     def _regularising(self, logits: Tensor, batch: Batch) -> Tensor | float:
         """The loss that is added, this process's part of its mean over the batch."""

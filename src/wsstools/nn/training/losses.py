@@ -145,14 +145,25 @@ def _dice_sums(logits: Tensor, target: Tensor, stride: int, certainty: float | N
 def _of_labels(logits: Tensor, labels: Tensor, weights: Tensor | None, stride: int) -> Tensor:
     logits = upsample(logits, (labels.shape[1], labels.shape[2]), stride)
     labels = labels.long()
-    if logits.device.type != "cpu":
-        # Of a list of pixels, not of pictures: its gradient has the same bits in each run.
-        logits, labels = logits.permute(0, 2, 3, 1).flatten(0, 2), labels.flatten()
-    return _cross_entropy(logits, labels, weights)
+    entropy = _cross_entropy if logits.device.type == "cpu" else _cross_entropy_of_classes
+    return entropy(logits, labels, weights)
+
+
+def _cross_entropy_of_classes(logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
+    """`_cross_entropy` for a GPU, which picks nothing: torch has a few threads do it there."""
+    n_classes = logits.shape[1]
+    is_known = labels != IGNORE_LABEL
+    counts = is_known.float()
+    if weights is not None:
+        counts = counts * weights[torch.where(is_known, labels, 0)]
+    classes = torch.arange(n_classes, device=logits.device).view(1, -1, 1, 1)
+    of_label = (labels % n_classes).unsqueeze(1) == classes
+    picked = torch.where(of_label, logits.log_softmax(dim=1), 0.0).sum(dim=1)
+    return -(picked * counts).sum()
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor, weights: Tensor | None) -> Tensor:
-    """Cross entropy of logits (P, C) or (N, C, H, W), summed."""
+    """Cross entropy of logits (P, C) or (N, C, H, W), summed over the labelled pixels."""
     n_classes = logits.shape[1]
     if weights is None or len(weights) == n_classes:
         return F.cross_entropy(logits, labels, weights, ignore_index=IGNORE_LABEL, reduction="sum")

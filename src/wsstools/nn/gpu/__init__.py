@@ -1,0 +1,1 @@
+"""Convolutions that are fast to train on a GPU."""
