@@ -21,10 +21,9 @@ from wsstools.core.labels import class_name
 from wsstools.errors import DataError
 from wsstools.formats.label_files import find_class_names
 from wsstools.formats.studies.counts import Occurring, count_rows
-from wsstools.running.join import Input, check_predictions
 from wsstools.running.settings import JobSettings
 from wsstools.running.tasks import map_images
-from wsstools.steps.inputs import check_format, check_truth, label_input, of_known_classes
+from wsstools.steps.inputs import check_format, check_truth, scored_inputs
 from wsstools.view.tables import csv_text, score_table
 
 
@@ -91,7 +90,7 @@ def score(labels: str, gt: str, *, run: JobSettings = JobSettings()) -> ScoredLa
     SomeFailed
         If an image failed.
     """
-    inputs = _inputs(labels, gt, run)
+    inputs = scored_inputs(labels, gt, run)
     names = find_class_names(gt, labels)
     n_classes = None if names is None else len(names)
     total = np.zeros(N_VALUES * N_VALUES, np.int64)
@@ -124,16 +123,9 @@ def print_score(
         print((found.as_csv if form == "csv" else found.as_text)(per_image=per_image))
 
 
-def _inputs(labels: str, gt: str, run: JobSettings) -> list[Input]:
-    read = [label_input(labels, run), label_input(gt, run, role="gt")]
-    inputs = [of_known_classes(entry, gt, labels) for entry in read]
-    check_predictions(inputs[1].source, inputs[0].source, run)
-    return inputs
-
-
 def _counted(labels: str, gt: str, run: JobSettings) -> list[tuple[str, Occurring]]:
     """The pixels of the classes that occur in each image."""
-    images = list(map_images("score", _count, _inputs(labels, gt, run), run))
+    images = list(map_images("score", _count, scored_inputs(labels, gt, run), run))
     if not images:
         raise DataError("no image to score")
     return images
