@@ -101,6 +101,12 @@ def plain_name(path: str) -> str:
     return f"{folder}{slash}{stem or name}"
 
 
+def last_number(name: str) -> int | None:
+    """The last number in a name, such as that of a slice; None without any."""
+    digits = re.findall(r"[0-9]+", name)
+    return int(digits[-1]) if digits else None
+
+
 def named_examples(names: Sequence[str]) -> str:
     """A few of the names, for a message: `'a', 'b', 'c' and 4 more`."""
     shown = ", ".join(repr(name) for name in names[:_EXAMPLES])
@@ -125,7 +131,7 @@ def why_nothing_joins(first: Sequence[str], second: Sequence[str]) -> str:
         return f"they differ in upper and lower case: {pair}"
     if suffixes:
         return f"their names end differently: {pair}; try --suffix {','.join(suffixes)}"
-    if _meet(first, second, _number):
+    if _meet(first, second, _last_digits):
         return f"their numbers are written with other zeros: {pair}"
     return f"names are joined without folder and ending: {pair}"
 
@@ -139,10 +145,10 @@ def _base_name(name: str) -> str:
     return os.path.basename(name)
 
 
-def _number(name: str) -> str:
-    """The last number in a name, without zeros in front."""
-    digits = re.findall(r"[0-9]+", name)
-    return str(int(digits[-1])) if digits else ""
+def _last_digits(name: str) -> str:
+    """The last number in a name, without zeros in front; nothing without any."""
+    number = last_number(name)
+    return "" if number is None else str(number)
 
 
 def _differing_suffixes(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:

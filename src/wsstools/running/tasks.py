@@ -111,18 +111,32 @@ def map_images(
     """
     check_joins(inputs)
     total = count_tasks(inputs, settings)
-    with Messages(name, total, settings) as messages:
-        readers = [entry.reader for entry in inputs]
-        work = partial(guarded, make=partial(_computed, compute=compute, readers=readers))
-        blocks = batches(inputs, settings)
+    make = partial(_computed, compute=compute, readers=[entry.reader for entry in inputs])
+    yield from map_values(name, make, batches(inputs, settings), inputs, settings, n_tasks=total)
+
+
+def map_values(
+    name: str,
+    make: Callable[[Task], TaskOutcome[V]],
+    blocks: Iterable[Iterable[Task]],
+    inputs: Sequence[Input],
+    settings: JobSettings,
+    *,
+    n_tasks: int | None,
+) -> Iterator[tuple[str, V]]:
+    """The value that `make` gives of each task, as (stem, value), in order.
+
+    A task that fails is reported, and the others go on; then SomeFailed is raised at the end.
+    """
+    with Messages(name, n_tasks, settings) as messages:
         outcomes: Iterator[TaskOutcome[V]] = map_tasks(
-            work,
+            partial(guarded, make=make),
             blocks,
             inputs,
             settings,
             messages,
             on_worker_death=dead_outcome,
-            n_tasks=total,
+            n_tasks=n_tasks,
         )
         for outcome in outcomes:
             if outcome.value is not None:

@@ -1,4 +1,4 @@
-"""The clusters that images belong to, as `--clusters` says: patients, sequences."""
+"""The clusters that images belong to, as `--clusters` or `--volumes` says: patients, sequences."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ClusterOf = Callable[[str], "str | None"]
 """The cluster of the image of this name, if it has one."""
 
 
-def cluster_rule(text: str, rule: NameRule) -> ClusterOf:
-    """What `--clusters` means: the lines of a file, or a regular expression.
+def cluster_rule(text: str, rule: NameRule, *, option: str = "--clusters") -> ClusterOf:
+    """What `option` means: the lines of a file, or a regular expression.
 
     The first group of the expression, or else its whole match, in an image's name is the cluster.
     """
@@ -28,7 +28,7 @@ def cluster_rule(text: str, rule: NameRule) -> ClusterOf:
         pattern = re.compile(text)
     except re.error as error:
         why = f"neither a file nor a regular expression: {error}"
-        raise UsageError(f"--clusters {text}: {why}") from error
+        raise UsageError(f"{option} {text}: {why}") from error
 
     def matched(name: str) -> str | None:
         match = pattern.search(name)

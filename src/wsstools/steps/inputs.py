@@ -21,7 +21,7 @@ from wsstools.files.limits import read_file
 from wsstools.files.provenance import Decoded, InputRecord, Meta, digest, set_record
 from wsstools.formats import image_files, label_files, map_files
 from wsstools.formats.palettes import palette_clash, used_colours
-from wsstools.running.join import Input
+from wsstools.running.join import Input, check_predictions
 from wsstools.running.messages import say
 from wsstools.running.settings import Selection
 from wsstools.running.sources import Source
@@ -63,6 +63,17 @@ def label_input(
     what = "ground truth" if role == "gt" else role
     source = Source(place, label_files.SUFFIXES, what, rule=run.rule, null=run.null)
     return Input(role, source, label_files.decode_labels, is_optional)
+
+
+def scored_inputs(labels: str, gt: str, run: Selection) -> list[Input]:
+    """Labels and their ground truth, of the classes that classes.txt names.
+
+    DataError if there is ground truth without labels.
+    """
+    read = [label_input(labels, run), label_input(gt, run, role="gt")]
+    inputs = [of_known_classes(entry, gt, labels) for entry in read]
+    check_predictions(inputs[1].source, inputs[0].source, run)
+    return inputs
 
 
 def of_known_classes(entry: Input, *places: str) -> Input:

@@ -1,4 +1,4 @@
-"""Labels against ground truth."""
+"""Labels against ground truth: of images, or of volumes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from wsstools.core.evaluation.metrics import (
 )
 from wsstools.core.evaluation.settings import COUNTS
 from wsstools.core.labels import class_name
-from wsstools.errors import DataError
+from wsstools.errors import DataError, UsageError
 from wsstools.formats.label_files import find_class_names
 from wsstools.formats.studies.counts import Occurring, count_rows
-from wsstools.running.join import Input, check_predictions
 from wsstools.running.settings import JobSettings
 from wsstools.running.tasks import map_images
-from wsstools.steps.inputs import check_format, check_truth, label_input, of_known_classes
+from wsstools.steps.inputs import check_format, check_truth, scored_inputs
+from wsstools.steps.volume_scores import score_volumes
 from wsstools.view.tables import csv_text, score_table
 
 
@@ -91,7 +91,7 @@ def score(labels: str, gt: str, *, run: JobSettings = JobSettings()) -> ScoredLa
     SomeFailed
         If an image failed.
     """
-    inputs = _inputs(labels, gt, run)
+    inputs = scored_inputs(labels, gt, run)
     names = find_class_names(gt, labels)
     n_classes = None if names is None else len(names)
     total = np.zeros(N_VALUES * N_VALUES, np.int64)
@@ -107,12 +107,28 @@ def score(labels: str, gt: str, *, run: JobSettings = JobSettings()) -> ScoredLa
 
 
 def print_score(
-    labels: str, gt: str, *, form: str = "table", per_image: bool = False, run: JobSettings
+    labels: str,
+    gt: str,
+    *,
+    form: str = "table",
+    per_image: bool = False,
+    volumes: str | None = None,
+    spacing: Sequence[float] | None = None,
+    run: JobSettings,
 ) -> None:
     """Print the figures of `score` as `table`, `csv` or `json`, or what they are made of.
 
     As `counts`: the pixels of each class in each image, which `eval-gap` takes in place of labels.
+    With `volumes`, those of `score_volumes`.
     """
+    if volumes is not None:
+        _check_of_volumes(form, per_image=per_image)
+        of_volumes = score_volumes(labels, gt, volumes=volumes, spacing=spacing, run=run)
+        forms = {"csv": of_volumes.as_csv, "json": of_volumes.as_json}
+        print(forms.get(form, of_volumes.as_text)())
+        return
+    if spacing is not None:
+        raise UsageError("--spacing goes with --volumes")
     if form == COUNTS:
         print(csv_text(count_rows(_counted(labels, gt, run))), end="")
         return
@@ -124,16 +140,18 @@ def print_score(
         print((found.as_csv if form == "csv" else found.as_text)(per_image=per_image))
 
 
-def _inputs(labels: str, gt: str, run: JobSettings) -> list[Input]:
-    read = [label_input(labels, run), label_input(gt, run, role="gt")]
-    inputs = [of_known_classes(entry, gt, labels) for entry in read]
-    check_predictions(inputs[1].source, inputs[0].source, run)
-    return inputs
+def _check_of_volumes(form: str, *, per_image: bool) -> None:
+    """Raise UsageError if the scores of volumes cannot be printed so."""
+    if form == COUNTS:
+        raise UsageError("--format counts does not go with --volumes: expected table, csv or json")
+    if per_image:
+        raise UsageError("--per-image does not go with --volumes, which lists the volumes anyway")
+    check_format(form)
 
 
 def _counted(labels: str, gt: str, run: JobSettings) -> list[tuple[str, Occurring]]:
     """The pixels of the classes that occur in each image."""
-    images = list(map_images("score", _count, _inputs(labels, gt, run), run))
+    images = list(map_images("score", _count, scored_inputs(labels, gt, run), run))
     if not images:
         raise DataError("no image to score")
     return images

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from wsstools.core.evaluation.metrics import Scores
+from wsstools.core.evaluation.volume_agreement import BACKGROUND, VolumeAgreement, VolumeMeans
 from wsstools.core.labels import class_name
 from wsstools.errors import printable
 
@@ -37,6 +38,47 @@ def score_table(
         ]
         lines += ["", *text_table(("image", "mean IoU", "accuracy"), cells)]
     return "\n".join(lines)
+
+
+def volume_table(
+    means: VolumeMeans,
+    volumes: Mapping[str, VolumeAgreement],
+    names: Sequence[str] | None,
+    unit: str,
+) -> str:
+    """Dice and HD95 as text: the means, the classes, what is left out, and the volumes."""
+    n_slices = sum(volume.n_slices for volume in volumes.values())
+    sizes = f"{len(means.classes)} classes, {len(volumes)} volumes, {n_slices} slices"
+    classes = [
+        (
+            class_name(names, c),
+            f"{found.dice:.2%}",
+            f"{found.hd95:.2f}",
+            str(found.n_volumes),
+            str(found.n_only_gt),
+            str(found.n_only_labels),
+        )
+        for c, found in means.classes.items()
+    ]
+    header = ("class", "Dice", "HD95", "volumes", "only in gt", "only in labels")
+    lines = [
+        f"mean Dice  {means.dice:7.2%}   ({sizes})",
+        f"mean HD95  {means.hd95:7.2f}   {unit}",
+        "",
+        *text_table(header, classes),
+        "",
+        f"left out: class {BACKGROUND}, the background",
+    ]
+    if means.absent:
+        absent = ", ".join(printable(class_name(names, c)) for c in means.absent)
+        lines.append(f"left out, in no volume: {absent}")
+    cells = [
+        (volume, class_name(names, c), f"{one.dice:.2%}", f"{one.hd95:.2f}", one.only_in or "")
+        for volume, found in volumes.items()
+        for c, one in found.classes.items()
+    ]
+    lines += ["", *text_table(("volume", "class", "Dice", "HD95", "only in"), cells, n_left=2)]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:
