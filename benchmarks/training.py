@@ -51,7 +51,7 @@ from wsstools.nn.regularising.losses import Regulariser
 from wsstools.nn.regularising.settings import CONSTANTS
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.loop import _Run, train, uses_bfloat16
-from wsstools.nn.training.schedules import OUTPUT_STRIDE, SCHEDULES, Schedule
+from wsstools.nn.training.schedules import SCHEDULES, Schedule, output_strides
 
 WARM_UP = 4  # iterations
 _PLAIN = "cross entropy"
@@ -230,7 +230,7 @@ class Bench:
     def _run(self, regulariser: Regulariser | None = None) -> _Run:
         world = ProcessGroup(device=self.args.device)
         run = self.schedule, 0, self.state, world, None, regulariser
-        return _Run(self.args.arch, self.n_classes, OUTPUT_STRIDE, *run)
+        return _Run(self.args.arch, self.n_classes, output_strides(self.args.arch)[0], *run)
 
     def matrix_rate(self, precision: str) -> float:
         """Operations per second of a product of large matrices."""

@@ -14,6 +14,11 @@ TRAIN_deeplabv2-mobilenetv2 ?= --iterations $(ITERATIONS) --batch 8 --crop 193 \
   --learning-rate 0.005 --power 0.9 --momentum 0.9 --weight-decay 0.0005 \
   --min-scale 0.75 --max-scale 1.5 --max-rotation 15
 
+# The network of the ACDC literature, with its schedule: ARCH=unet INIT=random.
+TRAIN_unet ?= --iterations 60000 --batch 12 --crop 256 \
+  --learning-rate 0.01 --power 0.9 --momentum 0.9 --weight-decay 0.0001 \
+  --head-lr-factor 1 --head-bias-lr-factor 1 --min-scale 1 --max-scale 1 --max-rotation 20
+
 # The local model. In grey images the place of a pixel and its wider surroundings say more than the
 # filters do (docs/local-model.md).
 FOREST ?= --filters gabor --trees 50 --features 100 --position --scales 1,0.5,0.25,0.125

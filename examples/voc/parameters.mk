@@ -44,6 +44,13 @@ TRAIN_deeplabv2-mobilenetv2 ?= --iterations 20000 --batch 10 --crop 321 \
   --learning-rate 0.005 --power 0.9 --momentum 0.9 --weight-decay 0.0005 \
   --min-scale 0.5 --max-scale 1.5 --mirror
 
+TRAIN_deeplabv3plus-resnet101 ?= --iterations 30000 --batch 16 --crop 513 \
+  --learning-rate 0.007 --power 0.9 --momentum 0.9 --weight-decay 0.0001 \
+  --head-lr-factor 1 --head-bias-lr-factor 1 --trained-batch-norm \
+  --min-scale 0.5 --max-scale 2 --mirror
+TRAIN_deeplabv3plus-resnet50 ?= $(TRAIN_deeplabv3plus-resnet101)
+TRAIN_deeplabv3plus-mobilenetv2 ?= $(TRAIN_deeplabv3plus-resnet101)
+
 # The local model: the 100 most important of the 160 filters of VGG-16 and AlexNet, 50 trees; and
 # the mean of both models.
 FOREST ?= --filters paper --trees 50 --features 100

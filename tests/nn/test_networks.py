@@ -16,7 +16,7 @@ from wsstools.nn.models.initial import load_initial, read_state
 from wsstools.nn.models.networks import build, freeze_batch_norm, parameter_groups, upsample
 from wsstools.nn.models.resizing import bilinear, bin_means
 from wsstools.nn.models.torchvision_compat import import_torchvision
-from wsstools.nn.training.schedules import SCHEDULES
+from wsstools.nn.training.schedules import SCHEDULES, output_strides
 
 
 def n_parameters(module):
@@ -41,17 +41,36 @@ def test_mobilenet_is_torchvisions_without_the_last_convolution_and_classifier()
 
 
 @pytest.mark.parametrize("arch", SCHEDULES)
-@pytest.mark.parametrize(
-    ("size", "at_8", "at_16"), [((65, 64), (9, 9), (5, 5)), ((57, 66), (8, 10), (5, 6))]
-)
-def test_output_stride_is_8_or_16(arch, size, at_8, at_16):
-    for stride, expected in ((None, at_8), (8, at_8), (16, at_16)):
+def test_logits_reach_to_the_last_pixel(arch):
+    """At the output stride, but for DeepLabV3+, which has them at stride 4."""
+    at_stride = {
+        (65, 64): {1: (65, 64), 4: (17, 17), 8: (9, 9), 16: (5, 5)},
+        (57, 66): {1: (57, 66), 4: (15, 18), 8: (8, 10), 16: (5, 6)},
+        (1, 2): {1: (1, 2), 4: (1, 2), 8: (1, 2), 16: (1, 2)},
+    }
+    shapes = []
+    for output_stride in output_strides(arch):
         with torch.device("meta"):
-            network = build(arch, 5, **({} if stride is None else {"output_stride": stride})).eval()
-            (logits,) = network(torch.zeros(2, 3, *size))
-            assert logits.shape == (2, 5, *expected)
-            assert upsample(logits, size, network.output_stride).shape == (2, 5, *size)
-            assert network.state_dict().keys() == build(arch, 5).state_dict().keys()
+            network = build(arch, 5, output_stride=output_stride).eval()
+            stride = network.logit_stride
+            assert stride == (4 if arch.startswith("deeplabv3plus") else output_stride)
+            for size, expected in at_stride.items():
+                (logits,) = network(torch.zeros(2, 3, *size))
+                assert logits.shape == (2, 5, *expected[stride])
+                assert upsample(logits, size, stride).shape == (2, 5, *size)
+        state = network.state_dict()
+        shapes.append({name: tensor.shape for name, tensor in state.items()})
+    assert shapes[0] == shapes[-1]
+
+
+@pytest.mark.parametrize(
+    ("arch", "published"),
+    [("pspnet-resnet50", 8), ("deeplabv2-vgg16", 8), ("deeplabv3plus-resnet50", 16), ("unet", 1)],
+)
+def test_the_output_stride_is_the_published_one_where_none_is_given(arch, published):
+    with torch.device("meta"):
+        assert build(arch, 2).output_stride == published
+    assert set(output_strides(arch)) == ({1} if arch == "unet" else {8, 16})
 
 
 def test_pspnet_has_auxiliary_logits_in_training_only():
@@ -116,6 +135,8 @@ def test_bins_and_what_lies_between_pixels_are_those_of_torch(size, n):
     torch.testing.assert_close(bin_means(x, n), F.adaptive_avg_pool2d(x, n))
     wide = F.interpolate(x, (9, 11), mode="bilinear", align_corners=True)
     torch.testing.assert_close(bilinear(x, (9, 11)), wide)
+    for scale in (None, 1):
+        assert torch.equal(bilinear(x.double(), size, scale), x)
 
 
 def test_atrous_head_trains_as_the_plain_convolutions():
@@ -134,12 +155,24 @@ def test_atrous_head_trains_as_the_plain_convolutions():
 
 
 def test_unknown_names_are_answered_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"'unet'.*deeplabv2-resnet101, .*pspnet-resnet50"):
-        build("unet", 2)
+    with pytest.raises(ValueError, match=r"'segnet'.*deeplabv2-resnet101, .*pspnet-resnet50"):
+        build("segnet", 2)
     with pytest.raises(ValueError, match="n_classes is 0"):
         build("pspnet-resnet50", 0)
     with pytest.raises(ValueError, match="output_stride is 32, expected 8 or 16"):
         build("pspnet-resnet50", 2, output_stride=32)
+    with pytest.raises(ValueError, match="output_stride is 8, expected 1"):
+        build("unet", 2, output_stride=8)
+
+
+@pytest.mark.parametrize("arch", ["deeplabv3plus-mobilenetv2", "unet"])
+def test_groups_of_networks_with_one_rate(arch):
+    network = build(arch, 3)
+    groups = parameter_groups(network, SCHEDULES[arch], l2sp=False)
+    grouped = [id(parameter) for group in groups for parameter in group["params"]]
+    assert sorted(grouped) == sorted(map(id, network.parameters()))
+    assert [group["lr_factor"] for group in groups] == [1, 1, 1, 1]
+    assert [group["weight_decay"] for group in groups] == [1e-4, 0, 1e-4, 0]
 
 
 def test_groups_hold_each_trainable_parameter_once():

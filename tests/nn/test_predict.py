@@ -98,7 +98,10 @@ def test_half_precision_is_near(network, precision):
     np.testing.assert_allclose(half.sum(0), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("arch", [ARCH, "deeplabv2-resnet50", "pspnet-resnet50"])
+@pytest.mark.parametrize(
+    "arch",
+    [ARCH, "deeplabv2-resnet50", "pspnet-resnet50", "deeplabv3plus-mobilenetv2", "unet"],
+)
 def test_folded_batch_norm_changes_nothing(arch):
     network = with_statistics(arch)
     image = torch.tensor(picture(33, 41)).permute(2, 0, 1)[None].float()
@@ -113,13 +116,23 @@ def test_folded_batch_norm_changes_nothing(arch):
 def test_published_scales_hold_the_image_itself():
     assert all(1.0 in msc_scales(arch) for arch in SCHEDULES)
     assert msc_scales("pspnet-resnet101")[-1] == 1.75
+    assert msc_scales("deeplabv3plus-resnet50") == (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
+    assert msc_scales("unet") == (1.0,)
 
 
-@pytest.mark.parametrize("stride", [8, 16])
-@pytest.mark.parametrize("arch", ["deeplabv2-mobilenetv2", "deeplabv2-vgg16", "pspnet-resnet50"])
+@pytest.mark.parametrize(
+    ("arch", "stride"),
+    [
+        (arch, stride)
+        for arch in (
+            ARCH, "deeplabv2-vgg16", "pspnet-resnet50", "deeplabv3plus-mobilenetv2",
+        )
+        for stride in (8, 16)
+    ] + [("unet", 1)],
+)  # fmt: skip
 @pytest.mark.parametrize("size", [(1, 1), (5, 3), (20, 33)])
 def test_features_lie_on_the_pixels_that_they_are_of(arch, stride, size):
-    """The last are the logits, at the network's stride; finer levels halve it down to 2."""
+    """The last are the logits, at their stride; finer levels halve the backbone's down to 2."""
     torch.manual_seed(0)
     network = build(arch, 3, output_stride=stride).eval()
     for layer in network.modules():
@@ -130,10 +143,32 @@ def test_features_lie_on_the_pixels_that_they_are_of(arch, stride, size):
     *levels, logits = features.levels
     expected = network(torch.tensor(image).permute(2, 0, 1)[None].float())[0][0]
     np.testing.assert_allclose(logits.values, expected.detach(), rtol=1e-3, atol=1e-3)
-    if size != (1, 1):  # where every level is one value
-        assert logits.step == stride
-        assert [level.step for level in levels] == sorted(level.step for level in levels)
-        assert levels[0].step == 2
+    assert logits.step == (4 if arch.startswith("deeplabv3plus") else stride)
+    steps = [level.step for level in levels]
+    if arch == "unet":
+        assert steps == [1, 2, 4, 8, 16, 8, 4, 2, 1]
+    else:
+        assert steps[:3] == [2, 4, 8] and set(steps[3:]) == {stride}
+        assert levels[1].values.shape[0] == network.backbone.fine_channels
     for level in features.levels:
         for side, count in zip(size, level.values.shape[1:], strict=True):
             assert (count - 1) * level.step >= side - 1
+            if arch != "unet":  # sides are padded to stride k + 1, which is no more than it needs
+                assert (count - 1) * level.step < side - 1 + stride
+
+
+@pytest.mark.parametrize("arch", [ARCH, "deeplabv3plus-mobilenetv2", "unet"])
+def test_features_move_with_the_image(arch):
+    """By 16 pixels: each level by 16 over its step, which is so only if the step is right."""
+    network = with_statistics(arch)
+    image = np.full((1, 705, 3), 127, np.uint8)
+    image[0, 344:360] = np.random.default_rng(0).integers(0, 256, (16, 3), np.uint8)
+    still, moved = (
+        network_features(network, array) for array in (image, np.roll(image, 16, axis=1))
+    )
+    for before, after in zip(still.levels[:-1], moved.levels[:-1], strict=True):
+        values, others = before.values[:, 0], after.values[:, 0]
+        first, last, by = 320 // before.step, 384 // before.step, 16 // before.step
+        middle = values[:, first:last] - values.mean(1, keepdims=True)
+        difference = np.abs(others[:, first + by : last + by] - values[:, first:last]).max()
+        assert difference < 0.05 * np.abs(middle).max()

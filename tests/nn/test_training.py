@@ -25,6 +25,8 @@ from wsstools.nn.models.model_files import (
 )
 from wsstools.nn.models.networks import SegmentationNetwork, build
 from wsstools.nn.predict import predict_probs
+from wsstools.nn.regularising.losses import Regulariser
+from wsstools.nn.regularising.settings import CONSTANTS
 from wsstools.nn.training import loop, replay
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.loop import Progress, TrainingStopped, poly_learning_rate, train
@@ -150,6 +152,8 @@ def test_dropout_is_resumed_too(monkeypatch):
     options = {"arch": "pspnet-resnet50", "schedule": schedule}
     state = small_run(**options, on_checkpoint=checkpoints.append, checkpoint_every=1)
     assert_same(small_run(**options, resume=checkpoints[0]), state)
+    with pytest.raises(UsageError, match=r"deeplabv3plus-resnet50 .*at least 2"):
+        small_run(arch="deeplabv3plus-resnet50", schedule=replace(SMALL, batch=1))
     with pytest.raises(UsageError, match="at least 2"):
         small_run(**options | {"schedule": replace(schedule, batch=1)})
 
@@ -322,6 +326,48 @@ def test_training_learns_what_two_classes_look_like(precision, stride):
         found = predict_probs(network, image).argmax(0)
         assert (found == labels)[labels != 255].mean() > 0.85  # the larger class alone: 0.58
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
+
+
+@pytest.mark.parametrize(
+    ("arch", "stride", "rate"),
+    [
+        ("unet", 1, 0.05),
+        ("deeplabv3plus-mobilenetv2", 16, 0.02),
+        pytest.param("deeplabv3plus-mobilenetv2", 8, 0.02, marks=pytest.mark.slow),
+    ],
+)
+def test_networks_with_decoders_learn_and_go_on_from_checkpoints(arch, stride, rate):
+    schedule = replace(
+        SCHEDULES[arch], iterations=24, batch=2, crop=33, learning_rate=rate, min_scale=1,
+        max_scale=1, max_rotation=0,
+    )  # fmt: skip
+    losses, checkpoints = [], []
+    options = {"arch": arch, "schedule": schedule, "output_stride": stride}
+    state = small_run(
+        **options,
+        on_iteration=lambda step: losses.append(step.loss),
+        on_checkpoint=checkpoints.append,
+        checkpoint_every=20,
+    )
+    assert np.mean(losses[-4:]) < 0.7 * np.mean(losses[:4])
+    resumed = decode_checkpoint(encode_checkpoint(checkpoints[0]))
+    assert_same(small_run(**options, resume=resumed), state)
+    data = encode_model(arch, 2, ["dark", "bright"], state, "{}", output_stride=stride)
+    model = decode_model(data)
+    assert (model.arch, model.network.output_stride) == (arch, stride)
+    assert_same(model.network.state_dict(), state)
+
+
+@pytest.mark.parametrize("loss", ["tv", "potts"])
+@pytest.mark.parametrize("arch", ["unet", "deeplabv3plus-mobilenetv2"])
+def test_losses_on_probabilities_follow_the_stride_of_the_logits(arch, loss):
+    schedule = replace(SCHEDULES[arch], iterations=1, batch=2, crop=33)
+    plain, added = (
+        small_run(arch=arch, schedule=schedule, regulariser=regulariser, dice=True)
+        for regulariser in (None, Regulariser(loss, CONSTANTS[loss], 1.0))
+    )
+    name = "head.weight" if arch == "unet" else "head.classifier.2.weight"
+    assert not torch.equal(plain[name], added[name])
 
 
 @pytest.fixture(scope="module")

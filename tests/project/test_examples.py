@@ -220,7 +220,8 @@ def test_the_steps_of_both_annotator_models(whole):
 
 
 def test_the_schedules_of_voc_are_the_published_ones():
-    archs = " ".join(arch for arch in SCHEDULES if arch != "deeplabv2-mobilenetv2")
+    ours = {"deeplabv2-mobilenetv2", "unet"}  # or of heart scans
+    archs = " ".join(arch for arch in SCHEDULES if arch not in ours)
     commands = [c for c in planned("voc", "table2", f"ARCHS={archs}") if c.name == "train"]
     assert len(commands) == len(archs.split()) * 5
     names = {field.name for field in dataclasses.fields(SCHEDULES["pspnet-resnet50"])}

@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from builders import PATIENCE, SHARED, STEMS, folder_bytes, wait_until
+from builders import PATIENCE, SHARED, STEMS, draw_image, folder_bytes, wait_until
 
 from wsstools.core.compiled.processor import processor
 from wsstools.formats import map_files
 from wsstools.formats.label_files import decode_labels, encode_labels
 from wsstools.nn.data.pairs import CachedPairs, LabelledImages
 from wsstools.nn.models.model_files import decode_model
+from wsstools.nn.predict import predict_probs
 from wsstools.nn.training.schedules import SCHEDULES, hour_options
 
 pytestmark = pytest.mark.trains
@@ -138,7 +139,9 @@ def test_a_file_that_is_no_model_is_refused(wss, dataset, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--arch", "unet"], "--arch unet"),
+        (["--arch", "segnet"], "--arch segnet"),
+        (["--arch", "unet", "--output-stride", "8"], "--output-stride 8: expected 1, the only"),
+        (["--arch", "unet", "--init", "imagenet"], "unet has no such weights; give --init random"),
         (["--init", "nowhere.pth"], "--init nowhere.pth"),
         (["--precision", "float8"], "--precision float8"),
         (["--min-scale", "2"], "--min-scale 2"),
@@ -412,6 +415,33 @@ def test_the_output_stride_is_kept_and_other_ones_are_refused(wss, dataset, mode
     assert "--output-stride 4: expected 8 or 16" in refused.err
 
 
+@pytest.mark.parametrize(("arch", "stride"), [("unet", 1), ("deeplabv3plus-mobilenetv2", 16)])
+def test_networks_with_decoders_go_through_the_steps(wss, dataset, tmp_path, arch, stride):
+    path = tmp_path / "net.pt"
+    command = train_command(dataset, path, "--arch", arch, "--iterations", 1)
+    assert wss(*command).code == 0
+    described = json.loads(wss("info", path, "--json").out)
+    assert described["facts"]["output stride"] == str(stride)
+    assert described["meta"]["options"]["output_stride"] == stride
+    assert "up to date" in wss(*command).err
+    assert "up to date" in wss(*command, "--output-stride", stride).err
+    network = decode_model(path.read_bytes()).network
+    out = tmp_path / "maps"
+    outcome = wss("global-predict", dataset / "images", "--model", path, "-o", out, "--jobs", 1)
+    assert outcome.code == 0, outcome.err
+    for number, stem in enumerate(STEMS):
+        expected = predict_probs(network, draw_image(number)[0])
+        found = map_files.read_map(out / f"{stem}.npz").dense()
+        np.testing.assert_allclose(found, expected, atol=2e-3)
+    inputs = [dataset / "images", dataset / "scribbles", "--features-of", path]
+    linear = tmp_path / "linear"
+    outcome = wss("local-predict", "--model", "linear", *inputs, "-o", linear, "--jobs", 1)
+    assert outcome.code == 0, outcome.err
+    found = map_files.read_map(linear / "a.npz")
+    labels = found.classes[found.probs.argmax(axis=0)]
+    assert (labels == draw_image(STEMS.index("a"))[1]).mean() > 0.65
+
+
 def test_images_without_a_labelled_pixel_are_told_of(wss, dataset, tmp_path):
     labels = tmp_path / "labels"
     labels.mkdir()
@@ -528,3 +558,5 @@ def test_a_training_of_days_on_a_cpu_names_one_of_an_hour():
     assert at_16 == (
         "--arch deeplabv2-mobilenetv2 --batch 8 --crop 193 --iterations 5800 --output-stride 16"
     )
+    of_unet = hour_options("unet", SCHEDULES["unet"], 6.0, 1)
+    assert of_unet == "--arch deeplabv2-mobilenetv2 --batch 8 --crop 193 --iterations 2200"

@@ -8,7 +8,7 @@ from typing import Optional
 from wsstools.cli.options import NClasses, Seed
 from wsstools.core.parameter import parameter
 from wsstools.nn.regularising.settings import LossSettings
-from wsstools.nn.training.schedules import OUTPUT_STRIDE, SCHEDULES, ScheduleChanges, TrainSettings
+from wsstools.nn.training.schedules import SCHEDULES, ScheduleChanges, TrainSettings
 from wsstools.running.settings import NameSettings, Selection
 
 
@@ -32,9 +32,10 @@ def train(
     arch: str = parameter(
         "deeplabv2-resnet101", f"{', '.join(SCHEDULES)}.", metavar="NAME", choices=SCHEDULES
     ),
-    output_stride: int = parameter(
-        OUTPUT_STRIDE,
-        "Pixels from a logit to the next, 8 or 16: 16 takes about half the time and is coarser.",
+    output_stride: Optional[int] = parameter(
+        None,
+        "Pixels from one of the backbone's last features to the next, 8 or 16: 16 takes about half "
+        "the time and is coarser. Default: 8; DeepLabV3+ 16; U-Net has no other than 1.",
         metavar="N",
     ),
     n_classes: NClasses = None,

@@ -82,14 +82,12 @@ def network_features(network: SegmentationNetwork, image: AnyArray) -> NetworkFe
     """
     height, width = image.shape[:2]
     levels = network.levels(torch.tensor(image[None]).permute(0, 3, 1, 2).float())
-    stride = network.output_stride
-    padded = -(-(max(height, width) - 1) // stride) * stride  # from the first value to the last
     found = []
-    for values in levels:
+    for values, step in zip(levels, network.steps, strict=True):
         array = np.ascontiguousarray(values[0].numpy())
         if not np.isfinite(array).all():
             raise DataError("the network's features are not finite")
-        found.append(Level(array, padded // max(1, max(array.shape[1:]) - 1) or 1))
+        found.append(Level(array, step))
     return NetworkFeatures(found, height, width)
 
 
@@ -120,7 +118,7 @@ def _probs(network: SegmentationNetwork, scaled: Tensor, pixels: Tensor) -> Tens
     """Probabilities at the size of `pixels` from the images at another size."""
     size, scaled_size = tuple(pixels.shape[2:]), tuple(scaled.shape[2:])
     shown = (scaled_size[0], scaled_size[1])
-    logits = upsample(network(scaled)[0], shown, network.output_stride)
+    logits = upsample(network(scaled)[0], shown, network.logit_stride)
     if scaled_size != size:
         logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
     return logits.softmax(dim=1)

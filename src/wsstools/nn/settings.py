@@ -30,7 +30,7 @@ class PredictionSettings:
     msc: bool = parameter(
         False,
         "--flip with the sizes published for the architecture: 0.5,0.75,1 for DeepLabV2, "
-        "0.5,0.75,1,1.25,1.5,1.75 for PSPNet.",
+        "0.5,0.75,1,1.25,1.5,1.75 for PSPNet and DeepLabV3+, 1 for U-Net.",
     )
     floor: float = parameter(
         1e-4,

@@ -35,7 +35,7 @@ from wsstools.files.targets import check_writable, output_file
 from wsstools.formats import image_files, label_files, map_files, training_log
 from wsstools.nn.data.pairs import CachedPairs, LabelledImages
 from wsstools.nn.device import chosen_device
-from wsstools.nn.models.initial import imagenet_state, read_state
+from wsstools.nn.models.initial import check_pretrainable, imagenet_state, read_state
 from wsstools.nn.models.model_files import (
     Checkpoint,
     decode_checkpoint,
@@ -53,11 +53,11 @@ from wsstools.nn.training.losses import class_weights, with_label_weight
 from wsstools.nn.training.schedules import (
     LONG,
     OUTPUT_STRIDE,
-    OUTPUT_STRIDES,
     SCHEDULES,
     Schedule,
     TrainSettings,
     hour_options,
+    output_strides,
 )
 from wsstools.nn.training.tensorboard import Board
 from wsstools.nn.training.validation import mean_iou
@@ -92,7 +92,7 @@ def train(
     out: str | Path,
     *,
     arch: str,
-    output_stride: int = OUTPUT_STRIDE,
+    output_stride: int | None = None,
     schedule: Schedule | None = None,
     n_classes: int | None = None,
     scribbles: str | None = None,
@@ -114,8 +114,9 @@ def train(
         The model file.
     arch : str
         A key of `SCHEDULES`.
-    output_stride : int
-        Pixels from a logit to the next, one of `OUTPUT_STRIDES`; larger is faster and coarser.
+    output_stride : int or None
+        Pixels from one of the backbone's last features to the next, one of `output_strides`; larger
+        is faster and coarser. None: the first of them.
     schedule : Schedule or None
         The numbers of the run; None: those published with the architecture.
     n_classes : int or None
@@ -141,7 +142,8 @@ def train(
     DataError
         If labels and images do not fit, or the loss is not finite.
     """
-    _check(arch, output_stride, settings)
+    output_stride = _checked_stride(arch, output_stride)
+    _check(arch, settings)
     schedule = schedule or SCHEDULES[arch]
     regulariser = _regulariser(regularising, schedule.iterations)
     places = (labels, images) if scribbles is None else (labels, scribbles, images)
@@ -212,12 +214,23 @@ def train(
         print_path(out, run)
 
 
-def _check(arch: str, output_stride: int, settings: TrainSettings) -> None:
+def _checked_stride(arch: str, output_stride: int | None) -> int:
+    """The output stride, that of the architecture where none is given."""
     if arch not in SCHEDULES:
         raise UsageError(f"--arch {arch}: expected one of {', '.join(SCHEDULES)}")
-    if output_stride not in OUTPUT_STRIDES:
-        known = " or ".join(map(str, OUTPUT_STRIDES))
-        raise UsageError(f"--output-stride {output_stride}: expected {known}")
+    strides = output_strides(arch)
+    if output_stride is None:
+        return strides[0]
+    if output_stride not in strides:
+        known = " or ".join(map(str, sorted(strides)))
+        why = f", the only one of {arch}" if len(strides) == 1 else ""
+        raise UsageError(f"--output-stride {output_stride}: expected {known}{why}")
+    return output_stride
+
+
+def _check(arch: str, settings: TrainSettings) -> None:
+    if settings.init == "imagenet":
+        check_pretrainable(arch)
     if settings.precision not in _PRECISIONS:
         raise UsageError(f"--precision {settings.precision}: expected auto, float32 or bfloat16")
     if (settings.val_images is None) != (settings.val_labels is None):

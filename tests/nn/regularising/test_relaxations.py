@@ -266,6 +266,21 @@ def test_a_weight_does_not_depend_on_the_resolution(name, constants):
     assert found.item() == pytest.approx(at_small(logits, small, 8).item(), rel=0.02)
 
 
+@pytest.mark.parametrize("name", ["tv", "gated"])
+def test_logits_finer_than_the_loss_are_seen_at_its_scale(name):
+    of = crops(2, 32)
+    of.is_real[:] = True
+    constants = CONSTANTS[name]
+    torch.manual_seed(0)
+    logits = torch.randn(2, CLASSES, 32, 32)
+    for step in (2, 8):
+        chosen = Constants(1 / step, constants.sigma_rgb, constants.sigma_xy)
+        regulariser = Regulariser(name, chosen, 1.0)
+        coarse = logits[..., ::step, ::step].contiguous()
+        found, expected = regulariser(logits, of, 1), regulariser(coarse, of, step)
+        assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 @pytest.mark.parametrize("name", CONSTANTS)
 def test_padding_and_batch_do_not_count(name):
     of = crops(2, 32)

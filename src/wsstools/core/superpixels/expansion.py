@@ -99,7 +99,7 @@ def _spread(
     left.data[left.data < 0] = 0
     left.eliminate_zeros()
     reached = breadth_first_order(left, source, return_predecessors=False)
-    moved = labels.copy()
+    moved: NDArray[np.int64] = labels.copy()
     takes = np.zeros(n + 2, bool)
     takes[reached] = True
     moved[takes[:n]] = label

@@ -31,7 +31,8 @@ class Segments:
 
     def sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The sum of a value of each pixel, (H, W), in each superpixel, (n,)."""
-        return np.bincount(self.of_pixel.ravel(), values.ravel(), self.n)
+        sums = np.bincount(self.of_pixel.ravel(), values.ravel(), self.n)
+        return sums.astype(np.float64)
 
 
 def segments(image: NDArray[np.uint8], settings: SuperpixelSettings) -> Segments:

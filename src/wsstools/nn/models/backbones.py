@@ -18,15 +18,18 @@ class Backbone(nn.Module):
     """A network that gives its middle and its last features, of so many channels.
 
     The names of the tensors that torchvision's state dict has on top begin with
-    `classifier_prefixes`.
+    `classifier_prefixes`. `steps` are the pixels from a feature to the next, of each of the
+    `levels`; the second of a network for ImageNet is at stride 4, of `fine_channels`.
     """
 
-    classifier_prefixes: tuple[str, ...]
+    classifier_prefixes: tuple[str, ...] = ()
+    fine_channels: int
     middle_channels: int
     channels: int
+    steps: tuple[int, ...]
 
     def levels(self, images: Tensor) -> list[Tensor]:
-        """Features after each stage, (N, C, h, w) at strides from 2 on; `forward` has the last.
+        """Features after each stage, (N, C, h, w) at strides of `steps`; `forward` has the last.
 
         Of (N, 3, H, W), normalised; the first of each lies on the first pixel.
         """
@@ -64,6 +67,7 @@ class ResNet(Backbone):
     """
 
     classifier_prefixes = ("fc.",)
+    fine_channels = 256
     middle_channels = 1024
     channels = 2048
 
@@ -75,6 +79,7 @@ class ResNet(Backbone):
         self.maxpool = whole.maxpool
         self.layer1, self.layer2 = whole.layer1, whole.layer2
         self.layer3, self.layer4 = whole.layer3, whole.layer4
+        self.steps = (2, 4, 8, output_stride, output_stride)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Layers 3 and 4, both at the output stride."""
@@ -100,6 +105,7 @@ class MobileNetV2(Backbone):
     """
 
     classifier_prefixes = ("features.18.", "classifier.")
+    fine_channels = 24
     middle_channels = 96
     channels = 320
 
@@ -111,6 +117,7 @@ class MobileNetV2(Backbone):
             stride = 32 if number >= 14 else 16 if number >= 7 else 8  # at most, in the original
             _replace_depthwise(block, max(1, stride // output_stride))
         self.features = _with_fast_norms(self.features)
+        self.steps = (2, 4, 8, output_stride, output_stride, output_stride)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Blocks 13 and 17, both at the output stride."""
@@ -153,6 +160,7 @@ class VGG16(Backbone):
     """
 
     classifier_prefixes = ("classifier.",)
+    fine_channels = 128
     middle_channels = 512
     channels = 1024
 
@@ -176,6 +184,7 @@ class VGG16(Backbone):
         self.fc7 = nn.Conv2d(1024, 1024, 1)
         self.relu = nn.ReLU(inplace=True)
         self.dropout = nn.Dropout(0.5)
+        self.steps = (2, 4, 8, output_stride, output_stride, output_stride)
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):  # as torchvision's convolutions
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")

@@ -1,4 +1,4 @@
-"""What turns the features of a backbone into logits: the heads of DeepLabV2 and PSPNet."""
+"""What turns the features of a backbone into logits: the heads of DeepLab and PSPNet."""
 
 from __future__ import annotations
 
@@ -98,8 +98,84 @@ class AuxiliaryHead(nn.Sequential):
         _initialise(self)
 
 
+class AtrousPyramid(nn.Module):
+    """DeepLabV3: features of four rates and of the whole image, joined (ASPP).
+
+    `RATES` are those at output stride 8; they count in features.
+
+    References
+    ----------
+    Chen et al., Rethinking Atrous Convolution, arXiv:1706.05587, section 3.3; the authors' code for
+    the dropout.
+    """
+
+    RATES = (12, 24, 36)
+    WIDTH = 256
+
+    def __init__(self, channels: int, *, rates: Sequence[int] = RATES) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(
+            [
+                _conv(channels, self.WIDTH, 1),
+                *(_conv(channels, self.WIDTH, 3, dilation=rate) for rate in rates),
+            ]
+        )
+        self.pooling = _conv(channels, self.WIDTH, 1)
+        n_joined = len(self.branches) + 1
+        self.projection = nn.Sequential(
+            _conv(n_joined * self.WIDTH, self.WIDTH, 1), nn.Dropout(0.1)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features (N, WIDTH, h, w) of features (N, channels, h, w)."""
+        joined = [branch(features) for branch in self.branches]
+        pooled = self.pooling(features.mean((2, 3), keepdim=True))  # (N, WIDTH, 1, 1)
+        projected: Tensor = self.projection(torch.cat([*joined, pooled.expand_as(joined[0])], 1))
+        return projected
+
+
+class DecoderHead(nn.Module):
+    """DeepLabV3+: the atrous pyramid, refined by finer features of few channels.
+
+    References
+    ----------
+    Chen et al., ECCV 2018, section 3.1, and table 2 for widths and depth.
+    """
+
+    def __init__(
+        self,
+        fine_channels: int,
+        channels: int,
+        n_classes: int,
+        *,
+        rates: Sequence[int] = AtrousPyramid.RATES,
+        fine_width: int = 48,
+    ) -> None:
+        super().__init__()
+        width = AtrousPyramid.WIDTH
+        self.pyramid = AtrousPyramid(channels, rates=rates)
+        self.reduction = _conv(fine_channels, fine_width, 1)
+        self.classifier = nn.Sequential(
+            _conv(width + fine_width, width, 3),
+            _conv(width, width, 3),
+            nn.Conv2d(width, n_classes, 1),
+        )
+        _initialise(self)
+
+    def forward(self, fine: Tensor, features: Tensor) -> Tensor:
+        """Logits (N, C, H, W) of (N, fine_channels, H, W) and (N, channels, h, w).
+
+        The corners of both coincide.
+        """
+        reduced = self.reduction(fine)
+        size = (fine.shape[2], fine.shape[3])
+        context = bilinear(self.pyramid(features), size).to(reduced.dtype)
+        logits: Tensor = self.classifier(torch.cat([context, reduced], dim=1))
+        return logits
+
+
 def _initialise(head: nn.Module) -> None:
-    """PSPNet's new layers: normal weights of variance 2 / inputs, no biases."""
+    """New layers of PSPNet and DeepLabV3+: normal weights of variance 2 / inputs, no biases."""
     for layer in head.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -107,9 +183,10 @@ def _initialise(head: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)
 
 
-def _conv(channels: int, width: int, kernel: int) -> nn.Sequential:
+def _conv(channels: int, width: int, kernel: int, *, dilation: int = 1) -> nn.Sequential:
+    padding = kernel // 2 * dilation
     return nn.Sequential(
-        nn.Conv2d(channels, width, kernel, padding=kernel // 2, bias=False),
+        nn.Conv2d(channels, width, kernel, padding=padding, dilation=dilation, bias=False),
         nn.BatchNorm2d(width),
         nn.ReLU(inplace=True),
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from wsstools.errors import DataError
+from wsstools.errors import DataError, UsageError
 from wsstools.files.torch_archive import read_torch
 from wsstools.nn.models.model_files import decode_checkpoint, decode_model, is_checkpoint, is_model
 from wsstools.nn.models.networks import SegmentationNetwork
@@ -29,9 +29,19 @@ _REFUSED_OBJECT = re.compile(r"GLOBAL ([\w.]+)")
 
 
 def imagenet_state(arch: str, folder: str | None = None) -> dict[str, Tensor]:
-    """Torchvision's ImageNet state dict of a network's backbone, as `find_weights` finds it."""
+    """Torchvision's ImageNet state dict of a network's backbone, as `find_weights` finds it.
+
+    UsageError if there is none.
+    """
+    check_pretrainable(arch)
     (name,) = (weights.name for weights in PRETRAINED.values() if arch in weights.archs)
     return load_pretrained(name, folder)
+
+
+def check_pretrainable(arch: str) -> None:
+    """Refuse, by a UsageError, an architecture whose backbone nobody trains on ImageNet."""
+    if not any(arch in weights.archs for weights in PRETRAINED.values()):
+        raise UsageError(f"--init imagenet: {arch} has no such weights; give --init random")
 
 
 def load_pretrained(name: str, folder: str | None = None) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from wsstools.errors import DataError
 from wsstools.files.provenance import Json
 from wsstools.files.torch_archive import read_torch
 from wsstools.nn.models.networks import SegmentationNetwork, build
-from wsstools.nn.training.schedules import OUTPUT_STRIDE, OUTPUT_STRIDES, SCHEDULES
+from wsstools.nn.training.schedules import OUTPUT_STRIDE, SCHEDULES, output_strides
 
 VERSION = 1
 _STRIDE_VERSION = 2
@@ -81,13 +81,14 @@ def encode_model(
     state: Mapping[str, Tensor],
     meta: str,
     *,
-    output_stride: int = OUTPUT_STRIDE,
+    output_stride: int | None = None,
     class_weights: Sequence[float] | None = None,
 ) -> bytes:
     """A model file, for `decode_model`.
 
     ``torch.load`` reads it too: a dict with a JSON ``header`` and the tensors under ``state``.
-    `meta` is JSON: how the model was made; `class_weights` are those of `LoadedModel`.
+    `meta` is JSON: how the model was made; `output_stride` is as for `build`, `class_weights` are
+    those of `LoadedModel`.
     """
     if len(class_names) != n_classes:
         raise ValueError(f"there are {len(class_names)} class names, expected {n_classes}")
@@ -100,6 +101,8 @@ def encode_model(
     if class_weights is not None:
         header["class_weights"] = list(class_weights)
     version = VERSION
+    if output_stride is None:
+        output_stride = output_strides(arch)[0]
     if output_stride != OUTPUT_STRIDE:
         header["output_stride"], version = output_stride, _STRIDE_VERSION
     return _dump(_MODEL, header, {"state": dict(state)}, version=version)
@@ -190,7 +193,7 @@ def _checked_header(header: Mapping[str, Json]) -> ModelHeader:
     if not isinstance(header.get("meta"), str):
         raise _incomplete("it does not say how it was made")
     stride, weights = header.get("output_stride", OUTPUT_STRIDE), header.get("class_weights")
-    if stride not in OUTPUT_STRIDES:
+    if stride not in output_strides(arch):
         raise _incomplete(f"its output stride is {stride!r}")
     if weights is not None and not _are_weights(weights, n_classes):
         raise _incomplete(f"its class weights are not {n_classes} numbers from 0 on")

@@ -10,9 +10,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wsstools.nn.models.backbones import VGG16, Backbone, MobileNetV2, ResNet
-from wsstools.nn.models.heads import AtrousHead, AuxiliaryHead, LinearHead, PyramidHead
+from wsstools.nn.models.heads import (
+    AtrousHead,
+    AtrousPyramid,
+    AuxiliaryHead,
+    DecoderHead,
+    LinearHead,
+    PyramidHead,
+)
 from wsstools.nn.models.resizing import bilinear
-from wsstools.nn.training.schedules import OUTPUT_STRIDE, OUTPUT_STRIDES, SCHEDULES, Schedule
+from wsstools.nn.models.unet import UNet
+from wsstools.nn.training.schedules import OUTPUT_STRIDE, SCHEDULES, Schedule, output_strides
 
 # Mean and standard deviation of ImageNet's training images, RGB, as in torchvision's presets.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -20,10 +28,11 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class SegmentationNetwork(nn.Module):
-    """A backbone and a head; takes RGB images in 0..255, gives logits at the output stride s.
+    """A backbone and a head; takes RGB images in 0..255, gives logits at a stride s.
 
-    The image is normalised, then padded at the right and at the bottom to sides of s k + 1
-    pixels: logit (i, j) then sits exactly on pixel (s i, s j), and `upsample` undoes it.
+    The image is normalised, then padded at the right and at the bottom to sides of t k + 1
+    pixels; t is the output stride, that of the backbone's last features. Logit (i, j) then sits
+    exactly on pixel (s i, s j), and `upsample` undoes it. Here s is t (`logit_stride`).
 
     `head` makes logits from the last features, `aux_head` from the middle ones, for an auxiliary
     loss; it is not used outside training.
@@ -50,6 +59,11 @@ class SegmentationNetwork(nn.Module):
             scaled = 255 * torch.tensor(value).view(1, 3, 1, 1)
             self.register_buffer(name, scaled, persistent=False)
 
+    @property
+    def logit_stride(self) -> int:
+        """Pixels from a logit to the next, in both directions."""
+        return self.output_stride
+
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Logits (N, C, h, w); while training, the auxiliary head's follow where there is one.
 
@@ -62,13 +76,18 @@ class SegmentationNetwork(nn.Module):
         return (logits,)
 
     def levels(self, images: Tensor) -> list[Tensor]:
-        """The backbone's features, fine to coarse, and the logits, of images as in `forward`.
+        """The backbone's features, from first to last, and the logits, of images as in `forward`.
 
         Each is (N, C, h, w); the first of a level lies on the first pixel, the others at steps of
-        2, 4, 8 or 16 pixels, to the image's last pixel or beyond.
+        `steps` pixels, to the image's last pixel or beyond.
         """
         found = self.backbone.levels(self._padded(images))
         return [*found, self.head(found[-1])]
+
+    @property
+    def steps(self) -> list[int]:
+        """Pixels from a value to the next, of each of the `levels`."""
+        return [*self.backbone.steps, self.logit_stride]
 
     def _padded(self, images: Tensor) -> Tensor:
         height, width = images.shape[-2:]
@@ -77,21 +96,42 @@ class SegmentationNetwork(nn.Module):
         return F.pad((images - self.mean) / self.std, pad)
 
 
+class DecodingNetwork(SegmentationNetwork):
+    """A network whose head joins the last features with those at stride 4, where its logits are."""
+
+    @property
+    def logit_stride(self) -> int:
+        """Pixels from a logit to the next, in both directions."""
+        return 4
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Logits (N, C, h, w) of (N, 3, H, W) as in `SegmentationNetwork`."""
+        return (self.levels(images)[-1],)
+
+    def levels(self, images: Tensor) -> list[Tensor]:
+        """As in `SegmentationNetwork`."""
+        found = self.backbone.levels(self._padded(images))
+        logits = self.head(found[1], found[-1])
+        height, width = (-(-(side - 1) // self.logit_stride) + 1 for side in images.shape[2:])
+        return [*found, logits[..., :height, :width]]
+
+
 def upsample(logits: Tensor, size: tuple[int, int], stride: int = OUTPUT_STRIDE) -> Tensor:
     """Logits (N, C, H, W) float32 of each pixel, bilinear between those of a network, (N, C, h, w).
 
-    `stride` is the network's. Logits (i, j) belong to pixel (stride i, stride j), the last ones
-    perhaps to a pixel outside the image.
+    `stride` is the network's `logit_stride`. Logits (i, j) belong to pixel (stride i, stride j),
+    the last ones perhaps to a pixel outside the image.
     """
     return bilinear(logits, size, scale=stride)
 
 
-def build(arch: str, n_classes: int, *, output_stride: int = OUTPUT_STRIDE) -> SegmentationNetwork:
+def build(arch: str, n_classes: int, *, output_stride: int | None = None) -> SegmentationNetwork:
     """A new network with random weights, from torch's global generator.
 
-    Of any output stride it has the same parameters. At 16 one stage more of the backbone strides,
-    and dilations behind it are halved: the logits of DeepLabV2 (but for VGG-16, which pools at this
-    stride) are those of stride 8 at every second place.
+    `output_stride` is one of `output_strides`, None the first of them. Of any it has the same
+    parameters. At 16 one stage more of the backbone strides, and dilations behind it are halved:
+    the logits of DeepLabV2 (but for VGG-16, which pools at this stride) are those of stride 8 at
+    every second place.
 
     ValueError if `arch` is not a known name, `n_classes` is below 1 or `output_stride` is unknown.
     """
@@ -99,8 +139,11 @@ def build(arch: str, n_classes: int, *, output_stride: int = OUTPUT_STRIDE) -> S
         raise ValueError(f"no network {arch!r}; there are {', '.join(SCHEDULES)}")
     if n_classes < 1:
         raise ValueError(f"n_classes is {n_classes}, expected at least 1")
-    if output_stride not in OUTPUT_STRIDES:
-        known = " or ".join(map(str, OUTPUT_STRIDES))
+    strides = output_strides(arch)
+    if output_stride is None:
+        output_stride = strides[0]
+    if output_stride not in strides:
+        known = " or ".join(map(str, sorted(strides)))
         raise ValueError(f"output_stride is {output_stride}, expected {known}")
     return _BUILDERS[arch](n_classes, output_stride)
 
@@ -184,6 +227,25 @@ def _pspnet(name: str, n_classes: int, stride: int) -> SegmentationNetwork:
     )
 
 
+def _deeplabv3plus(backbone: Backbone, n_classes: int, stride: int) -> SegmentationNetwork:
+    rates = [rate * OUTPUT_STRIDE // stride for rate in AtrousPyramid.RATES]
+    head = DecoderHead(backbone.fine_channels, backbone.channels, n_classes, rates=rates)
+    return DecodingNetwork(backbone, head, output_stride=stride)
+
+
+def _deeplabv3plus_resnet(name: str, n_classes: int, stride: int) -> SegmentationNetwork:
+    return _deeplabv3plus(ResNet(name, output_stride=stride), n_classes, stride)
+
+
+def _deeplabv3plus_mobilenet(n_classes: int, stride: int) -> SegmentationNetwork:
+    return _deeplabv3plus(MobileNetV2(output_stride=stride), n_classes, stride)
+
+
+def _unet(n_classes: int, stride: int) -> SegmentationNetwork:
+    head = nn.Conv2d(UNet.channels, n_classes, 3, padding=1)
+    return SegmentationNetwork(UNet(), head, output_stride=stride)
+
+
 _BUILDERS: dict[str, Callable[[int, int], SegmentationNetwork]] = {
     "deeplabv2-resnet101": partial(_deeplabv2_resnet, "resnet101"),
     "deeplabv2-resnet50": partial(_deeplabv2_resnet, "resnet50"),
@@ -191,4 +253,8 @@ _BUILDERS: dict[str, Callable[[int, int], SegmentationNetwork]] = {
     "deeplabv2-mobilenetv2": _deeplabv2_mobilenet,
     "pspnet-resnet101": partial(_pspnet, "resnet101"),
     "pspnet-resnet50": partial(_pspnet, "resnet50"),
+    "deeplabv3plus-resnet101": partial(_deeplabv3plus_resnet, "resnet101"),
+    "deeplabv3plus-resnet50": partial(_deeplabv3plus_resnet, "resnet50"),
+    "deeplabv3plus-mobilenetv2": _deeplabv3plus_mobilenet,
+    "unet": _unet,
 }

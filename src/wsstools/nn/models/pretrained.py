@@ -96,7 +96,7 @@ PRETRAINED: dict[str, Pretrained] = {
             _TORCHVISION,
             "63fe2227b86e8f1f2063f43a75c84d195911b6a0eace650907dd3dc62dd49a0a",
             170.511,
-            archs=("deeplabv2-resnet101", "pspnet-resnet101"),
+            archs=("deeplabv2-resnet101", "pspnet-resnet101", "deeplabv3plus-resnet101"),
         ),
         Pretrained(
             "resnet50",
@@ -104,7 +104,7 @@ PRETRAINED: dict[str, Pretrained] = {
             _TORCHVISION,
             "0676ba61b6795bbe1773cffd859882e5e297624d384b6993f7c9e683e722fb8a",
             97.781,
-            archs=("deeplabv2-resnet50", "pspnet-resnet50"),
+            archs=("deeplabv2-resnet50", "pspnet-resnet50", "deeplabv3plus-resnet50"),
         ),
         Pretrained(
             "mobilenet_v2",
@@ -112,7 +112,7 @@ PRETRAINED: dict[str, Pretrained] = {
             _TORCHVISION,
             "b03531047ffacf1e2488318dcd2aba1126cde36e3bfe1aa5cb07700aeeee9889",
             13.555,
-            archs=("deeplabv2-mobilenetv2",),
+            archs=("deeplabv2-mobilenetv2", "deeplabv3plus-mobilenetv2"),
         ),
     )
 }

@@ -52,7 +52,7 @@ class Regulariser:
 
     def __call__(self, logits: Tensor, crops: Crops, stride: int) -> Tensor:
         """The loss of logits (N, C, h, w), which lie `stride` pixels of the crops apart."""
-        step = min(round(1 / self.constants.scale), stride)
+        step = round(1 / self.constants.scale)
         crops = crops.every(step)
         size = crops.is_real.shape[1], crops.is_real.shape[2]
         logits = resized(logits.float(), size, scale=stride / step)

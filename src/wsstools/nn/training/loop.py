@@ -30,7 +30,7 @@ from wsstools.nn.regularising.losses import Regulariser
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.losses import dice_loss, loss_sum, target_mass
 from wsstools.nn.training.replay import Replayed, own_stream
-from wsstools.nn.training.schedules import OUTPUT_STRIDE, Schedule
+from wsstools.nn.training.schedules import OUTPUT_STRIDE, Schedule, output_strides
 
 
 class TrainingStopped(Exception):
@@ -52,7 +52,7 @@ def train(
     *,
     arch: str,
     n_classes: int,
-    output_stride: int = OUTPUT_STRIDE,
+    output_stride: int | None = None,
     schedule: Schedule,
     seed: int = 0,
     initial_state: Mapping[str, Tensor] | None = None,
@@ -76,8 +76,8 @@ def train(
     ----------
     pairs : Pairs
         Images, with labels 0..n_classes-1 or 255, which is ignored, or with probabilities.
-    output_stride : int
-        One of `OUTPUT_STRIDES`; larger is faster and coarser.
+    output_stride : int or None
+        One of `output_strides`; larger is faster and coarser. None: the first of them.
     seed : int
         Of all that is drawn: order, crops, new layers, dropout. Not negative.
     initial_state : mapping of str to Tensor, or None
@@ -118,7 +118,7 @@ def train(
         Labels are outside the classes, the loss is not finite, the initial weights do not fit
         the network, or `resume` comes from a run with other arguments.
     UsageError
-        A batch that cannot be shared evenly, or of one crop for PSPNet.
+        A batch that cannot be shared evenly, or of one crop for PSPNet and DeepLabV3+.
     TrainingStopped
         `should_stop` said so.
 
@@ -130,8 +130,10 @@ def train(
     """
     if len(pairs) == 0:
         raise DataError("there are no images to train on")
-    if arch.startswith("pspnet") and schedule.batch < 2:
-        raise UsageError("PSPNet normalises over the batch, which needs at least 2 crops (--batch)")
+    if arch.startswith(("pspnet", "deeplabv3plus")) and schedule.batch < 2:
+        raise UsageError(f"{arch} normalises over the batch: give at least 2 crops (--batch)")
+    if output_stride is None:
+        output_stride = output_strides(arch)[0]
     if schedule.batch % world.size:
         raise UsageError(f"a batch of {schedule.batch} cannot be shared by {world.size} processes")
     device = torch.device(world.device)
@@ -317,7 +319,7 @@ class _Run:
             outputs = self.shared(batch.images)
         mass = world.total(target_mass(targets, self.weights)).float()
         mass = torch.where(mass > 0, mass, 1)
-        stride = self.network.output_stride
+        stride = self.network.logit_stride
         losses = [
             loss_sum(logits, targets, self.weights, stride=stride) / mass for logits in outputs
         ]
@@ -345,7 +347,7 @@ class _Run:
             is_certain = batch.targets < logits.shape[1]
             labels = torch.where(is_certain, batch.targets, IGNORE_LABEL)
         crops = Crops(batch.images, batch.is_real, labels, batch.scale)
-        loss = self.regulariser(logits, crops, self.network.output_stride)
+        loss = self.regulariser(logits, crops, self.network.logit_stride)
         return weight * loss / self.world.size
 
     def validated(self, validate: Callable[[SegmentationNetwork], float]) -> float:

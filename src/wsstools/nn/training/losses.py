@@ -73,7 +73,7 @@ def loss_sum(
     weights : (C,) or (2 C,) float32 or None
         As how many pixels one of each label counts; None: as one.
     stride : int
-        The output stride of the network.
+        Pixels from a logit to the next.
     """
     logits = logits.float()
     if target.ndim == 3 and target.device.type == "cpu":  # a GPU would wait for their number

@@ -33,7 +33,8 @@ class Schedule:
     References
     ----------
     DeepLabV2: Chen et al., 2018, IEEE TPAMI 40(4), section 4.1; factors of learning rates as in the
-    authors' prototxt. PSPNet: Zhao et al., CVPR 2017.
+    authors' prototxt. PSPNet: Zhao et al., CVPR 2017. DeepLabV3+: Chen et al., ECCV 2018. U-Net:
+    Luo et al., MICCAI 2022.
     L2-SP: Li, Grandvalet and Davoine, ICML 2018, equation 3.
     """
 
@@ -86,9 +87,18 @@ class Schedule:
 
 
 OUTPUT_STRIDE = 8
-"""Pixels from a logit of the published networks to the next, in both directions."""
-OUTPUT_STRIDES = (OUTPUT_STRIDE, 16)
-"""Those that a network can be built with."""
+"""Pixels from one of a backbone's last features to the next; of the networks of the study."""
+
+
+def output_strides(arch: str) -> tuple[int, ...]:
+    """The output strides that an architecture can be built with, the published one first.
+
+    That of DeepLabV3+ is not the stride of its logits, which is 4.
+    """
+    if arch == "unet":
+        return (1,)
+    return (16, OUTPUT_STRIDE) if arch.startswith("deeplabv3plus") else (OUTPUT_STRIDE, 16)
+
 
 _DEEPLAB_RESNET = Schedule(
     iterations=20_000, batch=10, crop=321, learning_rate=6.25e-4, frozen_batch_norm=True
@@ -109,6 +119,33 @@ _PSPNET = Schedule(
     l2sp_beta=1e-4,
     aux_weight=0.4,
 )
+# Chen et al., ECCV 2018, section 4, and arXiv:1706.05587, section 4.1, for iterations and batch;
+# the authors' code for factors and decay, the latter of ResNets (of MobileNetV2, without the
+# pyramid, 4e-5 there).
+_DEEPLABV3PLUS = Schedule(
+    iterations=30_000,
+    batch=16,
+    crop=513,
+    learning_rate=7e-3,
+    weight_decay=1e-4,
+    head_lr_factor=1.0,
+    head_bias_lr_factor=1.0,
+    max_scale=2.0,
+)
+# Luo et al., MICCAI 2022, section 3, and their code (WSL4MIS), which turns by up to 20 degrees or
+# by right angles.
+_UNET = Schedule(
+    iterations=60_000,
+    batch=12,
+    crop=256,
+    learning_rate=0.01,
+    weight_decay=1e-4,
+    head_lr_factor=1.0,
+    head_bias_lr_factor=1.0,
+    min_scale=1.0,
+    max_scale=1.0,
+    max_rotation=20.0,
+)
 
 SCHEDULES: dict[str, Schedule] = {
     "deeplabv2-resnet101": _DEEPLAB_RESNET,
@@ -117,6 +154,10 @@ SCHEDULES: dict[str, Schedule] = {
     "deeplabv2-mobilenetv2": Schedule(iterations=3_000, batch=8, crop=240, learning_rate=5e-3),
     "pspnet-resnet101": _PSPNET,
     "pspnet-resnet50": _PSPNET,
+    "deeplabv3plus-resnet101": _DEEPLABV3PLUS,
+    "deeplabv3plus-resnet50": _DEEPLABV3PLUS,
+    "deeplabv3plus-mobilenetv2": _DEEPLABV3PLUS,
+    "unet": _UNET,
 }
 
 
@@ -174,8 +215,15 @@ _COSTS = {
     "deeplabv2-mobilenetv2": 1.0,
     "pspnet-resnet101": 9.0,
     "pspnet-resnet50": 6.0,
+    "deeplabv3plus-resnet101": 10.0,
+    "deeplabv3plus-resnet50": 8.0,
+    "deeplabv3plus-mobilenetv2": 3.0,
+    "unet": 1.4,
 }
-"""Time that a pixel takes in training on a CPU, roughly (measured at crop 193)."""
+"""Time that a pixel takes in training on a CPU, roughly (measured at crop 193).
+
+Over that of deeplabv2-mobilenetv2 at the same output stride; of the U-Net, at 8.
+"""
 LONG = 12 * 3600.0
 """Seconds of training from which on a smaller network is worth a thought on a CPU."""
 _SMALL = ("deeplabv2-mobilenetv2", 8, 193)
@@ -187,14 +235,14 @@ def hour_options(
 ) -> str:
     """Options of a training that takes about an hour where an iteration of this takes `seconds`.
 
-    It has the same output stride.
+    It has the same output stride, where it can.
     """
     name, batch, crop = _SMALL
     pixels = schedule.batch * schedule.crop**2
     each = seconds * _COSTS[name] / _COSTS[arch] * batch * crop**2 / pixels
     iterations = max(100, int(_HOUR / each) // 100 * 100)
     options = f"--arch {name} --batch {batch} --crop {crop} --iterations {iterations}"
-    if output_stride == OUTPUT_STRIDE:
+    if output_stride not in output_strides(name)[1:]:
         return options
     return f"{options} --output-stride {output_stride}"
 
@@ -205,9 +253,12 @@ def msc_scales(arch: str) -> tuple[float, ...]:
     References
     ----------
     DeepLabV2: Chen et al., 2018, section 4.1.2. PSPNet: Zhao et al., CVPR 2017, section 5.1, and
-    its code for the sizes; both also mirror the image here.
+    its code for the sizes. DeepLabV3+: arXiv:1706.05587, section 4.1. All mirror the image too, but
+    for the U-Net, whose authors show it once.
     """
-    if arch.startswith("pspnet"):
+    if arch == "unet":
+        return (1.0,)
+    if arch.startswith(("pspnet", "deeplabv3plus")):
         return (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
     return (0.5, 0.75, 1.0)
 
@@ -215,15 +266,20 @@ def msc_scales(arch: str) -> tuple[float, ...]:
 _FAMILIES = {
     "DeepLabV2": "deeplabv2-resnet101",
     "VGG-16": "deeplabv2-vgg16",
-    "MobileNetV2": "deeplabv2-mobilenetv2",
+    "DeepLabV2 on MobileNetV2": "deeplabv2-mobilenetv2",
     "PSPNet": "pspnet-resnet101",
+    "DeepLabV3+": "deeplabv3plus-resnet101",
+    "U-Net": "unet",
 }
 
 
 def _defaults(field: dataclasses.Field[object]) -> str:
-    """The number of each family of networks."""
+    """The number of most families of networks, or of the first, and what the others have."""
     values = {name: shown(getattr(SCHEDULES[arch], field.name)) for name, arch in _FAMILIES.items()}
-    usual = max(values.values(), key=list(values.values()).count)
+    numbers = list(values.values())
+    usual = max(numbers, key=numbers.count)
+    if 2 * numbers.count(usual) < len(numbers):
+        usual = numbers[0]
     others = (f"; {name} {value}" for name, value in values.items() if value != usual)
     return f"{usual}{''.join(others)}"
 
