@@ -190,5 +190,11 @@ def test_ending_and_format_agree(wss, place, command):
 def test_every_command_is_here():
     tried = {command[0] for command in INPUTS.values()} | {c[0] for c, _ in FOREIGN.values()}
     tried |= {name.removesuffix("-potts").removesuffix("-crf") for name in PER_IMAGE}
-    same_way = {"local-predict", "global-predict", "slices", "volumes"}  # as rf-predict: a Step
+    same_way = {
+        "local-predict",
+        "global-predict",
+        "slices",
+        "volumes",
+        "denoise",
+    }  # as rf-predict: a Step
     assert tried | same_way | set(WRITES_NOTHING) == set(command_names())

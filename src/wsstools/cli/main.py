@@ -57,6 +57,7 @@ PIPELINE = (
     "tune",
     "regularize",
     "argmax",
+    "denoise",
     "volumes",
     "score",
     "compare",
