@@ -22,6 +22,9 @@
 #   make table                  the same without a column for the training images; both have
 #                               full, baseline and TABLE2_ROWS with adjusted class shares below
 #   make local-potts            one row of it: its labels, network and predictions
+#   make table ROWS="boxes boxes-2"
+#                               networks trained on boxes: on labels of BOX_RULE, and on what the
+#                               first one predicts, corrected by the boxes
 #   make pfa                    how good the labels trained on are
 #   make table2                 Table 2: full, baseline and TABLE2_ROWS, ARCHS tested in all TESTS
 #   make NAME+msc               one block of it: NAME is a network of ARCHS
@@ -65,6 +68,10 @@ TESTS       ?= plain +msc +crf +msc+crf
 # or of the training images' ground truth (+true-shares); the power is how much of it is done.
 SHARES       ?= +shares +true-shares
 SHARES_POWER ?= 0.5
+
+# What the rows of boxes read: a folder of annotations, or ground truth; and the rule for labels.
+BOXES    ?= $(D)/gt --simulate
+BOX_RULE ?= --from-boxes box
 
 # Rows that are drawn against the baseline, and images on a contact sheet.
 FIGURE_ROWS ?= $(TABLE2_ROWS)
@@ -243,6 +250,18 @@ $(OUT)/%/local-superpixels/pfa/.done: | $(DATA_READY)
 $(OUT)/%/scribblesup/pfa/.done: $(OUT)/%/local-superpixels/net.pt
 	$(PREDICT) --ids $(TRAIN_IDS) --model $< -o $(@D:pfa=maps) | \
 	  $(WSS) superpixels $(D)/images $(scribbles) --maps - $(SUPERPIXELS) --jobs $(JOBS) -o $(@D)
+	@touch $@
+
+# Boxes in place of scribbles (Simple Does It): labels of their rule, and a round of denoising.
+$(OUT)/%/boxes/pfa/.done: | $(DATA_READY)
+	$(WSS) scribbles $(BOXES) $(BOX_RULE) --ids $(TRAIN_IDS) --jobs $(JOBS) -o $(@D)
+	@touch $@
+
+$(OUT)/%/boxes-2/pfa/.done: $(OUT)/%/boxes/net.pt
+	$(PREDICT) --ids $(TRAIN_IDS) --model $< -o $(@D:pfa=global) | \
+	  $(SMOOTH) --crf $(CRF_global) - -o $(@D:pfa=maps) | \
+	  $(LABELS) - -o $(@D:pfa=predicted) | \
+	  $(WSS) denoise - $(BOXES) $(BOX_RULE) --jobs $(JOBS) -o $(@D)
 	@touch $@
 
 # Their regularised forms: POTTS_local, POTTS_global, POTTS_combined, and so for the CRF

@@ -273,6 +273,18 @@ def scribblesup(*polygons: str, size: tuple[int, int] | None = SHAPE) -> str:
     )
 
 
+def voc(*objects: tuple[str, tuple], size: tuple[int, int] | None = SHAPE) -> str:
+    """A file of PASCAL VOC's detection task: name and xmin, ymin, xmax, ymax of each object."""
+    sides = ("xmin", "ymin", "xmax", "ymax")
+    inside = "".join(
+        f"<object><name>{name}</name><pose>Left</pose><difficult>0</difficult><bndbox>"
+        + "".join(f"<{side}>{value}</{side}>" for side, value in zip(sides, box, strict=True))
+        + "</bndbox></object>"
+        for name, box in objects
+    )
+    return scribblesup(size=size).replace("</annotation>", f"{inside}</annotation>")
+
+
 def png_in_base64(mask: np.ndarray) -> str:
     return base64.b64encode(by_pillow(mask.astype(np.uint8), "PNG")).decode()
 

@@ -232,6 +232,24 @@ def test_the_schedules_of_voc_are_the_published_ones():
         assert given == {name: published[name] for name in given}
 
 
+def test_rows_of_boxes_are_trained_on_labels_of_boxes_and_corrected_once():
+    commands = planned("camvid", "boxes-2", "ROWS=boxes boxes-2")
+    assert_made_before(commands)
+    made = [(c.name, c.given["out"].removeprefix("planned/original/")) for c in commands]
+    root = "deeplabv2-mobilenetv2/0"
+    assert made[:7] == [
+        ("scribbles", f"{root}/boxes/pfa"),
+        ("train", f"{root}/boxes/net.pt"),
+        ("global-predict", f"{root}/boxes-2/global"),
+        ("regularize", f"{root}/boxes-2/maps"),
+        ("argmax", f"{root}/boxes-2/predicted"),
+        ("denoise", f"{root}/boxes-2/pfa"),
+        ("train", f"{root}/boxes-2/net.pt"),
+    ]
+    labels = [c.given["labels"] for c in commands if c.name == "train"]
+    assert labels == [f"planned/original/{root}/{row}/pfa" for row in ("boxes", "boxes-2")]
+
+
 @pytest.mark.parametrize("example", STUDIES)
 @pytest.mark.parametrize("target", ["full", "baseline", *ROWS, "data", "smoke", "tidy", "clean"])
 def test_every_target_parses(example, target):

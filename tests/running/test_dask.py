@@ -110,6 +110,7 @@ FOLDERS = {
                        "--eta", "0.01"],
     "show": lambda d: ["images", "labels=gt", "--each"],
     "curate": lambda d: ["scribbles", "gt"],
+    "denoise": lambda d: ["gt", "gt", "--simulate"],
     "scribbles": lambda d: ["strokes", "--images", "images"],
     "compare": lambda d: ["gt", "scribbles", "--gt", "gt", "--images", "images"],
     "regularize": lambda d: ["maps", "--crf", "--images", "images"],

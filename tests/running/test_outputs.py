@@ -196,5 +196,6 @@ def test_every_command_is_here():
         "slices",
         "superpixels",
         "volumes",
+        "denoise",
     }  # as rf-predict: a Step
     assert tried | same_way | set(WRITES_NOTHING) == set(command_names())

@@ -37,7 +37,7 @@ from wsstools.core.scribbles.strokes import Stroke, draw_strokes
 from wsstools.formats import label_files
 from wsstools.formats.annotations import detection
 from wsstools.running.settings import Selection
-from wsstools.steps.scribbles import _open_source
+from wsstools.steps.annotation_sources import open_source
 
 HEIGHT, WIDTH = SHAPE
 
@@ -476,7 +476,7 @@ def test_the_name_of_an_image_leads_to_no_folder(name, tmp_path):
     line = '<polyline label="a" points="1,1;5,5"/>'
     text = f'<annotations><image name="{name}" width="9" height="9">{line}</image></annotations>'
     (tmp_path / "a.xml").write_text(text)
-    assert _open_source(str(tmp_path / "a.xml"), None, Selection())[0].stems == ["up"]
+    assert open_source(str(tmp_path / "a.xml"), None, Selection(), command="x")[0].stems == ["up"]
 
 
 def indexed(values: np.ndarray, mode: str = "P") -> bytes:

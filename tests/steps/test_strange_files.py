@@ -254,6 +254,7 @@ STEPS: dict[str, tuple[tuple[str, ...], Callable[[Path], list]]] = {
     ),
     "simulate": (("gt",), lambda d: ["scribbles", "--simulate", d / "gt"]),
     "curate": (("scribbles", "gt"), lambda d: ["curate", d / "scribbles", d / "gt"]),
+    "denoise": (("scribbles", "gt"), lambda d: ["denoise", d / "scribbles", d / "gt", "--simulate"]),
     "stats": (("gt",), lambda d: ["stats", d / "gt", "--json"]),
     "score": (("gt",), lambda d: ["score", d / "gt", d / "gt", "--json"]),
 }  # fmt: skip

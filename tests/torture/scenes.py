@@ -150,6 +150,7 @@ STEPS: dict[str, Step] = {
     "regularize --potts": Step("regularize maps --potts --images images -o out", "maps"),
     "regularize --crf": Step("regularize maps --crf --images images -o out", "maps"),
     "argmax": Step("argmax maps -o out", "maps"),
+    "denoise": Step("denoise gt gt --simulate -o out", "gt"),
     "tune": Step(
         _TUNE,
         tells_all=("params.json", "table.csv", "heatmap.png"),

@@ -58,6 +58,7 @@ PIPELINE = (
     "regularize",
     "superpixels",
     "argmax",
+    "denoise",
     "volumes",
     "score",
     "compare",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.boxes.settings import BoxSettings
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.scribbles.annotation import (
     Annotation,
@@ -23,33 +22,24 @@ from wsstools.core.scribbles.annotation import (
 from wsstools.core.scribbles.colours import (
     Colour,
     ColourTable,
-    cityscapes_colours,
-    parse_colours,
-    voc_colours,
 )
-from wsstools.core.scribbles.remapping import NAMED_REMAPPINGS, Remapping, parse_remapping
 from wsstools.core.scribbles.settings import ReadingSettings, SimulationSettings
 from wsstools.core.scribbles.strokes import simulate_scribbles
-from wsstools.errors import DataError, UsageError
-from wsstools.files.limits import read_file
+from wsstools.errors import UsageError
 from wsstools.files.names import named_examples
 from wsstools.files.provenance import Json
-from wsstools.files.text import decode_text
 from wsstools.formats.annotations import detection
-from wsstools.formats.annotations.content import ImagePart
 from wsstools.formats.annotations.label_arrays import Values
 from wsstools.formats.label_files import (
-    CLASSES_FILE,
     class_names_carrier,
-    find_class_names,
-    read_class_names,
 )
 from wsstools.formats.palettes import palette_clash, stated_colours
 from wsstools.running.join import Input
 from wsstools.running.messages import say
-from wsstools.running.settings import RunSettings, Selection
-from wsstools.running.sources import Source, content_of
+from wsstools.running.settings import RunSettings
 from wsstools.running.step import Computed, Step, run_step
+from wsstools.steps.annotation_sources import open_annotations
+from wsstools.steps.box_labels import labels_from_boxes
 from wsstools.steps.inputs import image_input, label_input
 
 
@@ -86,41 +76,24 @@ def scribbles(
     SomeFailed
         If an image failed; the others are done.
     """
-    values = _values(reading)
-    wanted = "picture" if values.colours is not None else reading.format
-    annotations, files, lists = _open_source(source, wanted, run)
-    form = wanted or _first_format(annotations)
-    used = list(detection.FORMATS.values()) if form is None else [detection.FORMATS[form]]
-    names = _class_names(source, images, reading, values, used, lists)
-    # Names turn into ids only where annotations have names; elsewhere they are but checked.
-    has_names = any(entry.has_names for entry in used) or _names_of(values.colours) is not None
-    if has_names and names and values.remapping is not None:
-        raise UsageError(
-            "--remap changes ids, but these classes have names; their ids are the order of the "
-            "names, which --classes gives"
-        )
-    carried = names if has_names else None
-    decode = partial(detection.decode_annotation, form=wanted, values=values)
-    inputs = [Input("annotation", annotations, decode)]
+    opened = open_annotations(source, images, reading, run, command="scribbles")
+    values, names, form = opened.values, opened.names, opened.form
+    decode = partial(detection.decode_annotation, form=opened.wanted, values=values)
+    inputs = [Input("annotation", opened.source, decode)]
     if images is not None:
         inputs.append(image_input(images, run))
     step = Step(
         "scribbles",
-        _options(width, reading, values, carried),
+        _options(width, reading, values, opened.carried),
         kind="scribbles",
         compute=partial(_draw, names=names, width=width, colours=values.colours),
-        revision=max(entry.revision for entry in used),
+        revision=opened.revision,
     )
-    carry = class_names_carrier(carried, Path(out), overwrite=run.overwrite)
-    n_others = _count_other_files(source, wanted)
-    if n_others:
-        say(
-            f"files in {source} of other formats, not read: {n_others} (--source-format chooses)",
-            "scribbles",
-        )
+    carry = class_names_carrier(opened.carried, Path(out), overwrite=run.overwrite)
+    opened.say_what_is_not_read()
     if form == "picture" and values.colours is None:
-        _warn_of_palettes(files)
-    if form == "napari" and wanted is None and values.first is None:
+        _warn_of_palettes(opened.files)
+    if form == "napari" and opened.wanted is None and values.first is None:
         unlabelled = " --unlabelled 255" if values.unlabelled is None else ""
         say(
             "label 1 becomes class 0 (0 is unlabelled in layers of napari and ilastik); "
@@ -191,13 +164,29 @@ def draw_or_simulate(
     out: str | Path,
     *,
     is_simulated: bool,
+    from_boxes: str | None,
     images: str | None,
     width: float,
     reading: ReadingSettings,
     simulation: SimulationSettings,
+    boxes: BoxSettings,
     run: RunSettings,
 ) -> None:
-    """`simulate` or `scribbles`; UsageError if options of the latter are given to the former."""
+    """`labels_from_boxes`, `simulate` or `scribbles`; UsageError if options are of another one."""
+    if from_boxes is not None:
+        labels_from_boxes(
+            source,
+            out,
+            rule=from_boxes,
+            images=images,
+            settings=boxes,
+            is_simulated=is_simulated,
+            min_area=simulation.min_area,
+            reading=reading,
+            seed=simulation.seed,
+            run=run,
+        )
+        return
     if not is_simulated:
         scribbles(source, out, images=images, width=width, reading=reading, run=run)
         return
@@ -206,47 +195,6 @@ def draw_or_simulate(
             "--simulate takes ground truth alone, without --images, --source-format and such"
         )
     simulate(source, out, width=width, simulation=simulation, run=run)
-
-
-def _values(reading: ReadingSettings) -> Values:
-    """What values mean, with the tables that the settings name; UsageError if one is not read."""
-    if reading.format not in (None, *detection.FORMATS):
-        expected = ", ".join(detection.FORMATS)
-        raise UsageError(f"--source-format {reading.format}: expected one of {expected}")
-    if reading.colors is not None and reading.format not in (None, "picture"):
-        raise UsageError(f"--colors is for pictures, not for --source-format {reading.format}")
-    if reading.colors is not None and (reading.unlabelled, reading.first_class) != (None, None):
-        raise UsageError("--unlabelled and --first-class are for class ids, not for --colors")
-    return Values(
-        reading.unlabelled,
-        reading.first_class,
-        None if reading.remap is None else _read_remapping(reading.remap),
-        None if reading.colors is None else _read_colours(reading.colors),
-    )
-
-
-def _read_colours(name: str) -> ColourTable:
-    tables = {"voc": voc_colours, "cityscapes": cityscapes_colours}
-    if name in tables:
-        return tables[name]()
-    try:
-        return parse_colours(decode_text(read_file(name), name))
-    except ValueError as error:
-        raise UsageError(f"--colors {name}: {error}") from error
-
-
-def _read_remapping(text: str) -> Remapping:
-    try:
-        if "=" in text and not Path(text).is_file():
-            return parse_remapping(text)
-        named = NAMED_REMAPPINGS.get(text)
-        return parse_remapping(named or decode_text(read_file(text), text))
-    except ValueError as error:
-        raise UsageError(f"--remap {text}: {error}") from error
-
-
-def _names_of(colours: ColourTable | None) -> list[str] | None:
-    return None if colours is None else colours.class_names
 
 
 def _options(
@@ -267,80 +215,11 @@ def _options(
     return options
 
 
-def _class_names(
-    source: str,
-    images: str | None,
-    reading: ReadingSettings,
-    values: Values,
-    used: Sequence[detection.Format],
-    lists: Mapping[str, tuple[str, ...]],
-) -> list[str] | None:
-    """The names of the classes: those that are given, those beside the files, or in them."""
-    if reading.classes is not None:
-        return read_class_names(Path(reading.classes))
-    names = find_class_names(source, *([images] if images else []))
-    if names is not None:
-        return names
-    listed = detection.common_class_names(lists)
-    default = used[0].default_names if len(used) == 1 else None
-    carried = _names_of(values.colours) or listed or default
-    return list(carried) if carried else None
-
-
-def _open_source(
-    argument: str, form: str | None, run: Selection
-) -> tuple[Source, list[Path], dict[str, tuple[str, ...]]]:
-    """The annotations that an argument names, their files, and the classes that those list.
-
-    Of a folder, files of one kind are read: those of `form`, or of the first format that it
-    holds. A file of several images counts as these.
-    """
-    suffixes = detection.suffixes_of(argument, form)
-    source = Source(
-        argument, suffixes, "annotation", rule=run.rule, null=run.null, without=(CLASSES_FILE,)
-    )
-    files: list[Path] = []
-    lists: dict[str, tuple[str, ...]] = {}
-
-    def split(path: Path) -> tuple[ImagePart, ...] | None:
-        found = detection.unpack(path, form)
-        files.append(path)
-        lists.update(found.lists)
-        if found.left_out:
-            odd = named_examples(found.left_out)
-            say(
-                f"warning: {path}: left out, names that lead out of the archive: {odd}", "scribbles"
-            )
-        return found.parts
-
-    source.unpack(split)
-    return source, files, lists
-
-
 def _warn_of_palettes(files: Sequence[Path]) -> None:
     """Say where an index has different colours, as where an editor numbers those of each file."""
     clash = palette_clash((path, stated_colours(path)) for path in files)
     if clash is not None:
         say(f"warning: {clash}; if the colours are the classes, give --colors FILE", "scribbles")
-
-
-def _count_other_files(argument: str, form: str | None) -> int:
-    """How many files of other formats a folder holds beside those that are read."""
-    if not os.path.isdir(argument):
-        return 0
-    known = {suffix for entry in detection.FORMATS.values() for suffix in entry.suffixes}
-    others = known - set(detection.suffixes_of(argument, form))
-    counts = detection.count_endings(argument)
-    return sum(count for suffix, count in counts.items() if suffix in others)
-
-
-def _first_format(source: Source) -> str | None:
-    """The format of the first of the annotations that is of one; None for a stream."""
-    for stem in source.stems:
-        with contextlib.suppress(DataError, OSError):
-            first = source.find_content(stem)
-            return detection.detected_format(content_of(first), str(first))
-    return None
 
 
 def _draw(

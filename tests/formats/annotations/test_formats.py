@@ -28,6 +28,7 @@ from builders import (
     shape,
     via,
     via_region,
+    voc,
     zipped,
 )
 
@@ -665,6 +666,7 @@ ONE_EACH = {
     "davis": davis(f0=[(1, [[0, 0]])]),
     "geojson": geojson(("sky", "Point", [3, 3])),
     "points": '{"a": [{"x": 1, "y": 2, "cls": 3}]}',
+    "voc": voc(("cat", (1, 1, 3, 3))),
     "scribblesup": scribblesup(polygon("cat", (1, 1))),
     "cvat": CVAT,
     "yolo": "0 0.1 0.1 0.5 0.1 0.4 0.7\n",

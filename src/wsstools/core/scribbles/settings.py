@@ -25,8 +25,8 @@ class SimulationSettings:
     )
     min_area: Optional[int] = parameter(
         None,
-        "Simulated: smaller regions get no stroke. Default: (4 x width) squared, but the largest "
-        "region of each class gets one in any case.",
+        "Simulated: smaller regions get no stroke, nor box. Default: (4 x width) squared, but the "
+        "largest region of each class gets one in any case.",
         metavar="PIXELS",
         min=0,
     )
@@ -35,13 +35,13 @@ class SimulationSettings:
 
 @documented
 @dataclass(frozen=True)
-class ReadingSettings:
-    """How annotations are read."""
+class SourceSettings:
+    """What annotations are in, and what their classes are called."""
 
     format: Optional[str] = parameter(
         None,
-        "labelme, coco, labelstudio, via, davis, points, scribblesup, cvat, yolo, strokes, napari, "
-        "napari-csv, sbd, picture or geojson; default: what the content looks like.",
+        "labelme, coco, labelstudio, via, davis, points, voc, scribblesup, cvat, yolo, strokes, "
+        "napari, napari-csv, sbd, picture or geojson; default: what the content looks like.",
         "--source-format",
         metavar="FORM",
     )
@@ -51,6 +51,19 @@ class ReadingSettings:
         "or beside SOURCE or the images, or those that the files list.",
         metavar="FILE",
     )
+    remap: Optional[str] = parameter(
+        None,
+        "Change class ids: OLD=NEW,... where 255 is unlabelled and OLD may be others; a file of "
+        "lines OLD NEW; or cityscapes (labelIds to trainIds).",
+        metavar="IDS",
+    )
+
+
+@documented
+@dataclass(frozen=True)
+class ReadingSettings(SourceSettings):
+    """How annotations are read."""
+
     unlabelled: Optional[int] = parameter(
         None,
         "Value of unlabelled pixels in pictures (default 255) and in layers of napari (default 0).",
@@ -66,10 +79,4 @@ class ReadingSettings:
         "SOURCE is pictures in colours. A table of those that are classes: name #rrggbb or name "
         "R G B, one a line; or voc or cityscapes. Other colours are unlabelled.",
         metavar="FILE",
-    )
-    remap: Optional[str] = parameter(
-        None,
-        "Change class ids: OLD=NEW,... where 255 is unlabelled and OLD may be others; a file of "
-        "lines OLD NEW; or cityscapes (labelIds to trainIds).",
-        metavar="IDS",
     )

@@ -34,10 +34,13 @@ class ImagePart(NamedTuple):
 
 
 class Content:
-    """The bytes of a file; `name` is for messages."""
+    """The bytes of a file; `name` is for messages.
 
-    def __init__(self, data: bytes, name: str) -> None:
-        self.data, self.name = data, name
+    Where `only_boxes` is true, the boxes are wanted where a format has them beside other shapes.
+    """
+
+    def __init__(self, data: bytes, name: str, *, only_boxes: bool = False) -> None:
+        self.data, self.name, self.only_boxes = data, name, only_boxes
 
     @cached_property
     def start(self) -> str:

@@ -19,7 +19,7 @@ from wsstools.files.damage import reading
 from wsstools.files.limits import LARGEST_MAP, open_file
 from wsstools.files.provenance import Decoded
 from wsstools.files.text import decode_text
-from wsstools.formats.annotations import cvat, matlab, napari_tables, yolo
+from wsstools.formats.annotations import cvat, matlab, napari_tables, voc_detection, yolo
 from wsstools.formats.annotations.content import HEAD, Content, ImagePart, image_stem, stem_of_file
 from wsstools.formats.annotations.json_files import (
     coco,
@@ -142,6 +142,13 @@ FORMATS: Mapping[str, Format] = {
         split=points.split_points,
         has_names=True,
     ),
+    "voc": Format(
+        (".xml",),
+        voc_detection.is_voc_detection,
+        _shapes(voc_detection.decode_voc_detection),
+        default_names=VOC_CLASSES,
+        has_names=True,
+    ),
     "scribblesup": Format(
         (".xml",),
         lambda content: content.root == "annotation",
@@ -215,14 +222,20 @@ def detected_format(data: bytes, name: str) -> str:
 
 
 def decode_annotation(
-    data: bytes, name: str, *, form: str | None = None, values: Values = Values()
+    data: bytes,
+    name: str,
+    *,
+    form: str | None = None,
+    values: Values = Values(),
+    only_boxes: bool = False,
 ) -> Decoded[Annotation]:
     """What a file says of one image; the format is `form`, one of FORMATS, or that of the content.
 
-    `values` says what those in pictures and layers mean. DataError if the file is damaged, of no
-    such format, or holds several images.
+    `values` says what those in pictures and layers mean; `only_boxes` that boxes are taken where
+    a format has them beside other shapes. DataError if the file is damaged, of no such format, or
+    holds several images.
     """
-    content = Content(data, name)
+    content = Content(data, name, only_boxes=only_boxes)
     used = FORMATS[form or _detected(content)]
     if used.split is not None and not _is_part(content):
         parts = used.split(content)
@@ -232,7 +245,7 @@ def decode_annotation(
             raise DataError(
                 f"{name}: holds images of other names; give the file itself, not standard input"
             )
-        content = Content(parts[0].data, name)
+        content = Content(parts[0].data, name, only_boxes=only_boxes)
     found = used.decode(content, values)
     if used.has_values or values.remapping is None:
         return found
@@ -318,8 +331,8 @@ def _detected(content: Content) -> str:
             "(QuPath), 'scribbles' (DAVIS) or points by name"
         )
     raise DataError(
-        f"{content.name}: the root is <{content.root}>, expected <annotation> (ScribbleSup) or "
-        "<annotations> (CVAT)"
+        f"{content.name}: the root is <{content.root}>, expected <annotation> (ScribbleSup, "
+        "PASCAL VOC) or <annotations> (CVAT)"
     )
 
 

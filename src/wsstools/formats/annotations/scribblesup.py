@@ -41,7 +41,7 @@ def decode_scribblesup(content: Content) -> Decoded[Annotation]:
     drawn = tuple(line for line in lines if len(line.points))
     empty = len(lines) - len(drawn)
     note = f"{empty} stroke{'s' if empty > 1 else ''} without a point left out" if empty else None
-    return Decoded(Annotation(drawn, _shape(root, name), VOC_CLASSES), note=note)
+    return Decoded(Annotation(drawn, stated_shape(root, name), VOC_CLASSES), note=note)
 
 
 def _line(polygon: Element, name: str) -> Line:
@@ -63,7 +63,8 @@ def _coordinate(point: Element, axis: str, name: str) -> float:
     return value
 
 
-def _shape(root: Element, name: str) -> tuple[int, int] | None:
+def stated_shape(root: Element, name: str) -> tuple[int, int] | None:
+    """The shape (H, W) that a `size` states; None where it states none."""
     height, width = ((root.findtext(f"size/{side}") or "").strip() for side in ("height", "width"))
     if not (height.isdecimal() and width.isdecimal()) or "0" in (height, width):
         return None

@@ -122,9 +122,13 @@ class Sketch:
             check_pixels(*shape)
         notes = []
         if self._left_out:
-            notes.append("left out: " + ", ".join(_count(n, k) for k, n in self._left_out.items()))
+            left_out = ", ".join(counted(n, kind) for kind, n in self._left_out.items())
+            notes.append(f"left out: {left_out}")
         if self._n_flat:
-            flat, lines = _count(self._n_flat, "polygon"), "lines" if self._n_flat > 1 else "a line"
+            flat, lines = (
+                counted(self._n_flat, "polygon"),
+                "lines" if self._n_flat > 1 else "a line",
+            )
             notes.append(f"{flat} of fewer than three points drawn as {lines}")
         names = None
         if class_names is not None:
@@ -174,7 +178,7 @@ def turned(
     return rotated
 
 
-def _count(n: int, what: str) -> str:
+def counted(n: int, what: str) -> str:
     """How many, with the plural of what comes before `with`, `without`, `on`."""
     noun = re.split(r" (?=with|on )", what)[0]
     ending = "" if n == 1 else "es" if noun.endswith("x") else "s"

@@ -35,7 +35,8 @@ def decode_yolo(content: Content) -> Decoded[Annotation]:
     """The polygons of one image, whose classes are ids.
 
     A line is a class id and x, y, x, y, ... from 0 to 1, where (0, 0) is the corner of the image.
-    Lines of a box (a class id and four numbers) are left out. The file states no size.
+    Lines of a box (a class id, then x, y of its centre, width and height) are left out, unless
+    boxes are wanted. The file states no size.
 
     DataError if a line is not of this form, or the lines are poses. Poses whose key points have no
     visibility have the form of polygons: a note says where they look like it.
@@ -51,7 +52,7 @@ def decode_yolo(content: Content) -> Decoded[Annotation]:
         polygons = [values for _, _, values in lines if len(values) != _LENGTH_OF_BOX]
         _check_no_poses(polygons)
         for number, class_id, values in lines:
-            _add(sketch, class_id, values, number)
+            _add(sketch, class_id, values, number, only_boxes=content.only_boxes)
         found = sketch.decoded(None, unit="image")
     if not _resemble_poses(polygons):
         return found
@@ -67,11 +68,17 @@ def _parsed(words: list[str], number: int) -> tuple[int, NDArray[np.float64]]:
     return int(words[0]), np.array(words[1:], np.float64)
 
 
-def _add(sketch: Sketch, class_id: int, values: NDArray[np.float64], number: int) -> None:
+def _add(
+    sketch: Sketch, class_id: int, values: NDArray[np.float64], number: int, *, only_boxes: bool
+) -> None:
     if not ((values >= -_SLACK) & (values <= 1 + _SLACK)).all():
         raise ValueError(f"line {number}: coordinates are not in 0..1, shares of the image (YOLO)")
     if len(values) == _LENGTH_OF_BOX:
-        sketch.leave_out("box")
+        centre, size = values.reshape(2, 2)
+        if only_boxes:
+            sketch.add_box(class_id, [centre - size / 2, centre + size / 2])
+        else:
+            sketch.leave_out("box")
         return
     if len(values) < 6 or len(values) % 2:
         raise ValueError(

@@ -97,7 +97,8 @@ def decode_coco(content: Content) -> Decoded[Annotation]:
 
     Polygons are filled, those of one annotation together; so are run lengths, compressed or not.
     Coordinates count from the corner of the upper left pixel. Annotations with a box or key points
-    alone, and polygons without a point, are left out.
+    alone, and polygons without a point, are left out. Where boxes are wanted, they are all that is
+    taken.
     """
     found = as_object(content.json)
     image = as_object(found.get("image"))
@@ -112,7 +113,10 @@ def decode_coco(content: Content) -> Decoded[Annotation]:
             category = _key(annotation.get("category_id"))
             if category not in names:
                 raise ValueError(f"an annotation is of category {category}, which is not listed")
-            _add(sketch, names[category], annotation, shape)
+            if content.only_boxes:
+                _add_box(sketch, names[category], annotation)
+            else:
+                _add(sketch, names[category], annotation, shape)
         class_names = [as_text(name) for name in as_list(found.get("class_names"))]
         return sketch.decoded(shape, class_names=class_names)
 
@@ -139,6 +143,18 @@ def _add(
         sketch.leave_out(
             f"annotation {'with a box alone' if has_box else 'without a segmentation'}"
         )
+
+
+def _add_box(sketch: Sketch, name: str, annotation: Mapping[str, Json]) -> None:
+    """The box of an annotation: x, y, width and height."""
+    sides = as_list(annotation.get("bbox"))
+    if not sides:
+        sketch.leave_out("annotation without a box")
+        return
+    if len(sides) != 4:
+        raise ValueError(f"box {name!r} has {len(sides)} numbers, expected x, y, width and height")
+    x, y, width, height = (as_number(side, f"a side of box {name!r}") for side in sides)
+    sketch.add_box(name, [[x, y], [x + width, y + height]])
 
 
 def _add_runs(

@@ -1,0 +1,1 @@
+"""Boxes around objects: of annotations or labels, and the labels that follow from them."""
