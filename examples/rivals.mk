@@ -9,7 +9,7 @@
 # have to be chosen, on training images: LOSS_WEIGHT of all, or LOSS_WEIGHT_NAME of one.
 LOSSES ?= densecrf ncut kernelcut gated potts potts-collision potts-soft tree tv entropy
 RIVALS ?= control $(addprefix loss-,$(LOSSES)) local-gmm-potts local-parzen-potts \
-  local-superpixels scribblesup
+  local-superpixels scribblesup boxes boxes-2
 
 SECOND_PHASE ?= --iterations 500 --learning-rate 0.0005
 LOSS_OPTIONS ?=
