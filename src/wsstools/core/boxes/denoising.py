@@ -12,7 +12,7 @@ from wsstools.core.boxes.box import BACKGROUND, Box, back_to_front
 from wsstools.core.labels import IGNORE_LABEL
 
 LEAST_IOU = 0.5
-"""Of the segment of a box's class in it and the box (Khoreva et al., section 3.1)."""
+"""Of the segment of a box's class in it and the box (Khoreva et al.)."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def denoise_labels(
 
     References
     ----------
-    A. Khoreva et al.: Simple Does It, CVPR 2017, section 3.1; the third of its rules is the CRF.
+    A. Khoreva et al.: Simple Does It, CVPR 2017; the third of its rules is the CRF.
 
     Examples
     --------

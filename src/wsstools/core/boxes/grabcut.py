@@ -16,14 +16,14 @@ from threadpoolctl import threadpool_limits
 from wsstools.core.boxes.box import Box
 
 _JITTER = 0.05
-"""Share of its sides by which a box is moved, at most (Khoreva et al., section 3.2)."""
+"""Share of its sides by which a box is moved, at most; our choice."""
 _MARGIN = (0.1, 0.6)
-"""Share of the box's sides that is seen around it, least and most (Khoreva et al.)."""
+"""Share of the box's sides that is seen around it, least and most; our choice."""
 _LARGEST_SIDE = 128
 """Pixels of what is cut; larger parts of an image are averaged in blocks. Bounds the time."""
 _ITERATIONS = 3
 _COMPONENTS = 5
-"""Gaussians of the object, and of what is around it (Rother et al., section 3.1)."""
+"""Gaussians of the object, and of what is around it (Rother et al.)."""
 _EM_STEPS = 5
 """Of expectation and maximisation in each iteration, which go on from those before."""
 _SAMPLES = 1000
@@ -33,7 +33,7 @@ _LEAST_PIXELS = 4 * _COMPONENTS
 _LEAST_SPREAD = 2.0
 """Standard deviation that is added to colours, grey levels."""
 _GAMMA = 50.0
-"""Price of a border between neighbours of equal colours (Rother et al., equation 11)."""
+"""Price of a border between neighbours of equal colours (Rother et al.)."""
 _SIDE_OF_GAMMA = 800
 """Pixels of the longer side of a picture in which that is the price. In a smaller one it is less in
 proportion: a part twice as large has borders twice as long and four times the pixels."""
@@ -65,8 +65,8 @@ def foreground_share(
 
     References
     ----------
-    A. Khoreva et al.: Simple Does It, CVPR 2017, section 3.2 (about 150 runs; learned edges, which
-    are not used here).
+    A. Khoreva et al.: Simple Does It, CVPR 2017 (about 150 runs, and learned edges, which are not
+    used here).
     """
     votes = np.zeros(box.shape)
     for _ in range(runs):
@@ -99,7 +99,7 @@ def grabcut(
 
     References
     ----------
-    C. Rother, V. Kolmogorov, A. Blake: GrabCut, SIGGRAPH 2004, section 3.
+    C. Rother, V. Kolmogorov, A. Blake: GrabCut, SIGGRAPH 2004.
     """
     pixels = colours.reshape(-1, colours.shape[2])
     borders = _border_prices(colours)

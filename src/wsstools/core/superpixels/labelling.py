@@ -36,7 +36,7 @@ def superpixel_labels(
 
     References
     ----------
-    Lin et al., ScribbleSup, CVPR 2016, section 3.
+    Lin et al., ScribbleSup, CVPR 2016.
     """
     is_known = scribbles != IGNORE_LABEL
     classes = np.unique(scribbles[is_known])

@@ -44,7 +44,7 @@ def segments(image: NDArray[np.uint8], settings: SuperpixelSettings) -> Segments
 
     References
     ----------
-    Felzenszwalb and Huttenlocher, IJCV 2004; the histograms: Lin et al., CVPR 2016, section 3.1.
+    Felzenszwalb and Huttenlocher, IJCV 2004; the histograms: Lin et al., CVPR 2016.
     """
     found = felzenszwalb(image, settings.scale, _BLUR, settings.min_size).astype(np.int64)
     pairs = _touching(found)
