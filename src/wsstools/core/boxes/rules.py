@@ -61,7 +61,7 @@ def label_boxes(
     References
     ----------
     A. Khoreva, R. Benenson, J. Hosang, M. Hein, B. Schiele: Simple Does It: Weakly Supervised
-    Instance and Semantic Segmentation, CVPR 2017, sections 3.1 and 3.2: Box, Box^i, GrabCut+^i.
+    Instance and Semantic Segmentation, CVPR 2017: Box, Box^i, GrabCut+^i.
 
     Examples
     --------
