@@ -51,6 +51,7 @@ from wsstools.nn.regularising.losses import Regulariser
 from wsstools.nn.regularising.settings import CONSTANTS
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.loop import _Run, train, uses_bfloat16
+from wsstools.nn.training.replay import own_stream
 from wsstools.nn.training.schedules import SCHEDULES, Schedule, output_strides
 
 WARM_UP = 4  # iterations
@@ -206,17 +207,19 @@ class Bench:
 
     def fixed_batch(self, precision: str, labels: str, loss: str | None = None) -> float:
         """The steps of a run on one batch that lies on the device."""
-        run = self._run(loss and Regulariser(loss, CONSTANTS[loss], 0.1))
+        bfloat16 = precision == "bfloat16"
+        run = self._run(loss and Regulariser(loss, CONSTANTS[loss], 0.1), bfloat16=bfloat16)
         batch = Samples(self.pairs[labels][1], self.schedule, 0).batch(0)
         batch = Batch(*(part.to(self.device) for part in batch))
         moments: list[float] = []
         last = None
-        for _ in range(self.schedule.iterations):
-            step = run.step(batch, bfloat16=precision == "bfloat16")
-            if last is not None:
-                last.checked()
-                moments.append(time.perf_counter())
-            last = step
+        with own_stream(self.device):
+            for _ in range(self.schedule.iterations):
+                step = run.step(batch)
+                if last is not None:
+                    last.checked()
+                    moments.append(time.perf_counter())
+                last = step
         return rate_of(moments)
 
     def operations(self) -> float:
@@ -227,9 +230,9 @@ class Bench:
             network(torch.zeros(1, 3, self.schedule.crop, self.schedule.crop))
         return 3 * float(counter.get_total_flops()) * self.schedule.batch
 
-    def _run(self, regulariser: Regulariser | None = None) -> _Run:
+    def _run(self, regulariser: Regulariser | None = None, *, bfloat16: bool = False) -> _Run:
         world = ProcessGroup(device=self.args.device)
-        run = self.schedule, 0, self.state, world, None, regulariser
+        run = self.schedule, 0, self.state, world, bfloat16, None, regulariser, False
         return _Run(self.args.arch, self.n_classes, output_strides(self.args.arch)[0], *run)
 
     def matrix_rate(self, precision: str) -> float:
