@@ -1,8 +1,8 @@
 # Systems of others as rows of the study's tables: what each is, docs/rivals.md says.
 #
-#   make rivals LOSS_WEIGHT=0.1     full, baseline, TABLE2_ROWS and RIVALS with each of ARCHS
-#   make table2-all LOSS_WEIGHT=0.1 the same, tested in all TESTS
-#   make scribblesup                one of them: its labels, network and predictions
+# `make rivals LOSS_WEIGHT=0.1` shows full, baseline, TABLE2_ROWS and RIVALS with each of ARCHS, `make
+# table2-all LOSS_WEIGHT=0.1` the same tested in all TESTS, and `make scribblesup` makes one of them:
+# its labels, network and predictions.
 #
 # The network of a row with a loss goes on from the baseline's with SECOND_PHASE, and so does that of
 # `control`, which has no loss: what more iterations are worth by themselves. The weights of losses
@@ -23,7 +23,8 @@ RIVAL_ROWS = $(filter-out $(RIVALS),$(TABLE2_ROWS)) $(RIVALS)
 # Rows whose networks learn from the strokes themselves.
 WITHOUT_LABELS = control loss-%
 
-weight_of = $(or $(LOSS_WEIGHT_$1),$(LOSS_WEIGHT),$(error give LOSS_WEIGHT= or LOSS_WEIGHT_$1=))
+# Without a number, `wss train` refuses these words and thereby says what is missing.
+weight_of = $(or $(LOSS_WEIGHT_$1),$(LOSS_WEIGHT),"give LOSS_WEIGHT or LOSS_WEIGHT_$1")
 loss_of   = $(if $(filter loss-%,$1),--loss $(1:loss-%=%) \
   --loss-weight $(call weight_of,$(1:loss-%=%)) $(LOSS_OPTIONS))
 

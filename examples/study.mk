@@ -22,8 +22,7 @@
 #   make table                  the same without a column for the training images; both have
 #                               full, baseline and TABLE2_ROWS with adjusted class shares below
 #   make local-potts            one row of it: its labels, network and predictions
-#   make table ROWS="boxes boxes-2"
-#                               networks trained on boxes: on labels of BOX_RULE, and on what the
+#   make boxes boxes-2          networks trained on boxes: on labels of BOX_RULE, and on what the
 #                               first one predicts, corrected by the boxes
 #   make pfa                    how good the labels trained on are
 #   make table2                 Table 2: full, baseline and TABLE2_ROWS, ARCHS tested in all TESTS

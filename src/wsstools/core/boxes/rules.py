@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.boxes.box import BACKGROUND, Box, back_to_front
-from wsstools.core.boxes.grabcut import foreground_share
 from wsstools.core.boxes.settings import BoxSettings
 from wsstools.core.labels import IGNORE_LABEL
 
@@ -77,6 +76,8 @@ def label_boxes(
         if rule == "grabcut" and box.class_id != IGNORE_LABEL:
             if image is None or rng is None:
                 raise ValueError("the rule grabcut needs an image and a generator")
+            from wsstools.core.boxes.grabcut import foreground_share  # noqa: PLC0415 - scikit-learn
+
             share = foreground_share(image, box, runs=settings.runs, rng=rng)
             patch[share < _OBJECT] = IGNORE_LABEL
             patch[share < _NO_OBJECT] = BACKGROUND
