@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wsstools.core.boxes import rules
+from wsstools.core.boxes import grabcut
 from wsstools.core.boxes.box import Box
 from wsstools.core.boxes.rules import inner_patch, label_boxes
 from wsstools.core.boxes.settings import BoxSettings
@@ -69,7 +69,7 @@ def shares(monkeypatch):
         def share(image, box, **_):
             return np.broadcast_to(values, box.shape)
 
-        monkeypatch.setattr(rules, "foreground_share", share)
+        monkeypatch.setattr(grabcut, "foreground_share", share)
         image = np.zeros((2, 5, 3), np.uint8)
         boxes = [Box(3, 0, 0, 2, 5), Box(7, 0, 0, 1, 5)]
         return label_boxes(boxes, (2, 5), rule="grabcut", image=image, rng=np.random.default_rng(0))
