@@ -515,11 +515,14 @@ def test_a_replayed_step_gives_the_bits_of_one_by_hand(arch, precision, monkeypa
     }
     recorded = []
     record = replay.Replayed._record
-    monkeypatch.setattr(
-        replay.Replayed, "_record", lambda self, batch: recorded.append(record(self, batch))
-    )
+
+    def watched(self, batch):
+        record(self, batch)
+        recorded.append(self._graph is not None)
+
+    monkeypatch.setattr(replay.Replayed, "_record", watched)
     replayed = small_run(**options)
-    assert len(recorded) == 1
+    assert recorded == [True]
     monkeypatch.setattr(replay, "_BY_HAND", 100)
     assert_same(small_run(**options), replayed)
-    assert len(recorded) == 1
+    assert recorded == [True]

@@ -23,8 +23,8 @@ class Replayed:
 
     It must wait for nothing, draw from torch's generator alone, and do the same with any batch of
     these shapes; what it writes beside its result (gradients) is written in the same places then.
-    Replayed or not, it gives the same bits. Where a GPU has no room for the recording, which keeps
-    its memory, it is called as before.
+    Replayed or not, it gives the same bits. Where a GPU cannot record it, or has no room for the
+    recording, which keeps its memory, it is called as before.
     """
 
     def __init__(self, function: Callable[[Batch], Tensor]) -> None:
@@ -54,7 +54,7 @@ class Replayed:
                 graph, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"
             ):
                 self._result = self._function(batch)
-        except torch.cuda.OutOfMemoryError:
+        except RuntimeError:  # what is wrong with the step itself shows when it is called
             return
         self._graph, self._batch = graph, batch
 
