@@ -34,9 +34,8 @@ def crop_and_logits(name):
 @pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize("sigmas", [(15.0, 100.0), (5.0, 10.0)])
-@pytest.mark.parametrize("name", ["0016E5_08460"])
-def test_half_and_quarter_size_point_where_full_size_does(name, sigmas):
-    crops, logits = crop_and_logits(name)
+def test_half_and_quarter_size_point_where_full_size_does(sigmas):
+    crops, logits = crop_and_logits("0016E5_08460")
 
     def gradient(scale):
         of = logits.clone().requires_grad_()

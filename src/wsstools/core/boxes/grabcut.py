@@ -8,12 +8,12 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
 from wsstools.core.boxes.box import Box
+from wsstools.core.minimum_cut import minimum_cut
 
 _JITTER = 0.05
 """Share of its sides by which a box is moved, at most; our choice."""
@@ -185,23 +185,6 @@ def _border_prices(colours: NDArray[np.float64]) -> csr_matrix:
 
 def _cut(gains: NDArray[np.float64], borders: csr_matrix) -> NDArray[np.bool_]:
     """The segment, (H, W), of most gains less the prices of its borders."""
-    n = gains.size
     units = np.rint(_UNITS * gains).astype(np.int32).ravel()
-    own, others = np.flatnonzero(units > 0), np.flatnonzero(units < 0)
     pairs = borders.tocoo()
-    capacities = csr_matrix(
-        (
-            np.concatenate([pairs.data, units[own], -units[others]]),
-            (
-                np.concatenate([pairs.row, np.full(len(own), n), others]),
-                np.concatenate([pairs.col, own, np.full(len(others), n + 1)]),
-            ),
-        ),
-        shape=(n + 2, n + 2),
-        dtype=np.int32,
-    )
-    rest = capacities - maximum_flow(capacities, n, n + 1).flow
-    rest.eliminate_zeros()
-    reached = np.zeros(n + 2, bool)
-    reached[breadth_first_order(rest, n, return_predecessors=False)] = True
-    return reached[:n].reshape(gains.shape)
+    return minimum_cut(units, pairs.row, pairs.col, pairs.data).reshape(gains.shape)

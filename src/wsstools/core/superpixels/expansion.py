@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+
+from wsstools.core.minimum_cut import minimum_cut
 
 _RESOLUTION = 100_000
 """Steps of an edge's weight, and of a label's cost: cuts are of whole numbers."""
@@ -67,7 +67,7 @@ def _spread(
     """The labels after the best move in which each node keeps its own or takes `label`."""
     n = len(labels)
     first, second = pairs.T
-    keep = costs[np.arange(n), labels].copy()
+    keep = costs[np.arange(n), labels]
     take = costs[:, label].copy()
     # Of a pair that keeps and takes: (keep, keep), (keep, take), (take, keep); both take: 0.
     both = np.where(labels[first] != labels[second], weights, 0)
@@ -81,26 +81,9 @@ def _spread(
     largest = weights.max(initial=0.0) or 1.0
     # Nothing is worth more than all edges of a node.
     bound = np.bincount(pairs.ravel(), np.repeat(edge, 2), n) + largest
-    with np.errstate(invalid="ignore"):
-        gain = np.clip(np.nan_to_num(keep - take, posinf=np.inf, neginf=-np.inf), -bound, bound)
+    gain = np.clip(keep - take, -bound, bound)  # a label that is not allowed is clipped too
     unit = _RESOLUTION / largest
-    gain_steps = np.rint(gain * unit).astype(np.int64)
-    source, sink = n, n + 1
-    # On the source's side a node takes the label: cut is what it costs more than keeping.
-    nodes = np.arange(n)
-    rows = np.concatenate([np.full(n, source), nodes, second])
-    columns = np.concatenate([nodes, np.full(n, sink), first])
-    capacity = np.concatenate(
-        [np.maximum(gain_steps, 0), np.maximum(-gain_steps, 0), np.rint(edge * unit)]
-    ).astype(np.int32)
-    graph = csr_array((capacity, (rows, columns)), shape=(n + 2, n + 2))
-    flow = maximum_flow(graph, source, sink).flow
-    left = csr_array(graph - flow)
-    left.data[left.data < 0] = 0
-    left.eliminate_zeros()
-    reached = breadth_first_order(left, source, return_predecessors=False)
-    moved: NDArray[np.int64] = labels.copy()
-    takes = np.zeros(n + 2, bool)
-    takes[reached] = True
-    moved[takes[:n]] = label
-    return moved
+    takes = minimum_cut(
+        np.rint(gain * unit).astype(np.int64), second, first, np.rint(edge * unit).astype(np.int64)
+    )
+    return np.where(takes, label, labels)

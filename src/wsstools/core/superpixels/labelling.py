@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.maps import ProbabilityMap
+from wsstools.core.pools import LEAST_PROB
 from wsstools.core.superpixels.expansion import expanded
 from wsstools.core.superpixels.segments import Segments, segments
 from wsstools.core.superpixels.settings import SuperpixelSettings
-
-_LEAST_PROB = 1e-3
 
 
 def superpixel_labels(
@@ -47,7 +46,7 @@ def superpixel_labels(
     if probability_map is not None:
         weight = settings.pairwise
         for k, c in enumerate(classes):
-            probs = np.maximum(probability_map.of_class(int(c)).astype(np.float64), _LEAST_PROB)
+            probs = np.maximum(probability_map.of_class(int(c)).astype(np.float64), LEAST_PROB)
             costs[:, k] = -parts.sums(np.log(probs))
     _fix(costs, parts, scribbles, classes)
     found = expanded(costs, parts.pairs, weight * parts.likeness)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ class Segments:
     pairs: NDArray[np.int64]  # (m, 2), the smaller number first
     likeness: NDArray[np.float64]  # (m,), in 0..1
 
-    @property
+    @cached_property
     def n(self) -> int:
         """How many there are."""
         return int(self.of_pixel.max()) + 1
