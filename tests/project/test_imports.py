@@ -124,7 +124,7 @@ def test_making_help_imports_nothing_heavy_either():
 SLOW_TO_IMPORT = {
     "torch": {"train", "global_predict", "network_features"},
     "matplotlib": {"compare", "report", "tune"},
-    "sklearn": {"local_predict", "demo_data"},
+    "sklearn": {"local_predict", "demo_data", "suspects"},
     "typer": set(),
     "distributed": set(),
     "nibabel": set(),

@@ -18,6 +18,7 @@ COMPARE = ["compare", "first", "second", "--gt", "gt"]
 TUNE = ["tune", "--potts", "maps", "--images", "images", "--gt", "gt", "--lambda", "1"]
 
 INPUTS = {
+    "suggest, an image": ["suggest", "maps", "--images", "images", "--sheet", "images/a.png"],
     "show, an image": ["show", "images", "x=gt", "-o", "images/a.png"],
     "show, labels of a column": ["show", "images", "x=gt", "-o", "gt/b.png"],
     "show, one file": ["show", "images/a.png", "x=gt/a.png", "-o", "gt/a.png"],
@@ -195,6 +196,7 @@ def test_every_command_is_here():
         "global-predict",
         "slices",
         "superpixels",
+        "suspects",
         "volumes",
         "denoise",
     }  # as rf-predict: a Step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import MISSING
 
-from wsstools.cli.options import Images, NClasses, Out, Scribbles, Seed
+from wsstools.cli.options import Folds, Images, NClasses, Out, Scribbles, Seed
 from wsstools.core.local.settings import (
     BoostingSettings,
     FeatureSettings,
@@ -34,6 +34,7 @@ def local_predict(
         metavar="boosting|gmm|linear|parzen|walker",
         choices=("boosting", "gmm", "linear", "parzen", "walker"),
     ),
+    folds: Folds = None,
     seed: Seed = 0,
     n_classes: NClasses = None,
 ) -> None:
@@ -49,6 +50,9 @@ def local_predict(
     mixture of Gaussians of each class's colours) and parzen (densities of colours that count
     strokes nearby more) compare colours alone, as interactive segmentation does: regularize what
     they give.
+
+    --folds K is that of wss rf-predict. The network of linear has learned from all strokes, which
+    its held-out predictions do not undo.
 
     \b
     Example:
@@ -74,6 +78,7 @@ def local_predict(
         mixtures=mixtures,
         densities=densities,
         features=features,
+        folds=folds,
         n_classes=n_classes,
         seed=seed,
         run=run,

@@ -47,6 +47,8 @@ PIPELINE = (
     "slices",
     "scribbles",
     "curate",
+    "suspects",
+    "suggest",
     "weights",
     "rf-predict",
     "local-predict",

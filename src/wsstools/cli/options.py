@@ -36,6 +36,16 @@ NClasses = Annotated[
         "of scribbles or labels.",
     ),
 ]
+Folds = Annotated[
+    Optional[int],
+    typer.Option(
+        "--folds",
+        metavar="K",
+        min=2,
+        help="Predict each stroke, and what is around it, by a model that did not learn from it: "
+        "one of K, each without a K-th of the strokes. It takes about K times as long.",
+    ),
+]
 WeightsDir = Annotated[
     Optional[str],
     typer.Option(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wsstools.cli.options import Images, NClasses, Out, Scribbles, Seed
+from wsstools.cli.options import Folds, Images, NClasses, Out, Scribbles, Seed
 from wsstools.core.local.settings import FeatureSettings, ForestSettings
 from wsstools.running.settings import RunSettings
 
@@ -14,6 +14,7 @@ def rf_predict(
     run: RunSettings,
     features: FeatureSettings,
     forest: ForestSettings,
+    folds: Folds = None,
     n_classes: NClasses = None,
     seed: Seed = 0,
 ) -> None:
@@ -23,9 +24,14 @@ def rf_predict(
     pixels ranks them, a second one on the best gives the probabilities of all pixels, for the
     classes scribbled in that image. An image without scribbles is reported and skipped.
 
+    With --folds K every pixel is predicted by one of K forests: the one that did not learn from the
+    stroke nearest to the pixel. Such maps tell how good labels are and which strokes may be wrong
+    (wss score --scribbles, wss suspects); to train on, take maps without it.
+
     \b
-    Example:
+    Examples:
       wss rf-predict images/ scribbles/ -o local/
+      wss rf-predict images/ scribbles/ --folds 4 -o held-out/
     """
     from wsstools.steps.rf_predict import rf_predict
 
@@ -35,6 +41,7 @@ def rf_predict(
         out,
         forest=forest,
         features=features,
+        folds=folds,
         n_classes=n_classes,
         seed=seed,
         run=run,

@@ -7,15 +7,29 @@ from typing import Annotated, Optional
 import typer
 
 from wsstools.cli.options import FOLDER_HELP, AsJson, numbers
-from wsstools.core.evaluation.settings import COUNTS, FIGURE_FORMATS
+from wsstools.core.evaluation.settings import COUNTS, FIGURE_FORMATS, StrokeScoreSettings
 from wsstools.core.parameter import parameter
 from wsstools.running.settings import JobSettings
 
 
 def score(
-    labels: Annotated[str, typer.Argument(metavar="LABELS", help=f"Labels: {FOLDER_HELP}.")],
-    gt: Annotated[str, typer.Argument(metavar="GT", help="Ground truth: folder or file.")],
+    labels: Annotated[
+        str,
+        typer.Argument(
+            metavar="LABELS", help=f"Labels, with --scribbles also maps: {FOLDER_HELP}."
+        ),
+    ],
+    gt: Annotated[
+        str,
+        typer.Argument(metavar="GT", help="Ground truth, or the scribbles: folder or file."),
+    ],
     run: JobSettings,
+    strokes: StrokeScoreSettings,
+    scribbles: bool = parameter(
+        False,
+        "GT is scribbles: estimate the mean IoU from them. LABELS must come from maps that were "
+        "made with --folds.",
+    ),
     per_image: bool = parameter(
         False, "Add a table of the images, worst first; csv has that alone."
     ),
@@ -59,9 +73,17 @@ def score(
     ground truth have in a volume gets Dice 0 and the diagonal of the volume as HD95. In neither, it
     has no figures.
 
+    With --scribbles no ground truth is needed. Each scribbled pixel counts for all pixels of the
+    image that are nearest to it, so that the estimate does not follow the shares of the strokes.
+    Its 95 % interval is over images. It is made to compare settings: strokes lie inside of objects,
+    so borders count too little, and what no stroke touches is not seen; docs/strokes.md shows how
+    far it is from the true value.
+
     \b
     Examples:
       wss score labels/ gt/ --json
+      wss rf-predict images/ scribbles/ --folds 4 -o held-out/
+      wss score held-out/ scribbles/ --scribbles
       wss score labels/ gt/ --format counts > counts.csv
       wss score labels/ gt/ --volumes 'patient[0-9]+_frame[0-9]+' --spacing 10,1.4,1.4
     """
@@ -74,5 +96,7 @@ def score(
         per_image=per_image,
         volumes=volumes,
         spacing=numbers("--spacing", spacing),
+        scribbles=scribbles,
+        strokes=strokes,
         run=run,
     )

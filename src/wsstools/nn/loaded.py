@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,11 +13,15 @@ import torch
 from wsstools.errors import DataError, UsageError, naming
 from wsstools.files.limits import read_file
 from wsstools.files.provenance import InputRecord, digest, input_record, parse_record
-from wsstools.nn.models.model_files import ModelHeader, decode_model, read_model_header
-from wsstools.nn.models.networks import SegmentationNetwork
+from wsstools.nn.models.initial import load_initial, read_state
+from wsstools.nn.models.model_files import ModelHeader, decode_model, is_model, read_model_header
+from wsstools.nn.models.networks import SegmentationNetwork, build
+from wsstools.nn.models.pretrained import PRETRAINED
 from wsstools.nn.predict import fuse_batch_norm
+from wsstools.nn.training.schedules import output_strides
 
 _loading = threading.Lock()
+_ANY_CLASSES = 2
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,33 @@ def loaded_network(model: str, model_digest: str, device: str = "cpu") -> Segmen
     """The network in a model file, ready to predict on a device; DataError if the file changed."""
     with _loading:  # threads that come while one loads wait for its network
         return _network(model, model_digest, device)
+
+
+def loaded_backbone(weights: str, weights_digest: str) -> SegmentationNetwork:
+    """A network whose backbone has the weights in a file: a model, or a torchvision state dict.
+
+    The head of the latter is random: only the features of the backbone mean something. DataError
+    if the weights fit no known backbone, or the file changed.
+    """
+    with _loading:
+        return _backbone(weights, weights_digest)
+
+
+@lru_cache(maxsize=1)
+def _backbone(weights: str, weights_digest: str) -> SegmentationNetwork:
+    data = read_file(weights)
+    if digest(data) != weights_digest:
+        raise DataError(f"{weights} changed during the run")
+    with naming(weights):
+        if is_model(data):
+            return fuse_batch_norm(decode_model(data).network)
+        state = read_state(data)
+        for arch in (known.archs[0] for known in PRETRAINED.values() if known.archs):
+            network = build(arch, _ANY_CLASSES, output_stride=max(output_strides(arch)))
+            with contextlib.suppress(DataError):
+                load_initial(network, state)
+                return fuse_batch_norm(network.eval())
+        raise DataError("weights of no backbone that wss train starts from")
 
 
 @lru_cache(maxsize=1)

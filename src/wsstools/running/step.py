@@ -60,6 +60,7 @@ class Step(Origin):
     # The same inputs in a dry run: raises SkippedImage where there is nothing to make.
     check: Callable[..., object] | None = None
     seed: int | None = None
+    is_named: bool = False  # `compute` also takes `stem`, the name of the image
     shared: Sequence[InputRecord] = ()  # inputs that all images share (a model)
     # The same of several images, given their inputs' contents. If it raises, each image is
     # computed by itself. Not for steps that use chance.
@@ -233,7 +234,8 @@ def _finish(
     """Compute an output, if it is not yet, and write it."""
     if computed is None:
         chance = {} if step.seed is None else {"rng": image_rng(step.seed, stem)}
-        found = step.compute(*prepared.values, **chance)
+        name = {"stem": stem} if step.is_named else {}
+        found = step.compute(*prepared.values, **chance, **name)
         computed = found if isinstance(found, Computed) else Computed(found)
     records = [
         input_record(entry["role"], entry["name"], entry["blake2b"], part.meta)

@@ -15,7 +15,7 @@ from wsstools.core.local.colours import gaussian_mixtures, parzen
 from wsstools.core.local.features import NetworkFeatures
 from wsstools.core.local.linear import linear_model
 from wsstools.core.local.random_walker import random_walker
-from wsstools.core.local.scribbled import scribbled_pixels
+from wsstools.core.local.scribbled import ScribbledPixels, scribbled_pixels
 from wsstools.core.local.settings import (
     BoostingSettings,
     FeatureSettings,
@@ -26,11 +26,13 @@ from wsstools.core.local.settings import (
 )
 from wsstools.core.maps import ProbabilityMap
 from wsstools.core.parameter import option_name
+from wsstools.core.scribbles.folds import held_out
 from wsstools.errors import UsageError
 from wsstools.files.provenance import Json
 from wsstools.formats.label_files import class_count
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Computed, Step, run_step
+from wsstools.steps.held_out import fold_options
 from wsstools.steps.inputs import local_inputs
 from wsstools.steps.pixel_features import on_features, pixel_features
 
@@ -52,6 +54,7 @@ def local_predict(
     mixtures: MixtureSettings = MixtureSettings(),
     densities: ParzenSettings = ParzenSettings(),
     features: FeatureSettings = FeatureSettings(),
+    folds: int | None = None,
     n_classes: int | None = None,
     seed: int = 0,
     run: RunSettings = RunSettings(),
@@ -78,6 +81,8 @@ def local_predict(
         Of the densities of colours (parzen), which have none either and leave nothing to chance.
     features : FeatureSettings
         What boosting learns from, and the linear model: `features_of`, a network.
+    folds : int or None
+        Predict each stroke by models that did not learn from it, of so many; None: do not.
     n_classes : int or None
         Number of classes; None: the lines of classes.txt in or beside `scribbles`.
     seed : int
@@ -119,14 +124,22 @@ def local_predict(
     inputs = local_inputs(images, scribbles, run, "local-predict", n_classes)
     count = class_count(n_classes, scribbles)
     options = {"model": model, **dataclasses.asdict(settings), "n_classes": count}
+    options |= fold_options(folds)
     check = partial(scribbled_pixels, n_classes=count)
     if model == "linear":
-        step = _linear_step(options, check, str(features.features_of), linear, count)
+        compute = partial(_regress, n_classes=count, settings=linear, folds=folds)
+        step = _linear_step(options, check, str(features.features_of), compute)
     elif model == "boosting":
-        step = _boosting_step(options, check, features, boosting, count, seed)
+        compute = partial(
+            on_features,
+            model=partial(gradient_boosting, settings=boosting),
+            n_classes=count,
+            folds=folds,
+        )
+        step = _boosting_step(options, check, features, compute, seed)
     else:
-        compute = partial(_OF_COLOURS[model], n_classes=count, settings=settings)
-        step = Step("local-predict", options, compute=compute, check=check)
+        of_colours = partial(_OF_COLOURS[model], n_classes=count, settings=settings, folds=folds)
+        step = Step("local-predict", options, compute=of_colours, check=check)
         if model in _OF_CHANCE:
             options["seed"] = seed
             step = dataclasses.replace(
@@ -139,8 +152,7 @@ def _linear_step(
     options: dict[str, Json],
     check: Callable[..., object],
     model_file: str,
-    settings: LinearSettings,
-    n_classes: int,
+    compute: Callable[..., ProbabilityMap],
 ) -> Step:
     from wsstools.steps.network_features import network_file  # noqa: PLC0415 - torch
 
@@ -148,7 +160,7 @@ def _linear_step(
     return Step(
         "local-predict",
         options,
-        compute=partial(_regress, network=network, n_classes=n_classes, settings=settings),
+        compute=partial(compute, network=network),
         check=check,
         shared=[record],
         depends_on_processor=True,
@@ -159,8 +171,7 @@ def _boosting_step(
     options: dict[str, Json],
     check: Callable[..., object],
     features: FeatureSettings,
-    settings: BoostingSettings,
-    n_classes: int,
+    compute: Callable[..., ProbabilityMap],
     seed: int,
 ) -> Step:
     source = pixel_features(features, "local-predict")
@@ -169,12 +180,7 @@ def _boosting_step(
         {**source.options, **options, "seed": seed},
         revision=2,
         removed={"smooth": 0},
-        compute=partial(
-            on_features,
-            model=partial(gradient_boosting, settings=settings),
-            features=source,
-            n_classes=n_classes,
-        ),
+        compute=partial(compute, features=source),
         check=check,
         seed=seed,
         shared=source.inputs,
@@ -205,11 +211,12 @@ def _regress(
     network: Callable[[NDArray[np.uint8]], NetworkFeatures],
     n_classes: int,
     settings: LinearSettings,
+    folds: int | None,
 ) -> ProbabilityMap:
     pixels = scribbled_pixels(image, scribbles, n_classes)
     if len(pixels.classes) == 1:
         return pixels.certain()
-    return linear_model(network(image), pixels, settings=settings)
+    return held_out(pixels, folds, partial(linear_model, network(image), settings=settings))
 
 
 def _walk(
@@ -218,8 +225,12 @@ def _walk(
     *,
     n_classes: int,
     settings: WalkerSettings,
+    folds: int | None,
 ) -> Computed:
-    found = random_walker(image, scribbles, n_classes=n_classes, beta=settings.beta)
+    def walked(pixels: ScribbledPixels) -> ProbabilityMap:
+        return random_walker(image, pixels.scribbles(), n_classes=n_classes, beta=settings.beta)
+
+    found = held_out(scribbled_pixels(image, scribbles, n_classes), folds, walked)
     return Computed(found, found.info)
 
 
@@ -229,10 +240,11 @@ def _mix(
     *,
     n_classes: int,
     settings: MixtureSettings,
+    folds: int | None,
     rng: np.random.Generator,
 ) -> ProbabilityMap:
-    pixels = scribbled_pixels(image, scribbles, n_classes)
-    return gaussian_mixtures(image, pixels, settings=settings, rng=rng)
+    model = partial(gaussian_mixtures, image, settings=settings, rng=rng)
+    return held_out(scribbled_pixels(image, scribbles, n_classes), folds, model)
 
 
 def _compare_colours(
@@ -241,8 +253,10 @@ def _compare_colours(
     *,
     n_classes: int,
     settings: ParzenSettings,
+    folds: int | None,
 ) -> ProbabilityMap:
-    return parzen(image, scribbled_pixels(image, scribbles, n_classes), settings=settings)
+    model = partial(parzen, image, settings=settings)
+    return held_out(scribbled_pixels(image, scribbles, n_classes), folds, model)
 
 
 _OF_COLOURS: dict[str, Callable[..., Computed | ProbabilityMap]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from wsstools.core.local.scribbled import scribbled_pixels
 from wsstools.core.local.settings import FeatureSettings
 from wsstools.core.maps import ProbabilityMap
 from wsstools.core.parameter import option_name
+from wsstools.core.scribbles.folds import held_out
 from wsstools.errors import UsageError
 from wsstools.files.provenance import InputRecord, Json
 from wsstools.steps.filter_banks import feature_bank, feature_record, note_of_scales
@@ -71,10 +73,11 @@ def on_features(
     model: Callable[..., ProbabilityMap],
     features: PixelFeatures,
     n_classes: int,
+    folds: int | None = None,
     **chance: np.random.Generator,
 ) -> ProbabilityMap:
     """The map of a local model: `model` takes features and scribbled pixels, and perhaps `rng`."""
     pixels = scribbled_pixels(image, scribbles, n_classes)
     if len(pixels.classes) == 1:
         return pixels.certain()
-    return model(features.of(image), pixels, **chance)
+    return held_out(pixels, folds, partial(model, features.of(image), **chance))

@@ -13,6 +13,7 @@ from wsstools.errors import UsageError
 from wsstools.formats.label_files import class_count
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Step, run_step
+from wsstools.steps.held_out import fold_options
 from wsstools.steps.inputs import local_inputs
 from wsstools.steps.pixel_features import on_features, pixel_features
 
@@ -27,6 +28,7 @@ def rf_predict(
     *,
     forest: ForestSettings = ForestSettings(),
     features: FeatureSettings = FeatureSettings(),
+    folds: int | None = None,
     n_classes: int | None = None,
     seed: int = 0,
     run: RunSettings = RunSettings(),
@@ -43,6 +45,8 @@ def rf_predict(
         How each forest is trained.
     features : FeatureSettings
         What it learns from.
+    folds : int or None
+        Predict each stroke by forests that did not learn from it, of so many; None: do not.
     n_classes : int or None
         Number of classes; None: the lines of classes.txt in or beside `scribbles`.
     seed : int
@@ -69,6 +73,7 @@ def rf_predict(
             **dataclasses.asdict(forest),
             "n_classes": count,
             "seed": seed,
+            **fold_options(folds),
         },
         revision=2,
         removed=REMOVED,
@@ -77,6 +82,7 @@ def rf_predict(
             model=partial(forest_on, settings=forest),
             features=source,
             n_classes=count,
+            folds=folds,
         ),
         check=partial(scribbled_pixels, n_classes=count),
         seed=seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from wsstools.core.evaluation.metrics import (
     confusion_matrix,
     scores,
 )
-from wsstools.core.evaluation.settings import COUNTS
+from wsstools.core.evaluation.settings import COUNTS, StrokeScoreSettings
 from wsstools.core.labels import class_name
 from wsstools.errors import DataError, UsageError
 from wsstools.formats.label_files import find_class_names
@@ -24,6 +25,7 @@ from wsstools.formats.studies.counts import Occurring, count_rows
 from wsstools.running.settings import JobSettings
 from wsstools.running.tasks import map_images
 from wsstools.steps.inputs import check_format, check_truth, scored_inputs
+from wsstools.steps.stroke_scores import score_on_strokes
 from wsstools.steps.volume_scores import score_volumes
 from wsstools.view.tables import csv_text, score_table
 
@@ -114,13 +116,24 @@ def print_score(
     per_image: bool = False,
     volumes: str | None = None,
     spacing: Sequence[float] | None = None,
+    scribbles: bool = False,
+    strokes: StrokeScoreSettings = StrokeScoreSettings(),
     run: JobSettings,
 ) -> None:
     """Print the figures of `score` as `table`, `csv` or `json`, or what they are made of.
 
     As `counts`: the pixels of each class in each image, which `eval-gap` takes in place of labels.
-    With `volumes`, those of `score_volumes`.
+    With `volumes`, those of `score_volumes`; with `scribbles`, which `gt` then is, those of
+    `score_on_strokes`.
     """
+    if scribbles:
+        _check_of_strokes(form, per_image=per_image, volumes=volumes)
+        found = score_on_strokes(labels, gt, settings=strokes, run=run)
+        print({"csv": found.as_csv, "json": found.as_json}.get(form, found.as_text)())
+        return
+    for field in dataclasses.fields(strokes):
+        if getattr(strokes, field.name) != field.default:
+            raise UsageError(f"--{field.name} goes with --scribbles")
     if volumes is not None:
         _check_of_volumes(form, per_image=per_image)
         of_volumes = score_volumes(labels, gt, volumes=volumes, spacing=spacing, run=run)
@@ -133,11 +146,22 @@ def print_score(
         print(csv_text(count_rows(_counted(labels, gt, run))), end="")
         return
     check_format(form)
-    found = score(labels, gt, run=run)
+    scored = score(labels, gt, run=run)
     if form == "json":
-        print(found.as_json())
+        print(scored.as_json())
     else:
-        print((found.as_csv if form == "csv" else found.as_text)(per_image=per_image))
+        print((scored.as_csv if form == "csv" else scored.as_text)(per_image=per_image))
+
+
+def _check_of_strokes(form: str, *, per_image: bool, volumes: str | None) -> None:
+    """Raise UsageError if estimates from strokes cannot be printed so."""
+    if volumes is not None:
+        raise UsageError("either --volumes or --scribbles")
+    if per_image:
+        raise UsageError("--per-image does not go with --scribbles: a single image has few strokes")
+    if form == COUNTS:
+        raise UsageError("--format counts does not go with --scribbles: expected table, csv, json")
+    check_format(form)
 
 
 def _check_of_volumes(form: str, *, per_image: bool) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from wsstools.core.evaluation.metrics import Scores
 from wsstools.core.evaluation.volume_agreement import BACKGROUND, VolumeAgreement, VolumeMeans
 from wsstools.core.labels import class_name
+from wsstools.core.scribbles.estimate import StrokeEstimate
 from wsstools.errors import printable
 
 Cells = Sequence[Sequence[str]]
@@ -37,6 +38,25 @@ def score_table(
             (stem, f"{one.mean_iou:.2%}", f"{one.pixel_accuracy:.2%}") for stem, one in per_image
         ]
         lines += ["", *text_table(("image", "mean IoU", "accuracy"), cells)]
+    return "\n".join(lines)
+
+
+def estimate_table(found: StrokeEstimate, names: Sequence[str] | None) -> str:
+    """What strokes say of labels, as text."""
+    between = ""
+    if found.interval is not None:
+        between = f"   [{found.interval.low:.2%}, {found.interval.high:.2%}]"
+    cells = [
+        (class_name(names, c), f"{value:.2%}", str(found.pixels[c]))
+        for c, value in found.iou.items()
+    ]
+    lines = [
+        f"mean IoU, estimated        {found.mean_iou:7.2%}{between}",
+        f"pixel accuracy, estimated  {found.pixel_accuracy:7.2%}",
+        f"accuracy on the strokes    {found.on_strokes:7.2%}   ({found.n_images} images)",
+        "",
+        *text_table(("class", "IoU, estimated", "scribbled pixels"), cells),
+    ]
     return "\n".join(lines)
 
 

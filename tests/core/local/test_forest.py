@@ -12,7 +12,6 @@ from sklearn.ensemble import RandomForestClassifier
 from wsstools.core.local.forest import random_forest
 from wsstools.core.local.gabor import gabor_bank
 from wsstools.core.local.growing import binned, grow, grow_with_scikit_learn
-from wsstools.core.local.scribbled import scribbled_pixels, stroke_folds
 from wsstools.core.local.settings import ForestSettings
 from wsstools.core.local.trees import from_scikit_learn
 from wsstools.errors import SkippedImage
@@ -162,22 +161,6 @@ def test_the_compiled_forest_is_as_good_as_scikit_learns():
         for engine in (grow, grow_with_scikit_learn)
     ]
     assert abs(accuracies[0] - accuracies[1]) < 0.01
-
-
-def test_folds_hold_strokes_and_every_class():
-    scribbles = np.full((40, 50), 255, np.uint8)
-    scribbles[5, 3:40] = scribbles[30:33, 10:30] = 0
-    scribbles[10:25, 20] = scribbles[12, 30:48] = 2
-    pixels = scribbled_pixels(np.zeros((40, 50, 3), np.uint8), scribbles, 3)
-    folds = stroke_folds(pixels, 2)
-    for k in range(2):
-        counts = np.bincount(folds[pixels.labels == k], minlength=2)
-        assert abs(counts[0] - counts[1]) <= 1
-    plane = np.full(pixels.shape, -1)
-    plane[pixels.rows, pixels.columns] = folds
-    beside = (plane[:, 1:] >= 0) & (plane[:, :-1] >= 0)
-    parted = (plane[:, 1:] != plane[:, :-1]) & beside
-    assert parted.sum() < 0.1 * beside.sum()
 
 
 def test_an_image_without_any_contrast_gives_the_shares_of_the_strokes():

@@ -115,3 +115,24 @@ class ComparisonSettings:
         metavar="REGEX|FILE",
     )
     seed: int = parameter(0, "Seed of everything left to chance.", metavar="N", min=0)
+
+
+@documented
+@dataclass(frozen=True)
+class StrokeScoreSettings:
+    """The interval of what is estimated on strokes."""
+
+    bootstrap: int = parameter(
+        2000,
+        "With --scribbles: resamples of the images for the 95 % interval; 0: none.",
+        metavar="N",
+        min=0,
+    )
+    clusters: Optional[str] = parameter(
+        None,
+        "With --scribbles: resample whole patients or sequences, not single images. The first "
+        "group (or else all) that the expression finds in an image's name is its cluster "
+        r"('patient\d+'); or a file with NAME,CLUSTER on each line.",
+        metavar="REGEX|FILE",
+    )
+    seed: int = parameter(0, "Seed of the resamples.", metavar="N", min=0)

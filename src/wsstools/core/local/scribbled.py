@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import label
 
 from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
@@ -30,6 +29,24 @@ class ScribbledPixels:
         here = np.nonzero(self.labels == k)[0]
         count = min(len(here), most)
         return here[np.arange(count) * len(here) // count]
+
+    def only(self, chosen: NDArray[np.bool_]) -> ScribbledPixels:
+        """Those of the pixels that `chosen`, (n,), says."""
+        kept, labels = np.unique(self.labels[chosen], return_inverse=True)
+        return ScribbledPixels(
+            self.rows[chosen],
+            self.columns[chosen],
+            labels,
+            self.classes[kept],
+            self.shape,
+            self.n_classes,
+        )
+
+    def scribbles(self) -> NDArray[np.uint8]:
+        """They as scribbles, (H, W) uint8, 255 = unlabelled."""
+        scribbles = np.full(self.shape, IGNORE_LABEL, np.uint8)
+        scribbles[self.rows, self.columns] = self.classes[self.labels]
+        return scribbles
 
     def certain(self) -> ProbabilityMap:
         """The map of an image in which a single class is scribbled: probability 1."""
@@ -59,21 +76,3 @@ def scribbled_pixels(
     return ScribbledPixels(
         rows, columns, labels, classes.astype(np.int64), scribbles.shape, n_classes
     )
-
-
-def stroke_folds(pixels: ScribbledPixels, n_folds: int) -> NDArray[np.int64]:
-    """(n,) fold of each pixel, 0..n_folds-1, such that a fold holds strokes rather than pixels.
-
-    The pixels of a class, stroke after stroke (8-connected components), are cut into `n_folds`
-    runs of equal length: neighbours, which are alike, are seldom in two folds, and every fold
-    has every class that has at least `n_folds` pixels.
-    """
-    folds = np.empty(len(pixels.rows), np.int64)
-    for k in range(len(pixels.classes)):
-        here = np.nonzero(pixels.labels == k)[0]
-        mask = np.zeros(pixels.shape, bool)
-        mask[pixels.rows[here], pixels.columns[here]] = True
-        strokes = label(mask, structure=np.ones((3, 3)))[0][mask]  # raster order, as `here`
-        order = np.argsort(strokes, kind="stable")
-        folds[here[order]] = np.arange(len(here)) * n_folds // len(here)
-    return folds

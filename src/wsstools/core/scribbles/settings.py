@@ -80,3 +80,19 @@ class ReadingSettings(SourceSettings):
         "R G B, one a line; or voc or cityscapes. Other colours are unlabelled.",
         metavar="FILE",
     )
+
+
+@documented
+@dataclass(frozen=True)
+class SuggestionSettings:
+    """Which places are suggested for strokes."""
+
+    per_image: int = parameter(1, "Most places in one image.", metavar="N", min=1)
+    reach: float = parameter(
+        0.03,
+        "How far a stroke helps, as a share of the root of the image's area; larger prefers large "
+        "regions.",
+        metavar="X",
+        min=0.001,
+        max=1.0,
+    )

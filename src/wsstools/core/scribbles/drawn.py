@@ -1,0 +1,36 @@
+"""The strokes of scribbles as they were drawn: connected pieces of one class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from wsstools.core.labels import IGNORE_LABEL
+
+_EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
+
+
+@dataclass(frozen=True)
+class DrawnStrokes:
+    """The S strokes of one image: 8-connected regions of one class, class after class."""
+
+    numbers: NDArray[np.int32]  # (H, W), 0..S-1; -1 where nothing is drawn
+    classes: NDArray[np.int64]  # (S,), the class of each
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+
+def drawn_strokes(scribbles: NDArray[np.uint8]) -> DrawnStrokes:
+    """The strokes of scribbles, (H, W) uint8, 255 = unlabelled; those that touch count as one."""
+    numbers = np.full(scribbles.shape, -1, np.int32)
+    classes: list[int] = []
+    for c in np.flatnonzero(np.bincount(scribbles.ravel(), minlength=IGNORE_LABEL)[:IGNORE_LABEL]):
+        regions, count = ndimage.label(scribbles == c, _EIGHT_NEIGHBOURS)
+        here = regions > 0
+        numbers[here] = regions[here] + (len(classes) - 1)
+        classes += [int(c)] * int(count)
+    return DrawnStrokes(numbers, np.array(classes, np.int64))

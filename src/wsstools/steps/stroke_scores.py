@@ -1,0 +1,126 @@
+"""Labels or maps against scribbles: what can be known of them without ground truth."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wsstools.core.evaluation.settings import StrokeScoreSettings
+from wsstools.core.labels import class_name
+from wsstools.core.map_operations import argmax_labels
+from wsstools.core.maps import ProbabilityMap
+from wsstools.core.scribbles.estimate import (
+    StrokeEstimate,
+    stroke_counts,
+    stroke_estimate,
+)
+from wsstools.errors import DataError
+from wsstools.formats import label_files, map_files
+from wsstools.running.join import Input, check_predictions, stream_among
+from wsstools.running.settings import JobSettings
+from wsstools.running.sources import Source
+from wsstools.running.tasks import map_images
+from wsstools.steps.columns import decode_either
+from wsstools.steps.held_out import warn_unless_held_out
+from wsstools.steps.image_clusters import cluster_numbers, cluster_rule
+from wsstools.steps.inputs import label_input, of_known_classes
+from wsstools.view.tables import csv_text, estimate_table
+
+
+@dataclass(frozen=True)
+class EstimatedLabels:
+    """The estimate for a folder of labels or maps, and the names of its classes."""
+
+    estimate: StrokeEstimate
+    class_names: list[str] | None
+
+    def as_text(self) -> str:
+        """A table for the terminal."""
+        return estimate_table(self.estimate, self.class_names)
+
+    def as_csv(self) -> str:
+        """A line for each measure and class; fractions."""
+        found, names = self.estimate, self.class_names
+        low, high = found.interval or (None, None)
+        rows = [
+            ("measure", "class", "name", "value"),
+            ("miou", "", "", found.mean_iou),
+            ("miou_low", "", "", low),
+            ("miou_high", "", "", high),
+            ("pixel_accuracy", "", "", found.pixel_accuracy),
+            ("accuracy_on_strokes", "", "", found.on_strokes),
+            *(("iou", c, class_name(names, c), value) for c, value in found.iou.items()),
+        ]
+        return csv_text(rows).rstrip("\n")
+
+    def as_json(self) -> str:
+        """All of it as JSON, fractions."""
+        found, names = self.estimate, self.class_names
+        answer = {
+            "miou": found.mean_iou,
+            "interval": found.interval,
+            "pixel_accuracy": found.pixel_accuracy,
+            "accuracy_on_strokes": found.on_strokes,
+            "iou": {class_name(names, c): value for c, value in found.iou.items()},
+            "scribbled_pixels": {class_name(names, c): n for c, n in found.pixels.items()},
+            "images": found.n_images,
+        }
+        return json.dumps(answer, indent=2)
+
+
+def score_on_strokes(
+    labels: str,
+    scribbles: str,
+    *,
+    settings: StrokeScoreSettings = StrokeScoreSettings(),
+    run: JobSettings = JobSettings(),
+) -> EstimatedLabels:
+    """Estimates of labels, or of the argmax of maps, from scribbles.
+
+    Parameters
+    ----------
+    labels, scribbles : str
+        Folders, files, or one of them `-`.
+    settings : StrokeScoreSettings
+    run : JobSettings
+
+    Raises
+    ------
+    DataError
+        If nothing is scribbled, or there are scribbles without labels.
+    SomeFailed
+        If an image failed.
+    """
+    cluster_of = None if settings.clusters is None else cluster_rule(settings.clusters, run.rule)
+    suffixes = map_files.SUFFIXES + label_files.SUFFIXES
+    source = Source(labels, suffixes, "map or label file", rule=run.rule, null=run.null)
+    strokes = of_known_classes(label_input(scribbles, run, role="scribbles"), scribbles)
+    inputs = [Input("labels", source, decode_either), strokes]
+    stream = stream_among(inputs)
+    if stream is not None:
+        stream.read_whole()
+    check_predictions(strokes.source, source, run)
+    found = dict(map_images("score", _count, inputs, run))
+    if not found or not any(counts.any() for counts in found.values()):
+        raise DataError(f"no pixel is scribbled in {scribbles}")
+    warn_unless_held_out(source, next(iter(found)), "score")
+    clusters = None
+    if cluster_of is not None and settings.clusters is not None:
+        clusters = cluster_numbers(list(found), cluster_of, settings.clusters)
+    estimate = stroke_estimate(
+        np.stack(list(found.values())),
+        rng=np.random.default_rng(settings.seed),
+        n_resamples=settings.bootstrap,
+        clusters=clusters,
+    )
+    return EstimatedLabels(estimate, label_files.find_class_names(scribbles, labels))
+
+
+def _count(
+    predicted: NDArray[np.uint8] | ProbabilityMap, scribbles: NDArray[np.uint8]
+) -> NDArray[np.int64]:
+    labels = argmax_labels(predicted) if isinstance(predicted, ProbabilityMap) else predicted
+    return stroke_counts(labels, scribbles)

@@ -1,0 +1,1 @@
+"""What is said of strokes: those that may be wrong, and where to draw others."""

@@ -1,0 +1,124 @@
+"""`wss suspects`: a list, and scribbles without those listed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+
+import numpy as np
+import pytest
+from builders import SHARED, STEMS
+
+from wsstools.formats import label_files
+
+pytestmark = pytest.mark.slow
+WEIGHTS = SHARED / "weights" / "mobilenet_v2-b0353104.pth"
+
+
+def read(path):
+    return label_files.decode_labels(path.read_bytes(), str(path)).value
+
+
+@pytest.fixture
+def noisy(wss, dataset, tmp_path):
+    """The data set with one stroke of another class, and maps that are held out from it."""
+    shutil.copytree(dataset / "images", tmp_path / "images")
+    shutil.copytree(dataset / "scribbles", tmp_path / "scribbles")
+    shutil.copy(dataset / "classes.txt", tmp_path)
+    path = tmp_path / "scribbles" / f"{STEMS[1]}.png"
+    scribbles = read(path)
+    first, second = np.unique(scribbles[scribbles != 255])[:2]
+    wrong = scribbles == first
+    scribbles[wrong] = second
+    path.write_bytes(label_files.encode_labels(scribbles, None))
+    outcome = wss(
+        "rf-predict", tmp_path / "images", tmp_path / "scribbles", "--folds", 3, "--trees", 10,
+        "-o", tmp_path / "held",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    return tmp_path, wrong
+
+
+@pytest.fixture
+def suspects(wss, noisy):
+    """Run it on those."""
+    place, _ = noisy
+
+    def run(*more: object):
+        given = [place / "held", place / "scribbles", "--images", place / "images"]
+        return wss("suspects", *given, *more)
+
+    return run
+
+
+def test_the_wrong_stroke_is_first(suspects, noisy):
+    _, wrong = noisy
+    outcome = suspects("--json", "--top", 0)
+    assert outcome.code == 0, outcome.err
+    rows = json.loads(outcome.out)
+    assert rows[0]["image"] == STEMS[1]
+    assert wrong[rows[0]["y"], rows[0]["x"]]
+    scores = [row["score"] for row in rows]
+    assert scores == sorted(scores, reverse=True) and scores[0] <= 1 and scores[-1] >= 0
+    assert "warning" not in outcome.err
+    as_csv = list(csv.DictReader(io.StringIO(suspects("--format", "csv", "--top", 3).out)))
+    assert [row["image"] for row in as_csv] == [row["image"] for row in rows[:3]]
+    assert [float(row["score"]) for row in as_csv] == scores[:3]
+    table = suspects("--top", 2).out.splitlines()
+    assert table[0].split()[:3] == ["image", "class", "likeliest"]
+    assert table[2].startswith(STEMS[1])
+
+
+def test_scribbles_without_it_and_it_alone(suspects, noisy):
+    place, wrong = noisy
+    outcome = suspects("--top", 1, "-o", place / "kept")
+    assert outcome.code == 0, outcome.err
+    assert [path.stem for path in outcome.paths] == list(STEMS)
+    assert "left out: 1 of" in outcome.err
+    before, kept = (read(place / name / f"{STEMS[1]}.png") for name in ("scribbles", "kept"))
+    gone = kept != before
+    assert gone.any() and not (gone & ~wrong).any() and (kept[gone] == 255).all()
+    assert (
+        read(place / "kept" / f"{STEMS[0]}.png") == read(place / "scribbles" / f"{STEMS[0]}.png")
+    ).all()
+    assert "skipped 4 (up to date)" in suspects("--top", 1, "-o", place / "kept").err
+    outcome = suspects("--top", 1, "--only", "-o", place / "alone")
+    assert [path.stem for path in outcome.paths] == [STEMS[1]]
+    alone = read(place / "alone" / f"{STEMS[1]}.png")
+    assert ((alone != 255) == gone).all()
+
+
+def test_jobs_do_not_change_the_list(suspects):
+    assert suspects("--json", "--jobs", 1).out == suspects("--json", "--jobs", 2).out
+
+
+def test_maps_that_saw_the_strokes_are_warned_about(wss, noisy):
+    place, _ = noisy
+    maps = place / "seen"
+    wss("rf-predict", place / "images", place / "scribbles", "--trees", 5, "-o", maps)
+    outcome = wss("suspects", maps, place / "scribbles")
+    assert outcome.code == 0
+    assert "was made by wss rf-predict without --folds" in outcome.err
+
+
+@pytest.mark.skipif(not WEIGHTS.exists(), reason="no weights")
+def test_features_of_a_network_help(suspects, noisy):
+    outcome = suspects("--features-of", WEIGHTS, "--json", "--top", 1)
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)[0]["image"] == STEMS[1]
+
+
+def test_what_contradicts_itself(wss, suspects, noisy):
+    place, _ = noisy
+    assert "--only needs --out" in suspects("--only").err
+    assert "--out needs --top" in suspects("--top", 0, "-o", place / "x").err
+    missing = suspects("--features-of", place / "none.pth")
+    assert missing.code == 2 and "neither imagenet nor a file" in missing.err
+    bad = suspects("--features-of", place / "scribbles" / f"{STEMS[0]}.png")
+    assert bad.code == 1 and "neither a wsstools model nor a torch state dict" in bad.err
+    alone = wss("suspects", place / "held", place / "scribbles", "--features-of", "imagenet")
+    assert alone.code == 2 and "--features-of needs --images" in alone.err
+    inside = suspects("-o", place / "scribbles")
+    assert inside.code == 2 and "holds the inputs" in inside.err
