@@ -17,10 +17,10 @@ BENCHMARKS = REPOSITORY / "benchmarks"
 SHARED = ("problems", "reporting", "local_model_peers")
 FIGURES = {
     "crf": 20, "potts": 20, "potts_cuts": 20,
-    "backends": 6, "local_model": 12, "sharing": 8, "training": 15,
+    "backends": 6, "annotator": 12, "suspects": 8, "local_model": 12, "sharing": 8, "training": 15,
 }  # fmt: skip
 """Numbers that a benchmark prints at least; those whose runs take more than seconds come last."""
-SLOW = ("backends", "local_model", "sharing", "training")
+SLOW = ("backends", "annotator", "suspects", "local_model", "sharing", "training")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 

@@ -25,7 +25,7 @@ from wsstools.files.provenance import digest, input_record
 from wsstools.formats import label_files
 from wsstools.running.join import stream_among
 from wsstools.running.messages import say
-from wsstools.running.settings import JobSettings, RunSettings
+from wsstools.running.settings import STANDARD_INPUT, JobSettings, RunSettings
 from wsstools.running.step import Step, run_step
 from wsstools.running.tasks import map_images
 from wsstools.steps.held_out import warn_unless_held_out
@@ -127,19 +127,34 @@ def suspects(
         raise UsageError("--only needs --out, the folder to write to")
     if out is not None and not top:
         raise UsageError("--out needs --top: of all strokes none would be left")
+    if out is not None and scribbles == STANDARD_INPUT:
+        raise UsageError("--out reads SCRIBBLES twice: expected a folder or a file, not -")
     found = judged_strokes(
         maps, scribbles, images=images, features_of=features_of, weights_dir=weights_dir, run=run
     )
     worst = found[: top or None]
     names = label_files.find_class_names(scribbles)
-    if out is None:
-        if form == "json":
-            print(json.dumps(suspects_rows(worst, names), indent=2))
-        else:
-            print((suspects_csv if form == "csv" else suspects_text)(worst, names))
-        return
-    if scribbles == "-":
-        raise UsageError("--out reads SCRIBBLES twice: expected a folder or a file, not -")
+    if out is not None:
+        in_images = _write(worst, names, scribbles, out, top=top, only=only, run=run)
+        what = "written" if only else "left out"
+        say(f"{what}: {len(worst)} of {len(found)} strokes, in {in_images} images", "suspects")
+    elif form == "json":
+        print(json.dumps(suspects_rows(worst, names), indent=2))
+    else:
+        print((suspects_csv if form == "csv" else suspects_text)(worst, names))
+
+
+def _write(
+    worst: Sequence[tuple[str, int, JudgedStroke]],
+    names: Sequence[str] | None,
+    scribbles: str,
+    out: str | Path,
+    *,
+    top: int,
+    only: bool,
+    run: RunSettings,
+) -> int:
+    """Write scribbles without some strokes, or those alone; in how many images these are."""
     of_images: dict[str, list[int]] = {}
     for stem, number, _ in worst:
         of_images.setdefault(stem, []).append(number)
@@ -156,16 +171,9 @@ def suspects(
         shared=[record],
     )
     carry = label_files.class_names_carrier(names, Path(out), overwrite=run.overwrite)
-    chosen = run.of(sorted(of_images))
-    run_step(
-        step,
-        [label_input(scribbles, run, role="scribbles")],
-        out,
-        chosen if only else run,
-        afterwards=carry,
-    )
-    what = "written" if only else "left out"
-    say(f"{what}: {len(worst)} of {len(found)} strokes, in {len(of_images)} images", "suspects")
+    inputs = [label_input(scribbles, run, role="scribbles")]
+    run_step(step, inputs, out, run.of(sorted(of_images)) if only else run, afterwards=carry)
+    return len(of_images)
 
 
 def _evidence(

@@ -100,3 +100,13 @@ def test_one_class_is_certain_and_one_colour_is_even(model):
     np.testing.assert_allclose(both.probs.sum(0), 1, atol=1e-5)
     if model is gaussian_mixtures:
         np.testing.assert_allclose(both.probs, 0.5, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("error")
+def test_strokes_of_one_colour_need_no_warning():
+    image = np.zeros((14, 20, 3), np.uint8)
+    image[:, 10:] = 150
+    _, pixels = scene()
+    found = gaussian_mixtures(image, pixels, rng=np.random.default_rng(0))
+    assert np.isfinite(found.probs).all()
+    assert found.probs.argmax(axis=0)[9, 12] == 1

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
@@ -63,8 +66,11 @@ def gaussian_mixtures(
                 reg_covar=_LEAST_SPREAD**2,
                 random_state=int(rng.integers(2**31)),
             )
-            # One pixel has no covariance; twice the same has none but what is added.
-            model.fit(own if len(own) > 1 else np.repeat(own, 2, axis=0))
+            with warnings.catch_warnings():
+                # Strokes of few colours leave some Gaussians without pixels, which do no harm.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                # One pixel has no covariance; twice the same has none but what is added.
+                model.fit(own if len(own) > 1 else np.repeat(own, 2, axis=0))
             logs[k] = model.score_samples(colours)
     return _map_of(logs, pixels)
 
