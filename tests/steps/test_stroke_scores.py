@@ -32,6 +32,8 @@ def test_maps_and_their_labels_have_one_score(wss, dataset, held, tmp_path):
     found = json.loads(of_maps.out)
     low, high = found["interval"]
     assert low <= found["miou"] <= high
+    low, high = found["rank_interval"]
+    assert low <= found["rank_score"] <= high
     assert found["images"] == len(STEMS)
 
 
@@ -53,9 +55,11 @@ def test_right_labels_have_all_of_it_as_table_and_csv(wss, dataset, tmp_path):
         path.write_bytes(label_files.encode_labels(truth.astype(np.uint8), None))
     given = ["score", tmp_path / "right", dataset / "scribbles", "--scribbles"]
     table = wss(*given).out.splitlines()
-    assert table[0].split() == ["mean", "IoU,", "estimated", "100.00%", "[100.00%,", "100.00%]"]
+    assert table[0].split() == ["rank", "score", "100.00%", "[100.00%,", "100.00%]"]
+    assert table[1].split() == ["mean", "IoU,", "estimated", "100.00%", "[100.00%,", "100.00%]"]
     lines = wss(*given, "--format", "csv").out.splitlines()
-    assert lines[:2] == ["measure,class,name,value", "miou,,,1.0"]
+    assert lines[:2] == ["measure,class,name,value", "rank_score,,,1.0"]
+    assert {"miou,,,1.0", "miou_low,,,1.0"} <= set(lines)
     assert "accuracy_on_strokes,,,1.0" in lines
     assert "[" not in wss(*given, "--bootstrap", 0).out
     clustered = wss(*given, "--clusters", f"{STEMS[0]}|.")

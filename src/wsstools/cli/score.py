@@ -73,11 +73,11 @@ def score(
     ground truth have in a volume gets Dice 0 and the diagonal of the volume as HD95. In neither, it
     has no figures.
 
-    With --scribbles no ground truth is needed. Each scribbled pixel counts for all pixels of the
-    image that are nearest to it, so that the estimate does not follow the shares of the strokes.
-    Its 95 % interval is over images. It is made to compare settings: strokes lie inside of objects,
-    so borders count too little, and what no stroke touches is not seen; docs/strokes.md shows how
-    far it is from the true value.
+    With --scribbles no ground truth is needed. To estimate the mean IoU, each scribbled pixel
+    counts for all pixels of the image that are nearest to it. The rank score is for comparing
+    settings: the share of the scribbled pixels that carry their class, weighted by the root of that
+    number. Intervals of 95 % are over images. Strokes lie inside of objects, so borders count too
+    little, and what no stroke touches is not seen: docs/strokes.md shows how far to trust them.
 
     \b
     Examples:

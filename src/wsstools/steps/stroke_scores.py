@@ -13,6 +13,7 @@ from wsstools.core.labels import class_name
 from wsstools.core.map_operations import argmax_labels
 from wsstools.core.maps import ProbabilityMap
 from wsstools.core.scribbles.estimate import (
+    StrokeCounts,
     StrokeEstimate,
     stroke_counts,
     stroke_estimate,
@@ -45,8 +46,12 @@ class EstimatedLabels:
         """A line for each measure and class; fractions."""
         found, names = self.estimate, self.class_names
         low, high = found.interval or (None, None)
+        rank_low, rank_high = found.rank_interval or (None, None)
         rows = [
             ("measure", "class", "name", "value"),
+            ("rank_score", "", "", found.rank_score),
+            ("rank_score_low", "", "", rank_low),
+            ("rank_score_high", "", "", rank_high),
             ("miou", "", "", found.mean_iou),
             ("miou_low", "", "", low),
             ("miou_high", "", "", high),
@@ -60,6 +65,8 @@ class EstimatedLabels:
         """All of it as JSON, fractions."""
         found, names = self.estimate, self.class_names
         answer = {
+            "rank_score": found.rank_score,
+            "rank_interval": found.rank_interval,
             "miou": found.mean_iou,
             "interval": found.interval,
             "pixel_accuracy": found.pixel_accuracy,
@@ -104,14 +111,14 @@ def score_on_strokes(
         stream.read_whole()
     check_predictions(strokes.source, source, run)
     found = dict(map_images("score", _count, inputs, run))
-    if not found or not any(counts.any() for counts in found.values()):
+    if not found or not any(counts.total for counts in found.values()):
         raise DataError(f"no pixel is scribbled in {scribbles}")
     warn_unless_held_out(source, next(iter(found)), "score")
     clusters = None
     if cluster_of is not None and settings.clusters is not None:
         clusters = cluster_numbers(list(found), cluster_of, settings.clusters)
     estimate = stroke_estimate(
-        np.stack(list(found.values())),
+        list(found.values()),
         rng=np.random.default_rng(settings.seed),
         n_resamples=settings.bootstrap,
         clusters=clusters,
@@ -121,6 +128,6 @@ def score_on_strokes(
 
 def _count(
     predicted: NDArray[np.uint8] | ProbabilityMap, scribbles: NDArray[np.uint8]
-) -> NDArray[np.int64]:
+) -> StrokeCounts:
     labels = argmax_labels(predicted) if isinstance(predicted, ProbabilityMap) else predicted
     return stroke_counts(labels, scribbles)

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
+from wsstools.core.evaluation.bootstrap import Interval
 from wsstools.core.evaluation.metrics import Scores
 from wsstools.core.evaluation.volume_agreement import BACKGROUND, VolumeAgreement, VolumeMeans
 from wsstools.core.labels import class_name
@@ -43,21 +44,24 @@ def score_table(
 
 def estimate_table(found: StrokeEstimate, names: Sequence[str] | None) -> str:
     """What strokes say of labels, as text."""
-    between = ""
-    if found.interval is not None:
-        between = f"   [{found.interval.low:.2%}, {found.interval.high:.2%}]"
     cells = [
         (class_name(names, c), f"{value:.2%}", str(found.pixels[c]))
         for c, value in found.iou.items()
     ]
     lines = [
-        f"mean IoU, estimated        {found.mean_iou:7.2%}{between}",
+        f"rank score                 {found.rank_score:7.2%}{_between(found.rank_interval)}",
+        f"mean IoU, estimated        {found.mean_iou:7.2%}{_between(found.interval)}",
         f"pixel accuracy, estimated  {found.pixel_accuracy:7.2%}",
         f"accuracy on the strokes    {found.on_strokes:7.2%}   ({found.n_images} images)",
         "",
         *text_table(("class", "IoU, estimated", "scribbled pixels"), cells),
     ]
     return "\n".join(lines)
+
+
+def _between(interval: Interval | None) -> str:
+    """An interval, if there is one."""
+    return "" if interval is None else f"   [{interval.low:.2%}, {interval.high:.2%}]"
 
 
 def volume_table(

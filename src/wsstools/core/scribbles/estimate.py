@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +16,10 @@ from wsstools.core.evaluation.bootstrap import (
     cluster_sums,
     percentile_interval,
     resampled_mean_ious,
+    resampled_means,
 )
 from wsstools.core.evaluation.metrics import (
+    IN_GT,
     N_VALUES,
     class_counts,
     hits_and_unions,
@@ -25,16 +29,33 @@ from wsstools.core.evaluation.metrics import (
 from wsstools.core.labels import IGNORE_LABEL, check_sizes
 
 
+class StrokeCounts(NamedTuple):
+    """What scribbles say of the labels of one image.
+
+    `around` and `on_strokes` are pixels as `class_counts` has them, (3, 256): of the whole image,
+    each counted as the scribbled pixel nearest to it, and of the scribbled ones by themselves.
+    `right` and `total` are sums over the scribbled pixels, those of their class and all, of the
+    root of the number of pixels that have them as the nearest.
+    """
+
+    around: NDArray[np.int64]
+    on_strokes: NDArray[np.int64]
+    right: float
+    total: float
+
+
 @dataclass(frozen=True)
 class StrokeEstimate:
     """Estimates for a set of labels, fractions; an interval is None where it was not asked for.
 
-    `iou` holds the classes that strokes or labels have, `on_strokes` the share of the scribbled
-    pixels that carry their class.
+    `rank_score` says which of two sets is better, `iou` holds the classes that strokes or labels
+    have, `on_strokes` the share of the scribbled pixels that carry their class.
     """
 
     mean_iou: float
     interval: Interval | None
+    rank_score: float
+    rank_interval: Interval | None
     pixel_accuracy: float
     on_strokes: float
     iou: dict[int, float]
@@ -42,69 +63,85 @@ class StrokeEstimate:
     n_images: int
 
 
-def stroke_counts(labels: NDArray[np.uint8], scribbles: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Pixels of one image as `class_counts` has them, (2, 3, 256); zeros without a scribble.
-
-    First each pixel of the image is counted as the scribbled pixel nearest to it, then the
-    scribbled pixels are by themselves.
+def stroke_counts(labels: NDArray[np.uint8], scribbles: NDArray[np.uint8]) -> StrokeCounts:
+    """What is counted of one image, (H, W) both; zeros without a scribble.
 
     Notes
     -----
     People draw where it is easy, and small objects get much of the strokes: their pixels are not
     the image's. A scribbled pixel that stands for what is around it counts for as many pixels as
-    have it as the nearest, which weights it by about the inverse of the density of strokes.
+    have it as the nearest, which weights it by about the inverse of the density of strokes. The
+    root of that lies between it and each pixel's counting alike; it orders settings best.
     """
     check_sizes(labels, scribbles)
-    if not (scribbles != IGNORE_LABEL).any():
-        return np.zeros((2, 3, N_VALUES), np.int64)
-    nearest = tuple(
-        distance_transform_edt(
-            scribbles == IGNORE_LABEL, return_distances=False, return_indices=True
-        )
-    )
-    return np.stack(
-        [class_counts(labels[nearest], scribbles[nearest]), class_counts(labels, scribbles)]
+    is_drawn = scribbles != IGNORE_LABEL
+    if not is_drawn.any():
+        nothing = np.zeros((3, N_VALUES), np.int64)
+        return StrokeCounts(nothing, nothing, 0.0, 0.0)
+    nearest = tuple(distance_transform_edt(~is_drawn, return_distances=False, return_indices=True))
+    flat = np.ravel_multi_index(nearest, scribbles.shape).ravel()
+    weights = np.sqrt(np.bincount(flat, minlength=scribbles.size).reshape(scribbles.shape))
+    is_right = is_drawn & (labels == scribbles)
+    return StrokeCounts(
+        class_counts(labels[nearest], scribbles[nearest]),
+        class_counts(labels, scribbles),
+        float(weights[is_right].sum()),
+        float(weights[is_drawn].sum()),
     )
 
 
 def stroke_estimate(
-    counts: NDArray[np.int64],
+    images: Sequence[StrokeCounts],
     *,
     rng: np.random.Generator,
     n_resamples: int = 0,
     clusters: NDArray[np.int64] | None = None,
 ) -> StrokeEstimate:
-    """The estimate from what `stroke_counts` found in N images, (N, 2, 3, 256).
+    """The estimate from what was counted in N images.
 
-    With `n_resamples`, the 95 % interval over images, or over clusters (N,) of them. ValueError if
+    With `n_resamples`, 95 % intervals over images, or over clusters (N,) of them. ValueError if
     nothing is scribbled.
     """
-    counts = counts[..., :IGNORE_LABEL]
-    around, on_strokes = counts.sum(axis=0)
-    if not on_strokes.any():
+    around, on_strokes = (
+        np.stack([getattr(image, name) for image in images])[..., :IGNORE_LABEL]
+        for name in ("around", "on_strokes")
+    )
+    of_strokes = on_strokes.sum(axis=0)
+    if not of_strokes.any():
         raise ValueError("no pixel is scribbled")
-    hits, unions = hits_and_unions(around)
+    weights = np.array([(image.right, image.total) for image in images])  # (N, 2)
+    hits, unions = hits_and_unions(around.sum(axis=0))
     present = np.flatnonzero(unions)
+    interval, rank_interval = _intervals(around, weights, rng, n_resamples, clusters)
+    right, total = weights.sum(axis=0)
     return StrokeEstimate(
-        float(mean_iou(hits, unions)),
-        _interval(counts[:, 0], rng, n_resamples, clusters) if n_resamples else None,
-        float(pixel_accuracy(around)),
-        float(pixel_accuracy(on_strokes)),
-        {int(c): float(hits[c] / unions[c]) for c in present},
-        {int(c): int(on_strokes[1, c]) for c in present},
-        len(counts),
+        mean_iou=float(mean_iou(hits, unions)),
+        interval=interval,
+        rank_score=float(right / total),
+        rank_interval=rank_interval,
+        pixel_accuracy=float(pixel_accuracy(around.sum(axis=0))),
+        on_strokes=float(pixel_accuracy(of_strokes)),
+        iou={int(c): float(hits[c] / unions[c]) for c in present},
+        pixels={int(c): int(of_strokes[IN_GT, c]) for c in present},
+        n_images=len(images),
     )
 
 
-def _interval(
-    counts: NDArray[np.int64],
+def _intervals(
+    around: NDArray[np.int64],
+    weights: NDArray[np.float64],
     rng: np.random.Generator,
     n_resamples: int,
     clusters: NDArray[np.int64] | None,
-) -> Interval | None:
-    """The interval of the mean IoU; None if there is but one image or cluster."""
-    grouped = counts[None] if clusters is None else cluster_sums(counts[None], clusters)
-    if grouped.shape[1] < MIN_IMAGES:
-        return None
-    hits, unions = hits_and_unions(grouped)
-    return percentile_interval(resampled_mean_ious(hits, unions, rng, n_resamples)[0])
+) -> tuple[Interval | None, Interval | None]:
+    """Those of the mean IoU and of the rank score; None if there is but one image or cluster."""
+    counts, weights = around[None], weights[None]
+    if clusters is not None:
+        counts, weights = cluster_sums(counts, clusters), cluster_sums(weights, clusters)
+    if not n_resamples or counts.shape[1] < MIN_IMAGES:
+        return None, None
+    mious = resampled_mean_ious(*hits_and_unions(counts), rng, n_resamples)[0]
+    right, total = resampled_means(weights[0].T, rng.spawn(1)[0], n_resamples)
+    with np.errstate(invalid="ignore"):
+        shares = right / total
+    return percentile_interval(mious), percentile_interval(shares[np.isfinite(shares)])
