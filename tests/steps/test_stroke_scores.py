@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def test_labels_that_saw_the_strokes_are_warned_about(wss, dataset, tmp_path):
     for place in ("m", "l"):
         outcome = wss("score", tmp_path / place, dataset / "scribbles", "--scribbles")
         assert outcome.code == 0
-        assert "was made by wss rf-predict without --folds" in outcome.err
+        assert "made by wss rf-predict without --folds" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,7 @@ def test_labels_that_saw_the_strokes_are_warned_about(wss, dataset, tmp_path):
         (["--scribbles", "--per-image"], "--per-image does not go with --scribbles"),
         (["--scribbles", "--format", "counts"], "--format counts does not go with --scribbles"),
         (["--scribbles", "--volumes", "x"], "either --volumes or --scribbles"),
+        (["--scribbles", "--spacing", "1,1,1"], "--spacing goes with --volumes"),
         (["--clusters", "x"], "--clusters goes with --scribbles"),
         (["--bootstrap", "7"], "--bootstrap goes with --scribbles"),
         (["--scribbles", "--clusters", "("], "--clusters ("),
@@ -90,3 +92,22 @@ def test_options_that_do_not_go_together(wss, dataset, options, message):
     outcome = wss("score", dataset / "gt", dataset / "scribbles", *options)
     assert outcome.code == 2
     assert message in outcome.err
+
+
+def test_images_that_models_skip_are_left_out(wss, dataset, tmp_path):
+    shutil.copytree(dataset, tmp_path / "d")
+    path = tmp_path / "d" / "scribbles" / f"{STEMS[0]}.png"
+    blank = np.full(draw_image(0)[2].shape, 255, np.uint8)
+    path.write_bytes(label_files.encode_labels(blank, None))
+    blank[3, 4] = 0
+    (tmp_path / "d" / "scribbles" / f"{STEMS[1]}.png").write_bytes(
+        label_files.encode_labels(blank, None)
+    )
+    given = [tmp_path / "d" / "images", tmp_path / "d" / "scribbles", "--folds", 2]
+    made = wss("rf-predict", *given, "--trees", 5, "-o", tmp_path / "held")
+    assert made.code == 0, made.err
+    assert f"{STEMS[1]}: skipped: a single scribbled pixel" in made.err
+    outcome = wss("score", tmp_path / "held", tmp_path / "d" / "scribbles", "--scribbles", "--json")
+    assert outcome.code == 0, outcome.err
+    assert "2 of 4 scribbles" in outcome.err
+    assert json.loads(outcome.out)["images"] == 2

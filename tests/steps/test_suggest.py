@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 
 import pytest
 from builders import STEMS
@@ -91,5 +92,42 @@ def test_what_is_wrong_is_said(suggest, wss, dataset, tmp_path):
         "--images", dataset / "images", "--sheet", dataset / "images" / f"{STEMS[0]}.png"
     )
     assert outcome.code == 2
+    outcome = suggest("--images", "-", "--sheet", tmp_path / "x.png")
+    assert outcome.code == 2 and "- is for MAPS" in outcome.err
+    outcome = wss("suggest", dataset / "maps", "--scribbles", "-")
+    assert outcome.code == 2 and "- is for MAPS" in outcome.err
+    outcome = suggest("--images", dataset / "images")
+    assert outcome.code == 2 and "--images is for --sheet" in outcome.err
+    outcome = suggest("--images", dataset / "images", "--sheet", tmp_path / "x.png", "--dry-run")
+    assert outcome.code == 2 and not (tmp_path / "x.png").exists()
     outcome = suggest("--reach", 0)
     assert outcome.code == 2 and "--reach" in outcome.err
+
+
+def test_models_need_not_know_the_same_images(suggest, wss, dataset, tmp_path):
+    (tmp_path / "some").mkdir()
+    shutil.copy(dataset / "maps" / f"{STEMS[1]}.npz", tmp_path / "some")
+    places = [dataset / "other-maps", tmp_path / "some"]
+    first = wss("suggest", *places, "--json")
+    assert first.code == 0, first.err
+    assert {row["image"] for row in json.loads(first.out)} == set(STEMS)
+    assert wss("suggest", *places[::-1], "--json").out == first.out
+
+
+def test_an_image_of_another_size_is_named(suggest, dataset, tmp_path):
+    shutil.copytree(dataset / "images", tmp_path / "images")
+    for path in (tmp_path / "images").iterdir():
+        Image.open(path).crop((0, 0, 30, 20)).save(path)
+    outcome = suggest("--images", tmp_path / "images", "--sheet", tmp_path / "x.png")
+    assert outcome.code == 1
+    assert "shape (20, 30)" in outcome.err and "unexpected" not in outcome.err
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_names_that_look_like_comments_are_quoted(wss, dataset, tmp_path):
+    (tmp_path / "maps").mkdir()
+    shutil.copy(dataset / "maps" / f"{STEMS[0]}.npz", tmp_path / "maps" / "#1.npz")
+    names = wss("suggest", tmp_path / "maps", "--format", "names").out
+    (tmp_path / "next.txt").write_text(names)
+    outcome = wss("argmax", tmp_path / "maps", "--ids", tmp_path / "next.txt", "-o", tmp_path / "l")
+    assert [path.name for path in outcome.paths] == ["#1.png"]

@@ -100,7 +100,7 @@ def test_maps_that_saw_the_strokes_are_warned_about(wss, noisy):
     wss("rf-predict", place / "images", place / "scribbles", "--trees", 5, "-o", maps)
     outcome = wss("suspects", maps, place / "scribbles")
     assert outcome.code == 0
-    assert "was made by wss rf-predict without --folds" in outcome.err
+    assert "made by wss rf-predict without --folds" in outcome.err
 
 
 @pytest.mark.skipif(not WEIGHTS.exists(), reason="no weights")
@@ -118,7 +118,46 @@ def test_what_contradicts_itself(wss, suspects, noisy):
     assert missing.code == 2 and "neither imagenet nor a file" in missing.err
     bad = suspects("--features-of", place / "scribbles" / f"{STEMS[0]}.png")
     assert bad.code == 1 and "neither a wsstools model nor a torch state dict" in bad.err
+    assert "which --out replaces" in suspects("--json", "-o", place / "x").err
     alone = wss("suspects", place / "held", place / "scribbles", "--features-of", "imagenet")
     assert alone.code == 2 and "--features-of needs --images" in alone.err
     inside = suspects("-o", place / "scribbles")
     assert inside.code == 2 and "holds the inputs" in inside.err
+
+
+def test_a_shorter_list_leaves_nothing_of_a_longer_one(suspects, noisy):
+    place, _ = noisy
+    assert suspects("--top", 80, "--only", "-o", place / "alone").code == 0
+    many = len(list((place / "alone").glob("*.png")))
+    outcome = suspects("--top", 1, "--only", "-o", place / "alone", "--overwrite")
+    assert f"removed {many - 1} images of an earlier list" in outcome.err
+    assert [path.stem for path in (place / "alone").glob("*.png")] == [STEMS[1]]
+
+
+def test_maps_of_other_classes_are_named(wss, suspects, noisy):
+    place, _ = noisy
+    made = wss(
+        "local-predict", place / "images", place / "scribbles", "--model", "parzen", "--folds", 2,
+        "--n-classes", 9, "-o", place / "nine",
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    shutil.copy(place / "nine" / f"{STEMS[2]}.npz", place / "held")
+    outcome = suspects()
+    assert outcome.code == 1
+    assert f"the map of {STEMS[2]} has 9 classes" in outcome.err
+
+
+def test_paths_come_from_a_pipe_in_subfolders(shell, noisy):
+    place, _ = noisy
+    for name in ("images", "scribbles"):
+        (place / "deep" / name / "a").mkdir(parents=True)
+        for path in (place / name).iterdir():
+            shutil.copy(path, place / "deep" / name / "a")
+    shutil.copy(place / "classes.txt", place / "deep")
+    given = f"{place}/deep/images {place}/deep/scribbles --recursive"
+    outcome = shell(
+        f"wss rf-predict {given} --trees 5 --folds 2 -o {place}/deep/held |"
+        f" wss suspects - {place}/deep/scribbles --recursive --format csv"
+    )
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.splitlines()[1].startswith("a/")

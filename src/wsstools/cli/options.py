@@ -43,7 +43,8 @@ Folds = Annotated[
         metavar="K",
         min=2,
         help="Predict each stroke, and what is around it, by a model that did not learn from it: "
-        "one of K, each without a K-th of the strokes. It takes about K times as long.",
+        "one of K, each without a K-th of the strokes (long ones are cut). It takes up to K times "
+        "as long.",
     ),
 ]
 WeightsDir = Annotated[

@@ -196,3 +196,8 @@ def _shared_start(one: str, other: str) -> int:
 def _begins_suffix(one: str, other: str, start: int) -> bool:
     """Whether both names may be cut there: at an end, or before a sign."""
     return all(not name[start : start + 1].isalnum() for name in (one, other))
+
+
+def listed_name(name: str) -> str:
+    """A name as a line of a list: one that would be read as a comment is in quotation marks."""
+    return f'"{name}"' if name.startswith("#") and '"' not in name else name

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from wsstools.core.labels import IGNORE_LABEL, class_name
 from wsstools.core.scribbles.curation import curate_scribbles
 from wsstools.files.atomic import write_all
-from wsstools.files.names import named_examples
+from wsstools.files.names import listed_name, named_examples
 from wsstools.files.provenance import Json
 from wsstools.files.targets import output_file
 from wsstools.files.text import encode_list
@@ -85,7 +85,7 @@ def _finish(folder: Path, names: list[str] | None, carry: Callable[[], None] | N
     missing = Counter(c for result in results.values() for c in cast(list[int], result["missing"]))
     complete = [stem for stem, result in results.items() if not result["missing"]]
     listed = [stem for stem in complete if len(stem.splitlines()) == 1]
-    write_all(folder, {_LIST: encode_list(map(_as_line, listed))})
+    write_all(folder, {_LIST: encode_list(map(listed_name, listed))})
     if len(listed) < len(complete):
         odd = named_examples([stem for stem in complete if stem not in listed])
         say(f"left out of {_LIST}, which cannot hold names with line ends: {odd}", "curate")
@@ -104,11 +104,6 @@ def _finish(folder: Path, names: list[str] | None, carry: Callable[[], None] | N
         f"of {drawn} scribbled pixels, {moved} had another class and {dropped} no ground truth",
         "curate",
     )
-
-
-def _as_line(stem: str) -> str:
-    """A name as the line of a list: one that would be read as a comment is in quotation marks."""
-    return f'"{stem}"' if stem.startswith("#") and '"' not in stem else stem
 
 
 def _results(folder: Path) -> dict[str, Mapping[str, Json]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
 from wsstools.errors import UsageError
-from wsstools.files.provenance import Json, Meta
-from wsstools.formats import label_files, map_files
-from wsstools.running.messages import say
-from wsstools.running.sources import Source
+from wsstools.files.provenance import Decoded, Json, Meta
+from wsstools.running.join import Input
 
 _LEARN_FROM_STROKES = ("rf-predict", "local-predict", "global-predict", "superpixels")
 _NAME = "folds"
@@ -21,18 +23,26 @@ def fold_options(folds: int | None) -> dict[str, Json]:
     return {_NAME: folds}
 
 
-def warn_unless_held_out(source: Source, stem: str, command: str) -> None:
-    """Warn if the record of one file says that its models learned from the strokes themselves."""
-    path = source.find(stem)
-    form = map_files if path.suffix.lower() in map_files.SUFFIXES else label_files
-    meta = form.read_meta(path)
-    learned = set() if meta is None else _models_that_saw(meta)
-    if learned:
-        say(
-            f"warning: {path} was made by {' and '.join(sorted(learned))} without --folds, from "
-            "the strokes that it is compared with: they look better than they are",
-            command,
-        )
+def held_out_input(entry: Input) -> Input:
+    """The same input of maps or labels, with a note where models learned from what they predict.
+
+    A file that carries no record has none.
+    """
+    return replace(entry, decode=partial(_decode, decode=entry.decode))
+
+
+def _decode(
+    data: bytes, name: str, *, decode: Callable[[bytes, str], Decoded[object]]
+) -> Decoded[object]:
+    found = decode(data, name)
+    learned = set() if found.meta is None else _models_that_saw(found.meta)
+    if not learned:
+        return found
+    made_by = " and ".join(sorted(learned))
+    return found.noted(
+        f"warning: made by {made_by} without --folds, from the strokes that it is compared with; "
+        "they look better than they are"
+    )
 
 
 def _models_that_saw(meta: Meta) -> set[str]:

@@ -214,7 +214,7 @@ def _regress(
     folds: int | None,
 ) -> ProbabilityMap:
     pixels = scribbled_pixels(image, scribbles, n_classes)
-    if len(pixels.classes) == 1:
+    if folds is None and len(pixels.classes) == 1:  # needs no network
         return pixels.certain()
     return held_out(pixels, folds, partial(linear_model, network(image), settings=settings))
 

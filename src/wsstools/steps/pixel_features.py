@@ -78,6 +78,6 @@ def on_features(
 ) -> ProbabilityMap:
     """The map of a local model: `model` takes features and scribbled pixels, and perhaps `rng`."""
     pixels = scribbled_pixels(image, scribbles, n_classes)
-    if len(pixels.classes) == 1:
+    if folds is None and len(pixels.classes) == 1:  # needs no features
         return pixels.certain()
     return held_out(pixels, folds, partial(model, features.of(image), **chance))

@@ -127,7 +127,7 @@ def print_score(
     `score_on_strokes`.
     """
     if scribbles:
-        _check_of_strokes(form, per_image=per_image, volumes=volumes)
+        _check_of_strokes(form, per_image=per_image, volumes=volumes, spacing=spacing)
         found = score_on_strokes(labels, gt, settings=strokes, run=run)
         print({"csv": found.as_csv, "json": found.as_json}.get(form, found.as_text)())
         return
@@ -153,10 +153,14 @@ def print_score(
         print((scored.as_csv if form == "csv" else scored.as_text)(per_image=per_image))
 
 
-def _check_of_strokes(form: str, *, per_image: bool, volumes: str | None) -> None:
+def _check_of_strokes(
+    form: str, *, per_image: bool, volumes: str | None, spacing: Sequence[float] | None
+) -> None:
     """Raise UsageError if estimates from strokes cannot be printed so."""
     if volumes is not None:
         raise UsageError("either --volumes or --scribbles")
+    if spacing is not None:
+        raise UsageError("--spacing goes with --volumes")
     if per_image:
         raise UsageError("--per-image does not go with --scribbles: a single image has few strokes")
     if form == COUNTS:

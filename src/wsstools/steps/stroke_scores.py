@@ -19,13 +19,15 @@ from wsstools.core.scribbles.estimate import (
     stroke_estimate,
 )
 from wsstools.errors import DataError
+from wsstools.files.names import named_examples
 from wsstools.formats import label_files, map_files
-from wsstools.running.join import Input, check_predictions, stream_among
+from wsstools.running.join import Input
+from wsstools.running.messages import say
 from wsstools.running.settings import JobSettings
 from wsstools.running.sources import Source
 from wsstools.running.tasks import map_images
 from wsstools.steps.columns import decode_either
-from wsstools.steps.held_out import warn_unless_held_out
+from wsstools.steps.held_out import held_out_input
 from wsstools.steps.image_clusters import cluster_numbers, cluster_rule
 from wsstools.steps.inputs import label_input, of_known_classes
 from wsstools.view.tables import csv_text, estimate_table
@@ -104,16 +106,13 @@ def score_on_strokes(
     cluster_of = None if settings.clusters is None else cluster_rule(settings.clusters, run.rule)
     suffixes = map_files.SUFFIXES + label_files.SUFFIXES
     source = Source(labels, suffixes, "map or label file", rule=run.rule, null=run.null)
-    strokes = of_known_classes(label_input(scribbles, run, role="scribbles"), scribbles)
-    inputs = [Input("labels", source, decode_either), strokes]
-    stream = stream_among(inputs)
-    if stream is not None:
-        stream.read_whole()
-    check_predictions(strokes.source, source, run)
+    drawn = label_input(scribbles, run, role="scribbles", is_optional=True)
+    predicted = held_out_input(Input("labels", source, decode_either))
+    inputs = [predicted, of_known_classes(drawn, scribbles)]
+    _warn_of_missing(source, drawn.source, run)
     found = dict(map_images("score", _count, inputs, run))
     if not found or not any(counts.total for counts in found.values()):
         raise DataError(f"no pixel is scribbled in {scribbles}")
-    warn_unless_held_out(source, next(iter(found)), "score")
     clusters = None
     if cluster_of is not None and settings.clusters is not None:
         clusters = cluster_numbers(list(found), cluster_of, settings.clusters)
@@ -124,6 +123,20 @@ def score_on_strokes(
         clusters=clusters,
     )
     return EstimatedLabels(estimate, label_files.find_class_names(scribbles, labels))
+
+
+def _warn_of_missing(labels: Source, scribbles: Source, run: JobSettings) -> None:
+    """Say how many scribbles have no labels: models skip images of no or one scribbled pixel."""
+    if labels.is_stream or scribbles.is_stream:
+        return
+    chosen = run.choose(scribbles.stems)
+    missing = [stem for stem in chosen if stem not in labels]
+    if missing and len(missing) < len(chosen):
+        say(
+            f"{len(missing)} of {len(chosen)} scribbles of {scribbles.argument} have no labels in "
+            f"{labels.argument}: {named_examples(missing)}",
+            "score",
+        )
 
 
 def _count(

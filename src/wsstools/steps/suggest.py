@@ -22,9 +22,9 @@ from wsstools.files.provenance import Origin, files_record
 from wsstools.files.targets import recorded_output_file
 from wsstools.formats import label_files
 from wsstools.formats.picture_files import KIND, SUFFIX, encode_picture, read_meta
-from wsstools.running.join import Input, check_joins, stream_among
+from wsstools.running.join import Input, stream_among
 from wsstools.running.messages import say
-from wsstools.running.settings import JobSettings, RunSettings
+from wsstools.running.settings import STANDARD_INPUT, JobSettings, RunSettings
 from wsstools.running.tasks import map_images
 from wsstools.steps.inputs import image_input, label_input, map_input
 from wsstools.view.settings import GRID_COLUMNS
@@ -64,13 +64,13 @@ def suggestions(
     inputs = [map_input(place, run) for place in maps]
     stream = stream_among(inputs)
     if stream is not None:
+        _check_stream(run)
         stream.read_whole()
-    check_joins(inputs)
     find = partial(_find, settings=settings)
-    stems = run.choose(inputs[0].source.stems)
-    parts = [(inputs, list(stems))]
-    if scribbles is not None:
-        parts = with_and_without(inputs, label_input(scribbles, run, role="scribbles"), stems)
+    drawn = None if scribbles is None else label_input(scribbles, run, role="scribbles")
+    known = dict.fromkeys(stem for entry in inputs for stem in entry.source.stems)
+    stems = run.choose(list(known) if len(inputs) == 1 else sorted(known))
+    parts = _by_what_they_have(inputs, drawn, stems)
     found = [
         (stem, place)
         for read, chosen in parts
@@ -116,9 +116,16 @@ def suggest(
     if form not in FORMS:
         raise UsageError(f"--format {form}: expected {', '.join(FORMS)}")
     drawing = None
+    if STANDARD_INPUT in (scribbles, images):
+        raise UsageError("- is for MAPS: expected folders of scribbles and images")
+    if images is not None and sheet is None:
+        raise UsageError("--images is for --sheet")
     if sheet is not None:
         if images is None:
             raise UsageError("--sheet needs --images")
+        if run.dry_run:
+            raise UsageError("--dry-run: nothing but --sheet is written")
+        image_input(images, run)  # refused before the work
         origin = Origin("suggest", {"top": top, **asdict(settings)})
         path = recorded_output_file(
             sheet,
@@ -167,6 +174,10 @@ class _Sheet:
         stems = list(places)[:_MOST_SHOWN]
         shown = image_input(self.images, run)
         read = self._read(shown, stems, run)
+        for stem in stems:
+            image, size = read[stem][0], places[stem][0][1].size
+            if image.shape[:2] != size:
+                raise DataError(f"{stem}: the image has shape {image.shape[:2]}, the maps {size}")
         cells = [marked_places(*read[stem], places[stem]) for stem in stems]
         strokes = [scribbles for _, scribbles in read.values() if scribbles is not None]
         drawn = sorted({int(c) for one in strokes for c in np.unique(one)} - {IGNORE_LABEL})
@@ -185,11 +196,10 @@ class _Sheet:
         self, shown: Input, stems: Sequence[str], run: RunSettings
     ) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.uint8] | None]]:
         """Images and their scribbles, if they have some."""
-        parts = [([shown], list(stems))]
+        drawn = None
         if self.scribbles is not None:
-            parts = with_and_without(
-                [shown], label_input(self.scribbles, run, role="scribbles"), stems
-            )
+            drawn = label_input(self.scribbles, run, role="scribbles")
+        parts = _by_what_they_have([shown], drawn, stems)
         return {
             stem: both
             for inputs, chosen in parts
@@ -198,14 +208,29 @@ class _Sheet:
         }
 
 
-def with_and_without(
-    inputs: Sequence[Input], further: Input, stems: Sequence[str]
+def _check_stream(run: JobSettings) -> None:
+    """Raise UsageError where paths on standard input cannot be read before the work begins."""
+    if run.ids == STANDARD_INPUT:
+        raise UsageError("--ids - and MAPS - cannot both be standard input")
+    if run.recursive:
+        raise UsageError("--recursive needs folders of maps, not -")
+
+
+def _by_what_they_have(
+    needed: Sequence[Input], further: Input | None, stems: Sequence[str]
 ) -> list[tuple[list[Input], list[str]]]:
-    """Inputs with and without a further one, each with those of the images that it is for."""
-    return [
-        ([*inputs, further], [stem for stem in stems if stem in further.source]),
-        ([*inputs], [stem for stem in stems if stem not in further.source]),
-    ]
+    """The inputs that have files of the same images, each time with those images.
+
+    An image needs a file of one of the first inputs, whichever; one that has none is taken with
+    all of them, so that it fails by name.
+    """
+    parts: dict[tuple[int, ...], list[str]] = {}
+    for stem in stems:
+        have = tuple(k for k, entry in enumerate(needed) if stem in entry.source)
+        extra = () if further is None or stem not in further.source else (len(needed),)
+        parts.setdefault((have or tuple(range(len(needed)))) + extra, []).append(stem)
+    every = [*needed, *([] if further is None else [further])]
+    return [([every[k] for k in chosen], names) for chosen, names in parts.items()]
 
 
 def in_rows(items: Sequence[T]) -> list[Sequence[T]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -23,13 +23,19 @@ from wsstools.core.scribbles.suspects import (
 from wsstools.errors import DataError, UsageError
 from wsstools.files.provenance import digest, input_record
 from wsstools.formats import label_files
-from wsstools.running.join import stream_among
+from wsstools.running.join import output_folder
 from wsstools.running.messages import say
 from wsstools.running.settings import STANDARD_INPUT, JobSettings, RunSettings
 from wsstools.running.step import Step, run_step
 from wsstools.running.tasks import map_images
-from wsstools.steps.held_out import warn_unless_held_out
-from wsstools.steps.inputs import check_format, image_input, label_input, map_input
+from wsstools.steps.held_out import held_out_input
+from wsstools.steps.inputs import (
+    check_format,
+    image_input,
+    label_input,
+    map_input,
+    of_known_classes,
+)
 from wsstools.view.strokes.suspects import suspects_csv, suspects_rows, suspects_text
 
 
@@ -70,17 +76,20 @@ def judged_strokes(
         from wsstools.steps.network_features import backbone_file  # noqa: PLC0415 - torch
 
         network = backbone_file(features_of, weights_dir)
-    inputs = [map_input(maps, run), label_input(scribbles, run, role="scribbles", is_optional=True)]
+    drawn = label_input(scribbles, run, role="scribbles", is_optional=True)
+    inputs = [held_out_input(map_input(maps, run)), of_known_classes(drawn, scribbles)]
     if images is not None:
         inputs.append(image_input(images, run))
-    stream = stream_among(inputs)
-    if stream is not None:
-        stream.read_whole()
     found = dict(map_images("suspects", partial(_evidence, network=network), inputs, run))
     stems = [stem for stem, strokes in found.items() if strokes]
     if not stems:
         raise DataError(f"no stroke in {scribbles}")
-    warn_unless_held_out(inputs[0].source, stems[0], "suspects")
+    numbers = {stem: len(found[stem][0].probs) for stem in stems}
+    if odd := [stem for stem in stems if numbers[stem] != numbers[stems[0]]]:
+        raise DataError(
+            f"the map of {odd[0]} has {numbers[odd[0]]} classes, that of {stems[0]} "
+            f"{numbers[stems[0]]}"
+        )
     judgements = judged([found[stem] for stem in stems])
     strokes = [
         (stem, number, judgement)
@@ -125,17 +134,16 @@ def suspects(
     check_format(form)
     if only and out is None:
         raise UsageError("--only needs --out, the folder to write to")
-    if out is not None and not top:
+    carry = None if out is None else _check_target(out, scribbles, form, run)
+    if out is not None and not top and not only:
         raise UsageError("--out needs --top: of all strokes none would be left")
-    if out is not None and scribbles == STANDARD_INPUT:
-        raise UsageError("--out reads SCRIBBLES twice: expected a folder or a file, not -")
     found = judged_strokes(
         maps, scribbles, images=images, features_of=features_of, weights_dir=weights_dir, run=run
     )
     worst = found[: top or None]
     names = label_files.find_class_names(scribbles)
     if out is not None:
-        in_images = _write(worst, names, scribbles, out, top=top, only=only, run=run)
+        in_images = _write(worst, scribbles, out, top=top, only=only, run=run, afterwards=carry)
         what = "written" if only else "left out"
         say(f"{what}: {len(worst)} of {len(found)} strokes, in {in_images} images", "suspects")
     elif form == "json":
@@ -144,15 +152,28 @@ def suspects(
         print((suspects_csv if form == "csv" else suspects_text)(worst, names))
 
 
+def _check_target(
+    out: str | Path, scribbles: str, form: str, run: RunSettings
+) -> Callable[[], None] | None:
+    """Refuse, before the work, what cannot be written; gives what writes the classes' names."""
+    if form != "table":
+        raise UsageError("--format and --json are of the list, which --out replaces")
+    if scribbles == STANDARD_INPUT:
+        raise UsageError("--out reads SCRIBBLES twice: expected a folder or a file, not -")
+    folder = output_folder(out, [label_input(scribbles, run, role="scribbles")])
+    names = label_files.find_class_names(scribbles)
+    return label_files.class_names_carrier(names, folder, overwrite=run.overwrite)
+
+
 def _write(
     worst: Sequence[tuple[str, int, JudgedStroke]],
-    names: Sequence[str] | None,
     scribbles: str,
     out: str | Path,
     *,
     top: int,
     only: bool,
     run: RunSettings,
+    afterwards: Callable[[], None] | None,
 ) -> int:
     """Write scribbles without some strokes, or those alone; in how many images these are."""
     of_images: dict[str, list[int]] = {}
@@ -170,10 +191,24 @@ def _write(
         is_named=True,
         shared=[record],
     )
-    carry = label_files.class_names_carrier(names, Path(out), overwrite=run.overwrite)
     inputs = [label_input(scribbles, run, role="scribbles")]
-    run_step(step, inputs, out, run.of(sorted(of_images)) if only else run, afterwards=carry)
+    chosen = run.of(sorted(of_images)) if only else run
+    run_step(step, inputs, out, chosen, afterwards=afterwards)
+    if only and not run.dry_run:
+        _remove_others(Path(out), of_images)
     return len(of_images)
+
+
+def _remove_others(folder: Path, listed: Collection[str]) -> None:
+    """Remove what an earlier list left in a folder: it would pass for a part of this one."""
+    removed = 0
+    for path in folder.rglob(f"*{label_files.SUFFIX}"):
+        meta = label_files.read_meta(path)
+        if meta is not None and meta["step"] == "suspects" and meta["stem"] not in listed:
+            path.unlink()
+            removed += 1
+    if removed:
+        say(f"removed {removed} images of an earlier list from {folder}", "suspects")
 
 
 def _evidence(

@@ -26,7 +26,7 @@ from wsstools.core.evaluation.metrics import (
     mean_iou,
     pixel_accuracy,
 )
-from wsstools.core.labels import IGNORE_LABEL, check_sizes
+from wsstools.core.labels import IGNORE_LABEL
 
 
 class StrokeCounts(NamedTuple):
@@ -73,7 +73,8 @@ def stroke_counts(labels: NDArray[np.uint8], scribbles: NDArray[np.uint8]) -> St
     have it as the nearest, which weights it by about the inverse of the density of strokes. The
     root of that lies between it and each pixel's counting alike; it orders settings best.
     """
-    check_sizes(labels, scribbles)
+    if labels.shape != scribbles.shape:
+        raise ValueError(f"labels have shape {labels.shape}, scribbles {scribbles.shape} (H, W)")
     is_drawn = scribbles != IGNORE_LABEL
     if not is_drawn.any():
         nothing = np.zeros((3, N_VALUES), np.int64)

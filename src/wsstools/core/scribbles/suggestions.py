@@ -40,7 +40,9 @@ class Suggestion:
     prob : float
         Of the likeliest one.
     is_new : bool
-        Whether it has no stroke in the image yet.
+        Whether it has no stroke in the image yet, as without scribbles none has.
+    size : (2,) of int
+        (H, W) of the maps.
     """
 
     x: int
@@ -51,6 +53,7 @@ class Suggestion:
     second: int
     prob: float
     is_new: bool
+    size: tuple[int, int]
 
 
 def suggested_places(
@@ -152,4 +155,5 @@ def _described(
         int(mean.classes[order[1]]) if len(order) > 1 else -1,
         float(probs[order[0]]),
         not bool((drawn == likeliest).any()),
+        mean.shape,
     )

@@ -14,6 +14,7 @@ from wsstools.core.evaluation.settings import FIGURE_FORMATS
 from wsstools.core.labels import IGNORE_LABEL, class_name
 from wsstools.core.palette import voc_palette
 from wsstools.core.scribbles.suggestions import Suggestion
+from wsstools.files.names import listed_name
 from wsstools.files.provenance import Json
 from wsstools.view.overlay import overlay_scribbles
 from wsstools.view.settings import IMAGE_WIDTH
@@ -33,7 +34,7 @@ _COLUMNS = (
 def formatted(places: Listed, names: Names, form: str) -> str:
     """The places as one of FORMS: a line each, or the names of their images, once each."""
     if form == NAMES:
-        return "\n".join(dict.fromkeys(stem for stem, _ in places))
+        return "\n".join(dict.fromkeys(listed_name(stem) for stem, _ in places))
     if form == "table":
         return _text(places, names)
     rows = [_row(stem, place, names) for stem, place in places]
