@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,7 @@ def stroke_evidence(
         raise ValueError(
             f"a stroke has class {beyond[0]}, the map has {probability_map.n_classes} classes"
         )
+    look = None if image is None else _Look.of(image)
     found = []
     for number, class_id in enumerate(strokes.classes):
         rows, columns = np.nonzero(strokes.numbers == number)
@@ -100,8 +102,8 @@ def stroke_evidence(
         own = probability_map.probs[:, rows, columns]
         probs[probability_map.classes] = own.mean(axis=1, dtype=np.float64)
         traits = [_geometry(rows, columns, scribbles.shape)]
-        if image is not None:
-            traits += _colours(image, rows, columns)
+        if look is not None:
+            traits += look.at(rows, columns)
         if features is not None:
             traits.append(features.at(rows, columns).mean(axis=0, dtype=np.float64))
         middle = np.hypot(rows - rows.mean(), columns - columns.mean()).argmin()
@@ -190,15 +192,24 @@ def _by_others(
     return found
 
 
-def _colours(
-    image: AnyArray, rows: NDArray[np.int64], columns: NDArray[np.int64]
-) -> list[NDArray[np.float64]]:
-    """Mean and deviation of some pixels' colours, and the mean against those of the image."""
-    own = image[rows, columns].astype(np.float64)
-    centre = image.mean(axis=(0, 1), dtype=np.float64)
-    spread = image.std(axis=(0, 1), dtype=np.float64) + 1
-    mean = own.mean(axis=0)
-    return [mean, own.std(axis=0), (mean - centre) / spread]
+class _Look(NamedTuple):
+    """An image, and mean and spread of its colours, (3,)."""
+
+    image: AnyArray
+    centre: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, image: AnyArray) -> _Look:
+        """That of an image, (H, W, 3)."""
+        centre = image.mean(axis=(0, 1), dtype=np.float64)
+        return cls(image, centre, image.std(axis=(0, 1), dtype=np.float64) + 1)
+
+    def at(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> list[NDArray[np.float64]]:
+        """Mean and deviation of some pixels' colours, and the mean against those of the image."""
+        own = self.image[rows, columns].astype(np.float64)
+        mean = own.mean(axis=0)
+        return [mean, own.std(axis=0), (mean - self.centre) / self.spread]
 
 
 def _geometry(
