@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from wsstools.errors import DataError, UsageError, naming
 from wsstools.files.limits import read_file
@@ -69,15 +71,20 @@ def _backbone(weights: str, weights_digest: str) -> SegmentationNetwork:
     if digest(data) != weights_digest:
         raise DataError(f"{weights} changed during the run")
     with naming(weights):
-        if is_model(data):
-            return fuse_batch_norm(decode_model(data).network)
-        state = read_state(data)
-        for arch in (known.archs[0] for known in PRETRAINED.values() if known.archs):
-            network = build(arch, _ANY_CLASSES, output_stride=max(output_strides(arch)))
-            with contextlib.suppress(DataError):
-                load_initial(network, state)
-                return fuse_batch_norm(network.eval())
-        raise DataError("weights of no backbone that wss train starts from")
+        network = decode_model(data).network if is_model(data) else _of_state(read_state(data))
+    network = fuse_batch_norm(network.eval())
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def _of_state(state: Mapping[str, Tensor]) -> SegmentationNetwork:
+    """A network whose backbone the weights fit, of the largest stride that it has."""
+    for arch in (known.archs[0] for known in PRETRAINED.values() if known.archs):
+        network = build(arch, _ANY_CLASSES, output_stride=max(output_strides(arch)))
+        with contextlib.suppress(DataError):
+            load_initial(network, state)
+            return network
+    raise DataError("weights of no backbone that wss train starts from")
 
 
 @lru_cache(maxsize=1)
