@@ -33,9 +33,9 @@ def predict(wss, dataset, tmp_path):
 @pytest.mark.parametrize("model", MODELS)
 def test_strokes_are_known_less_than_by_models_that_saw_them(predict, model, tmp_path):
     assert predict(model, "seen").code == 0
-    outcome = predict(model, "held", "--folds", 3, "--jobs", 1)
+    outcome = predict(model, "held", "--folds", 2, "--jobs", 1)
     assert outcome.code == 0, outcome.err
-    assert predict(model, "two", "--folds", 3, "--jobs", 2).code == 0
+    assert predict(model, "two", "--folds", 2, "--jobs", 2).code == 0
     assert folder_bytes(tmp_path / "held") == folder_bytes(tmp_path / "two")
     certainty = {}
     for folder in ("seen", "held"):

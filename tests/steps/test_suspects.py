@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from builders import SHARED, STEMS
 
+from wsstools.core.local.settings import ForestSettings
 from wsstools.formats import label_files
+from wsstools.running.settings import RunSettings
+from wsstools.steps.rf_predict import rf_predict
 
 pytestmark = pytest.mark.slow
 WEIGHTS = SHARED / "weights" / "mobilenet_v2-b0353104.pth"
@@ -21,23 +24,35 @@ def read(path):
     return label_files.decode_labels(path.read_bytes(), str(path)).value
 
 
-@pytest.fixture
-def noisy(wss, dataset, tmp_path):
+@pytest.fixture(scope="module")
+def prepared(dataset, tmp_path_factory):
     """The data set with one stroke of another class, and maps that are held out from it."""
-    shutil.copytree(dataset / "images", tmp_path / "images")
-    shutil.copytree(dataset / "scribbles", tmp_path / "scribbles")
-    shutil.copy(dataset / "classes.txt", tmp_path)
-    path = tmp_path / "scribbles" / f"{STEMS[1]}.png"
+    place = tmp_path_factory.mktemp("noisy")
+    shutil.copytree(dataset / "images", place / "images")
+    shutil.copytree(dataset / "scribbles", place / "scribbles")
+    shutil.copy(dataset / "classes.txt", place)
+    path = place / "scribbles" / f"{STEMS[1]}.png"
     scribbles = read(path)
     first, second = np.unique(scribbles[scribbles != 255])[:2]
     wrong = scribbles == first
     scribbles[wrong] = second
     path.write_bytes(label_files.encode_labels(scribbles, None))
-    outcome = wss(
-        "rf-predict", tmp_path / "images", tmp_path / "scribbles", "--folds", 3, "--trees", 10,
-        "-o", tmp_path / "held",
-    )  # fmt: skip
-    assert outcome.code == 0, outcome.err
+    rf_predict(
+        str(place / "images"),
+        str(place / "scribbles"),
+        place / "held",
+        forest=ForestSettings(trees=10),
+        folds=3,
+        run=RunSettings(jobs=1),
+    )
+    return place, wrong
+
+
+@pytest.fixture
+def noisy(prepared, tmp_path):
+    """A copy of that for one test."""
+    place, wrong = prepared
+    shutil.copytree(place, tmp_path, dirs_exist_ok=True)
     return tmp_path, wrong
 
 

@@ -22,7 +22,7 @@ _FOLDS = 5
 _MOST_LEARNED_FROM = 20_000
 """Strokes; more are no better, and slow."""
 _PENALTY = 10.0
-"""Of the squared weights, against the sum of the strokes' losses."""
+"""Of half the squared weights, against the sum of the losses of the strokes."""
 _MOST_ITERATIONS = 500
 _LEAST_PROB = 0.01
 """What is added to a probability, so that one judge alone never decides."""
