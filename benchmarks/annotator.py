@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from reporting import data_folder, parsed, run
+from reporting import data_folder, parsed, run, summary
 from scipy import ndimage
 
 from wsstools.core.evaluation.metrics import class_counts, hits_and_unions, mean_iou
@@ -195,15 +195,24 @@ def main() -> None:
     with data_folder(args.data, 3) as data:
         stems = (args.ids or data / "train.txt").read_text().split()
         stems = stems[:: max(1, len(stems) // args.images)][: args.images]
-        for seed in range(args.seeds):
-            goal = 0.0
-            for name, order in ORDERS.items():
-                found = curve(Images(data, stems), order, args.rounds, seed)
-                goal = found[-1] if order is None else goal
-                needed = share_needed(found, goal)
-                values = " ".join(f"{100 * value:5.1f}" for value in found)
-                share = f"{needed:4.0%}" if needed < float("inf") else "not reached"
-                print(f"seed {seed}  {name:8} {values}   {share}", flush=True)
+        last: dict[str, list[float]] = {}
+        with summary(lambda: print_last(last)):
+            for seed in range(args.seeds):
+                goal = 0.0
+                for name, order in ORDERS.items():
+                    found = curve(Images(data, stems), order, args.rounds, seed)
+                    last.setdefault(name, []).append(found[-1])
+                    goal = found[-1] if order is None else goal
+                    needed = share_needed(found, goal)
+                    values = " ".join(f"{100 * value:5.1f}" for value in found)
+                    share = f"{needed:4.0%}" if needed < float("inf") else "not reached"
+                    print(f"seed {seed}  {name:8} {values}   {share}", flush=True)
+
+
+def print_last(last: dict[str, list[float]]) -> None:
+    """The mean IoU after all rounds, over the seeds that were measured."""
+    for name, found in last.items():
+        print(f"{name:8} ends at {100 * np.mean(found):.1f} ({len(found)} seeds)")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from reporting import WSS, data_folder, installed, parsed, run
+from reporting import WSS, data_folder, installed, parsed, run, summary
 from sklearn.metrics import average_precision_score
 
 from wsstools.core.scribbles.drawn import drawn_strokes
@@ -157,7 +157,9 @@ def interval(
     return tuple(np.quantile(found, [0.025, 0.975]))
 
 
-def measure(args: argparse.Namespace, data: Path, work: Path) -> None:
+def measure(
+    args: argparse.Namespace, data: Path, work: Path, means: dict[str, list[float]]
+) -> None:
     stems = (args.ids or data / "train.txt").read_text().split()
     images = ["--images", str(data / "images")]
     common = ["--jobs", str(args.jobs)]
@@ -186,6 +188,7 @@ def measure(args: argparse.Namespace, data: Path, work: Path) -> None:
         print(f"{rate:.0%} exchanged: {n_wrong} of {n_all} strokes, {args.seeds} seeds", flush=True)
         for name in of_seeds[0][1]:
             found = [100 * average_precision_score(s.wrong, scores[name]) for s, scores in of_seeds]
+            means.setdefault(name, []).append(float(np.mean(found)))
             line = f"  {name:26} {np.mean(found):5.1f}   ({', '.join(f'{x:.1f}' for x in found)})"
             if ADJUSTED in of_seeds[0][1] and name.startswith("suspects"):
                 low, high = interval(of_seeds, name, args.resamples)
@@ -204,13 +207,20 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--work", type=Path, help="folder that keeps the maps; default: none does")
     args = parsed(parser, rates=[0.1], seeds=1, resamples=20)
-    with data_folder(args.data, 6) as data:
+    means: dict[str, list[float]] = {}
+    with data_folder(args.data, 6) as data, summary(lambda: print_means(means)):
         if args.work is not None:
             args.work.mkdir(parents=True, exist_ok=True)
-            measure(args, data, args.work)
+            measure(args, data, args.work, means)
         else:
             with tempfile.TemporaryDirectory() as work:
-                measure(args, data, Path(work))
+                measure(args, data, Path(work), means)
+
+
+def print_means(means: dict[str, list[float]]) -> None:
+    """Average precision over the shares that were measured."""
+    for name, found in means.items():
+        print(f"{name}: {np.mean(found):.1f} over {len(found)} shares")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class Processes:
         self.file = folder / "scheduler.json"
         self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", self.file)
         self.workers: list[subprocess.Popen] = []
-        wait_until(self.file.exists)
+        wait_until(lambda: self.file.exists() and self.file.read_text().strip().endswith("}"))
 
     def add_workers(self, number: int, **environment: str) -> None:
         for _ in range(number):
