@@ -118,8 +118,6 @@ def suggest(
     drawing = None
     if STANDARD_INPUT in (scribbles, images):
         raise UsageError("- is for MAPS: expected folders of scribbles and images")
-    if images is not None and sheet is None:
-        raise UsageError("--images is for --sheet")
     if sheet is not None:
         if images is None:
             raise UsageError("--sheet needs --images")
