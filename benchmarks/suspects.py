@@ -28,6 +28,7 @@ from reporting import WSS, data_folder, installed, parsed, run, summary
 from sklearn.metrics import average_precision_score
 
 from wsstools.core.scribbles.drawn import drawn_strokes
+from wsstools.core.scribbles.suspects import stroke_evidence
 from wsstools.formats.label_files import decode_labels, encode_labels
 from wsstools.formats.map_files import read_map
 
@@ -79,17 +80,15 @@ class Strokes:
         for image, stem in enumerate(stems):
             noisy = read_labels(scribbles / f"{stem}.png")
             is_wrong = noisy != read_labels(data / "scribbles" / f"{stem}.png")
-            probs = read_map(maps / f"{stem}.npz").dense().astype(np.float64)
+            found = read_map(maps / f"{stem}.npz")
+            probs = found.dense().astype(np.float64)
             strokes = drawn_strokes(noisy)
-            for number, class_id in enumerate(strokes.classes):
-                here = strokes.numbers == number
-                rows, columns = np.nonzero(here)
-                middle = np.hypot(rows - rows.mean(), columns - columns.mean()).argmin()
-                self.keys.append((stem, int(columns[middle]), int(rows[middle])))
+            for one, here in zip(stroke_evidence(found, noisy), strokes.places(), strict=True):
+                self.keys.append((stem, one.x, one.y))
                 self.images.append(image)
-                self.classes.append(int(class_id))
+                self.classes.append(one.class_id)
                 self.wrong.append(bool(is_wrong[here].mean() > 0.5))
-                self.of_pixels.append(probs[:, here].T)
+                self.of_pixels.append(probs[(slice(None), *here)].T)
 
     def plain(self) -> NDArray[np.float64]:
         return np.array(

@@ -7,8 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from wsstools.cli.options import FOLDER_HELP, AsJson
-from wsstools.core.evaluation.settings import FIGURE_FORMATS, ComparisonSettings
+from wsstools.cli.options import FOLDER_HELP, FORM, AsJson
+from wsstools.core.evaluation.settings import ComparisonSettings
 from wsstools.core.parameter import parameter
 from wsstools.running.settings import RunSettings
 
@@ -27,9 +27,7 @@ def compare(
         metavar="DIR",
     ),
     images: Optional[str] = parameter(None, "The images, for the sheet.", metavar="DIR"),
-    form: str = parameter(
-        "table", "table, csv or json.", "--format", metavar="FORM", choices=FIGURE_FORMATS
-    ),
+    form: str = FORM,
     as_json: AsJson = False,
 ) -> None:
     """Compare two sets of labels image by image, and show where they differ most.

@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
-from wsstools.cli.options import FOLDER_HELP, Out
+from wsstools.cli.options import Out, ScribblesOrPipe
 from wsstools.running.settings import RunSettings
 
 
 def curate(
-    scribbles: Annotated[
-        str, typer.Argument(metavar="SCRIBBLES", help=f"Scribbles: {FOLDER_HELP}.")
-    ],
+    scribbles: ScribblesOrPipe,
     gt: Annotated[str, typer.Argument(metavar="GT", help="Ground truth: folder or file.")],
     out: Out,
     run: RunSettings,

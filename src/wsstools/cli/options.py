@@ -10,7 +10,15 @@ from typing import Annotated, Optional, get_type_hints
 
 import typer
 
-from wsstools.core.parameter import ON_COMMAND_LINE, OPTION, OptionText, option_name, range_problem
+from wsstools.core.evaluation.settings import FIGURE_FORMATS
+from wsstools.core.parameter import (
+    ON_COMMAND_LINE,
+    OPTION,
+    OptionText,
+    option_name,
+    parameter,
+    range_problem,
+)
 from wsstools.errors import UsageError
 
 FOLDER_HELP = "folder, a single file, or - for paths on standard input"
@@ -62,6 +70,10 @@ Scribbles = Annotated[
 Seed = Annotated[
     int, typer.Option("--seed", metavar="N", min=0, help="Seed of everything left to chance.")
 ]
+ScribblesOrPipe = Annotated[
+    str, typer.Argument(metavar="SCRIBBLES", help=f"Scribbles: {FOLDER_HELP}.")
+]
+FORM = parameter("table", "table, csv or json.", "--format", metavar="FORM", choices=FIGURE_FORMATS)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 
 
@@ -74,13 +86,13 @@ def expanded(function: Callable[..., None]) -> Callable[..., None]:
     hints = get_type_hints(function, include_extras=True)
     own, spread = [], []
     groups: dict[str, tuple[Callable[..., object], list[str], dict[str, object]]] = {}
-    for parameter in inspect.signature(function).parameters.values():
-        kind = hints[parameter.name]
-        if isinstance(parameter.default, dataclasses.Field):
-            own.append(_option(parameter.name, kind, parameter.default))
+    for one in inspect.signature(function).parameters.values():
+        kind = hints[one.name]
+        if isinstance(one.default, dataclasses.Field):
+            own.append(_option(one.name, kind, one.default))
             continue
         if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
-            own.append(parameter.replace(annotation=kind))
+            own.append(one.replace(annotation=kind))
             continue
         options = list(_options(kind))
         fixed = {
@@ -88,7 +100,7 @@ def expanded(function: Callable[..., None]) -> Callable[..., None]:
             for field in dataclasses.fields(kind)
             if ON_COMMAND_LINE in field.metadata
         }
-        groups[parameter.name] = (kind, [option.name for option in options], fixed)
+        groups[one.name] = (kind, [option.name for option in options], fixed)
         spread += options
 
     @functools.wraps(function)

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from wsstools.cli.options import FOLDER_HELP, AsJson
-from wsstools.core.evaluation.settings import FIGURE_FORMATS
+from wsstools.cli.options import FOLDER_HELP, FORM, AsJson
 from wsstools.core.parameter import parameter
 from wsstools.running.settings import JobSettings
 
@@ -18,9 +17,7 @@ def stats(
     ],
     run: JobSettings,
     per_image: bool = parameter(False, "Print a table of the images instead."),
-    form: str = parameter(
-        "table", "table, csv or json.", "--format", metavar="FORM", choices=FIGURE_FORMATS
-    ),
+    form: str = FORM,
     as_json: AsJson = False,
 ) -> None:
     """Print how much of the pixels is labelled: per class, or per image.

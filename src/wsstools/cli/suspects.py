@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from typing import Optional
 
-import typer
-
-from wsstools.cli.options import FOLDER_HELP, AsJson, Maps, WeightsDir
-from wsstools.core.evaluation.settings import FIGURE_FORMATS
+from wsstools.cli.options import FORM, AsJson, Maps, ScribblesOrPipe, WeightsDir
 from wsstools.core.parameter import parameter
 from wsstools.running.settings import RunSettings
 
 
 def suspects(
     maps: Maps,
-    scribbles: Annotated[
-        str, typer.Argument(metavar="SCRIBBLES", help=f"Scribbles: {FOLDER_HELP}.")
-    ],
+    scribbles: ScribblesOrPipe,
     run: RunSettings,
     images: Optional[str] = parameter(
         None, "The images: strokes are compared by their colours too.", metavar="DIR"
@@ -41,9 +36,7 @@ def suspects(
     only: bool = parameter(
         False, "With --out: write the listed strokes alone, of the images that have some."
     ),
-    form: str = parameter(
-        "table", "table, csv or json.", "--format", metavar="FORM", choices=FIGURE_FORMATS
-    ),
+    form: str = FORM,
     as_json: AsJson = False,
 ) -> None:
     """List the strokes whose class is contradicted, worst first.

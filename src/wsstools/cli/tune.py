@@ -7,9 +7,8 @@ from typing import Annotated, List, Optional
 
 import typer
 
-from wsstools.cli.options import FOLDER_HELP, AsJson, Crf, Potts, Seed
+from wsstools.cli.options import FOLDER_HELP, FORM, AsJson, Crf, Potts, Seed
 from wsstools.core.crf.settings import CrfSettings
-from wsstools.core.evaluation.settings import FIGURE_FORMATS
 from wsstools.core.evaluation.tuning import GRIDS
 from wsstools.core.parameter import Given, optional_copy, parameter
 from wsstools.core.potts.settings import PottsSettings
@@ -68,9 +67,7 @@ def tune(
         min=1,
     ),
     seed: Seed = 0,
-    form: str = parameter(
-        "table", "table, csv or json.", "--format", metavar="FORM", choices=FIGURE_FORMATS
-    ),
+    form: str = FORM,
     as_json: AsJson = False,
 ) -> None:
     """Find the regulariser, or the fusion, with the best mean IoU on a few images.

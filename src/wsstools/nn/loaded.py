@@ -67,9 +67,7 @@ def loaded_backbone(weights: str, weights_digest: str) -> SegmentationNetwork:
 
 @lru_cache(maxsize=1)
 def _backbone(weights: str, weights_digest: str) -> SegmentationNetwork:
-    data = read_file(weights)
-    if digest(data) != weights_digest:
-        raise DataError(f"{weights} changed during the run")
+    data = _unchanged(weights, weights_digest)
     with naming(weights):
         network = decode_model(data).network if is_model(data) else _of_state(read_state(data))
     network = fuse_batch_norm(network.eval())
@@ -89,10 +87,16 @@ def _of_state(state: Mapping[str, Tensor]) -> SegmentationNetwork:
 
 @lru_cache(maxsize=1)
 def _network(model: str, model_digest: str, device: str) -> SegmentationNetwork:
-    data = read_file(model)
-    if digest(data) != model_digest:
-        raise DataError(f"{model} changed during the run")
+    data = _unchanged(model, model_digest)
     with naming(model):
         network = fuse_batch_norm(decode_model(data).network)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
+
+
+def _unchanged(path: str, known_digest: str) -> bytes:
+    """A file that was read before; DataError if it is another now."""
+    data = read_file(path)
+    if digest(data) != known_digest:
+        raise DataError(f"{path} changed during the run")
+    return data

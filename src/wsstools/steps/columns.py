@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,7 +17,7 @@ from wsstools.formats import label_files, map_files
 from wsstools.running.join import Input
 from wsstools.running.settings import Selection
 from wsstools.running.sources import Source
-from wsstools.steps.inputs import image_input, label_input
+from wsstools.steps.inputs import image_input, label_input, map_input
 
 Content: TypeAlias = "ProbabilityMap | NDArray[np.uint8]"
 """A map, labels or an image."""
@@ -83,15 +83,21 @@ def column_inputs(
     """What is read for each image, in the order in which `draw_pictures` takes it."""
     inputs = [] if images is None else [image_input(images, run)]
     for column in columns:
-        maps_only = column.view in (HEAT, ENTROPY)
-        suffixes = map_files.SUFFIXES + (() if maps_only else label_files.SUFFIXES)
-        what = "map" if maps_only else "map or label file"
-        for folder in column.folders:
-            source = Source(folder, suffixes, what, rule=run.rule, null=run.null)
-            inputs.append(Input(column.name, source, decode_either, is_optional))
+        read = map_input if column.view in (HEAT, ENTROPY) else either_input
+        inputs += [
+            replace(read(folder, run), role=column.name, is_optional=is_optional)
+            for folder in column.folders
+        ]
     if gt is not None:
         inputs.append(label_input(gt, run, role="gt", is_optional=is_optional))
     return inputs
+
+
+def either_input(place: str, run: Selection) -> Input:
+    """Maps or labels: a folder, a file, or `-`."""
+    suffixes = map_files.SUFFIXES + label_files.SUFFIXES
+    source = Source(place, suffixes, "map or label file", rule=run.rule, null=run.null)
+    return Input("labels", source, decode_either)
 
 
 def decode_either(data: bytes, name: str) -> Decoded[Content]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +32,7 @@ from wsstools.view.settings import (
     PALETTE_NAMES,
     SheetSettings,
 )
-from wsstools.view.sheet import contact_sheet, side_by_side
-
-T = TypeVar("T")
+from wsstools.view.sheet import contact_sheet, in_rows, side_by_side
 
 
 def show(
@@ -181,8 +178,8 @@ def _image_sheet(
         titles = ["image", *(column.name for column in columns)]
         captions: Sequence[str | Sequence[str]] = stems
     else:
-        titles, captions = [], _blocks(stems, n_columns)
-        rows = _blocks([row[-1] for row in rows], n_columns)
+        titles, captions = [], in_rows(stems, n_columns)
+        rows = in_rows([row[-1] for row in rows], n_columns)
     pixels = contact_sheet(
         [[one.pixels for one in row] for row in rows],
         titles=titles,
@@ -224,10 +221,6 @@ def _shown_files(entry: Input, stems: Sequence[str]) -> InputRecord:
     form = map_files if paths[0].suffix.lower() in map_files.SUFFIXES else label_files
     meta = None if entry.role == "image" else form.read_meta(paths[0])
     return files_record(entry.role, paths, meta)
-
-
-def _blocks(items: Sequence[T], size: int) -> list[Sequence[T]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def _write_each(

@@ -20,13 +20,12 @@ from wsstools.core.scribbles.estimate import (
 )
 from wsstools.errors import DataError
 from wsstools.files.names import named_examples
-from wsstools.formats import label_files, map_files
-from wsstools.running.join import Input
+from wsstools.formats.label_files import find_class_names
 from wsstools.running.messages import say
 from wsstools.running.settings import JobSettings
 from wsstools.running.sources import Source
 from wsstools.running.tasks import map_images
-from wsstools.steps.columns import decode_either
+from wsstools.steps.columns import either_input
 from wsstools.steps.held_out import held_out_input
 from wsstools.steps.image_clusters import cluster_numbers, cluster_rule
 from wsstools.steps.inputs import label_input, of_known_classes
@@ -99,30 +98,26 @@ def score_on_strokes(
     Raises
     ------
     DataError
-        If nothing is scribbled, or there are scribbles without labels.
+        If nothing is scribbled where there are labels.
     SomeFailed
         If an image failed.
     """
     cluster_of = None if settings.clusters is None else cluster_rule(settings.clusters, run.rule)
-    suffixes = map_files.SUFFIXES + label_files.SUFFIXES
-    source = Source(labels, suffixes, "map or label file", rule=run.rule, null=run.null)
+    predicted = held_out_input(either_input(labels, run))
     drawn = label_input(scribbles, run, role="scribbles", is_optional=True)
-    predicted = held_out_input(Input("labels", source, decode_either))
     inputs = [predicted, of_known_classes(drawn, scribbles)]
-    _warn_of_missing(source, drawn.source, run)
+    _warn_of_missing(predicted.source, drawn.source, run)
     found = dict(map_images("score", _count, inputs, run))
     if not found or not any(counts.total for counts in found.values()):
         raise DataError(f"no pixel is scribbled in {scribbles}")
-    clusters = None
-    if cluster_of is not None and settings.clusters is not None:
-        clusters = cluster_numbers(list(found), cluster_of, settings.clusters)
+    clusters = cluster_of and cluster_numbers(list(found), cluster_of, settings.clusters or "")
     estimate = stroke_estimate(
         list(found.values()),
         rng=np.random.default_rng(settings.seed),
         n_resamples=settings.bootstrap,
         clusters=clusters,
     )
-    return EstimatedLabels(estimate, label_files.find_class_names(scribbles, labels))
+    return EstimatedLabels(estimate, find_class_names(scribbles, labels))
 
 
 def _warn_of_missing(labels: Source, scribbles: Source, run: JobSettings) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +27,9 @@ from wsstools.running.settings import STANDARD_INPUT, JobSettings, RunSettings
 from wsstools.running.tasks import map_images
 from wsstools.steps.inputs import image_input, label_input, map_input
 from wsstools.view.settings import GRID_COLUMNS
-from wsstools.view.sheet import contact_sheet
+from wsstools.view.sheet import contact_sheet, in_rows
 from wsstools.view.strokes.suggestions import FORMS, formatted, marked_places
 
-T = TypeVar("T")
 _MOST_SHOWN = 48
 """Images in a sheet."""
 
@@ -181,8 +179,8 @@ class _Sheet:
         drawn = sorted({int(c) for one in strokes for c in np.unique(one)} - {IGNORE_LABEL})
         palette = voc_palette()
         pixels = contact_sheet(
-            in_rows(cells),
-            captions=in_rows(stems),
+            in_rows(cells, GRID_COLUMNS),
+            captions=in_rows(stems, GRID_COLUMNS),
             legend=[(class_name(names, c), palette[c]) for c in drawn],
         )
         record = files_record("image", [shown.source.find(stem) for stem in stems])
@@ -229,11 +227,6 @@ def _by_what_they_have(
         parts.setdefault((have or tuple(range(len(needed)))) + extra, []).append(stem)
     every = [*needed, *([] if further is None else [further])]
     return [([every[k] for k in chosen], names) for chosen, names in parts.items()]
-
-
-def in_rows(items: Sequence[T]) -> list[Sequence[T]]:
-    """They, in rows of a grid."""
-    return [items[k : k + GRID_COLUMNS] for k in range(0, len(items), GRID_COLUMNS)]
 
 
 def _both(

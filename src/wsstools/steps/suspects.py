@@ -36,7 +36,8 @@ from wsstools.steps.inputs import (
     map_input,
     of_known_classes,
 )
-from wsstools.view.strokes.suspects import suspects_csv, suspects_rows, suspects_text
+from wsstools.view.strokes.suspects import suspects_rows, suspects_text
+from wsstools.view.tables import records_csv
 
 
 def judged_strokes(
@@ -146,10 +147,11 @@ def suspects(
         in_images = _write(worst, scribbles, out, top=top, only=only, run=run, afterwards=carry)
         what = "written" if only else "left out"
         say(f"{what}: {len(worst)} of {len(found)} strokes, in {in_images} images", "suspects")
-    elif form == "json":
-        print(json.dumps(suspects_rows(worst, names), indent=2))
+    elif form == "table":
+        print(suspects_text(worst, names))
     else:
-        print((suspects_csv if form == "csv" else suspects_text)(worst, names))
+        rows = suspects_rows(worst, names)
+        print(json.dumps(rows, indent=2) if form == "json" else records_csv(rows))
 
 
 def _check_target(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,7 @@ FAINT_INK = (105, 108, 114)
 HAIRLINE = (214, 216, 220)
 ELLIPSIS = "..."
 _STRIP_GAP = 8  # pixels between pictures side by side
+T = TypeVar("T")
 _Font: TypeAlias = "ImageFont.FreeTypeFont | ImageFont.ImageFont"
 
 
@@ -61,6 +62,11 @@ def contact_sheet(
     if legend or scales:
         strips.append(_legend_strip(layout, legend, scales))
     return _stack(layout, strips)
+
+
+def in_rows(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """They, so many in a row of a grid."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def side_by_side(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -121,6 +121,12 @@ def csv_text(rows: Iterable[Iterable[object]]) -> str:
     return buffer.getvalue()
 
 
+def records_csv(records: Sequence[Mapping[str, object]]) -> str:
+    """Dictionaries of the same keys, of which there is one at least, as CSV."""
+    keys = list(records[0])
+    return csv_text([keys, *([record[key] for key in keys] for record in records)]).rstrip("\n")
+
+
 def text_table(header: Sequence[str], cells: Cells, n_left: int = 1) -> list[str]:
     """Lines of an aligned table; the first columns to the left, the others to the right."""
     rows = [header, *([printable(cell) for cell in row] for row in cells)]

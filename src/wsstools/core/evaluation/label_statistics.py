@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from wsstools.core.labels import IGNORE_LABEL
-
-_EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
+from wsstools.core.scribbles.drawn import drawn_strokes
 
 
 @dataclass(frozen=True)
@@ -49,10 +47,11 @@ class LabelStats:
 def label_stats(labels: NDArray[np.uint8]) -> LabelStats:
     """What is labelled in one image, (H, W) uint8, 255 = unlabelled."""
     pixels = np.bincount(labels.ravel(), minlength=IGNORE_LABEL + 1)[:IGNORE_LABEL]
-    classes = {}
-    for class_id in np.flatnonzero(pixels).tolist():
-        strokes = ndimage.label(labels == class_id, _EIGHT_NEIGHBOURS)[1]
-        classes[class_id] = ClassCount(int(pixels[class_id]), int(strokes))
+    strokes = np.bincount(drawn_strokes(labels).classes, minlength=IGNORE_LABEL)
+    classes = {
+        class_id: ClassCount(int(pixels[class_id]), int(strokes[class_id]))
+        for class_id in np.flatnonzero(pixels).tolist()
+    }
     return LabelStats(labels.size, classes)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import List, Optional
+from typing import Any, List, Optional
 
 from wsstools.core.parameter import documented, parameter
 
@@ -13,6 +13,16 @@ FIGURE_FORMATS = ("table", "csv", "json")
 """What figures are printed as."""
 COUNTS = "counts"
 """What scores are made of."""
+
+
+def _clusters(when: str = "") -> Any:  # noqa: ANN401 - as of `parameter`
+    """The option that names the groups of images which belong together."""
+    text = (
+        f"{when}resample whole patients or sequences, not single images. The first group (or else "
+        r"all) that the expression finds in an image's name is its cluster ('patient\d+'); or a "
+        "file with NAME,CLUSTER on each line."
+    )
+    return parameter(None, text[0].upper() + text[1:], metavar="REGEX|FILE")
 
 
 @documented
@@ -60,13 +70,7 @@ class GapSettings:
         metavar="N",
         min=0,
     )
-    clusters: Optional[str] = parameter(
-        None,
-        "With --bootstrap: resample whole patients or sequences, not single images. The first "
-        r"group (or else all) that the expression finds in an image's name is its cluster "
-        r"('patient\d+'); or a file with NAME,CLUSTER on each line.",
-        metavar="REGEX|FILE",
-    )
+    clusters: Optional[str] = _clusters("With --bootstrap: ")
     against: Optional[str] = parameter(
         None,
         "The strategy (NAME or GROUP/NAME) whose difference to all others gets an interval. "
@@ -107,13 +111,7 @@ class ComparisonSettings:
         metavar="N",
         min=0,
     )
-    clusters: Optional[str] = parameter(
-        None,
-        "Resample whole patients or sequences, not single images. The first group (or else all) "
-        r"that the expression finds in an image's name is its cluster ('patient\d+'); or a file "
-        "with NAME,CLUSTER on each line.",
-        metavar="REGEX|FILE",
-    )
+    clusters: Optional[str] = _clusters()
     seed: int = parameter(0, "Seed of everything left to chance.", metavar="N", min=0)
 
 
@@ -128,11 +126,5 @@ class StrokeScoreSettings:
         metavar="N",
         min=0,
     )
-    clusters: Optional[str] = parameter(
-        None,
-        "With --scribbles: resample whole patients or sequences, not single images. The first "
-        "group (or else all) that the expression finds in an image's name is its cluster "
-        r"('patient\d+'); or a file with NAME,CLUSTER on each line.",
-        metavar="REGEX|FILE",
-    )
+    clusters: Optional[str] = _clusters("With --scribbles: ")
     seed: int = parameter(0, "Seed of the resamples.", metavar="N", min=0)

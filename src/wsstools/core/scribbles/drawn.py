@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,23 @@ class DrawnStrokes:
 
     def __len__(self) -> int:
         return len(self.classes)
+
+    def places(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Rows and columns of the pixels of each stroke, in raster order."""
+        rows, columns = np.nonzero(self.numbers >= 0)
+        numbers = self.numbers[rows, columns]
+        order = np.argsort(numbers, kind="stable")
+        ends = np.bincount(numbers, minlength=len(self)).cumsum()
+        for part in np.split(order, ends[:-1]) if len(self) else ():
+            yield rows[part], columns[part]
+
+
+def nearest_drawn(is_drawn: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Row and column of the drawn pixel that is nearest to each pixel, (H, W) both."""
+    rows, columns = ndimage.distance_transform_edt(
+        ~is_drawn, return_distances=False, return_indices=True
+    )
+    return rows, columns
 
 
 def drawn_strokes(scribbles: NDArray[np.uint8]) -> DrawnStrokes:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from wsstools.core.evaluation.bootstrap import (
     MIN_IMAGES,
@@ -27,6 +26,7 @@ from wsstools.core.evaluation.metrics import (
     pixel_accuracy,
 )
 from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.scribbles.drawn import nearest_drawn
 
 
 class StrokeCounts(NamedTuple):
@@ -79,7 +79,7 @@ def stroke_counts(labels: NDArray[np.uint8], scribbles: NDArray[np.uint8]) -> St
     if not is_drawn.any():
         nothing = np.zeros((3, N_VALUES), np.int64)
         return StrokeCounts(nothing, nothing, 0.0, 0.0)
-    nearest = tuple(distance_transform_edt(~is_drawn, return_distances=False, return_indices=True))
+    nearest = nearest_drawn(is_drawn)
     flat = np.ravel_multi_index(nearest, scribbles.shape).ravel()
     weights = np.sqrt(np.bincount(flat, minlength=scribbles.size).reshape(scribbles.shape))
     is_right = is_drawn & (labels == scribbles)

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from wsstools.core.local.scribbled import ScribbledPixels
 from wsstools.core.maps import ProbabilityMap
-from wsstools.core.scribbles.drawn import drawn_strokes
+from wsstools.core.scribbles.drawn import drawn_strokes, nearest_drawn
 from wsstools.errors import SkippedImage
 
 
@@ -62,8 +61,7 @@ def held_out(
     folds = stroke_folds(pixels, n_folds)
     of_pixel = np.full(pixels.shape, -1)
     of_pixel[pixels.rows, pixels.columns] = folds
-    nearest = distance_transform_edt(of_pixel < 0, return_distances=False, return_indices=True)
-    of_pixel = of_pixel[tuple(nearest)]
+    of_pixel = of_pixel[nearest_drawn(of_pixel >= 0)]
     probs = np.zeros((len(pixels.classes), *pixels.shape), np.float32)
     for fold in np.unique(folds):
         found = predict(pixels.only(folds != fold))

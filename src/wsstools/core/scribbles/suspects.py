@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -79,8 +80,7 @@ def stroke_evidence(
 
     The traits are place and size as shares of the image; mean and deviation of its colours, also
     against those of the image, where that is given; and the means of `features` where there are
-    some. ValueError if the
-    sizes differ or a stroke has a class beyond those of the map.
+    some. ValueError if the sizes differ or a stroke has a class beyond those of the map.
     """
     sizes = {"map": probability_map.shape}
     if image is not None:
@@ -96,8 +96,7 @@ def stroke_evidence(
         )
     look = None if image is None else _Look.of(image)
     found = []
-    for number, class_id in enumerate(strokes.classes):
-        rows, columns = np.nonzero(strokes.numbers == number)
+    for class_id, (rows, columns) in zip(strokes.classes, strokes.places(), strict=True):
         probs = np.zeros(probability_map.n_classes)
         own = probability_map.probs[:, rows, columns]
         probs[probability_map.classes] = own.mean(axis=1, dtype=np.float64)
@@ -148,7 +147,7 @@ def judged(images: Sequence[Sequence[StrokeEvidence]]) -> list[list[JudgedStroke
     places = np.arange(len(flat))
     scores = np.clip(1 - fits[places, own] / best, 0, 1)
     likeliest = fits.argmax(axis=1)
-    found = [
+    found = iter(
         JudgedStroke(
             stroke,
             float(scores[k]),
@@ -159,8 +158,8 @@ def judged(images: Sequence[Sequence[StrokeEvidence]]) -> list[list[JudgedStroke
             None if by_others is None else float(by_others[k, likeliest[k]]),
         )
         for k, stroke in enumerate(flat)
-    ]
-    return [[found[k] for k in np.flatnonzero(of_image == n)] for n in range(len(images))]
+    )
+    return [list(islice(found, len(image))) for image in images]
 
 
 def _by_others(

@@ -18,17 +18,13 @@ from wsstools.files.names import listed_name
 from wsstools.files.provenance import Json
 from wsstools.view.overlay import overlay_scribbles
 from wsstools.view.settings import IMAGE_WIDTH
-from wsstools.view.tables import csv_text, text_table
+from wsstools.view.tables import records_csv, text_table
 
 NAMES = "names"
 FORMS = (*FIGURE_FORMATS, NAMES)
 Names: TypeAlias = "Sequence[str] | None"
 Listed: TypeAlias = "Sequence[tuple[str, Suggestion]]"
 _MARK = (255, 64, 0)
-_COLUMNS = (
-    "image", "x", "y", "left", "top", "right", "bottom", "gain",
-    "likeliest", "likeliest_name", "prob", "second", "second_name", "is_new",
-)  # fmt: skip
 
 
 def formatted(places: Listed, names: Names, form: str) -> str:
@@ -38,9 +34,7 @@ def formatted(places: Listed, names: Names, form: str) -> str:
     if form == "table":
         return _text(places, names)
     rows = [_row(stem, place, names) for stem, place in places]
-    if form == "json":
-        return json.dumps(rows, indent=2)
-    return csv_text([_COLUMNS, *([row[key] for key in _COLUMNS] for row in rows)]).rstrip("\n")
+    return json.dumps(rows, indent=2) if form == "json" else records_csv(rows)
 
 
 def marked_places(

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from wsstools.core.labels import class_name
 from wsstools.core.scribbles.suspects import JudgedStroke
 from wsstools.files.provenance import Json
-from wsstools.view.tables import csv_text, text_table
+from wsstools.view.tables import text_table
 
 Names: TypeAlias = "Sequence[str] | None"
 Listed: TypeAlias = "Sequence[tuple[str, int, JudgedStroke]]"
@@ -40,14 +40,8 @@ def suspects_text(strokes: Listed, names: Names) -> str:
     return "\n".join([*text_table(header, cells, n_left=3), "", note])
 
 
-def suspects_csv(strokes: Listed, names: Names) -> str:
-    """The same as CSV, with ids and names of the classes."""
-    rows = suspects_rows(strokes, names)
-    return csv_text([list(_COLUMNS), *([row[key] for key in _COLUMNS] for row in rows)]).rstrip()
-
-
 def suspects_rows(strokes: Listed, names: Names) -> list[dict[str, Json]]:
-    """The same as dictionaries."""
+    """The same as dictionaries, with ids and names of the classes."""
     return [
         {
             "image": stem,
@@ -66,12 +60,6 @@ def suspects_rows(strokes: Listed, names: Names) -> list[dict[str, Json]]:
         }
         for stem, _, one in strokes
     ]
-
-
-_COLUMNS = (
-    "image", "class", "name", "x", "y", "pixels", "score", "prob", "prob_by_others",
-    "likeliest", "likeliest_name", "likeliest_prob", "likeliest_prob_by_others",
-)  # fmt: skip
 
 
 def _two(own: float | None, best: float | None) -> str:
