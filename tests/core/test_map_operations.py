@@ -13,7 +13,8 @@ from wsstools.core.map_operations import (
     restricted,
     without_improbable,
 )
-from wsstools.core.maps import ProbabilityMap, checked_map
+from wsstools.core.maps import ProbabilityMap
+from wsstools.core.stored_maps import checked_map
 from wsstools.formats.map_files import as_stored
 
 

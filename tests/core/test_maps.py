@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from wsstools.core.maps import checked_map
+from wsstools.core.stored_maps import checked_map
 
 
 def test_maps_are_checked():

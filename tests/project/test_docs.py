@@ -14,6 +14,7 @@ import pytest
 from builders import draw_image
 
 from wsstools.core.maps import SUM_TOLERANCE, ProbabilityMap
+from wsstools.core.stored_maps import GRID
 from wsstools.files.provenance import Origin
 from wsstools.formats import image_files, label_files, map_files
 from wsstools.formats.annotations import detection
@@ -34,10 +35,8 @@ def section(text: str, title: str) -> str:
 
 
 def test_the_page_on_files_says_what_the_code_says():
-    assert f"multiples of 1/{map_files.GRID}" in MAPS
-    assert f"by more than {SUM_TOLERANCE:g} (K/{2 * map_files.GRID} where" in MAPS.replace(
-        "\n", " "
-    )
+    assert f"multiples of 1/{GRID}" in MAPS
+    assert f"by more than {SUM_TOLERANCE:g} (K/{2 * GRID} where" in MAPS.replace("\n", " ")
     for key in map_files._FOREIGN_KEYS:
         assert f"`{key}`" in section(MAPS, "Maps of other programs")
     for suffix in label_files.SUFFIXES:

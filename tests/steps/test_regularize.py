@@ -8,6 +8,7 @@ import pytest
 from builders import map_of
 
 from wsstools.core.maps import ProbabilityMap
+from wsstools.core.stored_maps import GRID
 from wsstools.formats import map_files
 from wsstools.formats.image_files import encode_image
 
@@ -62,7 +63,7 @@ def test_engines_agree_and_the_record_names_them(wss, dataset, tmp_path):
         assert options["prune"] == (0.05 if engine == "compiled" else 0)
     for path in (tmp_path / "compiled").glob("*.npz"):
         ours, reference = map_of(path), map_of(tmp_path / "pydensecrf" / path.name)
-        assert np.abs(ours.probs - reference.probs).max() <= 1.01 / map_files.GRID
+        assert np.abs(ours.probs - reference.probs).max() <= 1.01 / GRID
     refused = wss(*crf, "-o", tmp_path / "compiled", "--engine", "pydensecrf")
     assert refused.code == 2 and "--overwrite" in refused.err
 

@@ -7,6 +7,7 @@ from typing import Optional
 
 from wsstools.cli.options import Images, Out
 from wsstools.core.parameter import parameter
+from wsstools.core.tiles import TileSettings
 from wsstools.nn.settings import PredictionSettings
 from wsstools.running.settings import RunSettings
 
@@ -16,6 +17,7 @@ def global_predict(
     out: Out,
     run: RunSettings,
     settings: PredictionSettings,
+    tiles: TileSettings,
     model: str = parameter(MISSING, "Model file that wss train wrote.", metavar="MODEL"),
     restrict_to: Optional[str] = parameter(
         None,
@@ -80,5 +82,6 @@ def global_predict(
         learned=learned,
         power=power,
         settings=settings,
+        tile_settings=tiles,
         run=run,
     )

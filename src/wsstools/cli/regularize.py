@@ -8,6 +8,7 @@ from wsstools.cli.options import Crf, ImagesOption, Maps, Out, Potts
 from wsstools.core.crf.settings import CrfSettings
 from wsstools.core.parameter import Given, optional_copy, parameter
 from wsstools.core.potts.settings import PottsSettings
+from wsstools.core.tiles import TileSettings
 from wsstools.running.settings import RunSettings
 
 
@@ -20,6 +21,7 @@ def regularize(
     maps: Maps,
     out: Out,
     parameters: Parameters,
+    tiles: TileSettings,
     run: RunSettings,
     images: ImagesOption,
     potts: Potts = False,
@@ -47,4 +49,4 @@ def regularize(
     from wsstools.steps.regularize import chosen_settings, regularize
 
     settings = chosen_settings(potts=potts, crf=crf, params=params, given=parameters.given())
-    regularize(maps, out, images=images, settings=settings, run=run)
+    regularize(maps, out, images=images, settings=settings, tiles=tiles, run=run)

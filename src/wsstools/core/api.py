@@ -16,9 +16,10 @@ from wsstools.core.crf import mean_field
 from wsstools.core.crf.settings import CrfSettings
 from wsstools.core.evaluation.metrics import Scores, confusion_matrix, scores
 from wsstools.core.map_operations import argmax_labels, fuse_maps
-from wsstools.core.maps import ProbabilityMap, as_map
+from wsstools.core.maps import ProbabilityMap
 from wsstools.core.potts.settings import PottsSettings
 from wsstools.core.potts.solver import PottsSolution, edge_weights, solve_potts, unary
+from wsstools.core.stored_maps import StoredMap, as_map
 
 _POTTS, _CRF = PottsSettings(), CrfSettings()
 Probs: TypeAlias = "ProbabilityMap | AnyArray"
@@ -263,7 +264,7 @@ def score(
     return scores(np.sum([confusion_matrix(*pair) for pair in pairs], axis=0), n_classes)
 
 
-def check_size(probability_map: ProbabilityMap, image: AnyArray) -> None:
+def check_size(probability_map: ProbabilityMap | StoredMap, image: AnyArray) -> None:
     """Raise ValueError unless a map and its image have one size."""
     if probability_map.shape != image.shape[:2]:
         raise ValueError(f"map has shape {probability_map.shape}, image {image.shape[:2]} (H, W)")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.maps import ProbabilityMap, common_classes
+from wsstools.core.stored_maps import StoredMap, bands, by_rows
 
 LEAST_SHARE = 1e-6
 """Added to every share, so that a class that labels lack becomes rare and not impossible."""
@@ -148,6 +149,17 @@ def without_improbable(probability_map: ProbabilityMap, floor: float) -> Probabi
     return restricted(probability_map, probability_map.classes[keep])
 
 
+def stored_without_improbable(stored: StoredMap, floor: float) -> StoredMap:
+    """`without_improbable` of a map as its file holds it."""
+    keep = np.array([plane.max() for plane in stored.values]) >= floor
+    if floor * len(keep) > 0.5:
+        for rows in bands(stored.shape):
+            keep[np.unique(stored.window(rows).probs.argmax(axis=0))] = True
+    if keep.all():
+        return stored
+    return by_rows(lambda maps: restricted(maps[0], stored.classes[keep]), [stored])
+
+
 def argmax_labels(
     probability_map: ProbabilityMap,
     scribbles: NDArray[np.uint8] | None = None,
@@ -181,4 +193,17 @@ def argmax_labels(
                 f"{probability_map.n_classes} classes"
             )
         labels[scribbles != IGNORE_LABEL] = strokes
+    return labels
+
+
+def stored_labels(
+    stored: StoredMap, scribbles: NDArray[np.uint8] | None = None, *, min_prob: float = 0.0
+) -> NDArray[np.uint8]:
+    """`argmax_labels` of a map as its file holds it."""
+    labels = np.empty(stored.shape, np.uint8)
+    if scribbles is not None and scribbles.shape != labels.shape:
+        raise ValueError(f"scribbles have shape {scribbles.shape}, the map {labels.shape} (H, W)")
+    for rows in bands(stored.shape):
+        strokes = None if scribbles is None else scribbles[rows]
+        labels[rows] = argmax_labels(stored.window(rows), strokes, min_prob=min_prob)
     return labels

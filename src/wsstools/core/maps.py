@@ -7,15 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from wsstools.core.arrays import AnyArray
+from numpy.typing import NDArray
 
 SUM_TOLERANCE = 1e-2
 MOST_CLASSES = 2**15 - 1
 """What the 16 bits of a map file hold."""
 ROUNDING = 1 / 2048
-"""What a probability in a map file may be off by; see `wsstools.formats.map_files.GRID`."""
+"""What a probability in a map file may be off by; see `wsstools.core.stored_maps.GRID`."""
 
 Number: TypeAlias = "float | Sequence[int]"
 
@@ -88,47 +86,3 @@ def normalized_entropy(probability_map: ProbabilityMap) -> NDArray[np.float32]:
     entropy = -(probs * logs).sum(axis=0)
     shares: NDArray[np.float32] = entropy / np.log(max(probability_map.n_classes, 2))
     return np.clip(shares, 0, 1)
-
-
-def checked_map(probs: ArrayLike, classes: ArrayLike, n_classes: int) -> ProbabilityMap:
-    """A map whose probabilities sum to 1, made from arrays that nearly do.
-
-    The sums of `probs` (K, H, W) may be off by 1e-2, or by K/2048 where that is more (rounding),
-    which is divided out. The ids `classes` (K,) are strictly ascending, in 0..n_classes-1.
-
-    Raises
-    ------
-    ValueError
-        If the arrays are not so, or a probability is negative or not finite.
-    """
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
-        probs = np.asarray(probs, np.float32)
-    classes = np.asarray(classes, np.int64)
-    if probs.ndim != 3 or 0 in probs.shape:
-        raise ValueError(f"probs has shape {probs.shape}, expected (C, H, W)")
-    if classes.shape != probs.shape[:1]:
-        raise ValueError(f"{len(probs)} planes of probabilities, but {classes.size} class ids")
-    if np.any(np.diff(classes) <= 0):
-        raise ValueError(f"class ids {classes.tolist()} are not strictly ascending")
-    if not 1 <= n_classes <= MOST_CLASSES:
-        raise ValueError(f"{n_classes} classes, expected 1 to {MOST_CLASSES}")
-    if classes[0] < 0 or classes[-1] >= n_classes:
-        raise ValueError(f"class ids {classes.tolist()} are not all in 0..{n_classes - 1}")
-    with np.errstate(invalid="ignore"):
-        total = probs.sum(axis=0)
-    if not np.isfinite(total).all():
-        raise ValueError("probabilities are not finite")
-    if probs.min() < 0:
-        raise ValueError(f"probabilities are negative (minimum {probs.min():g})")
-    worst = float(np.abs(total - 1).max())
-    if worst > max(SUM_TOLERANCE, len(probs) * ROUNDING):
-        raise ValueError(f"probabilities do not sum to 1 over the classes (off by {worst:.3g})")
-    return ProbabilityMap(probs / total, classes, int(n_classes))
-
-
-def as_map(probs: ProbabilityMap | AnyArray) -> ProbabilityMap:
-    """A map, from a map or from the probabilities of all classes, as `checked_map` takes them."""
-    if isinstance(probs, ProbabilityMap):
-        return probs
-    probs = np.asarray(probs)
-    return checked_map(probs, np.arange(len(probs)), len(probs))

@@ -19,8 +19,11 @@ LARGEST_MAP = 1 << 31
 """Probabilities: 22 classes of 12,000 x 8,000 pixels."""
 LARGEST_RECORD = 1 << 26
 """Bytes of the text that tells how a file was made."""
-_WORKING_COPIES = 2
-"""A map is held as read and as checked at the same time."""
+_MAP_COPIES, _MAP_BYTES = 2, 2
+"""A map is held as read, in float16, and as written."""
+_VOLUME_COPIES, _VOLUME_BYTES = 2, 4
+"""A volume is held as read and as checked, in float32."""
+_CLASSES_OF_LARGEST = 12
 _GIVEN = "/proc/"
 """Where what the shell has opened for a command is: standard input, and `<(another command)`."""
 _ENDLESS = {
@@ -29,6 +32,20 @@ _ENDLESS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+_most_pixels = LARGEST_PICTURE
+
+
+def allow_pixels(number: int) -> None:
+    """Take pictures of up to so many pixels in this process from now on, and maps as large."""
+    global _most_pixels
+    _most_pixels = number
+
+
+def most_pixels() -> int:
+    """How many pixels a picture may have."""
+    return _most_pixels
 
 
 def read_file(path: str | Path) -> bytes:
@@ -63,10 +80,11 @@ def endless_kind(path: str | Path) -> str | None:
 
 
 def check_pixels(height: int, width: int) -> None:
-    """Raise ValueError at a picture of more than LARGEST_PICTURE pixels."""
-    if height * width > LARGEST_PICTURE:
+    """Raise ValueError at a picture of more than `most_pixels`."""
+    if height * width > most_pixels():
         raise ValueError(
-            f"{height} x {width} (H x W) pixels, expected at most {LARGEST_PICTURE:,} in all"
+            f"{height} x {width} (H x W) pixels, expected at most {most_pixels():,} in all "
+            "(--max-pixels)"
         )
 
 
@@ -77,10 +95,14 @@ def check_masks(n_pixels: int) -> None:
 
 
 def check_map(n_values: int) -> None:
-    """Raise ValueError at more than LARGEST_MAP probabilities, or than there is memory for."""
-    if n_values > LARGEST_MAP:
-        raise ValueError(f"{n_values:,} probabilities, expected at most {LARGEST_MAP:,}")
-    needed = 4 * _WORKING_COPIES * n_values  # float32
+    """Raise ValueError at more probabilities than are expected, or than there is memory for.
+
+    That is LARGEST_MAP, or more where `allow_pixels` takes larger pictures.
+    """
+    most = max(LARGEST_MAP, _CLASSES_OF_LARGEST * most_pixels())
+    if n_values > most:
+        raise ValueError(f"{n_values:,} probabilities, expected at most {most:,}")
+    needed = _MAP_BYTES * _MAP_COPIES * n_values
     if needed > _memory():
         raise ValueError(
             f"{n_values:,} probabilities take {needed / 1e9:.1f} GB, "
@@ -90,7 +112,7 @@ def check_map(n_values: int) -> None:
 
 def check_volume(n_voxels: int) -> None:
     """Raise ValueError at more than LARGEST_MAP voxels, or than there is memory for as float32."""
-    if n_voxels > LARGEST_MAP or 4 * _WORKING_COPIES * n_voxels > _memory():
+    if n_voxels > LARGEST_MAP or _VOLUME_BYTES * _VOLUME_COPIES * n_voxels > _memory():
         raise ValueError(
             f"{n_voxels:,} voxels, expected at most {LARGEST_MAP:,}, or what "
             f"{_memory() / 1e9:.1f} GB of memory hold"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -30,11 +30,17 @@ class Header:
 
     shape: tuple[int, ...]
     dtype: np.dtype
+    is_fortran: bool = False  # the first axis is the fastest
 
     @property
     def n_values(self) -> int:
         """How many values it says there are."""
         return int(np.prod(self.shape, dtype=object))
+
+    @property
+    def n_bytes(self) -> int:
+        """How many bytes these take."""
+        return self.n_values * self.dtype.itemsize
 
 
 def read_header(file: BinaryIO) -> Header:
@@ -46,25 +52,21 @@ def read_header(file: BinaryIO) -> Header:
     file.seek(start)
     try:
         read = _HEADERS[np.lib.format.read_magic(file)]
-        shape, _, dtype = read(file)
+        shape, is_fortran, dtype = read(file)
     except KeyError as error:
         raise ValueError(f"unknown .npy version {error}") from None
     except Exception as error:  # numpy parses a header with whatever Python's parser raises
         raise ValueError(f"no header of a .npy: {' '.join(str(error).split())}") from error
-    return Header(shape, dtype)
+    return Header(shape, dtype, is_fortran)
 
 
 def read_array(data: bytes) -> AnyArray:
     """The array in a `.npy`; ValueError if damaged, a pickle, or more claimed than there is."""
     file = io.BytesIO(data)
     header = read_header(file)
-    if header.dtype.hasobject:
-        raise ValueError("it holds a pickle, which is not loaded")
-    claimed = header.n_values * header.dtype.itemsize
-    if claimed > len(data):
-        raise ValueError(f"its header claims {claimed} bytes, the file holds {len(data)}")
-    file.seek(0)
-    return np.lib.format.read_array(file, allow_pickle=False)
+    if header.n_bytes > len(data):
+        raise ValueError(_too_much(header.n_bytes, len(data)))
+    return _read_values(file, header)
 
 
 def member_keys(archive: zipfile.ZipFile) -> list[str]:
@@ -83,15 +85,37 @@ def read_member(archive: zipfile.ZipFile, key: str, *, most_bytes: int | None = 
 
     ValueError as of `read_array`, or if it claims more than `most_bytes`.
     """
-    header = member_header(archive, key)
-    claimed = header.n_values * header.dtype.itemsize
-    if most_bytes is not None and claimed > most_bytes:
-        raise ValueError(f"its {key} claims {claimed} bytes, expected at most {most_bytes}")
+    start = io.BytesIO()
     with archive.open(f"{key}.npy") as file:
-        values = read_array(file.read(_LONGEST_HEADER + claimed))
-        if file.read(1):  # the checksum is compared at the end
+        start.write(file.read(_LONGEST_HEADER))
+        start.seek(0)
+        header = read_header(start)
+        held = archive.getinfo(f"{key}.npy").file_size
+        if header.n_bytes > held:
+            raise ValueError(_too_much(header.n_bytes, held))
+        if most_bytes is not None and header.n_bytes > most_bytes:
+            raise ValueError(
+                f"its {key} claims {header.n_bytes} bytes, expected at most {most_bytes}"
+            )
+        values = _read_values(_Joined(start, cast(io.BufferedIOBase, file)), header)
+        if start.read(1) or file.read(1):  # the checksum is compared at the end
             raise ValueError(f"its {key} holds more than it claims")
     return values
+
+
+def write_member(archive: zipfile.ZipFile, key: str, values: AnyArray) -> None:
+    """Write an array to a `.npz`, the same bytes each time; it is not copied as a whole."""
+    head = io.BytesIO()
+    values = np.asarray(values, order="C")
+    np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(values))
+    entry = zipfile.ZipInfo(f"{key}.npy")  # its date is fixed
+    entry.external_attr = 0o644 << 16
+    entry.compress_type = archive.compression
+    entry._compresslevel = archive.compresslevel  # type: ignore[attr-defined]
+    entry.file_size = head.tell() + values.nbytes
+    with archive.open(entry, "w") as file:
+        file.write(head.getvalue())
+        file.write(values.reshape(-1).view(np.uint8).data)
 
 
 def check_sums(data: bytes) -> None:
@@ -103,3 +127,33 @@ def check_sums(data: bytes) -> None:
             raise ValueError("it is damaged: files in it are missing")
         if archive.testzip() is not None:
             raise ValueError("it is damaged: a checksum is wrong")
+
+
+def _too_much(claimed: int, held: int) -> str:
+    return f"its header claims {claimed} bytes, the file holds {held}"
+
+
+class _Joined:
+    """The rest of one file, then another."""
+
+    def __init__(self, first: io.BytesIO, second: io.BufferedIOBase) -> None:
+        self._first, self._second = first, second
+
+    def readinto(self, place: memoryview) -> int:
+        """Fill a part of `place`; how many bytes, 0 at the end."""
+        return self._first.readinto(place) or self._second.readinto(place)
+
+
+def _read_values(file: io.BytesIO | _Joined, header: Header) -> AnyArray:
+    """The values that stand in a file behind a header, read to where they stay."""
+    if header.dtype.hasobject:
+        raise ValueError("it holds a pickle, which is not loaded")
+    values = np.empty(header.n_values, header.dtype)
+    place = values.view(np.uint8).data if values.nbytes else memoryview(b"")
+    filled = 0
+    while filled < len(place):
+        n_bytes = file.readinto(place[filled:])
+        if not n_bytes:
+            raise ValueError(_too_much(header.n_bytes, filled))
+        filled += n_bytes
+    return values.reshape(header.shape, order="F" if header.is_fortran else "C")

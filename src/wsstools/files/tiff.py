@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import ImageFile
 
 from wsstools.core.arrays import AnyArray
-from wsstools.files.limits import LARGEST_PICTURE, check_volume
+from wsstools.files.limits import check_volume, most_pixels
 from wsstools.files.pillow import opened, upright
 
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -229,8 +229,8 @@ def _check_size(shape: tuple[int, ...], dtype: np.dtype | None, most_bytes: int)
     """Raise ValueError at a picture that takes more than so many bytes for a pixel."""
     size = int(np.prod(shape, dtype=object))
     n_bytes = size * np.dtype(dtype).itemsize
-    if size > _MOST_PLANES * LARGEST_PICTURE or n_bytes > most_bytes * LARGEST_PICTURE:
-        raise ValueError(f"shape {shape} is more than {LARGEST_PICTURE:,} pixels")
+    if size > _MOST_PLANES * most_pixels() or n_bytes > most_bytes * most_pixels():
+        raise ValueError(f"shape {shape} is more than {most_pixels():,} pixels (--max-pixels)")
 
 
 def _orientation(page: tifffile.TiffPage) -> int:

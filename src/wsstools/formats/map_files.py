@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from wsstools.core.arrays import AnyArray
-from wsstools.core.maps import MOST_CLASSES, SUM_TOLERANCE, ProbabilityMap, as_map, checked_map
+from wsstools.core.maps import MOST_CLASSES, SUM_TOLERANCE, ProbabilityMap
+from wsstools.core.stored_maps import StoredMap, as_map, checked_stored_map
 from wsstools.files import npy
 from wsstools.files.atomic import write_atomic
 from wsstools.files.damage import reading
@@ -19,9 +20,6 @@ from wsstools.files.provenance import Decoded, Meta, Origin, parse_record, recor
 
 SUFFIX = ".npz"
 SUFFIXES = (".npz", ".npy")
-GRID = 1024
-"""Probabilities are rounded to multiples of 1/1024: exact in float16, off by at most 1/2048,
-and far more compressible than free float16."""
 _DEFLATE_LEVEL = 1
 _MOST_IDS = 8 * MOST_CLASSES
 """Bytes of class ids, eight each."""
@@ -29,12 +27,14 @@ _FOREIGN_KEYS = ("probs", "probabilities", "softmax", "arr_0")
 """The second is nnU-Net's, the third that of its first version."""
 
 
-def encode_map(probability_map: ProbabilityMap, meta: Meta) -> bytes:
+def encode_map(probability_map: ProbabilityMap | StoredMap, meta: Meta) -> bytes:
     """The bytes of a map file. Classes whose probability rounds to 0 everywhere are left out."""
+    stored = as_stored(probability_map)
     return encode_arrays(
         {
-            **_stored_arrays(probability_map),
-            "n_classes": np.int16(probability_map.n_classes),
+            "probs": stored.values,
+            "classes": stored.classes.astype(np.int16),
+            "n_classes": np.int16(stored.n_classes),
             "meta": np.array(record_text(meta)),
         }
     )
@@ -47,20 +47,24 @@ def encode_arrays(members: Mapping[str, AnyArray | np.generic]) -> bytes:
         buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=_DEFLATE_LEVEL
     ) as archive:
         for key, value in members.items():
-            member = io.BytesIO()
-            np.lib.format.write_array(member, np.asanyarray(value), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{key}.npy")  # its date is fixed: the same bytes each time
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, member.getvalue(), zipfile.ZIP_DEFLATED)
+            npy.write_member(archive, key, np.asanyarray(value))
     return buffer.getvalue()
 
 
-def as_stored(probability_map: ProbabilityMap) -> ProbabilityMap:
+def as_stored(probability_map: ProbabilityMap | StoredMap) -> StoredMap:
     """The map as it comes back from its file: what a step that reads the file works on."""
-    return checked_map(**_stored_arrays(probability_map), n_classes=probability_map.n_classes)
+    if isinstance(probability_map, ProbabilityMap):
+        probability_map = StoredMap.of(probability_map)
+    return probability_map.held()
 
 
 def decode_map(data: bytes, name: str) -> Decoded[ProbabilityMap]:
+    """The map in a file, see `decode_stored_map`, as probabilities of all its pixels."""
+    found = decode_stored_map(data, name)
+    return Decoded(found.value.whole(), found.meta, found.note)
+
+
+def decode_stored_map(data: bytes, name: str) -> Decoded[StoredMap]:
     """The map in a file: one of ours, or a dense (C, H, W) array of somebody else's, with a note.
 
     That is a `.npy`, or in a `.npz` the array `probs`, `probabilities`, `softmax` or `arr_0`; an
@@ -139,23 +143,7 @@ def read_meta(path: Path) -> Meta | None:
         return None
 
 
-def _stored_arrays(probability_map: ProbabilityMap) -> dict[str, AnyArray]:
-    rounded = np.rint(probability_map.probs * np.float32(GRID))
-    if not np.isfinite(rounded).all():
-        raise ValueError("the probabilities that were computed are not finite")
-    if len(rounded) >= 2 * GRID and not rounded.any(axis=0).all():
-        raise ValueError(
-            f"at a pixel none of {len(rounded)} classes has a probability of 1/{2 * GRID} or more, "
-            "the least that a map holds"
-        )
-    kept = rounded.any(axis=(1, 2))
-    return {
-        "probs": (rounded[kept] / np.float32(GRID)).astype(np.float16),
-        "classes": probability_map.classes[kept].astype(np.int16),
-    }
-
-
-def _ours(archive: zipfile.ZipFile, has_meta: bool) -> Decoded[ProbabilityMap]:
+def _ours(archive: zipfile.ZipFile, has_meta: bool) -> Decoded[StoredMap]:
     classes, n_classes = (
         npy.read_member(archive, key, most_bytes=_MOST_IDS) for key in ("classes", "n_classes")
     )
@@ -163,15 +151,15 @@ def _ours(archive: zipfile.ZipFile, has_meta: bool) -> Decoded[ProbabilityMap]:
         raise ValueError("its classes and their number are no integers")
     if max(classes.max(initial=0), n_classes) > MOST_CLASSES:  # before they lose bits
         raise ValueError(f"its class ids reach beyond {MOST_CLASSES}")
-    probability_map = checked_map(_probs(archive, "probs"), classes, int(n_classes))
-    return Decoded(probability_map, read_record(archive) if has_meta else None)
+    stored = checked_stored_map(_probs(archive, "probs"), classes, int(n_classes))
+    return Decoded(stored, read_record(archive) if has_meta else None)
 
 
-def _foreign(probs: AnyArray, what: str) -> Decoded[ProbabilityMap]:
+def _foreign(probs: AnyArray, what: str) -> Decoded[StoredMap]:
     planes = probs.reshape(_plane_shape(probs.shape))
     n_classes = len(planes)
     try:
-        probability_map = checked_map(planes, np.arange(n_classes), n_classes)
+        stored = checked_stored_map(planes, np.arange(n_classes), n_classes)
     except ValueError as error:
         if _sums_to_1(planes, axis=-1):
             raise ValueError(
@@ -179,7 +167,7 @@ def _foreign(probs: AnyArray, what: str) -> Decoded[ProbabilityMap]:
                 "(H, W, C), expected (C, H, W) (save probs.transpose(2, 0, 1))"
             ) from error
         raise
-    return Decoded(probability_map, note=f"took {what} as a dense map of {n_classes} classes")
+    return Decoded(stored, note=f"took {what} as a dense map of {n_classes} classes")
 
 
 def _plane_shape(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -55,22 +56,43 @@ def predict_probs(
     is_single = images.ndim == 3
     whole = torch.tensor(images[None] if is_single else images, device=device)
     pixels = whole.permute(0, 3, 1, 2).float()  # (N, 3, H, W), channels last in memory
-    kind = torch.device(device).type
+
+    def probs_of(scale: float, is_flipped: bool) -> Tensor:
+        scaled = _resized(pixels, scale)
+        if is_flipped:
+            return _probs(network, scaled.flip(3), pixels).flip(3)
+        return _probs(network, scaled, pixels)
+
+    probs = mean_of_views(probs_of, views, device, precision)
+    return probs[0] if is_single else probs
+
+
+@torch.inference_mode()
+def mean_of_views(
+    probs_of: Callable[[float, bool], Tensor],
+    views: Views,
+    device: str | torch.device,
+    precision: str,
+) -> NDArray[np.float32]:
+    """The mean of probabilities (N, C, h, w) over the views, each a scale and whether flipped.
+
+    DataError if it is not finite.
+    """
     is_half = precision != "float32"
+    kind = torch.device(device).type
     autocast = torch.autocast(kind, getattr(torch, precision)) if is_half else None
     total = torch.zeros((), device=device)
     with autocast or contextlib.nullcontext():
         for scale in views.scales:
-            scaled = _resized(pixels, scale)
-            total = total + _probs(network, scaled, pixels)
+            total = total + probs_of(scale, False)
             if views.flip:
-                total = total + _probs(network, scaled.flip(3), pixels).flip(3)
+                total = total + probs_of(scale, True)
     if not torch.isfinite(total).all():
         hint = f" in {precision}; --precision float32 reaches further" if is_half else ""
         raise DataError(f"the network's probabilities are not finite{hint}")
     n_views = len(views.scales) * (1 + views.flip)
     probs: NDArray[np.float32] = (total / n_views).cpu().numpy()
-    return probs[0] if is_single else probs
+    return probs
 
 
 @torch.inference_mode()

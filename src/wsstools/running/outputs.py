@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.maps import ProbabilityMap
+from wsstools.core.stored_maps import StoredMap
 from wsstools.files import npy, png
 from wsstools.files.atomic import remove_leftovers
 from wsstools.files.limits import read_file
@@ -22,7 +23,7 @@ from wsstools.formats import label_files, map_files, picture_files
 from wsstools.running.claim import claimed
 from wsstools.running.settings import RunSettings
 
-Output: TypeAlias = "ProbabilityMap | NDArray[np.uint8]"
+Output: TypeAlias = "ProbabilityMap | StoredMap | NDArray[np.uint8]"
 Kind: TypeAlias = Literal["prob", "soft", "labels", "scribbles", "picture"]
 
 

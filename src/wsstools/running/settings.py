@@ -11,7 +11,7 @@ from typing import Optional, TypeVar, Union
 
 from wsstools.core.parameter import ON_COMMAND_LINE, documented, parameter
 from wsstools.errors import UsageError
-from wsstools.files.limits import read_file
+from wsstools.files.limits import LARGEST_PICTURE, read_file
 from wsstools.files.names import NameRule, is_heading
 from wsstools.files.text import decode_names
 
@@ -129,6 +129,12 @@ class JobSettings(Selection):
         "Workers are loky (processes), threading or dask.",
         metavar="NAME",
         choices=("loky", "threading", "dask"),
+    )
+    max_pixels: int = parameter(
+        LARGEST_PICTURE,
+        "Take pictures of up to N pixels; larger ones fail.",
+        metavar="N",
+        min=1,
     )
     scheduler: Optional[str] = parameter(
         None,

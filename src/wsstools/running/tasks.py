@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from wsstools.errors import SkippedImage, WssError, memory_error_line, one_line, os_error_line
+from wsstools.files.limits import allow_pixels
 from wsstools.files.provenance import Decoded, InputRecord, digest, input_record
 from wsstools.running.join import Input, Reader, Task, batches, check_joins, count_tasks
 from wsstools.running.messages import Messages
@@ -88,6 +89,7 @@ def map_tasks(
     """
     if folder is not None:
         work = partial(work, folder=remote_folder(folder, settings))
+    work = partial(_with_pixels, work=work, most_pixels=settings.max_pixels)
     with visible_files(inputs, settings, folder) as required_files:
         sent = (remote_tasks(block, settings) for block in blocks)
         yield from map_in_workers(
@@ -100,6 +102,12 @@ def map_tasks(
             depends_on_processor=depends_on_processor,
             say=messages.say,
         )
+
+
+def _with_pixels(task: T | list[T], *, work: Callable[..., R], most_pixels: int) -> R:
+    """`work` in a process that takes pictures of so many pixels."""
+    allow_pixels(most_pixels)
+    return work(task)
 
 
 def map_images(

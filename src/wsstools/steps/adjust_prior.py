@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from wsstools.core.map_operations import adjust_prior as adjust_map_prior
-from wsstools.core.maps import ProbabilityMap
+from wsstools.core.stored_maps import StoredMap, by_rows
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Step, run_step
 from wsstools.steps.class_shares import GivenShares, read_shares
-from wsstools.steps.inputs import map_input
+from wsstools.steps.inputs import stored_map_input
 
 
 def adjust_prior(
@@ -56,11 +56,11 @@ def adjust_prior(
         {"power": power, "from": from_shares.numbers, "to": to_shares.numbers},
         compute=partial(_compute, learned=from_shares, wanted=to_shares, power=power),
     )
-    run_step(step, [map_input(maps, run)], out, run)
+    run_step(step, [stored_map_input(maps, run)], out, run)
 
 
 def _compute(
-    probability_map: ProbabilityMap, *, learned: GivenShares, wanted: GivenShares, power: float
-) -> ProbabilityMap:
-    n_classes = probability_map.n_classes
-    return adjust_map_prior(probability_map, learned.of(n_classes), wanted.of(n_classes), power)
+    stored: StoredMap, *, learned: GivenShares, wanted: GivenShares, power: float
+) -> StoredMap:
+    from_shares, to_shares = (shares.of(stored.n_classes) for shares in (learned, wanted))
+    return by_rows(lambda maps: adjust_map_prior(maps[0], from_shares, to_shares, power), [stored])

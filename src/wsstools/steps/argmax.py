@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from wsstools.core.map_operations import argmax_labels
+from wsstools.core.map_operations import stored_labels
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Step, run_step
-from wsstools.steps.inputs import label_input, map_input
+from wsstools.steps.inputs import label_input, stored_map_input
 
 
 def argmax(
@@ -41,7 +41,7 @@ def argmax(
     SomeFailed
         If an image failed; the others are done.
     """
-    inputs = [map_input(maps, run)]
+    inputs = [stored_map_input(maps, run)]
     if scribbles is not None:
         inputs.append(label_input(scribbles, run, role="scribbles", is_optional=True))
     step = Step(
@@ -49,6 +49,6 @@ def argmax(
         {"min_prob": min_prob, "scribbles": scribbles is not None},
         unrecorded={"scribbles": False},
         kind="labels",
-        compute=partial(argmax_labels, min_prob=min_prob),
+        compute=partial(stored_labels, min_prob=min_prob),
     )
     run_step(step, inputs, out, run)

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from wsstools.core.map_operations import fuse_maps
-from wsstools.core.maps import ProbabilityMap
 from wsstools.core.pools import Pool, pool_maps
+from wsstools.core.stored_maps import StoredMap, by_rows
 from wsstools.errors import UsageError
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Step, run_step
-from wsstools.steps.inputs import map_input
+from wsstools.steps.inputs import stored_map_input
 from wsstools.steps.pools import pool_values, read_pool
 
 
@@ -58,16 +58,16 @@ def fuse(
     else:
         pool = _checked_pool(params, weights, len(maps))
         step = Step("fuse", pool_values(pool), compute=partial(_pooled, pool=pool))
-    first, *others = [map_input(place, run) for place in maps]
+    first, *others = [stored_map_input(place, run) for place in maps]
     run_step(step, [first, *(replace(entry, is_optional=True) for entry in others)], out, run)
 
 
-def _mean(*maps: ProbabilityMap, weights: tuple[float, ...]) -> ProbabilityMap:
-    return fuse_maps(maps, weights)
+def _mean(*maps: StoredMap, weights: tuple[float, ...]) -> StoredMap:
+    return by_rows(partial(fuse_maps, weights=weights), maps)
 
 
-def _pooled(*maps: ProbabilityMap, pool: Pool) -> ProbabilityMap:
-    return pool_maps(maps, pool)
+def _pooled(*maps: StoredMap, pool: Pool) -> StoredMap:
+    return by_rows(partial(pool_maps, pool=pool), maps)
 
 
 def _checked_pool(params: str, weights: Sequence[float] | None, count: int) -> Pool:

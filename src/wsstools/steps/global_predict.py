@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,17 +20,22 @@ from wsstools.core.local.scribbled import scribbled_pixels
 from wsstools.core.map_operations import (
     adjust_prior,
     restricted,
+    stored_without_improbable,
     weighted_shares,
     without_improbable,
 )
 from wsstools.core.maps import ProbabilityMap
+from wsstools.core.stored_maps import StoredMap
+from wsstools.core.tiles import TileSettings, needs_tiles, tiles
 from wsstools.errors import DataError, UsageError, naming
 from wsstools.files.provenance import Json, parse_record
 from wsstools.nn import predict
 from wsstools.nn.device import chosen_device
 from wsstools.nn.loaded import ModelFile, find_model, loaded_network
 from wsstools.nn.models.model_files import ModelHeader
+from wsstools.nn.models.networks import SegmentationNetwork
 from wsstools.nn.settings import GPU_BATCH, PRECISIONS, PredictionSettings
+from wsstools.nn.tiled import pools_over_image, predict_tile
 from wsstools.nn.training.schedules import msc_scales
 from wsstools.running.messages import say
 from wsstools.running.settings import RunSettings
@@ -52,6 +57,7 @@ def global_predict(
     learned: str | None = None,
     power: float | None = None,
     settings: PredictionSettings = PredictionSettings(),
+    tile_settings: TileSettings = TileSettings(),
     run: RunSettings = RunSettings(),
 ) -> None:
     """Write the maps that a trained network predicts for a folder of images.
@@ -76,6 +82,8 @@ def global_predict(
         With `wanted`: how much of the change is made, 0 none, 1 (None) all of it.
     settings : PredictionSettings
         How the network looks at images, and what is kept of its maps.
+    tile_settings : TileSettings
+        Which images are computed in parts.
     run : RunSettings
         Which images, and how they are computed; on a GPU the workers are threads.
 
@@ -93,7 +101,7 @@ def global_predict(
         inputs.append(label_input(restrict_to, run, role="scribbles", is_optional=True))
     found = find_model(model, "--model")
     given = _given_shares(wanted, learned, power, run)
-    predictor = _predictor(settings, found)
+    predictor = _predictor(settings, tile_settings.tile, found)
     if given is not None:
         with naming(model):
             predictor = dataclasses.replace(predictor, adjustment=given.for_model(found.header))
@@ -106,8 +114,10 @@ def global_predict(
             "restricted": restrict_to is not None,
             "floor": settings.floor,
             "precision": predictor.precision,
+            "tile": predictor.tile,
             **(adjusted if given is None else given.options),
         },
+        revision=2,
         unrecorded=adjusted,
         compute=partial(_compute, predictor=predictor),
         shared=[found.record],
@@ -210,6 +220,7 @@ class _Predictor:
     views: predict.Views
     floor: float
     precision: str
+    tile: int
     adjustment: _Adjustment | None = None
 
     @property
@@ -217,18 +228,68 @@ class _Predictor:
         """Whether a GPU computes, which threads share."""
         return self.device.partition(":")[0] != "cpu"
 
-    def probs(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Class probabilities, (N, C, H, W), of images of one size, (N, H, W, 3)."""
+    def maps(
+        self, images: Sequence[NDArray[np.uint8]], classes: Sequence[NDArray[np.int64] | None]
+    ) -> list[Computed]:
+        """The maps of images of one size, each restricted to classes if there are some."""
+        result: dict[str, Json] = {} if self.is_gpu else {"processor": processor()}
+        if needs_tiles(images[0].shape[:2], self.tile):
+            return [
+                self._in_tiles(image, allowed, result)
+                for image, allowed in zip(images, classes, strict=True)
+            ]
+        with self._network() as network:
+            many = predict.predict_probs(
+                network, np.stack(images), self.device, views=self.views, precision=self.precision
+            )
+        found = [self._finished(*pair) for pair in zip(many, classes, strict=True)]
+        return [Computed(without_improbable(one, self.floor), result) for one in found]
+
+    def _in_tiles(
+        self, image: NDArray[np.uint8], allowed: NDArray[np.int64] | None, result: dict[str, Json]
+    ) -> Computed:
+        """The map of a large image, a tile after the other."""
+        made, n_tiles, warning = None, 0, None
+        for tile in tiles(image.shape[:2], self.tile, margin=0):
+            with self._network() as network:
+                probs = predict_tile(
+                    network, image, tile, self.device, views=self.views, precision=self.precision
+                )
+                if pools_over_image(network):
+                    warning = (
+                        "the network pools over what it sees: a tile of the image, not all of it "
+                        "(--tile 0: no tiles)"
+                    )
+            found = self._finished(probs, allowed)
+            made = made or StoredMap.blank(found.classes, found.n_classes, image.shape[:2])
+            made.put(found.probs, tile.rows, tile.columns)
+            n_tiles += 1
+        assert made is not None  # an image has a tile
+        kept = stored_without_improbable(made, self.floor)
+        return Computed(kept, {**result, "tiles": n_tiles}, warning)
+
+    @contextlib.contextmanager
+    def _network(self) -> Iterator[SegmentationNetwork]:
+        """The network, in this process; on a GPU for one thread at a time.
+
+        Then the memory for one batch suffices for any number of threads.
+        """
         torch.set_num_threads(1)  # so that the result does not depend on the number of workers
         network = loaded_network(self.model, self.model_digest, self.device)
-        # On a GPU by turns: then the memory for one batch suffices for any number of threads.
         with _computing if self.is_gpu else contextlib.nullcontext():
-            return predict.predict_probs(
-                network, images, self.device, views=self.views, precision=self.precision
-            )
+            yield network
+
+    def _finished(
+        self, probs: NDArray[np.float32], allowed: NDArray[np.int64] | None
+    ) -> ProbabilityMap:
+        """What the network gives, as the map of the options, of all classes that are allowed."""
+        found = ProbabilityMap(probs, np.arange(len(probs)), len(probs))
+        if (change := self.adjustment) is not None:
+            found = adjust_prior(found, change.learned, change.wanted, change.power)
+        return found if allowed is None else restricted(found, allowed)
 
 
-def _predictor(settings: PredictionSettings, model: ModelFile) -> _Predictor:
+def _predictor(settings: PredictionSettings, tile: int, model: ModelFile) -> _Predictor:
     """The predictor of checked settings."""
     precision = settings.precision
     if precision not in PRECISIONS:
@@ -252,6 +313,7 @@ def _predictor(settings: PredictionSettings, model: ModelFile) -> _Predictor:
         views=predict.Views(scales, settings.flip or settings.msc),
         floor=settings.floor,
         precision=precision,
+        tile=tile,
     )
 
 
@@ -285,14 +347,9 @@ def _compute_together(
     for number, (image, *_) in enumerate(many):
         by_size[image.shape].append(number)
     computed: dict[int, Computed] = {}
-    result = {} if predictor.is_gpu else {"processor": processor()}
     for numbers in by_size.values():
-        many_probs = predictor.probs(np.stack([many[number][0] for number in numbers]))
-        for number, probs in zip(numbers, many_probs, strict=True):
-            found = ProbabilityMap(probs, np.arange(len(probs)), len(probs))
-            if (change := predictor.adjustment) is not None:
-                found = adjust_prior(found, change.learned, change.wanted, change.power)
-            allowed = classes[number]
-            found = found if allowed is None else restricted(found, allowed)
-            computed[number] = Computed(without_improbable(found, predictor.floor), result)
+        found = predictor.maps(
+            [many[number][0] for number in numbers], [classes[number] for number in numbers]
+        )
+        computed.update(zip(numbers, found, strict=True))
     return [computed[number] for number in range(len(many))]

@@ -50,6 +50,11 @@ def map_input(place: str, run: Selection) -> Input:
     return Input("map", source, map_files.decode_map)
 
 
+def stored_map_input(place: str, run: Selection) -> Input:
+    """Maps as their files hold them, as `StoredMap`, for steps that work on a part at a time."""
+    return replace(map_input(place, run), decode=map_files.decode_stored_map)
+
+
 def image_input(place: str, run: Selection) -> Input:
     """Images."""
     source = Source(place, image_files.SUFFIXES, "image", rule=run.rule, null=run.null)

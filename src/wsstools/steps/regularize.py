@@ -15,16 +15,20 @@ from numpy.typing import NDArray
 from wsstools.core import api
 from wsstools.core.crf.mean_field import Kernels
 from wsstools.core.crf.settings import CrfSettings
+from wsstools.core.crf.tiled import dense_crf_in_tiles
 from wsstools.core.maps import ProbabilityMap
 from wsstools.core.parameter import option_of
 from wsstools.core.potts.settings import PottsSettings
 from wsstools.core.potts.solver import edge_weights, unary
+from wsstools.core.potts.strips import potts_in_strips
+from wsstools.core.stored_maps import StoredMap
+from wsstools.core.tiles import TileSettings, needs_tiles
 from wsstools.errors import DataError, UsageError
 from wsstools.files.damage import reading
 from wsstools.formats.parameter_files import read_params
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Computed, Step, run_step
-from wsstools.steps.inputs import image_input, map_input
+from wsstools.steps.inputs import image_input, stored_map_input
 
 Settings: TypeAlias = "PottsSettings | CrfSettings"
 Prepared: TypeAlias = "NDArray[np.float32] | Kernels | None"
@@ -46,6 +50,7 @@ def regularize(
     *,
     images: str,
     settings: Settings = PottsSettings(),
+    tiles: TileSettings = TileSettings(),
     run: RunSettings = RunSettings(),
 ) -> None:
     """Write the maps of a folder, smoothed by a Potts model or a fully connected CRF.
@@ -60,6 +65,8 @@ def regularize(
         Their images.
     settings : PottsSettings or CrfSettings
         The method and its parameters.
+    tiles : TileSettings
+        Which images are computed in parts; by our own solvers on a CPU only.
     run : RunSettings
         Which images, and how they are computed.
 
@@ -73,12 +80,12 @@ def regularize(
     settings = checked_settings(settings)
     step = Step(
         "regularize",
-        parameters(settings),
-        revision=2,
+        {**parameters(settings), "tile": tiles.tile},
+        revision=3,
         kind="soft",
-        compute=partial(regularized, settings=settings),
+        compute=partial(_compute, settings=settings, tile=tiles.tile),
     )
-    run_step(step, [map_input(maps, run), image_input(images, run)], out, run)
+    run_step(step, [stored_map_input(maps, run), image_input(images, run)], out, run)
 
 
 def chosen_settings(
@@ -236,6 +243,32 @@ def regularized(
         warning = (
             f"stopped at a relative duality gap of {found.info['gap']:.2g} "
             f"(--tol {settings.tol:g}) after {settings.max_iterations} iterations"
+        )
+    return Computed(found, found.info, warning)
+
+
+def _compute(
+    stored: StoredMap, image: NDArray[np.uint8], *, settings: Settings, tile: int
+) -> Computed:
+    """`regularized`, in parts where the image is large."""
+    is_ours = (
+        settings.engine == "compiled"
+        if isinstance(settings, CrfSettings)
+        else (settings.device == "cpu")
+    )
+    if not (is_ours and needs_tiles(stored.shape, tile)):
+        return regularized(stored.whole(), image, settings=settings)
+    api.check_size(stored, image)
+    if isinstance(settings, CrfSettings):
+        found = dense_crf_in_tiles(stored, image, settings, side=tile)
+        return Computed(found, found.info)
+    found = potts_in_strips(stored, image, settings, side=tile)
+    warning = None
+    if not found.info["converged"]:
+        warning = (
+            f"the relative duality gap of the whole image is {found.info['gap']:.2g} "
+            f"(--tol {settings.tol:g}): its strips stopped after {settings.max_iterations} "
+            "iterations, or do not fit together closely (--tile 0: no strips)"
         )
     return Computed(found, found.info, warning)
 

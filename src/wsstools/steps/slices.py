@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from wsstools.core.arrays import AnyArray
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.core.maps import checked_map
+from wsstools.core.stored_maps import checked_map
 from wsstools.core.volumes.settings import AXES, KINDS, SliceSettings
 from wsstools.core.volumes.slicing import class_ids, grey_levels, intensity_range
 from wsstools.errors import DataError, UsageError

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.evaluation.metrics import N_VALUES, confusion_matrix
-from wsstools.core.map_operations import argmax_labels
+from wsstools.core.map_operations import stored_labels
 from wsstools.core.maps import ProbabilityMap
 from wsstools.errors import DataError
 from wsstools.files.atomic import write_all
@@ -261,7 +261,7 @@ def _try_settings(
     common = prepared(image, settings[0])
     for one in settings:
         computed = regularized(probability_map, image, common, settings=one)
-        labels = argmax_labels(as_stored(cast(ProbabilityMap, computed.value)))
+        labels = stored_labels(as_stored(cast(ProbabilityMap, computed.value)))
         matrix = confusion_matrix(labels, gt).ravel()
         cells = matrix.nonzero()[0]
         yield Result(cells.tolist(), matrix[cells].tolist(), computed.warning)

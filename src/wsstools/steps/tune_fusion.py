@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from wsstools.core.evaluation.metrics import N_VALUES, confusion_matrix, scores
 from wsstools.core.evaluation.pool_fitting import KINDS, MEAN, Sample, fitted_pool
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.core.map_operations import argmax_labels
+from wsstools.core.map_operations import stored_labels
 from wsstools.core.maps import ProbabilityMap, common_classes
 from wsstools.core.pools import Pool, pixels_of, pool_maps
 from wsstools.errors import DataError, UsageError
@@ -265,7 +265,7 @@ def _judged(
     maps = cast(Sequence[ProbabilityMap], values[:-1])
     gt = cast(_Labels, values[-1])
     return {
-        kind: confusion_matrix(argmax_labels(as_stored(pool_maps(maps, pool))), gt)
+        kind: confusion_matrix(stored_labels(as_stored(pool_maps(maps, pool))), gt)
         for kind, pool in pools.items()
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,15 +50,25 @@ class Kernels:
 
     @classmethod
     def of(
-        cls, image: AnyArray, *, sigma_alpha: float, sigma_beta: float, sigma_gamma: float
+        cls,
+        image: AnyArray,
+        *,
+        sigma_alpha: float,
+        sigma_beta: float,
+        sigma_gamma: float,
+        origin: tuple[int, int] = (0, 0),
     ) -> Kernels:
-        """The kernels of an image, (H, W, 3) or (H, W); parameters and errors as in `dense_crf`."""
+        """The kernels of an image, (H, W, 3) or (H, W); parameters and errors as in `dense_crf`.
+
+        `origin` is the row and column of its first pixel in the image that it is a part of: its
+        kernels are then those of the whole, but near its sides.
+        """
         rgb = _rgb(image)
         _check_reaches(sigma_alpha, sigma_beta, sigma_gamma)
         height, width = rgb.shape[:2]
         with np.errstate(all="ignore"):  # the lattice refuses what is infinite
             colours = rgb.transpose(2, 0, 1) / np.float32(sigma_beta)
-        features = np.concatenate([_positions(height, width, sigma_alpha), colours])
+        features = np.concatenate([_positions(height, width, sigma_alpha, origin), colours])
         try:
             bilateral = Lattice.of(features.reshape(len(features), -1))
         except ValueError as error:
@@ -66,7 +76,8 @@ class Kernels:
                 f"sigma_alpha {sigma_alpha:g} or sigma_beta {sigma_beta:g} is too small for "
                 f"this image: {error}"
             ) from error
-        return cls((height, width), bilateral, _spatial(height, width, float(sigma_gamma)))
+        spatial = _spatial if origin == (0, 0) else _spatial.__wrapped__  # parts are not kept
+        return cls((height, width), bilateral, spatial(height, width, float(sigma_gamma), origin))
 
 
 def dense_crf(
@@ -83,6 +94,7 @@ def dense_crf(
     prune: float = _DEFAULT.prune,
     engine: str = "compiled",
     kernels: Kernels | None = None,
+    pruned: tuple[tuple[int, ...], float] | None = None,
 ) -> CrfSolution:
     """Class marginals of a fully connected CRF; they sum to 1 over the classes.
 
@@ -115,7 +127,9 @@ def dense_crf(
     engine : {"compiled", "pydensecrf"}
         Who computes: our own code, or the library that it is tested against.
     kernels : Kernels or None
-        `Kernels.of` this image and these reaches, where they are at hand already.
+        `Kernels.of` this image and these reaches, where they are known already.
+    pruned : tuple or None
+        `pruned_classes` of the image that this is a part of.
 
     Returns
     -------
@@ -166,13 +180,38 @@ def dense_crf(
     if len(costs) == 1:
         return CrfSolution(np.ones_like(costs), (), 0.0)
     if engine == "compiled":
-        kernels = kernels or Kernels.of(rgb, **reaches)
-        pruned, mass = _negligible(np.asarray(probs), prune)
+        kernels = kernels or Kernels.of(
+            rgb, sigma_alpha=sigma_alpha, sigma_beta=sigma_beta, sigma_gamma=sigma_gamma
+        )
+        as_one, mass = pruned or pruned_classes([np.asarray(probs)], prune)
         solve = functools.partial(mean_field, kernels=kernels, w1=w1, w2=w2, iterations=iterations)
-        marginals = _as_one(costs, pruned, solve) if pruned else solve(costs)
-        return CrfSolution(marginals, tuple(pruned), mass)
+        marginals = _as_one(costs, as_one, solve) if as_one else solve(costs)
+        return CrfSolution(marginals, as_one, mass)
     marginals = pydensecrf_marginals(costs, rgb, w1=w1, w2=w2, iterations=iterations, **reaches)
     return CrfSolution(marginals, (), 0.0)
+
+
+def pruned_classes(parts: Iterable[AnyArray], prune: float) -> tuple[tuple[int, ...], float]:
+    """The least probable classes that hold at most `prune` at any pixel, and the most they hold.
+
+    The probabilities of the image may come in parts, (K, h, w) each; `parts` is gone through twice.
+    No class, where it would be one.
+    """
+    if prune <= 0:
+        return (), 0.0
+    order = np.argsort(np.max([part.max(axis=(1, 2)) for part in parts], axis=0), kind="stable")[
+        :-1
+    ]
+    most = np.zeros(len(order))
+    for part in parts:
+        total = np.zeros(part.shape[1:], np.float32)
+        for place, label in enumerate(order):
+            total += part[label]
+            most[place] = max(most[place], total.max())
+            if most[place] > prune:
+                order, most = order[:place], most[:place]
+                break
+    return (tuple(sorted(order.tolist())), float(most[-1])) if len(order) > 1 else ((), 0.0)
 
 
 def mean_field(
@@ -246,29 +285,12 @@ def _aligned(n_rows: int, size: int) -> NDArray[np.float32]:
     return buffer[start : start + n_bytes].view(np.float32).reshape(n_rows, size)
 
 
-def _negligible(probs: AnyArray, prune: float) -> tuple[list[int], float]:
-    """The least probable classes that hold at most `prune` at any pixel, and what they hold."""
-    pruned: list[int] = []
-    mass = 0.0
-    if prune > 0:
-        total = np.zeros(probs.shape[1:], np.float32)
-        order = np.argsort(probs.max(axis=(1, 2)), kind="stable")
-        for label in order[:-1]:
-            total += probs[label]
-            largest = float(total.max())
-            if largest > prune:
-                break
-            pruned.append(int(label))
-            mass = largest
-    return (sorted(pruned), mass) if len(pruned) > 1 else ([], 0.0)
-
-
 def _as_one(
-    costs: NDArray[np.float32], pruned: list[int], solve: Callable[..., NDArray[np.float32]]
+    costs: NDArray[np.float32], pruned: tuple[int, ...], solve: Callable[..., NDArray[np.float32]]
 ) -> NDArray[np.float32]:
     """Marginals where the pruned classes are solved as one and share what it gets."""
     kept = np.setdiff1d(np.arange(len(costs)), pruned)
-    shares = exp(-costs[pruned])  # their probabilities, not below the floor
+    shares = exp(-costs[list(pruned)])  # their probabilities, not below the floor
     total = shares.sum(axis=0)
     joint = log(len(pruned) / total)  # the cost of their mean
     found = solve(
@@ -276,7 +298,7 @@ def _as_one(
     )
     marginals = np.empty_like(costs)
     marginals[kept] = found[:-1]
-    marginals[pruned] = shares * (found[-1] / total)
+    marginals[list(pruned)] = shares * (found[-1] / total)
     return marginals
 
 
@@ -294,18 +316,21 @@ def _rgb(image: ArrayLike, shape: tuple[int, ...] | None = None) -> NDArray[np.u
     return np.repeat(pixels[:, :, np.newaxis], 3, axis=2) if pixels.ndim == 2 else pixels
 
 
-def _positions(height: int, width: int, reach: float) -> NDArray[np.float32]:
+def _positions(
+    height: int, width: int, reach: float, origin: tuple[int, int]
+) -> NDArray[np.float32]:
     """Column and row of each pixel over a reach, (2, H, W)."""
     with np.errstate(all="ignore"):
         positions = np.indices((height, width), np.float32)[::-1]
+        positions += np.array(origin[::-1], np.float32)[:, np.newaxis, np.newaxis]
         scaled: NDArray[np.float32] = positions / np.float32(reach)
     return scaled
 
 
 @functools.lru_cache(maxsize=2)  # images of a set often have one size, upright or not
-def _spatial(height: int, width: int, sigma_gamma: float) -> Lattice:
+def _spatial(height: int, width: int, sigma_gamma: float, origin: tuple[int, int]) -> Lattice:
     try:
-        return Lattice.of(_positions(height, width, sigma_gamma).reshape(2, -1))
+        return Lattice.of(_positions(height, width, sigma_gamma, origin).reshape(2, -1))
     except ValueError as error:
         raise ValueError(f"sigma_gamma {sigma_gamma:g} is too small: {error}") from error
 

@@ -16,6 +16,10 @@ Places: TypeAlias = "NDArray[np.int64]"
 
 _SAMPLES_AT_ONCE = 1 << 15
 """Bounds the memory of a layer's samples while they are made for single pixels."""
+_POINTS_AT_ONCE, _ROWS_AT_ONCE = 1 << 15, 256
+"""Bound that of the windows around single pixels."""
+_SMALL = 1 << 24
+"""Pixels of an image whose planes, of 200 MB, are kept."""
 
 
 class Responses:
@@ -108,23 +112,35 @@ class Responses:
 
 
 class Planes:
-    """The planes that filters act on: colours mixed and reduced, made when needed."""
+    """The planes that filters act on: colours mixed and reduced, made when needed.
+
+    Those of a small image are made once, those of a large one for the rows that are asked for.
+    """
 
     def __init__(self, image: AnyArray) -> None:
         self._image = image
         self.size = image.shape[:2]
+        self._is_small = self.size[0] * self.size[1] <= _SMALL
         self._made: dict[tuple[bytes | None, int], NDArray[np.float32]] = {}
 
-    def of(self, layer: FilterLayer) -> NDArray[np.float32]:
-        """(3, h, w) float32 for a layer."""
+    def size_for(self, layer: FilterLayer) -> tuple[int, int]:
+        """Height and width, (h, w), of the planes for a layer."""
+        return -(-self.size[0] // layer.scale), -(-self.size[1] // layer.scale)
+
+    def rows(self, layer: FilterLayer, first: int, last: int) -> NDArray[np.float32]:
+        """The planes for a layer in rows first..last-1, (3, last - first, w) float32."""
+        if not self._is_small:
+            return self._make(layer, first, last)
         colours = None if layer.colours is None else layer.colours.tobytes()
         key = (colours, layer.scale)
         if key not in self._made:
-            planes = _mixed(self._image, layer.colours)
-            if layer.scale > 1:
-                planes = _reduced(planes, layer.scale)
-            self._made[key] = planes
-        return self._made[key]
+            self._made[key] = self._make(layer, 0, self.size_for(layer)[0])
+        return self._made[key][:, first:last]
+
+    def _make(self, layer: FilterLayer, first: int, last: int) -> NDArray[np.float32]:
+        part = self._image[first * layer.scale : last * layer.scale]
+        planes = _mixed(part, layer.colours)
+        return _reduced(planes, layer.scale) if layer.scale > 1 else planes
 
 
 def _mixed(image: AnyArray, colours: NDArray[np.float32] | None) -> NDArray[np.float32]:
@@ -150,17 +166,18 @@ def _reduced(planes: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
 
 def _fill_values(layer: FilterLayer, planes: Planes, first: int, out: NDArray[np.float32]) -> None:
     """Fill (F, n, m) with the linear filters' values at n sample rows from `first`."""
-    source = planes.of(layer)
     stride, size = layer.stride, layer.weights.shape[2]
     n_rows, n_columns = out.shape[1:]
     # Rows and columns of each phase lie together: neighbouring samples read neighbouring pixels.
     reach = (size - 1) // stride
     height, width = n_rows + reach, n_columns + reach
-    rows = _clipped(np.arange(height * stride) + first * stride - size // 2, source.shape[1])
-    columns = _clipped(np.arange(width * stride) - size // 2, source.shape[2])
+    n_source_rows, n_source_columns = planes.size_for(layer)
+    rows = _clipped(np.arange(height * stride) + first * stride - size // 2, n_source_rows)
+    columns = _clipped(np.arange(width * stride) - size // 2, n_source_columns)
+    source = planes.rows(layer, rows[0], rows[-1] + 1)
     phases = np.empty((3, stride, stride, height, width), np.float32)
     for i in range(stride):
-        taken = source[:, rows[i::stride]]
+        taken = source[:, rows[i::stride] - rows[0]]
         for k in range(stride):
             phases[:, i, k] = taken[:, :, columns[k::stride]]
     channel, dy, dx = np.indices(layer.weights.shape[1:])
@@ -174,13 +191,36 @@ def _point_values(
     layer: FilterLayer, planes: Planes, rows: Places, columns: Places
 ) -> NDArray[np.float32]:
     """(F, n) values of the linear filters at n pixels, with the arithmetic of `_fill_values`."""
-    source = planes.of(layer)
+    out = np.empty((len(layer.weights), len(rows)), np.float32)
+    for here in _near_each_other(rows):
+        out[:, here] = _values_at(layer, planes, rows[here], columns[here])
+    return out
+
+
+def _near_each_other(rows: Places) -> Iterator[Places]:
+    """Which of n pixels lie in some rows of the image, for those rows after each other."""
+    order = np.argsort(rows, kind="stable")
+    start = 0
+    while start < len(order):
+        end = int(np.searchsorted(rows[order], rows[order[start]] + _ROWS_AT_ONCE))
+        end = min(end, start + _POINTS_AT_ONCE)
+        yield order[start:end]
+        start = end
+
+
+def _values_at(
+    layer: FilterLayer, planes: Planes, rows: Places, columns: Places
+) -> NDArray[np.float32]:
+    """(F, n) values of the linear filters at n pixels of neighbouring rows, ascending."""
     reach = np.arange(layer.weights.shape[2]) - layer.weights.shape[2] // 2
+    height, width = planes.size_for(layer)
+    first, last = _clipped(np.array([rows[0] + reach[0], rows[-1] + reach[-1]]), height)
+    source = planes.rows(layer, first, last + 1)
     windows = np.empty((*layer.weights.shape[1:], len(rows)), np.float32)
     for i, dy in enumerate(reach):
-        y = _clipped(rows + dy, source.shape[1])
+        y = _clipped(rows + dy, height) - first
         for k, dx in enumerate(reach):
-            windows[:, i, k] = source[:, y, _clipped(columns + dx, source.shape[2])]
+            windows[:, i, k] = source[:, y, _clipped(columns + dx, width)]
     offsets = np.arange(windows[..., 0].size).reshape(windows.shape[:-1]) * len(rows)
     out = np.empty((len(layer.weights), 1, len(rows)), np.float32)
     _correlate(windows.ravel(), 0, *_taps(layer.weights, offsets), layer.biases, out)

@@ -6,6 +6,7 @@ Planes as in potts_kernels; sums are float64.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wsstools.core.compiled.jit import compiled
 from wsstools.core.potts.planes import TILE_WIDTH
@@ -114,21 +115,62 @@ def _sharpened(soft, y, begin, end, sharpness, scratch, row):
             out[x] *= total[x]
 
 
-@compiled
-def column_bound(px, left, unary, weights, width, isotropic):
-    """The dual energy of px with the best py there is for it.
+class ColumnBound:
+    """The dual energy of px with the best py there is for it, from rows that come in parts.
 
     Each column is a chain, whose exact minimum dynamic programming finds: a label may change below
     pixel y at the price b_c + b_c' of the classes that end and begin, with b = sqrt(w^2 - px^2),
     what px leaves of the field's length there, or w if anisotropic. Measured on natural images,
     it is 2 to 10 times nearer to the optimum than the dual energy of (px, py).
     """
+
+    def __init__(self, n_classes: int, padded: int, *, isotropic: bool) -> None:
+        self._isotropic = isotropic
+        self._cost = np.zeros((n_classes, padded), np.float32)
+        self._price = np.zeros((n_classes, padded), np.float32)
+        self._cheapest = np.zeros(padded, np.float32)
+        self._taken_off = np.zeros(padded, np.float64)
+
+    def add(
+        self,
+        px: NDArray[np.float32],
+        left: NDArray[np.float32],
+        unary: NDArray[np.float32],
+        weights: NDArray[np.float32],
+    ) -> None:
+        """Take the next rows, downwards."""
+        _go_down(
+            px, left, unary, weights, self._isotropic,
+            self._cost, self._price, self._cheapest, self._taken_off,
+        )  # fmt: skip
+
+    def of(self, width: int) -> float:
+        """The bound for the first columns of all rows so far."""
+        return float(self._taken_off[:width].sum())
+
+
+def column_bound(
+    px: NDArray[np.float32],
+    left: NDArray[np.float32],
+    unary: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    width: int,
+    isotropic: bool,
+) -> float:
+    """`ColumnBound` of rows that come all at once."""
+    n_classes, _, padded = unary.shape
+    bound = ColumnBound(n_classes, padded, isotropic=isotropic)
+    bound.add(px, left, unary, weights)
+    return bound.of(width)
+
+
+@compiled
+def _go_down(px, left, unary, weights, isotropic, cost, price, cheapest, taken_off):
+    """One row after the other: `cost` of the best labelling down to it that ends in a class, less
+    what was `taken_off`; the `price` of a change below it; and the `cheapest` way to end in any
+    class and change."""
     n_classes, height, padded = unary.shape
-    cost = np.zeros((n_classes, padded), np.float32)  # of the best labelling down to row y
-    price = np.zeros((n_classes, padded), np.float32)
-    cheapest = np.zeros(padded, np.float32)  # to end in any class and change
     lowest = np.empty(padded, np.float32)
-    taken_off = np.zeros(padded, np.float64)
     for y in range(height):
         lowest[:] = np.inf
         for c in range(n_classes):
@@ -156,4 +198,3 @@ def column_bound(px, left, unary, weights, width, isotropic):
                 cheapest[x] = min(cheapest[x], v[x] + b[x])
         for x in range(padded):
             taken_off[x] += np.float64(lowest[x])
-    return taken_off[:width].sum()

@@ -41,6 +41,10 @@ class Iteration(PrimalDual):
         sharpen(self._fields.soft, np.float32(self.sharpness))
         return self._fields.soft[:, :, : self._problem.width]
 
+    def horizontal(self) -> NDArray[np.float32]:
+        """px, (K, H, W)."""
+        return self._fields.px[:, :, : self._problem.width]
+
     def _iterate(self, n: int) -> None:
         if self.done:
             self._tiles.choose(self._fields)
@@ -68,8 +72,7 @@ class Iteration(PrimalDual):
     def _column_bound(self) -> float:
         fields, problem = self._fields, self._problem
         arrays = (fields.px, fields.left, problem.unary, problem.weights)
-        bound: float = column_bound(*arrays, problem.width, problem.isotropic)
-        return bound + problem.offset
+        return column_bound(*arrays, problem.width, problem.isotropic) + problem.offset
 
 
 class Energies:

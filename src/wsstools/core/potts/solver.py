@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +18,8 @@ from wsstools.core.potts.settings import PottsSettings
 
 _DEFAULT = PottsSettings()
 
+P = TypeVar("P", bound=PrimalDual)
+LEVELS = 4
 _SMALLEST_SIDE = 8  # of the coarsest level
 _COARSE_TOL = 1e-3  # coarse levels need not do better
 
@@ -99,7 +102,7 @@ def solve_potts(
     tol: float = _DEFAULT.tol,
     max_iterations: int = _DEFAULT.max_iterations,
     isotropic: bool = True,
-    levels: int = 4,
+    levels: int = LEVELS,
     start: Callable[[Problem, float], PrimalDual] = Iteration,
 ) -> PottsSolution:
     """The soft segmentation of least Potts energy, to within a certified relative gap.
@@ -170,8 +173,9 @@ def solve_potts(
     problem = Problem.of(unary[kept], weights, isotropic=bool(isotropic))
     soft = np.zeros(unary.shape, np.float32)
     if problem.unary.any() and weights.any():
-        pyramid = _pyramid(problem, levels)
-        soft[kept], primal, dual, iterations = _coarse_to_fine(pyramid, tol, max_iterations, start)
+        pyramid = halves(problem, levels)
+        level, iterations = coarse_to_fine(pyramid, tol, max_iterations, start)
+        soft[kept], primal, dual = level.soft(), level.primal, level.dual
     else:
         soft[kept] = problem.cheapest()[:, :, : problem.width]
         primal = dual = problem.offset
@@ -190,7 +194,7 @@ def solve_potts(
     )
 
 
-def _pyramid(problem: Problem, levels: int) -> list[Problem]:
+def halves(problem: Problem, levels: int = LEVELS) -> list[Problem]:
     """The problem and its halves, finest first."""
     pyramid = [problem]
     while len(pyramid) < levels and max(pyramid[-1].shape) >= 2 * _SMALLEST_SIDE:
@@ -198,26 +202,28 @@ def _pyramid(problem: Problem, levels: int) -> list[Problem]:
     return pyramid
 
 
-def _coarse_to_fine(
-    pyramid: list[Problem],
-    tol: float,
-    max_iterations: int,
-    start: Callable[[Problem, float], PrimalDual],
-) -> tuple[NDArray[np.float32], float, float, tuple[int, ...]]:
-    """M on the finest level, its energy, the lower bound, and iterations by level."""
+def coarse_to_fine(
+    pyramid: list[Problem], tol: float, max_iterations: int, start: Callable[[Problem, float], P]
+) -> tuple[P, tuple[int, ...]]:
+    """The iterations on the finest level, done, and how many there were by level."""
     tols = [tol] + [max(3 * tol, _COARSE_TOL)] * (len(pyramid) - 1)
     level = start(pyramid[-1], tols[-1])
     level.run(max_iterations)
     done = [level.done]
     for problem, finer_tol in zip(pyramid[-2::-1], tols[-2::-1], strict=True):
-        level = level.finer(problem, finer_tol)
+        level = cast(P, level.finer(problem, finer_tol))
         level.run(max_iterations)
         done.append(level.done)
-    return level.soft(), level.primal, level.dual, tuple(done)
+    return level, tuple(done)
 
 
 def needed_classes(unary: NDArray[np.float32]) -> list[int]:
-    """The classes that a map of least energy can need, ascending, by the unary costs (K, H, W).
+    """The classes that a map of least energy can need, ascending, by the unary costs (K, H, W)."""
+    return sorted(set(leading_classes(unary)))
+
+
+def leading_classes(unary: NDArray[np.float32]) -> list[int]:
+    """For each class itself or, if no map of least energy needs it, one that is never worse.
 
     Notes
     -----
@@ -226,12 +232,12 @@ def needed_classes(unary: NDArray[np.float32]) -> list[int]:
     Nor does the dual bound change: with p_c = p_k, U_c - div p_c is nowhere the least alone.
     So classes that are everywhere at the floor of the probabilities cost no time.
     """
-    order = np.argsort(unary.mean(axis=(1, 2)), kind="stable")
-    kept: list[int] = []
+    order = np.argsort(unary.mean(axis=(1, 2)), kind="stable").tolist()
+    leading: dict[int, int] = {}
     for c in order:
-        if not any((unary[c] >= unary[k]).all() for k in kept):
-            kept.append(int(c))
-    return sorted(kept)
+        kept = (k for k, leader in leading.items() if k == leader)
+        leading[c] = next((k for k in kept if (unary[c] >= unary[k]).all()), c)
+    return [leading[c] for c in range(len(unary))]
 
 
 def _check_problem(unary: NDArray[np.float32], weights: NDArray[np.float32]) -> None:

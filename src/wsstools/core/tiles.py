@@ -1,0 +1,93 @@
+"""Tiles of large images: computed one after the other, each with a margin that is thrown away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise, product
+
+from wsstools.core.parameter import documented, parameter
+from wsstools.errors import UsageError
+
+_LEAST = 64
+
+
+@documented
+@dataclass(frozen=True)
+class TileSettings:
+    """Which images are computed in parts, and how large these are."""
+
+    tile: int = parameter(
+        2048,
+        "Compute an image of more than (2 N)^2 pixels in overlapping parts of about N x N, in the "
+        "memory of one; 0: never.",
+        metavar="N",
+        min=0,
+    )
+
+    def __post_init__(self) -> None:
+        if 0 < self.tile < _LEAST:
+            raise UsageError(f"--tile {self.tile}: expected {_LEAST} or more, or 0")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of an image, and the larger part around it that is computed for it."""
+
+    rows: slice  # of the image: what is kept
+    columns: slice
+    outer_rows: slice  # of the image: what is computed
+    outer_columns: slice
+
+    @property
+    def origin(self) -> tuple[int, int]:
+        """Row and column of the first pixel that is computed."""
+        return self.outer_rows.start, self.outer_columns.start
+
+    @property
+    def inner(self) -> tuple[slice, slice]:
+        """What is kept, in rows and columns of what is computed."""
+        return (
+            slice(self.rows.start - self.origin[0], self.rows.stop - self.origin[0]),
+            slice(self.columns.start - self.origin[1], self.columns.stop - self.origin[1]),
+        )
+
+
+def needs_tiles(shape: tuple[int, ...], side: int) -> bool:
+    """Whether an image of shape (H, W) is computed in tiles of `side` pixels (0: none is)."""
+    return side > 0 and shape[0] * shape[1] > (2 * side) ** 2
+
+
+def tiles(shape: tuple[int, ...], side: int, *, margin: int, step: int = 1) -> Iterator[Tile]:
+    """Tiles of an image of shape (H, W), row by row; they depend on nothing else.
+
+    Each is of about `side` x `side` pixels, and computed with `margin` more on each side where
+    there are as many. Both begin at multiples of `step`. An image that `needs_tiles` not is one.
+    """
+    if not needs_tiles(shape, side):
+        whole = slice(0, shape[0]), slice(0, shape[1])
+        return iter([Tile(*whole, *whole)])
+    down, across = (_parts(length, side, margin, step) for length in shape)
+    return (
+        Tile(rows, columns, outer_rows, outer_columns)
+        for (rows, outer_rows), (columns, outer_columns) in product(down, across)
+    )
+
+
+def strips(shape: tuple[int, ...], n_rows: int, *, margin: int) -> Iterator[Tile]:
+    """Tiles of about `n_rows` rows each and all columns, from the top down."""
+    columns = slice(0, shape[1])
+    return (Tile(rows, columns, outer, columns) for rows, outer in _parts(shape[0], n_rows, margin))
+
+
+def _parts(length: int, side: int, margin: int, step: int = 1) -> list[tuple[slice, slice]]:
+    """What is kept of a side of the image, and what is computed for it, part by part."""
+    count = -(-length // side)
+    starts = [k * length // count // step * step for k in range(count)]
+    return [
+        (
+            slice(start, end),
+            slice(max(0, (start - margin) // step * step), min(length, end + margin)),
+        )
+        for start, end in pairwise([*starts, length])
+    ]
