@@ -119,6 +119,18 @@ def noisy_map(labels: np.ndarray, seed: int) -> ProbabilityMap:
     return ProbabilityMap(probs.astype(np.float32), classes, N_CLASSES)
 
 
+def mosaic(rows: int, columns: int) -> tuple[np.ndarray, ProbabilityMap]:
+    """An image of so many drawn ones beside and below each other, and its map."""
+    drawn = [draw_image(k) for k in range(rows * columns)]
+    maps = [noisy_map(labels, k) for k, (_, labels, _) in enumerate(drawn)]
+    images = [image.transpose(2, 0, 1) for image, _, _ in drawn]
+    image, probs = (
+        np.block([[parts[r * columns + c] for c in range(columns)] for r in range(rows)])
+        for parts in (images, [one.probs for one in maps])
+    )
+    return np.ascontiguousarray(image.transpose(1, 2, 0)), maps[0].with_probs(probs)
+
+
 def labels_of(path: Path) -> np.ndarray:
     """The labels in a file."""
     return decode_labels(path.read_bytes(), str(path)).value

@@ -33,7 +33,7 @@ def test_the_shares_are_those_of_the_folders(wss, dataset, lopsided, tmp_path):
     wanted = class_shares(np.array([90, 10, 0, 0]))
     for path in done.paths:
         expected = adjust_prior(map_of(dataset / "maps" / path.name), learned, wanted)
-        np.testing.assert_array_equal(map_of(path).probs, as_stored(expected).probs)
+        np.testing.assert_array_equal(map_of(path).probs, as_stored(expected).whole().probs)
     told = json.loads(wss("info", "--json", done.paths[0]).out)
     assert told["meta"]["options"] == {"power": 1.0, "from": pixels.tolist(), "to": [90, 10]}
 

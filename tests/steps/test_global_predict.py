@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import N_CLASSES, STEMS, draw_image, folder_bytes
+from builders import N_CLASSES, STEMS, draw_image, folder_bytes, mosaic
 
 from wsstools.core.compiled.processor import processor
 from wsstools.formats import map_files
@@ -40,8 +40,33 @@ def test_the_record_says_how_it_was_predicted(plain):
     assert list(plain) == list(STEMS)
     assert plain["a"].meta["options"] == {
         "scales": [1.0], "flip": False, "restricted": False, "floor": 1e-4, "precision": "float32",
+        "tile": 2048,
     }  # fmt: skip
     assert plain["a"].meta["result"] == {"processor": processor()}
+
+
+def large_image(dataset, tmp_path):
+    image, _ = mosaic(3, 3)
+    (tmp_path / "large").mkdir()
+    (tmp_path / "large/x.png").write_bytes(encode_image(image))
+    return tmp_path / "large"
+
+
+def test_a_large_image_is_predicted_in_tiles(wss, dataset, model, tmp_path):
+    images = large_image(dataset, tmp_path)
+    call = ("global-predict", images, "--model", model, "--flip", "-o")
+    for options, folder in (((), "whole"), (("--tile", 64), "tiles")):
+        outcome = wss(*call, tmp_path / folder, *options)
+        assert outcome.code == 0, outcome.err
+    whole, found = (maps_of(tmp_path / folder)["x"] for folder in ("whole", "tiles"))
+    assert "tiles" not in whole.meta["result"]
+    assert found.meta["result"]["tiles"] == 6
+    assert found.meta["options"]["tile"] == 64
+    assert found.value.classes.tolist() == whole.value.classes.tolist()
+    assert np.abs(found.value.probs - whole.value.probs).max() < 2e-3
+    few = wss(*call, tmp_path / "few", "--tile", 30)
+    assert few.code == 2
+    assert "--tile 30: expected 64 or more, or 0" in few.err
 
 
 def test_msc_is_the_published_scales_mirrored(wss, dataset, model, tmp_path, plain):

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from builders import map_of
+from builders import map_of, mosaic
 
 from wsstools.core.maps import ProbabilityMap
 from wsstools.core.stored_maps import GRID
@@ -157,3 +157,38 @@ def test_a_gpu_gives_the_same_labels(wss, dataset, tmp_path):
     for path in (tmp_path / "cpu").glob("*.npz"):
         labels = [map_of(tmp_path / d / path.name).probs.argmax(axis=0) for d in ("cpu", "cuda")]
         assert (labels[0] == labels[1]).mean() > 0.99
+
+
+@pytest.mark.parametrize("method", ["potts", "crf"])
+def test_a_large_image_is_regularised_in_parts(wss, method, tmp_path):
+    image, dense = mosaic(4, 4)
+    for folder, name, data in (
+        ("images", "x.png", encode_image(image)),
+        ("maps", "x.npz", map_files.encode_map(dense, {})),
+    ):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(data)
+    call = ("regularize", tmp_path / "maps", f"--{method}", "--images", tmp_path / "images")
+    small = ("--sigma-alpha", 4) if method == "crf" else ("--lambda", 3)
+    for folder, options in (("whole", ()), ("parts", ("--tile", 64))):
+        outcome = wss(*call, *small, *options, "-o", tmp_path / folder)
+        assert outcome.code == 0, outcome.err
+        assert "warning" not in outcome.err
+    whole, parts = (map_of(tmp_path / folder / "x.npz") for folder in ("whole", "parts"))
+    result = map_files.read_meta(tmp_path / "parts" / "x.npz")["result"]
+    assert result["strips" if method == "potts" else "tiles"] > 2
+    assert np.mean(whole.probs.argmax(0) != parts.probs.argmax(0)) < 5e-3
+    if method == "potts":
+        assert result["gap"] <= 1e-3
+
+
+def test_what_strips_cannot_certify_is_said(wss, tmp_path, monkeypatch):
+    for name in ("_LEAST_MARGIN", "_MOST_MARGIN"):
+        monkeypatch.setattr(f"wsstools.core.potts.strips.{name}", 0)
+    image, dense = mosaic(4, 4)
+    (tmp_path / "x.png").write_bytes(encode_image(image))
+    (tmp_path / "x.npz").write_bytes(map_files.encode_map(dense, {}))
+    call = ("regularize", tmp_path / "x.npz", "--potts", "--images", tmp_path / "x.png")
+    outcome = wss(*call, "--tile", 64, "--lambda", 30, "-o", tmp_path / "parts", "-j", 1)
+    assert outcome.code == 0
+    assert "warning: the relative duality gap of the whole image is 0." in outcome.err

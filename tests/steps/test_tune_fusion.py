@@ -62,7 +62,7 @@ def test_the_better_annotator_is_found_and_fuse_takes_what_was_found(wss, many, 
     assert done.code == 0, done.err
     maps = [decode_map((many / f / "s3.npz").read_bytes(), "s3").value for f in ("good", "bad")]
     found = decode_map((fused / "s3.npz").read_bytes(), "s3").value
-    np.testing.assert_array_equal(found.probs, as_stored(pool_maps(maps, pool)).probs)
+    np.testing.assert_array_equal(found.probs, as_stored(pool_maps(maps, pool)).whole().probs)
     assert "parameters of wss fuse" in wss("info", out / "params.json").out
     shown = wss("info", fused / "s3.npz").out
     assert "weights" in shown and "temperatures" in shown
