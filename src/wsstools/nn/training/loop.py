@@ -379,9 +379,7 @@ class _Run:
 
     def _outputs(self, network: torch.nn.Module, batch: Batch) -> tuple[Tensor, ...]:
         device = torch.device(self.world.device).type
-        with (
-            torch.autocast(device, torch.bfloat16) if self.bfloat16 else contextlib.nullcontext()
-        ):
+        with torch.autocast(device, torch.bfloat16) if self.bfloat16 else contextlib.nullcontext():
             outputs: tuple[Tensor, ...] = network(batch.images)
         return outputs
 
