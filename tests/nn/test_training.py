@@ -503,15 +503,17 @@ def test_a_gpu_repeats_itself_and_agrees_with_the_cpu(arch, monkeypatch):
 
 
 @pytest.mark.gpu
+@pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("arch", [ARCH, "deeplabv2-vgg16"])
-def test_a_replayed_step_gives_the_bits_of_one_by_hand(arch, precision, monkeypatch):
+def test_a_replayed_step_gives_the_bits_of_one_by_hand(arch, precision, accumulate, monkeypatch):
     """VGG-16 has dropout, which is drawn anew in each step."""
     options = {
         "arch": arch,
         "schedule": replace(SCHEDULES[arch], iterations=8, batch=2, crop=65, learning_rate=1e-4),
         "world": ProcessGroup(device="cuda"),
         "precision": precision,
+        "accumulate": accumulate,
     }
     recorded = []
     record = replay.Replayed._record

@@ -18,9 +18,10 @@ SHARED = ("problems", "reporting", "local_model_peers")
 FIGURES = {
     "crf": 20, "potts": 20, "potts_cuts": 20,
     "backends": 6, "annotator": 12, "suspects": 8, "local_model": 12, "sharing": 8, "training": 15,
+    "gpu": 60,
 }  # fmt: skip
 """Numbers that a benchmark prints at least; those whose runs take more than seconds come last."""
-SLOW = ("backends", "annotator", "suspects", "local_model", "sharing", "training")
+SLOW = ("backends", "annotator", "suspects", "local_model", "sharing", "training", "gpu")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
@@ -182,3 +183,26 @@ def test_half_measured_tables_are_printed(load, capsys):
     lines = capsys.readouterr().out.splitlines()[1:]
     assert [line.split()[0] for line in lines] == ["ours", "other"]
     assert "2.00x" in lines[1]
+
+
+@pytest.mark.slow
+def test_without_a_gpu_each_part_still_runs(tmp_path):
+    """On a machine that has one, all the same: none is visible."""
+    done = subprocess.run(
+        command("gpu", "--parts", "potts", "losses"), cwd=tmp_path, timeout=PATIENCE, check=False,
+        env={**ENVIRONMENT, "CUDA_VISIBLE_DEVICES": ""}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, *rest = done.stdout.splitlines()
+    assert first.startswith("no GPU: every part runs on the CPU at its smallest size")
+    assert sum(line.endswith("reached") for line in rest) == 12  # two problems and ten losses
+    assert not any(line.endswith("MISSED") for line in rest)
+
+
+def test_operations_of_a_step_are_three_times_those_forward(load, monkeypatch):
+    import torch
+
+    gpu = load("gpu")
+    monkeypatch.setattr(gpu, "build", lambda *_: torch.nn.Conv2d(3, 16, 3, padding=1))
+    forward = 2 * 3 * 16 * 9 * 20**2  # a product and a sum for each weight at each place
+    assert gpu.step_operations("unet", 4, 5, 20) == 3 * forward * 5

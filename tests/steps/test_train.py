@@ -23,6 +23,7 @@ from wsstools.nn.data.pairs import CachedPairs, LabelledImages
 from wsstools.nn.models.model_files import decode_model
 from wsstools.nn.predict import predict_probs
 from wsstools.nn.training.schedules import SCHEDULES, hour_options
+from wsstools.steps import train as steps_train
 
 pytestmark = pytest.mark.trains
 ITERATIONS = 6
@@ -146,6 +147,8 @@ def test_a_file_that_is_no_model_is_refused(wss, dataset, tmp_path):
         (["--precision", "float8"], "--precision float8"),
         (["--min-scale", "2"], "--min-scale 2"),
         (["--device", "quantum"], "--device quantum"),
+        (["--accumulate", "3"], "a batch of 2 cannot be split into 3 parts (--accumulate)"),
+        (["--accumulate", "0"], "--accumulate"),
     ],
 )
 def test_wrong_options_are_refused(wss, dataset, tmp_path, arguments, message):
@@ -238,20 +241,51 @@ def test_two_processes_train_as_one(dataset, model, tmp_path):
         "--val-every", 2,
     ]  # fmt: skip
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    logs = []
-    for name, start in (("alone.pt", []), ("together.pt", torchrun)):
+    logs, parts = [], ["--accumulate", 2]
+    for name, start, given in (
+        ("alone.pt", [], more), ("together.pt", torchrun, more), ("parts.pt", torchrun, more + parts),
+    ):  # fmt: skip
         path = tmp_path / name
         command = [
-            sys.executable, *start, "-m", "wsstools", *train_command(dataset, path, *more),
+            sys.executable, *start, "-m", "wsstools", *train_command(dataset, path, *given),
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert done.stdout == f"{path}\n"
         logs.append(log_of(path))
-    assert logs[0]["loss"] == pytest.approx(logs[1]["loss"], rel=1e-5)
+    for log in logs[1:]:
+        assert logs[0]["loss"] == pytest.approx(log["loss"], rel=1e-5)
+        assert logs[0]["val_miou"] == pytest.approx(log["val_miou"], abs=0.002)
     assert logs[0]["loss"][3] < logs[0]["loss"][0]
-    assert logs[0]["val_miou"] == pytest.approx(logs[1]["val_miou"], abs=0.002)
     assert len(logs[0]["val_miou"]) == 2
+
+
+def test_a_model_says_in_how_many_parts_a_batch_was_trained(wss, dataset, model, tmp_path):
+    parts, more = tmp_path / "parts.pt", ("--accumulate", 2)
+    outcome = wss(*train_command(dataset, parts, *more))
+    assert outcome.code == 0, outcome.err
+    recorded = [
+        json.loads(wss("info", path, "--json").out)["meta"]["options"] for path in (parts, model)
+    ]
+    assert recorded[0].pop("accumulate") == 2
+    assert recorded[0] == recorded[1]
+    assert "up to date" in wss(*train_command(dataset, parts, *more)).err
+    other = wss(*train_command(dataset, parts))
+    assert other.code == 2 and "accumulate 2 (now 1)" in other.err
+    assert log_of(parts)["loss"] != log_of(model)["loss"]  # batch normalisation sees crops alone
+
+
+def test_where_memory_does_not_suffice_parts_are_named(wss, dataset, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(steps_train, "train_network", full)
+    outcome = wss(*train_command(dataset, tmp_path / "net.pt", "--batch", 5, "--accumulate", 2))
+    assert outcome.code == 1
+    expected = "no memory for 3 crops of 33 pixels at a time; --accumulate 3 needs less"
+    assert outcome.err.splitlines()[-1].endswith(expected)
+    outcome = wss(*train_command(dataset, tmp_path / "net.pt", "--batch", 2, "--accumulate", 2))
+    assert outcome.err.splitlines()[-1].endswith("no memory for 1 crops of 33 pixels at a time")
 
 
 @pytest.mark.slow

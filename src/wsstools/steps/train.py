@@ -18,7 +18,7 @@ from torch import Tensor
 
 from wsstools.core.compiled.processor import processor
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.errors import DataError, OutputsToMake, UsageError, naming
+from wsstools.errors import DataError, OutputsToMake, UsageError, WssError, naming
 from wsstools.files.atomic import remove_leftovers, write_atomic
 from wsstools.files.limits import read_file
 from wsstools.files.names import named_examples, why_nothing_joins
@@ -47,7 +47,7 @@ from wsstools.nn.models.networks import SegmentationNetwork
 from wsstools.nn.regularising.losses import Regulariser
 from wsstools.nn.regularising.settings import LossSettings
 from wsstools.nn.training.distributed import ProcessGroup, joined_process_group
-from wsstools.nn.training.loop import Progress, TrainingStopped, uses_bfloat16
+from wsstools.nn.training.loop import Progress, TrainingStopped, check_parts, uses_bfloat16
 from wsstools.nn.training.loop import train as train_network
 from wsstools.nn.training.losses import class_weights, with_label_weight
 from wsstools.nn.training.schedules import (
@@ -145,6 +145,7 @@ def train(
     output_stride = _checked_stride(arch, output_stride)
     _check(arch, settings)
     schedule = schedule or SCHEDULES[arch]
+    check_parts(arch, schedule.batch, settings.accumulate)
     regulariser = _regulariser(regularising, schedule.iterations)
     places = (labels, images) if scribbles is None else (labels, scribbles, images)
     classes_file = label_files.find_classes_file(*places)
@@ -166,6 +167,7 @@ def train(
         "label_weight": weight,
         **_loss_options(regulariser),
         "dice": regularising.dice,
+        "accumulate": settings.accumulate,
         **dataclasses.asdict(schedule),
     }
     job = _Job(
@@ -186,6 +188,7 @@ def train(
                 "output_stride": OUTPUT_STRIDE,
                 "label_weight": None,
                 "dice": False,
+                "accumulate": 1,
                 **_loss_options(None),
             },
         ),
@@ -479,6 +482,8 @@ def _train(job: _Job, pairs: LabelledImages) -> bool:
         except TrainingStopped:
             interruption.act()
             raise KeyboardInterrupt from None  # another process heard the signal
+        except torch.cuda.OutOfMemoryError as error:
+            raise WssError(_no_memory(job, group)) from error
         if group.is_first:
             meta = json.dumps(job.record(trained.result), sort_keys=True)
             model = encode_model(
@@ -494,6 +499,15 @@ def _train(job: _Job, pairs: LabelledImages) -> bool:
             job.checkpoint.unlink(missing_ok=True)
             say(f"{len(pairs)} images, written to {job.out}", "train")
         return group.is_first
+
+
+def _no_memory(job: _Job, group: ProcessGroup) -> str:
+    """What failed where a GPU does not hold what goes through the network at once, and why."""
+    crops = job.schedule.batch // group.size
+    parts = job.settings.accumulate
+    size = f"{-(-crops // parts)} crops of {job.schedule.crop} pixels"
+    more = f"; --accumulate {parts + 1} needs less" if parts < crops else ""
+    return f"device {group.device}: no memory for {size} at a time{more}"
 
 
 @dataclass(frozen=True)
@@ -550,6 +564,7 @@ def _trained(
             ),
             regulariser=job.regulariser,
             dice=job.dice,
+            accumulate=settings.accumulate,
             workers=workers,
             resume=state,
             validate=_validation(job, cached.left, reader),

@@ -63,7 +63,8 @@ class _Summed(torch.autograd.Function):
         of_features = (rows @ turned).view(*features.shape[:1], *features.shape[2:], channels)
         pixels = features.permute(0, 2, 3, 1).flatten(0, 2)
         of_weights = (rows.T @ pixels).float().view(n_branches, n_classes, 3, 3, channels)
-        of_biases = gradient.sum(dim=(0, 2, 3)).expand(n_branches, n_classes)
+        # Each branch has memory of its own, in which the gradients of a next batch are added.
+        of_biases = gradient.sum(dim=(0, 2, 3)).repeat(n_branches, 1)
         return (
             of_features.permute(0, 3, 1, 2),
             of_weights.permute(0, 1, 4, 2, 3).flip(3, 4),

@@ -36,6 +36,10 @@ class Batch(NamedTuple):
     is_real: Tensor  # (N, crop, crop) bool: not beyond the image
     scale: Tensor  # (N,) float32, pixels of a crop to one of its image
 
+    def parts(self, n: int) -> list[Batch]:
+        """Its crops in order, in so many nearly equal parts; they share its memory."""
+        return [Batch(*part) for part in zip(*(x.tensor_split(n) for x in self), strict=True)]
+
 
 @dataclass(frozen=True)
 class Samples:

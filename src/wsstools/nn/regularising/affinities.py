@@ -137,6 +137,9 @@ class Neighbours:
             )  # fmt: skip
             share_images(lambda first, last: filter_pairs(first, last, *given), len(values))
             return sums
+        return self._filtered_elsewhere(values)
+
+    def _filtered_elsewhere(self, values: Tensor) -> Tensor:
         sums = torch.zeros_like(values)
         for number, (down, right) in enumerate(self.offsets):
             here, there = overlap(values, down, right)
@@ -159,9 +162,13 @@ class Gaussians:
 
     def filtered(self, values: Tensor) -> Tensor:
         """See `Affinities`."""
-        if values.device.type != "cpu":
-            flat = values.flatten(2) * self._is_real.flatten(1).unsqueeze(1)
-            return (flat @ self._matrices).view_as(values)
+        return self._on_cpu(values) if values.device.type == "cpu" else self._elsewhere(values)
+
+    def _elsewhere(self, values: Tensor) -> Tensor:
+        flat = values.flatten(2) * self._is_real.flatten(1).unsqueeze(1)
+        return (flat @ self._matrices).view_as(values)
+
+    def _on_cpu(self, values: Tensor) -> Tensor:
         sums, lattices = torch.zeros_like(values), self._lattices
 
         def work(first: int, last: int) -> None:

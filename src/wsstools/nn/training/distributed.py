@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import cast
 
@@ -59,6 +60,15 @@ class ProcessGroup:
         return nn.parallel.DistributedDataParallel(
             network, device_ids=devices, gradient_as_bucket_view=True
         )
+
+    def unshared(self, shared: nn.Module) -> AbstractContextManager[None]:
+        """While this lasts, passes through a `shared` network add to this process's gradients.
+
+        They are averaged, all of them, with those of the first pass after it.
+        """
+        if isinstance(shared, nn.parallel.DistributedDataParallel):
+            return cast(AbstractContextManager[None], shared.no_sync())
+        return contextlib.nullcontext()
 
     def with_common_statistics(self, network: nn.Module) -> nn.Module:
         """The network with batch normalisation over the batches of all processes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -28,7 +28,7 @@ from wsstools.nn.models.networks import (
 from wsstools.nn.regularising.affinities import Crops
 from wsstools.nn.regularising.losses import Regulariser
 from wsstools.nn.training.distributed import ProcessGroup
-from wsstools.nn.training.losses import dice_loss, loss_sum, target_mass
+from wsstools.nn.training.losses import dice_part, dice_sums, loss_sum, target_mass
 from wsstools.nn.training.replay import Replayed, own_stream
 from wsstools.nn.training.schedules import OUTPUT_STRIDE, Schedule, output_strides
 
@@ -61,6 +61,7 @@ def train(
     class_weights: AnyArray | None = None,
     regulariser: Regulariser | None = None,
     dice: bool = False,
+    accumulate: int = 1,
     workers: int = 0,
     resume: Checkpoint | None = None,
     validate: Callable[[SegmentationNetwork], float] | None = None,
@@ -94,6 +95,9 @@ def train(
         A loss on the probabilities of all pixels that is added, in mean over the crops of a batch.
     dice : bool
         Add the Dice loss of the labelled pixels.
+    accumulate : int
+        Parts of a batch that go through the network one after the other, 1 .. crops of a batch:
+        more need less memory. Batch normalisation that is trained sees a part at a time.
     workers : int
         Threads that prepare batches ahead. They do not change the result.
     resume : Checkpoint or None
@@ -118,7 +122,8 @@ def train(
         Labels are outside the classes, the loss is not finite, the initial weights do not fit
         the network, or `resume` comes from a run with other arguments.
     UsageError
-        A batch that cannot be shared evenly, or of one crop for PSPNet and DeepLabV3+.
+        A batch that cannot be shared evenly or split into so many parts, or parts of one crop for
+        PSPNet and DeepLabV3+.
     TrainingStopped
         `should_stop` said so.
 
@@ -126,16 +131,16 @@ def train(
     -----
     The loss is the cross entropy, in (weighted) mean over the labelled pixels of a batch; 0 where
     there are none. On the CPU, two runs on as many threads give the same bits, resumed or not.
-    Several processes do what one does at the same total batch, up to rounding and dropout.
+    Several processes do what one does at the same total batch, up to rounding and dropout, and so
+    do parts but for batch normalisation: each adds its share of the whole batch's loss.
     """
     if len(pairs) == 0:
         raise DataError("there are no images to train on")
-    if arch.startswith(("pspnet", "deeplabv3plus")) and schedule.batch < 2:
-        raise UsageError(f"{arch} normalises over the batch: give at least 2 crops (--batch)")
-    if output_stride is None:
-        output_stride = output_strides(arch)[0]
     if schedule.batch % world.size:
         raise UsageError(f"a batch of {schedule.batch} cannot be shared by {world.size} processes")
+    check_parts(arch, schedule.batch // world.size, accumulate, processes=world.size)
+    if output_stride is None:
+        output_stride = output_strides(arch)[0]
     device = torch.device(world.device)
     bfloat16 = uses_bfloat16(precision, device)
     n_labels = n_classes if class_weights is None else len(class_weights)
@@ -146,7 +151,7 @@ def train(
     ):
         run = _Run(
             arch, n_classes, output_stride, schedule, seed, initial_state, world, bfloat16,
-            class_weights, regulariser, dice,
+            class_weights, regulariser, dice, accumulate,
         )  # fmt: skip
         made_of = run.signature | {"images": len(pairs), "bfloat16": bfloat16}
         if resume is not None:
@@ -195,6 +200,22 @@ def train(
         report(last)
         run.check_finite()
     return _on_cpu(run.network.state_dict())
+
+
+def check_parts(arch: str, crops: int, accumulate: int, *, processes: int = 1) -> None:
+    """Refuse more parts than a process has crops, and parts that a network cannot normalise over.
+
+    UsageError.
+    """
+    if not 1 <= accumulate <= crops:
+        of_each = f" ({crops} for each of {processes} processes)" if processes > 1 else ""
+        raise UsageError(
+            f"a batch of {crops * processes}{of_each} cannot be split into {accumulate} parts "
+            "(--accumulate)"
+        )
+    if arch.startswith(("pspnet", "deeplabv3plus")) and crops // accumulate * processes < 2:
+        where = "in each part (--batch, --accumulate)" if accumulate > 1 else "(--batch)"
+        raise UsageError(f"{arch} normalises over the batch: give at least 2 crops {where}")
 
 
 def poly_learning_rate(schedule: Schedule, iteration: int) -> float:
@@ -255,9 +276,10 @@ class _Run:
         class_weights: AnyArray | None,
         regulariser: Regulariser | None,
         dice: bool,
+        accumulate: int = 1,
     ) -> None:
         self.schedule, self.seed, self.world, self.bfloat16 = schedule, seed, world, bfloat16
-        self.regulariser, self.dice = regulariser, dice
+        self.regulariser, self.dice, self.accumulate = regulariser, dice, accumulate
         self.weights = (
             None
             if class_weights is None
@@ -277,6 +299,8 @@ class _Run:
             self.signature["regulariser"] = asdict(regulariser)
         if dice:
             self.signature["dice"] = True
+        if accumulate != 1:
+            self.signature["accumulate"] = accumulate
         torch.manual_seed(seed)
         self.network = build(arch, n_classes, output_stride=output_stride)
         self.frozen = initial_state is not None and schedule.frozen_batch_norm
@@ -299,26 +323,45 @@ class _Run:
 
     def step(self, batch: Batch) -> _Step:
         """One iteration, on this process's share of a batch."""
-        world = self.world
-        # Dropout depends on the iteration alone, so that a resumed run draws the same.
-        torch.manual_seed(
-            ((self.seed * 1_000_003 + self.iteration) * world.size + world.rank) % 2**63
-        )
+        self._seed()
         losses = self.gradients(
-            Batch(*(part.to(world.device, non_blocking=True) for part in batch))
+            Batch(*(part.to(self.world.device, non_blocking=True) for part in batch))
         )
         rate = self._descend()
         self.iteration += 1
-        return _Step(self.iteration, rate, world.total(losses))
+        return _Step(self.iteration, rate, self.world.total(losses))
+
+    def _seed(self) -> None:
+        # Dropout depends on the iteration alone, so that a resumed run draws the same.
+        torch.manual_seed(
+            ((self.seed * 1_000_003 + self.iteration) * self.world.size + self.world.rank) % 2**63
+        )
 
     def _gradients(self, batch: Batch) -> Tensor:
         """Put the gradients in their places; returns this process's objective and loss, (2,)."""
-        world, targets = self.world, batch.targets
-        autocast = torch.autocast(torch.device(world.device).type, torch.bfloat16)
-        with autocast if self.bfloat16 else contextlib.nullcontext():
-            outputs = self.shared(batch.images)
-        mass = world.total(target_mass(targets, self.weights)).float()
+        parts = batch.parts(self.accumulate)
+        mass = self.world.total(target_mass(batch.targets, self.weights)).float()
         mass = torch.where(mass > 0, mass, 1)
+        overlaps = self._overlaps(parts) if self.dice and len(parts) > 1 else None
+        self.optimizer.zero_grad()
+        losses = []
+        for number, part in enumerate(parts):
+            share = len(part.images) / len(batch.images)
+            is_last = number == len(parts) - 1
+            with contextlib.nullcontext() if is_last else self.world.unshared(self.shared):
+                losses.append(self._add_gradients(part, share, mass, overlaps))
+        return torch.stack(losses).sum(0)
+
+    def _add_gradients(
+        self, part: Batch, share: float, mass: Tensor, overlaps: Tensor | None
+    ) -> Tensor:
+        """Add the gradients of a part, a `share` of this process's crops; its objective and loss.
+
+        Each sum is divided by that of the whole batch, in all parts and all processes: `mass` is
+        `target_mass` of it, and `overlaps` its `dice_sums`, None where a process has one part.
+        """
+        world, targets = self.world, part.targets
+        outputs = self._outputs(self.shared, part)
         stride = self.network.logit_stride
         losses = [
             loss_sum(logits, targets, self.weights, stride=stride) / mass for logits in outputs
@@ -327,15 +370,34 @@ class _Run:
         for auxiliary in losses[1:]:
             objective = objective + self.schedule.aux_weight * auxiliary
         if self.dice:
-            overlap = dice_loss(outputs[0], targets, self.weights, stride=stride)
-            objective = objective + overlap / world.size
-        objective = objective + self._regularising(outputs[0], batch)
-        self.optimizer.zero_grad()
+            sums = dice_sums(outputs[0], targets, self.weights, stride=stride)
+            total = world.total(sums.detach().clone()) if overlaps is None else overlaps
+            objective = objective + dice_part(sums, total, share / world.size)
+        objective = objective + self._regularising(outputs[0], part, share)
         (objective * world.size).backward()  # the processes' gradients are averaged
         return torch.stack([objective.detach(), losses[0].detach()])
 
-    def _regularising(self, logits: Tensor, batch: Batch) -> Tensor | float:
-        """The loss that is added, this process's part of its mean over the batch."""
+    def _outputs(self, network: torch.nn.Module, batch: Batch) -> tuple[Tensor, ...]:
+        device = torch.device(self.world.device).type
+        with torch.autocast(device, torch.bfloat16) if self.bfloat16 else contextlib.nullcontext():
+            outputs: tuple[Tensor, ...] = network(batch.images)
+        return outputs
+
+    @torch.no_grad()
+    def _overlaps(self, parts: Sequence[Batch]) -> Tensor:
+        """The `dice_sums` of the whole batch, of all processes: of a pass that leaves no trace."""
+        before = [buffer.clone() for buffer in self.network.buffers()]
+        stride, sums = self.network.logit_stride, []
+        for part in parts:
+            logits = self._outputs(self.network, part)[0]
+            sums.append(dice_sums(logits, part.targets, self.weights, stride=stride))
+        for buffer, value in zip(self.network.buffers(), before, strict=True):
+            buffer.copy_(value)
+        self._seed()
+        return self.world.total(torch.stack(sums).sum(0))
+
+    def _regularising(self, logits: Tensor, batch: Batch, share: float) -> Tensor | float:
+        """The loss that is added, of crops that are a share of this process's."""
         if self.regulariser is None:
             return 0.0
         weight = self.regulariser.weight_at(self.iteration)
@@ -348,7 +410,7 @@ class _Run:
             labels = torch.where(is_certain, batch.targets, IGNORE_LABEL)
         crops = Crops(batch.images, batch.is_real, labels, batch.scale)
         loss = self.regulariser(logits, crops, self.network.logit_stride)
-        return weight * loss / self.world.size
+        return weight * share * loss / self.world.size
 
     def validated(self, validate: Callable[[SegmentationNetwork], float]) -> float:
         """The mean IoU of the network as it is."""

@@ -107,6 +107,20 @@ def dice_loss(
     ----------
     Gotkowski et al., ScribbleBench, MICCAI 2025: "partial" Dice; Drozdzal et al., 2016.
     """
+    return dice_of(dice_sums(logits, target, weights, stride=stride))
+
+
+def dice_sums(
+    logits: Tensor,
+    target: Tensor,
+    weights: Tensor | None = None,
+    *,
+    stride: int = OUTPUT_STRIDE,
+) -> Tensor:
+    """``sum p y``, ``sum p`` and ``sum y`` of each class, (3, C); arguments as for `dice_loss`.
+
+    Those of the parts of a batch add up to those of the batch.
+    """
     n_classes = logits.shape[1]
     certainty = None
     if weights is not None and len(weights) > n_classes:
@@ -115,12 +129,30 @@ def dice_loss(
         _dice_sums(*pair, stride, certainty)
         for pair in zip(logits.float().split(1), target.split(1), strict=True)
     ]
-    hit, found, truth = torch.stack(sums).sum(0)
+    return torch.stack(sums).sum(0)
+
+
+def dice_of(sums: Tensor) -> Tensor:
+    """The `dice_loss` of a batch that has these `dice_sums`."""
+    hit, found, truth = sums
     occurs = truth > 0
     dice = 2 * hit / (found + truth).clamp(min=_LEAST)
     lost = torch.where(occurs, 1 - dice, 0).sum()
     mean: Tensor = lost / occurs.sum().clamp(min=1)
     return mean
+
+
+def dice_part(sums: Tensor, total: Tensor, share: float) -> Tensor:
+    """A part's share of the Dice loss of a batch whose `dice_sums` are `total`, (3, C).
+
+    Its gradient is that of the batch's loss by the logits of the part, which has `sums`; values
+    and gradients of all parts, whose shares are 1 in all, add up to those of the batch.
+    """
+    total = total.detach().requires_grad_()
+    value = dice_of(total)
+    (slope,) = torch.autograd.grad(value, total)
+    linear = (slope * sums).sum()
+    return linear + (share * value - linear).detach()
 
 
 def _dice_sums(logits: Tensor, target: Tensor, stride: int, certainty: float | None) -> Tensor:

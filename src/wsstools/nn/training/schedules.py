@@ -186,6 +186,14 @@ class TrainSettings:
         metavar="NAME",
         choices=("auto", "float32", "bfloat16"),
     )
+    accumulate: int = parameter(
+        1,
+        "Parts of a batch that go through the network one after the other, where memory does not "
+        "hold it whole. The gradient is that of the batch; batch normalisation that is trained "
+        "sees a part at a time.",
+        metavar="N",
+        min=1,
+    )
     workers: Optional[int] = parameter(
         None, "Threads that prepare crops. Default: 1, on a GPU up to 8.", metavar="N", min=0
     )
