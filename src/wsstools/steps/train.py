@@ -183,7 +183,7 @@ def train(
         Origin(
             "train",
             options,
-            revision=_revision(arch, schedule),
+            revision=_revision(arch, schedule, has_dice=regularising.dice),
             unrecorded={
                 "output_stride": OUTPUT_STRIDE,
                 "label_weight": None,
@@ -265,9 +265,10 @@ def _loss_options(regulariser: Regulariser | None) -> dict[str, Json]:
     )
 
 
-def _revision(arch: str, schedule: Schedule) -> int:
-    """Raised where the model keeps its class weights; and where our code trains MobileNetV2."""
-    return 2 + bool(schedule.class_balance) + 3 * arch.endswith("mobilenetv2")
+def _revision(arch: str, schedule: Schedule, *, has_dice: bool) -> int:
+    """Raised where the model keeps its class weights, where our code trains MobileNetV2, and where
+    Dice is that of the batch of all processes."""
+    return 2 + bool(schedule.class_balance) + 3 * arch.endswith("mobilenetv2") + 6 * has_dice
 
 
 def _pairs(
