@@ -18,10 +18,10 @@ SHARED = ("problems", "reporting", "local_model_peers")
 FIGURES = {
     "crf": 20, "potts": 20, "potts_cuts": 20,
     "backends": 6, "annotator": 12, "suspects": 8, "local_model": 12, "sharing": 8, "training": 15,
-    "gpu": 60,
+    "gpu": 60, "many_images": 40,
 }  # fmt: skip
 """Numbers that a benchmark prints at least; those whose runs take more than seconds come last."""
-SLOW = ("backends", "annotator", "suspects", "local_model", "sharing", "training", "gpu")
+SLOW = ("backends", "annotator", "suspects", "local_model", "sharing", "training", "gpu", "many_images")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
