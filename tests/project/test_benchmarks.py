@@ -21,7 +21,16 @@ FIGURES = {
     "gpu": 60, "many_images": 40,
 }  # fmt: skip
 """Numbers that a benchmark prints at least; those whose runs take more than seconds come last."""
-SLOW = ("backends", "annotator", "suspects", "local_model", "sharing", "training", "gpu", "many_images")
+SLOW = (
+    "backends",
+    "annotator",
+    "suspects",
+    "local_model",
+    "sharing",
+    "training",
+    "gpu",
+    "many_images",
+)
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
