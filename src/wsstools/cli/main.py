@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import os
 import pkgutil
-import platform
 import re
 import signal
 import sys
 import traceback
 from functools import partial
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as package_version
 from types import FrameType
 from typing import Annotated, cast
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from wsstools import __version__, cli
-from wsstools.cli.options import expanded
+from wsstools.cli.options import expanded, processed_lightly, with_light_flags
 from wsstools.cli.renaming import NamedCommand
 from wsstools.core.threads import (
     check_address_space,
@@ -115,7 +113,11 @@ def load_command(name: str) -> TyperCommand:
     app.command(name, cls=NamedCommand, context_settings=CONTEXT)(function)
     command = typer.main.get_command(app)
     command.name = name
+    options = inspect.signature(function).parameters
     for parameter in command.params:
+        if parameter.name in options:
+            process = processed_lightly(parameter.process_value, options[parameter.name])
+            parameter.process_value = process  # type: ignore[method-assign]
         if parameter.param_type_name == "argument":
             parameter.display_type_rich = _no_type  # type: ignore[attr-defined]
         limits = getattr(parameter, "min", None), getattr(parameter, "max", None)
@@ -137,6 +139,9 @@ def _range_in_words(low: float | None, high: float | None) -> str | None:
 
 class _Commands(TyperGroup):
     """The commands, each imported only when it is asked for."""
+
+    def get_params(self, ctx: object) -> list[TyperOption]:  # type: ignore[override]
+        return with_light_flags(super().get_params(ctx))  # type: ignore[arg-type]
 
     def list_commands(self, ctx: object) -> list[str]:
         return command_names()
@@ -174,6 +179,10 @@ app = typer.Typer(
 
 def _print_version(value: bool) -> None:
     if value:
+        import platform
+        from importlib.metadata import PackageNotFoundError
+        from importlib.metadata import version as package_version
+
         versions = [f"python {platform.python_version()}"]
         for name in _PACKAGES:
             with contextlib.suppress(PackageNotFoundError):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import math
+import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Optional, get_type_hints
+from typing import Annotated, List, Optional, get_args, get_origin, get_type_hints
 
 import typer
+from typer.core import TyperOption
 
 from wsstools.core.evaluation.settings import FIGURE_FORMATS
 from wsstools.core.parameter import (
@@ -21,6 +24,10 @@ from wsstools.core.parameter import (
 )
 from wsstools.errors import UsageError
 
+_NUMBERS = {int: re.compile(r"-?[0-9]{1,18}"), float: re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")}
+"""How plain numbers are written."""
+_NONE = type(None)
+_WORDS = List[str]
 FOLDER_HELP = "folder, a single file, or - for paths on standard input"
 
 Images = Annotated[str, typer.Argument(metavar="IMAGES", help=f"Images: {FOLDER_HELP}.")]
@@ -118,6 +125,57 @@ def expanded(function: Callable[..., None]) -> Callable[..., None]:
     gathered.__annotations__ = {p.name: p.annotation for p in ordered}
     del gathered.__wrapped__
     return gathered
+
+
+def processed_lightly(
+    process: Callable[..., object], option: inspect.Parameter
+) -> Callable[..., object]:
+    """What makes a value of the words that are given for an option or argument.
+
+    `process` is Typer's, which loads pydantic for that, and takes 0.1 s. Words, and plain numbers
+    within their range, are the same without it; it gets all else, and so says what is wrong.
+    """
+    is_annotated = get_origin(option.annotation) is Annotated
+    hint, info = (
+        get_args(option.annotation) if is_annotated else (option.annotation, option.default)
+    )
+    kinds = [kind for kind in get_args(hint) if kind is not _NONE]
+    kind, *others = kinds if _NONE in get_args(hint) else [hint]
+    low = -math.inf if info.min is None else info.min
+    high = math.inf if info.max is None else info.max
+
+    def processed(context: object, value: object) -> object:
+        if others or (value is None and kind is hint):
+            return process(context, value)
+        if value is None:
+            return () if kind == _WORDS else None
+        if kind is str and isinstance(value, str):
+            return value
+        if kind == _WORDS and isinstance(value, tuple) and value:
+            return list(value)
+        if kind in _NUMBERS:
+            is_plain = type(value) in (int, kind) or _NUMBERS[kind].fullmatch(str(value))
+            if is_plain and low <= kind(value) <= high:
+                return kind(value)
+        return process(context, value)
+
+    return processed
+
+
+def with_light_flags(parameters: list[TyperOption]) -> list[TyperOption]:
+    """Parameters of a command of Typer's, of which the flags are processed only where given.
+
+    They are those for help and completion, which it adds by itself, and `wss`'s own.
+    """
+    for one in parameters:
+        if getattr(one, "is_flag", False) and "process_value" not in vars(one):  # not an argument
+            process = functools.partial(_processed_if_given, one.process_value)
+            one.process_value = process  # type: ignore[method-assign]
+    return parameters
+
+
+def _processed_if_given(process: Callable[..., object], context: object, value: object) -> object:
+    return process(context, value) if value else value
 
 
 def _check_ranges(kind: Callable[..., object], values: Mapping[str, object]) -> None:

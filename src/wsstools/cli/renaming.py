@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperOption
 
+from wsstools.cli.options import with_light_flags
 from wsstools.errors import UsageError
 from wsstools.running.messages import say
 
@@ -26,6 +27,10 @@ NAMED_ARGUMENTS = ("images", "scribbles", "maps", "labels", "gt")
 
 class NamedCommand(TyperCommand):
     """A command that also takes the old names of its options, and its arguments by name."""
+
+    def get_params(self, ctx: object) -> list[TyperOption]:  # type: ignore[override]
+        """Its parameters, and the flag that asks for help."""
+        return with_light_flags(super().get_params(ctx))  # type: ignore[arg-type]
 
     def parse_args(self, ctx: object, args: list[str]) -> list[str]:
         """Parse a command line after it has been written with the names that hold now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+Colour = tuple[int, int, int]
 N_COLOURS = 256
 _LEVELS = (0, 43, 85, 128, 170, 213, 255)
 """Values of red, green and blue from which distinct colours are chosen."""
@@ -22,6 +23,11 @@ _LMS_TO_OKLAB = np.array(
         [0.0259040371, 0.7827717662, -0.8086757660],
     ]
 )
+
+
+def colour_text(colour: Colour) -> str:
+    """A colour as `#rrggbb`."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
 def voc_palette() -> NDArray[np.uint8]:

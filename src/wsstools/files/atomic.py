@@ -7,14 +7,13 @@ import fcntl
 import hashlib
 import os
 import re
-import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, BinaryIO
 
 from wsstools.files.limits import check_ends, read_file
 
-_HOST = hashlib.blake2b(socket.gethostname().encode(), digest_size=4).hexdigest()
+_HOST = hashlib.blake2b(os.uname().nodename.encode(), digest_size=4).hexdigest()
 _TEMPORARY = re.compile(r"\.wss-[0-9a-f]{16}-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.part")
 
 

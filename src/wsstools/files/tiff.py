@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from PIL import ImageFile
 
@@ -15,19 +14,17 @@ from wsstools.core.arrays import AnyArray
 from wsstools.files.limits import LARGEST_PICTURE, check_volume
 from wsstools.files.pillow import opened, upright
 
+if TYPE_CHECKING:
+    from tifffile import TiffFile, TiffPage, TiffPageSeries
+
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """How a TIFF begins: little and big endian, and the same for files above 4 GB."""
-_PLAIN = (
-    tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB
-)  # fmt: skip
-_INVERTED = tifffile.PHOTOMETRIC.MINISWHITE
-_LOSSLESS = (
-    tifffile.COMPRESSION.NONE, tifffile.COMPRESSION.CCITTRLE, tifffile.COMPRESSION.CCITT_T4,
-    tifffile.COMPRESSION.CCITT_T6, tifffile.COMPRESSION.LZW, tifffile.COMPRESSION.ADOBE_DEFLATE,
-    tifffile.COMPRESSION.DEFLATE, tifffile.COMPRESSION.PACKBITS, tifffile.COMPRESSION.LZMA,
-    tifffile.COMPRESSION.ZSTD, tifffile.COMPRESSION.PNG,
-)  # fmt: skip
-"""Compressions after which labels are what they were; JPEG, WebP and LERC change values."""
+_INVERTED = 0
+_PLAIN = (_INVERTED, 1, 2)
+"""Photometric interpretations in which white is 0, black is 0, and of RGB (TIFF 6.0, section 8)."""
+_LOSSLESS = (1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 34933, 50000)
+"""Compressions after which labels are what they were: none, the three of CCITT, LZW, Deflate,
+PackBits, old Deflate, LZMA, PNG and Zstandard; JPEG, WebP and LERC change values."""
 _CLASSIC = MAGIC[:2]
 _MOST_PLANES = 4
 _VALUE_BYTES, _COLOUR_BYTES = 4, 6
@@ -123,7 +120,7 @@ def _planes(values: AnyArray, axes: str, orientation: int) -> AnyArray:
     return np.stack([upright(plane, orientation) for plane in planes])
 
 
-def _colours(data: bytes, series: tifffile.TiffPageSeries, page: tifffile.TiffPage) -> AnyArray:
+def _colours(data: bytes, series: TiffPageSeries, page: TiffPage) -> AnyArray:
     is_whole = _has_channels(series) or _n_pictures(series) == 1
     shape, axes = (series.shape, series.axes) if is_whole else (page.shape, page.axes)
     _check_size(shape, page.dtype, _COLOUR_BYTES)
@@ -155,9 +152,11 @@ def _in_full_range(values: AnyArray, depth: int) -> AnyArray:
     return values
 
 
-def _opened(data: bytes) -> tifffile.TiffFile:
+def _opened(data: bytes) -> TiffFile:
+    from tifffile import TiffFile  # noqa: PLC0415 - slow to import, for TIFFs alone
+
     _check_directories(data)
-    return tifffile.TiffFile(io.BytesIO(data), _multifile=False)  # OME can name other files
+    return TiffFile(io.BytesIO(data), _multifile=False)  # OME can name other files
 
 
 def _check_directories(data: bytes) -> None:
@@ -181,22 +180,22 @@ def _check_directories(data: bytes) -> None:
             raise ValueError(f"it holds more than {_MOST_PICTURES} pictures")
 
 
-def _first_series(file: tifffile.TiffFile) -> tifffile.TiffPageSeries:
+def _first_series(file: TiffFile) -> TiffPageSeries:
     """The first picture or stack that is no reduced copy of another, nor a mask of transparency."""
     return next((series for series in file.series if _is_full(series)), file.series[0])
 
 
-def _is_full(series: tifffile.TiffPageSeries) -> bool:
+def _is_full(series: TiffPageSeries) -> bool:
     return not (series.keyframe.is_reduced or series.keyframe.is_mask)
 
 
-def _has_channels(series: tifffile.TiffPageSeries) -> bool:
+def _has_channels(series: TiffPageSeries) -> bool:
     """Whether three planes of grey are the channels of one picture, as ImageJ and OME say it."""
     sizes = dict(zip(series.axes, series.shape, strict=True))
     return sizes.get("C") == 3 and sizes.get("S", 1) == 1
 
 
-def _n_pictures(series: tifffile.TiffPageSeries) -> int:
+def _n_pictures(series: TiffPageSeries) -> int:
     """How many pictures are in a series; channels that are not three count as pictures."""
     sizes = zip(series.axes, series.shape, strict=True)
     n_planes = int(np.prod([size for axis, size in sizes if axis not in "YXS"], dtype=object))
@@ -233,7 +232,7 @@ def _check_size(shape: tuple[int, ...], dtype: np.dtype | None, most_bytes: int)
         raise ValueError(f"shape {shape} is more than {LARGEST_PICTURE:,} pixels")
 
 
-def _orientation(page: tifffile.TiffPage) -> int:
+def _orientation(page: TiffPage) -> int:
     return int(page.tags.valueof("Orientation", 1))
 
 
@@ -241,7 +240,7 @@ def _name(compression: int) -> str:
     return getattr(compression, "name", str(compression))
 
 
-def _by_pillow(data: bytes, page: tifffile.TiffPage, error: Exception) -> AnyArray:
+def _by_pillow(data: bytes, page: TiffPage, error: Exception) -> AnyArray:
     """The stored values of a page, turned, that tifffile leaves to a package that is missing."""
     try:
         return _stored_by_pillow(data, page)
@@ -254,7 +253,7 @@ def _by_pillow(data: bytes, page: tifffile.TiffPage, error: Exception) -> AnyArr
         ) from error
 
 
-def _stored_by_pillow(data: bytes, page: tifffile.TiffPage) -> AnyArray:
+def _stored_by_pillow(data: bytes, page: TiffPage) -> AnyArray:
     with opened(data) as picture:
         picture.seek(page.index)
         if page.bitspersample <= 8 or picture.mode not in ("RGB", "RGBA"):
@@ -288,7 +287,7 @@ def _stored_as(picture: ImageFile.ImageFile) -> tuple[str, ...]:
     return args if isinstance(args, tuple) else (str(args),)
 
 
-def _converted(data: bytes, page: tifffile.TiffPage) -> NDArray[np.uint8]:
+def _converted(data: bytes, page: TiffPage) -> NDArray[np.uint8]:
     """The picture as Pillow makes RGB or RGBA of it: palettes, CMYK, compressions of its own."""
     if page.bitspersample > 8:
         raise ValueError(f"colours of {page.bitspersample} bits of this kind are not read")

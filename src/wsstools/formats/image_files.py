@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 
-import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -62,6 +61,8 @@ def read_stack(data: bytes) -> AnyArray:
 
 def encode_image(image: NDArray[np.uint8]) -> bytes:
     """The bytes of a PNG of an (H, W, 3) uint8 image."""
+    import imageio.v3 as iio  # noqa: PLC0415 - slow to import, and most steps write no pictures
+
     return iio.imwrite("<bytes>", image, extension=".png")
 
 

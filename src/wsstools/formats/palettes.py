@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.core.scribbles.colours import Colour, colour_text
+from wsstools.core.palette import Colour, colour_text
 from wsstools.files.limits import open_file
 from wsstools.files.pillow import opened
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -199,7 +198,7 @@ def guarded_stem(stem: str, make: Callable[[], TaskOutcome[V]]) -> TaskOutcome[V
     except SkippedImage as error:
         return TaskOutcome(stem, "skipped", text=str(error))
     except OSError as error:
-        return TaskOutcome(stem, "failed", text=_failure(error), host=socket.gethostname())
+        return TaskOutcome(stem, "failed", text=_failure(error), host=os.uname().nodename)
     except Exception as error:  # a fault of ours in one image must not stop a run of thousands
         end_if_asked()  # perhaps it is only what became of a signal
         return TaskOutcome(stem, "failed", text=_failure(error))

@@ -10,13 +10,9 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
-from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-
-import joblib
 
 from wsstools.core.compiled.private import private_folder, share_private_folder
 from wsstools.core.threads import check_threads, process_limits
@@ -28,6 +24,8 @@ from wsstools.running.settings import JobSettings
 from wsstools.running.signals import INTERRUPTIONS
 
 if TYPE_CHECKING:
+    import joblib
+
     from wsstools.running.dask import Cluster
 
 T = TypeVar("T")
@@ -71,6 +69,12 @@ def map_in_workers(
     contradict each other.
     """
     _check(settings)
+    if settings.backend != "dask" and (settings.jobs == 1 or n_tasks in (0, 1)):
+        for batch in batches:
+            yield from map(function, batch)
+        return
+    import joblib  # noqa: PLC0415 - slow to import, and a single worker does without
+
     cores = joblib.cpu_count()
     jobs = min(settings.jobs or cores, max(1, n_tasks or settings.jobs or cores))
     if jobs > _MANY * cores and settings.backend != "dask":
@@ -130,6 +134,8 @@ def _outlasting(
     on_worker_death: Callable[[T], R],
 ) -> Iterator[R]:
     """The calls for the tasks, made whatever happens to the worker processes."""
+    from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415 - as above
+
     remaining = iter(tasks)
     waiting: deque[T] = deque()  # taken, but nothing has come of them yet
 
@@ -163,6 +169,8 @@ def _deaf_children() -> Iterator[None]:
 
     A terminal sends Ctrl-C to the workers too, which would say so in their way. They end with us.
     """
+    from multiprocessing import resource_tracker  # noqa: PLC0415 - as above
+
     before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
     try:
         resource_tracker.ensure_running()  # which older Pythons end by letting signals through

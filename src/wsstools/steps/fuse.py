@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wsstools.core.map_operations import fuse_maps
 from wsstools.core.maps import ProbabilityMap
-from wsstools.core.pools import Pool, pool_maps
 from wsstools.errors import UsageError
 from wsstools.running.settings import RunSettings
 from wsstools.running.step import Step, run_step
 from wsstools.steps.inputs import map_input
-from wsstools.steps.pools import pool_values, read_pool
+
+if TYPE_CHECKING:
+    from wsstools.core.pools import Pool
 
 
 def fuse(
@@ -56,6 +58,8 @@ def fuse(
         numbers = _checked_weights(weights, len(maps))
         step = Step("fuse", {"weights": list(numbers)}, compute=partial(_mean, weights=numbers))
     else:
+        from wsstools.steps.pools import pool_values  # noqa: PLC0415 - compiled code, for pools
+
         pool = _checked_pool(params, weights, len(maps))
         step = Step("fuse", pool_values(pool), compute=partial(_pooled, pool=pool))
     first, *others = [map_input(place, run) for place in maps]
@@ -67,10 +71,14 @@ def _mean(*maps: ProbabilityMap, weights: tuple[float, ...]) -> ProbabilityMap:
 
 
 def _pooled(*maps: ProbabilityMap, pool: Pool) -> ProbabilityMap:
+    from wsstools.core.pools import pool_maps  # noqa: PLC0415 - as above
+
     return pool_maps(maps, pool)
 
 
 def _checked_pool(params: str, weights: Sequence[float] | None, count: int) -> Pool:
+    from wsstools.steps.pools import read_pool  # noqa: PLC0415 - as above
+
     if weights is not None:
         raise UsageError("give one of --weights and --params")
     pool = read_pool(params)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from wsstools.core.evaluation.settings import FIGURE_FORMATS
 from wsstools.core.labels import IGNORE_LABEL, check_class_ids, is_mask
-from wsstools.core.scribbles.colours import Colour
+from wsstools.core.palette import Colour
 from wsstools.errors import DataError, UsageError
 from wsstools.files.damage import reading
 from wsstools.files.limits import read_file

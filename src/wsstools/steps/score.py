@@ -25,8 +25,6 @@ from wsstools.formats.studies.counts import Occurring, count_rows
 from wsstools.running.settings import JobSettings
 from wsstools.running.tasks import map_images
 from wsstools.steps.inputs import check_format, check_truth, scored_inputs
-from wsstools.steps.stroke_scores import score_on_strokes
-from wsstools.steps.volume_scores import score_volumes
 from wsstools.view.tables import csv_text, score_table
 
 
@@ -127,6 +125,8 @@ def print_score(
     `score_on_strokes`.
     """
     if scribbles:
+        from wsstools.steps.stroke_scores import score_on_strokes  # noqa: PLC0415 - else not needed
+
         _check_of_strokes(form, per_image=per_image, volumes=volumes, spacing=spacing)
         found = score_on_strokes(labels, gt, settings=strokes, run=run)
         print({"csv": found.as_csv, "json": found.as_json}.get(form, found.as_text)())
@@ -135,6 +135,8 @@ def print_score(
         if getattr(strokes, field.name) != field.default:
             raise UsageError(f"--{field.name} goes with --scribbles")
     if volumes is not None:
+        from wsstools.steps.volume_scores import score_volumes  # noqa: PLC0415 - as above
+
         _check_of_volumes(form, per_image=per_image)
         of_volumes = score_volumes(labels, gt, volumes=volumes, spacing=spacing, run=run)
         forms = {"csv": of_volumes.as_csv, "json": of_volumes.as_json}

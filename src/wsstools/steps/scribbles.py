@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from wsstools.core.boxes.settings import BoxSettings
 from wsstools.core.labels import IGNORE_LABEL
+from wsstools.core.palette import Colour
 from wsstools.core.scribbles.annotation import (
     Annotation,
     ClassName,
@@ -19,10 +20,7 @@ from wsstools.core.scribbles.annotation import (
     points_outside,
     resolve_names,
 )
-from wsstools.core.scribbles.colours import (
-    Colour,
-    ColourTable,
-)
+from wsstools.core.scribbles.colours import ColourTable
 from wsstools.core.scribbles.settings import ReadingSettings, SimulationSettings
 from wsstools.core.scribbles.strokes import simulate_scribbles
 from wsstools.errors import UsageError

@@ -131,16 +131,31 @@ def test_code_of_other_flags_is_not_used(folder):
     assert len(files(folder)) == 2
 
 
-def test_code_that_holds_variables_of_a_call_is_not_kept(folder):
-    def adder(number):
-        @compiled
-        def add(value):
-            return value + number
+def adder(number):
+    @compiled
+    def add(value):
+        return value + number
 
-        return add
+    return add
 
+
+def test_code_that_holds_numbers_of_a_call_is_kept_for_each(folder):
     assert (adder(1)(1), adder(2)(1)) == (2, 3)
-    assert not folder.exists()
+    for number, found in ((1, 2), (2, 3), (True, 2)):
+        again = adder(number)
+        assert (again(1), hits(again)) == (found, 0 if number is True else 1)
+
+
+def test_code_that_holds_other_variables_of_a_call_is_not_kept(folder):
+    def twice(function):
+        @compiled
+        def both(value):
+            return function(function(value))
+
+        return both
+
+    assert (twice(adder(1))(1), twice(adder(2))(1)) == (3, 5)
+    assert {file.name.partition("-")[0] for file in files(folder)} == {"add"}
 
 
 def test_code_of_another_state_of_the_decorators_is_not_used(folder, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ follows from all that the code is compiled from, and a file begins with the dige
 from __future__ import annotations
 
 import functools
+import io
 import os
 import pickle
 import secrets
@@ -18,9 +19,13 @@ from pathlib import Path
 from typing import Protocol
 
 import llvmlite
+import llvmlite.binding
 import numba
 import numpy as np
+from llvmlite.binding import address_of_symbol
 from numba.core.compiler import CompileResult
+from numba.core.environment import Environment, _rebuild_env, lookup_environment
+from numba.core.runtime.nrt import rtsys
 from numba.core.serialize import dumps
 
 from wsstools.core.compiled.private import make_private, private_folder
@@ -28,6 +33,9 @@ from wsstools.core.compiled.processor import processor
 from wsstools.errors import NotKeptWarning
 
 _DIGEST = 32  # bytes
+_NUMBERS = (int, float, np.generic)
+_OF_LLVM = "llvm."
+"""How names of functions begin that are instructions."""
 
 
 class _CodeGenerator(Protocol):
@@ -42,6 +50,7 @@ class _Target(Protocol):
 class _Library(Protocol):
     has_dynamic_globals: bool
     codegen: _CodeGenerator
+    _final_module: llvmlite.binding.ModuleRef
 
 
 class _Compiled(Protocol):
@@ -61,8 +70,9 @@ class KeptCode:
 
     def __init__(self, function: Callable[..., object], *flags: object) -> None:
         self._function, self._flags = function, flags
-        is_closed = function.__closure__ is None  # its code follows from its module alone
-        self._source = _content(function.__code__.co_filename) if is_closed else None
+        self._variables = _numbers(function)
+        is_known = self._variables is not None  # what its code follows from
+        self._source = _content(function.__code__.co_filename) if is_known else None
 
     @property
     def cache_path(self) -> str | None:
@@ -74,15 +84,17 @@ class KeptCode:
         """The compiled function for these types, None if it must be compiled."""
         if self._source is None:
             return None
-        target_context.refresh()
         name = self._name(signature, target_context.codegen())
+        rtsys.initialize(target_context)
         for base in (_users_folder(), private_folder()):
             if base is None:
                 continue
             try:
                 found = (base / self._folder / name).read_bytes()
                 if blake2b(found[_DIGEST:], digest_size=_DIGEST).digest() == found[:_DIGEST]:
-                    parts = pickle.loads(found[_DIGEST:])
+                    symbols, parts = _Unpickler(io.BytesIO(found[_DIGEST:])).load()
+                    if not all(map(address_of_symbol, symbols)):
+                        target_context.refresh()  # imports all that compiled code may call: 0.4 s
                     return CompileResult._rebuild(target_context, *parts)
             except Exception:  # whatever it is, the function can be compiled
                 continue
@@ -92,7 +104,7 @@ class KeptCode:
         """Keep a compiled function."""
         if self._source is None or compiled.library.has_dynamic_globals:
             return
-        content = dumps(compiled._reduce())
+        content = dumps((_called(compiled.library), compiled._reduce()))
         content = blake2b(content, digest_size=_DIGEST).digest() + content
         file = Path(self._folder, self._name(signature, compiled.library.codegen))
         base = _users_folder()
@@ -122,7 +134,7 @@ class KeptCode:
         numbers = sorted(  # those of other modules are compiled in too
             (name, type(value).__name__, repr(value))
             for name, value in module.items()
-            if isinstance(value, (int, float, np.generic)) and not name.startswith("__")
+            if isinstance(value, _NUMBERS) and not name.startswith("__")
         )
         versions = sys.version, numba.__version__, llvmlite.__version__
         parts = (self._source, _content_of_this_folder(), numbers, self._flags, versions)
@@ -134,9 +146,34 @@ class KeptCode:
         code = self._function.__code__
         constants = [one for one in code.co_consts if not hasattr(one, "co_code")]
         machine = codegen.magic_tuple()
-        parts = (code.co_code, code.co_names, constants, str(signature), machine)
+        parts = (
+            code.co_code, code.co_names, constants, self._variables, str(signature), machine
+        )  # fmt: skip
         digest = blake2b(repr(parts).encode(), digest_size=16).hexdigest()
         return f"{self._function.__name__}-{digest}.code"
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads compiled code without importing the modules of numba's functions that are part of it.
+
+    These take up to 0.3 s, SciPy's linear algebra among them. Only code on Python's objects, which
+    ours is not, looks at the variables of a module.
+    """
+
+    def find_class(self, module: str, name: str) -> object:
+        is_environment = (module, name) == (_rebuild_env.__module__, _rebuild_env.__name__)
+        return _environment if is_environment else super().find_class(module, name)
+
+
+def _environment(module: str, constants: list[object], name: str) -> Environment:
+    """The constants of a function of a module, as numba makes it."""
+    if module in sys.modules or lookup_environment(name) is not None:
+        return _rebuild_env(module, constants, name)
+    made = Environment({"__name__": module})
+    made.consts[:] = constants
+    made.env_name = name
+    Environment._memo[name] = made
+    return made
 
 
 def _users_folder() -> Path | None:
@@ -150,6 +187,25 @@ def _users_folder() -> Path | None:
         return None
     # By processor: machines of several kinds can share a home and write at once.
     return Path(caches, "wsstools", "numba", processor())
+
+
+def _numbers(function: Callable[..., object]) -> list[tuple[str, str]] | None:
+    """The variables of the call that made a function; None if one is no number."""
+    cells = function.__closure__ or ()
+    try:
+        values = [cell.cell_contents for cell in cells]
+    except ValueError:  # its own name, which it has not got yet
+        return None
+    if not all(isinstance(value, _NUMBERS) for value in values):
+        return None
+    return [(type(value).__name__, repr(value)) for value in values]
+
+
+def _called(library: _Library) -> list[str]:
+    """Names of the functions and variables outside of the code that it refers to."""
+    module = library._final_module
+    values = [*module.functions, *module.global_variables]
+    return [one.name for one in values if one.is_declaration and not one.name.startswith(_OF_LLVM)]
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -273,7 +273,7 @@ def _kernel(make: Callable[[int], F]) -> Callable[[int], F]:
     @functools.cache
     def kernel(size: int) -> F:
         function = make(size)
-        # The name is part of the name of its file on disk: each size gets its own.
+        # Names in the compiled code follow from it: those of two sizes must differ.
         function.__qualname__ = f"{make.__name__}_{size}"
         return compiled(function)
 

@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.evaluation.hausdorff import hausdorff_95
 from wsstools.core.evaluation.metrics import class_counts
 from wsstools.core.labels import IGNORE_LABEL
 
@@ -108,6 +107,8 @@ def volume_agreement(
     Segmentation and Diagnosis: Is the Problem Solved?, TMI 2018 (Dice and Hausdorff
     distance of each structure in each volume).
     """
+    from wsstools.core.evaluation.hausdorff import hausdorff_95  # noqa: PLC0415 - SciPy, slow
+
     hits, in_gt, in_labels = class_counts(labels, gt)[:, :IGNORE_LABEL].tolist()
     counted = gt != IGNORE_LABEL
     longest = math.hypot(*(step * (size - 1) for step, size in zip(spacing, gt.shape, strict=True)))

@@ -6,10 +6,8 @@ import re
 from dataclasses import dataclass
 
 from wsstools.core.labels import IGNORE_LABEL, IGNORED_NAME
-from wsstools.core.palette import voc_palette
+from wsstools.core.palette import Colour, colour_text, voc_palette
 from wsstools.core.scribbles.annotation import VOC_CLASSES, ClassName
-
-Colour = tuple[int, int, int]
 
 _CITYSCAPES = (
     ("road", "#804080"), ("sidewalk", "#f423e8"), ("building", "#464646"), ("wall", "#66669c"),
@@ -104,11 +102,6 @@ def parse_colours(text: str) -> ColourTable:
     return ColourTable(
         tuple((name or place, colour) for place, (name, colour) in enumerate(entries))
     )
-
-
-def colour_text(colour: Colour) -> str:
-    """A colour as `#rrggbb`."""
-    return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
 def _parse_line(line: str, number: int) -> tuple[str, Colour]:

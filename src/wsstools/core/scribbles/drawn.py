@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from wsstools.core.labels import IGNORE_LABEL
 
@@ -36,6 +35,8 @@ class DrawnStrokes:
 
 def nearest_drawn(is_drawn: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Row and column of the drawn pixel that is nearest to each pixel, (H, W) both."""
+    from scipy import ndimage  # noqa: PLC0415 - slow to import, and --folds alone need it
+
     rows, columns = ndimage.distance_transform_edt(
         ~is_drawn, return_distances=False, return_indices=True
     )
@@ -44,6 +45,8 @@ def nearest_drawn(is_drawn: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArr
 
 def drawn_strokes(scribbles: NDArray[np.uint8]) -> DrawnStrokes:
     """The strokes of scribbles, (H, W) uint8, 255 = unlabelled; those that touch count as one."""
+    from scipy import ndimage  # noqa: PLC0415 - as above
+
     numbers = np.full(scribbles.shape, -1, np.int32)
     classes: list[int] = []
     for c in np.flatnonzero(np.bincount(scribbles.ravel(), minlength=IGNORE_LABEL)[:IGNORE_LABEL]):

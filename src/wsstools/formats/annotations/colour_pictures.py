@@ -7,8 +7,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from wsstools.core.palette import colour_text
 from wsstools.core.scribbles.annotation import Annotation, Area
-from wsstools.core.scribbles.colours import ColourTable, colour_text
+from wsstools.core.scribbles.colours import ColourTable
 from wsstools.errors import DataError
 from wsstools.files import tiff
 from wsstools.files.damage import reading
