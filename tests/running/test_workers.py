@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+from builders import PATIENCE, wait_until
 
 from wsstools.running.settings import RunSettings
 from wsstools.steps.argmax import argmax
@@ -15,3 +23,83 @@ def test_relative_paths_follow_the_working_folder(dataset, tmp_path, monkeypatch
         monkeypatch.chdir(tmp_path / name)
         argmax("maps", "labels", run=RunSettings(jobs=2))
         assert len(list((tmp_path / name / "labels").iterdir())) == 4
+
+
+POOL = {
+    "method": "fusion",
+    "pool": "log-linear",
+    "weights": [[0.5] * 4] * 2,
+    "temperatures": [1, 1],
+    "offsets": [0] * 4,
+}
+SPY = """
+import os
+from wsstools.core.compiled.kept import KeptCode
+save = KeptCode.save_overload
+
+def saved(self, signature, compiled):
+    with open(os.environ["COMPILED"], "a") as file:
+        file.write(self._function.__name__ + "\\n")
+    save(self, signature, compiled)
+
+KeptCode.save_overload = saved
+"""
+
+
+@pytest.fixture
+def unkept(dataset, tmp_path):
+    """Starts `wss fuse` with two workers, where no compiled code can be kept."""
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "a file").touch()
+    (tmp_path / "sitecustomize.py").write_text(SPY)
+    (tmp_path / "pool.json").write_text(json.dumps(POOL))
+    environment = dict(
+        os.environ, NUMBA_CACHE_DIR=str(tmp_path / "a file" / "numba"),
+        TMPDIR=str(tmp_path / "temporary"), COMPILED=str(tmp_path / "compiled.txt"),
+        PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
+    )  # fmt: skip
+    command = [sys.executable, "-m", "wsstools", "fuse", "maps", "other-maps", "--jobs", "2"]
+    command += ["--params", str(tmp_path / "pool.json"), "-o", str(tmp_path / "out")]
+
+    def start(*more, folder=dataset):
+        return subprocess.Popen(
+            [*command, *more], cwd=folder, env=environment, text=True, stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    return start
+
+
+def private_folders(tmp_path):
+    return [name for name in os.listdir(tmp_path / "temporary") if name.startswith("wsstools-")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fails", [False, True])
+def test_workers_share_what_they_cannot_keep(unkept, dataset, tmp_path, fails):
+    """Each function is compiled once, one line warns, and nothing is left of the folder."""
+    data = dataset
+    if fails:
+        data = tmp_path / "data"
+        shutil.copytree(dataset, data)
+        (data / "maps" / sorted(os.listdir(data / "maps"))[0]).write_bytes(b"no map")
+    process = unkept(folder=data)
+    _, printed = process.communicate(timeout=PATIENCE)
+    assert process.returncode == int(fails), printed
+    assert printed.count("compiled code cannot be kept") == 1
+    assert "NUMBA_CACHE_DIR names another folder" in printed
+    assert len(os.listdir(tmp_path / "out")) == 4 - fails
+    assert sorted((tmp_path / "compiled.txt").read_text().split()) == ["_exp", "_log"]
+    assert private_folders(tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_is_stopped_leaves_no_private_folder(unkept, tmp_path, number):
+    process = unkept()
+    wait_until(lambda: private_folders(tmp_path) or process.poll() is not None)
+    assert process.poll() is None
+    process.send_signal(number)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode in (128 + number, -number)
+    wait_until(lambda: not private_folders(tmp_path))

@@ -31,6 +31,7 @@ from distributed.core import PooledRPCCall
 from distributed.security import Security
 
 from wsstools import __version__
+from wsstools.core.compiled.private import private_folder, share_private_folder
 from wsstools.core.compiled.processor import processor
 from wsstools.errors import UsageError, WssError
 
@@ -96,6 +97,7 @@ class Cluster:
                 silence_logs=logging.CRITICAL,
             )
             self._client = Client(self._local)
+            self._client.run(share_private_folder, private_folder())
         else:
             address = _address(scheduler)
             self._name = f"the scheduler at {address}"

@@ -14,7 +14,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from wsstools.core.compiled.private import private_folder, share_private_folder
+from wsstools.core.compiled.private import (
+    private_folder,
+    remove_private_folder,
+    share_private_folder,
+)
 from wsstools.core.threads import check_threads, process_limits
 from wsstools.errors import UsageError, WssError
 from wsstools.files.atomic import is_alive
@@ -200,6 +204,7 @@ def _end_with(parent: int, folder: str, private: Path) -> None:
     def watch() -> None:
         while os.getppid() == parent if is_child else is_alive(parent):
             time.sleep(_WATCH_SECONDS)
+        remove_private_folder()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

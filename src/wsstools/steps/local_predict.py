@@ -6,15 +6,11 @@ import dataclasses
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.local.boosting import gradient_boosting
-from wsstools.core.local.colours import gaussian_mixtures, parzen
-from wsstools.core.local.features import NetworkFeatures
-from wsstools.core.local.linear import linear_model
-from wsstools.core.local.random_walker import random_walker
 from wsstools.core.local.scribbled import ScribbledPixels, scribbled_pixels
 from wsstools.core.local.settings import (
     BoostingSettings,
@@ -34,7 +30,9 @@ from wsstools.running.settings import RunSettings
 from wsstools.running.step import Computed, Step, run_step
 from wsstools.steps.held_out import fold_options
 from wsstools.steps.inputs import local_inputs
-from wsstools.steps.pixel_features import on_features, pixel_features
+
+if TYPE_CHECKING:
+    from wsstools.core.local.features import NetworkFeatures
 
 MODELS = ("boosting", "gmm", "linear", "parzen", "walker")
 _MAY_BE_ZERO = ("beta", "l2")
@@ -130,6 +128,9 @@ def local_predict(
         compute = partial(_regress, n_classes=count, settings=linear, folds=folds)
         step = _linear_step(options, check, str(features.features_of), compute)
     elif model == "boosting":
+        from wsstools.core.local.boosting import gradient_boosting  # noqa: PLC0415 - scikit-learn
+        from wsstools.steps.pixel_features import on_features  # noqa: PLC0415 - numba
+
         compute = partial(
             on_features,
             model=partial(gradient_boosting, settings=boosting),
@@ -174,6 +175,8 @@ def _boosting_step(
     compute: Callable[..., ProbabilityMap],
     seed: int,
 ) -> Step:
+    from wsstools.steps.pixel_features import pixel_features  # noqa: PLC0415 - numba
+
     source = pixel_features(features, "local-predict")
     return Step(
         "local-predict",
@@ -213,6 +216,8 @@ def _regress(
     settings: LinearSettings,
     folds: int | None,
 ) -> ProbabilityMap:
+    from wsstools.core.local.linear import linear_model  # noqa: PLC0415 - scikit-learn
+
     pixels = scribbled_pixels(image, scribbles, n_classes)
     if folds is None and len(pixels.classes) == 1:  # needs no network
         return pixels.certain()
@@ -227,6 +232,8 @@ def _walk(
     settings: WalkerSettings,
     folds: int | None,
 ) -> Computed:
+    from wsstools.core.local.random_walker import random_walker  # noqa: PLC0415 - scikit-image
+
     def walked(pixels: ScribbledPixels) -> ProbabilityMap:
         return random_walker(image, pixels.scribbles(), n_classes=n_classes, beta=settings.beta)
 
@@ -243,6 +250,8 @@ def _mix(
     folds: int | None,
     rng: np.random.Generator,
 ) -> ProbabilityMap:
+    from wsstools.core.local.colours import gaussian_mixtures  # noqa: PLC0415 - SciPy
+
     model = partial(gaussian_mixtures, image, settings=settings, rng=rng)
     return held_out(scribbled_pixels(image, scribbles, n_classes), folds, model)
 
@@ -255,6 +264,8 @@ def _compare_colours(
     settings: ParzenSettings,
     folds: int | None,
 ) -> ProbabilityMap:
+    from wsstools.core.local.colours import parzen  # noqa: PLC0415 - SciPy
+
     model = partial(parzen, image, settings=settings)
     return held_out(scribbled_pixels(image, scribbles, n_classes), folds, model)
 

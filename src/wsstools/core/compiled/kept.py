@@ -6,17 +6,20 @@ follows from all that the code is compiled from, and a file begins with the dige
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import io
 import os
 import pickle
 import secrets
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol, TypeVar
 
 import llvmlite
 import llvmlite.binding
@@ -32,7 +35,11 @@ from wsstools.core.compiled.private import make_private, private_folder
 from wsstools.core.compiled.processor import processor
 from wsstools.errors import NotKeptWarning
 
+R = TypeVar("R")
 _DIGEST = 32  # bytes
+_LOCK = ".lock"
+_PAUSE, _PATIENCE = 0.05, 60.0
+"""How often, and how many seconds at most, another process that compiles is waited for."""
 _NUMBERS = (int, float, np.generic)
 _OF_LLVM = "llvm."
 """How names of functions begin that are instructions."""
@@ -70,6 +77,7 @@ class KeptCode:
 
     def __init__(self, function: Callable[..., object], *flags: object) -> None:
         self._function, self._flags = function, flags
+        self._turn: BinaryIO | None = None  # to compile it
         self._variables = _numbers(function)
         is_known = self._variables is not None  # what its code follows from
         self._source = _content(function.__code__.co_filename) if is_known else None
@@ -81,11 +89,34 @@ class KeptCode:
         return None if base is None or self._source is None else str(base / self._folder)
 
     def load_overload(self, signature: object, target_context: _Target) -> object:
-        """The compiled function for these types, None if it must be compiled."""
+        """The compiled function for these types, None if it must be compiled.
+
+        Where another process compiles it now, it is waited for.
+        """
+        self._end_turn()
         if self._source is None:
             return None
         name = self._name(signature, target_context.codegen())
         rtsys.initialize(target_context)
+        found = self._found(name, target_context)
+        if found is None:
+            self._turn = self._in_folder(lambda folder: _locked(folder / f"{name}{_LOCK}"))
+            found = self._found(name, target_context)
+            if found is not None:
+                self._end_turn()
+        return found
+
+    def save_overload(self, signature: object, compiled: _Compiled) -> None:
+        """Keep a compiled function."""
+        if self._source is not None and not compiled.library.has_dynamic_globals:
+            content = dumps((_called(compiled.library), compiled._reduce()))
+            content = blake2b(content, digest_size=_DIGEST).digest() + content
+            name = self._name(signature, compiled.library.codegen)
+            self._in_folder(lambda folder: _write(folder / name, content))
+        self._end_turn()
+
+    def _found(self, name: str, target_context: _Target) -> object:
+        """The compiled function in the file of that name; None if there is none that is whole."""
         for base in (_users_folder(), private_folder()):
             if base is None:
                 continue
@@ -100,29 +131,28 @@ class KeptCode:
                 continue
         return None
 
-    def save_overload(self, signature: object, compiled: _Compiled) -> None:
-        """Keep a compiled function."""
-        if self._source is None or compiled.library.has_dynamic_globals:
-            return
-        content = dumps((_called(compiled.library), compiled._reduce()))
-        content = blake2b(content, digest_size=_DIGEST).digest() + content
-        file = Path(self._folder, self._name(signature, compiled.library.codegen))
-        base = _users_folder()
-        if base is None:
-            reason = "there is no home folder"
-        else:
+    def _in_folder(self, act: Callable[[Path], R]) -> R | None:
+        """What `act` gives in the function's folder, the user's or the run's; None in neither."""
+        base, reason = _users_folder(), "there is no home folder"
+        if base is not None:
             try:
-                _write(base / file, content)
-                return
+                return act(base / self._folder)
             except OSError as error:
                 reason = error.strerror or str(error)
         private = private_folder()
         try:
             if make_private(private):
                 _warn(base, reason)
-            _write(private / file, content)
+            return act(private / self._folder)
         except OSError:
-            return  # it stays in memory
+            return None  # it stays in memory
+
+    def _end_turn(self) -> None:
+        """Let the next process compile, or load what this one has compiled."""
+        if self._turn is not None:
+            with self._turn, contextlib.suppress(OSError):
+                os.unlink(self._turn.name)
+        self._turn = None
 
     def flush(self) -> None:
         """Nothing: a file that is written replaces another one."""
@@ -206,6 +236,24 @@ def _called(library: _Library) -> list[str]:
     module = library._final_module
     values = [*module.functions, *module.global_variables]
     return [one.name for one in values if one.is_declaration and not one.name.startswith(_OF_LLVM)]
+
+
+def _locked(file: Path) -> BinaryIO:
+    """A file that no other process has locked, until it is closed; OSError if it is not made.
+
+    A file system may have no locks, and a compiler may hang: then several compile the same.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = open(file, "ab")  # noqa: SIM115
+    end = time.monotonic() + _PATIENCE
+    with contextlib.suppress(OSError):
+        while time.monotonic() < end:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                time.sleep(_PAUSE)
+    return lock
 
 
 def _write(file: Path, content: bytes) -> None:

@@ -38,6 +38,12 @@ def make_private(folder: Path) -> bool:
     return True
 
 
+def remove_private_folder() -> None:
+    """Remove it; for a worker whose run was killed."""
+    for folder in _folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _remove(folder: Path, owner: int) -> None:
     if os.getpid() == owner:  # not a fork of it
         shutil.rmtree(folder, ignore_errors=True)

@@ -7,9 +7,6 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
-from threadpoolctl import threadpool_limits
 
 from wsstools.core.arrays import AnyArray
 from wsstools.core.compiled.densities import density_parts
@@ -53,6 +50,11 @@ def gaussian_mixtures(
     ----------
     C. Rother, V. Kolmogorov, A. Blake: GrabCut, SIGGRAPH 2004, section 2, for two classes.
     """
+    # scikit-learn takes a second, which `parzen` need not wait for.
+    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
+    from sklearn.mixture import GaussianMixture  # noqa: PLC0415
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415
+
     if len(pixels.classes) == 1:
         return pixels.certain()
     colours = image.reshape(-1, 3).astype(np.float64)
