@@ -16,7 +16,7 @@ from builders import PATIENCE, REPOSITORY, wait_until
 BENCHMARKS = REPOSITORY / "benchmarks"
 SHARED = ("problems", "reporting", "local_model_peers")
 FIGURES = {
-    "crf": 20, "potts": 20, "potts_cuts": 20,
+    "crf": 20, "potts": 20, "potts_cuts": 20, "startup": 6,
     "backends": 6, "annotator": 12, "suspects": 8, "local_model": 12, "sharing": 8, "training": 15,
 }  # fmt: skip
 """Numbers that a benchmark prints at least; those whose runs take more than seconds come last."""

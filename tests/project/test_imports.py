@@ -124,7 +124,7 @@ def test_making_help_imports_nothing_heavy_either():
 SLOW_TO_IMPORT = {
     "torch": {"train", "global_predict", "network_features"},
     "matplotlib": {"compare", "report", "tune"},
-    "sklearn": {"local_predict", "demo_data", "suspects"},
+    "sklearn": {"demo_data", "suspects"},
     "typer": set(),
     "distributed": set(),
     "nibabel": set(),
@@ -159,3 +159,45 @@ def test_steps_import_slow_packages_only_where_they_need_them(needs_one):
     for step, modules in loaded.items():
         for package, needed_by in SLOW_TO_IMPORT.items():
             assert package not in modules or step in needed_by, f"{step} imports {package}"
+
+
+SLOW_TO_LOAD = (*HEAVY, "imageio", "tifffile", "joblib", "pydantic", "rich")
+COMPILED = {"numpy", "numba", "scipy"}  # numba imports SciPy
+LOADED_BY_RUN = {
+    "argmax maps -o OUT": {"numpy"},
+    "argmax maps --scribbles scribbles --min-prob 0.5 --jobs 1 -o OUT": {"numpy"},
+    "fuse maps other-maps -o OUT": {"numpy"},
+    "adjust-prior maps --from scribbles --to gt --jobs 1 -o OUT": {"numpy"},
+    "curate scribbles gt -o OUT": {"numpy"},
+    "score gt gt": {"numpy"},
+    "stats gt": {"numpy", "scipy"},
+    "local-predict images scribbles --model walker -o OUT": {"numpy", "scipy", "skimage"},
+    "rf-predict images scribbles -o OUT": COMPILED,
+    "regularize maps --images images --potts -o OUT": COMPILED,
+    "regularize maps --images images --crf -o OUT": COMPILED,
+}
+"""Commands on one image, and what they load of the packages that take long."""
+COMMAND_ALONE = """
+import sys
+from wsstools.cli.main import run
+code = run(sys.argv[1:])
+print(code, *sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(line, marks=[pytest.mark.slow] if loaded != {"numpy"} else [])
+        for line, loaded in LOADED_BY_RUN.items()
+    ],
+)
+def test_a_run_on_one_image_loads_few_packages(line, dataset, tmp_path):
+    words = [*line.replace("OUT", str(tmp_path / "out")).split(), "--shard", "1/4"]
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND_ALONE, *words],
+        cwd=dataset, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    code, *modules = done.stdout.splitlines()[-1].split()
+    assert code == "0", done.stderr
+    assert {package for package in SLOW_TO_LOAD if package in modules} == LOADED_BY_RUN[line]
