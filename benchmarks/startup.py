@@ -5,7 +5,7 @@
     python benchmarks/startup.py --smallest            # seconds
 
 Each command is a process of its own, run by turns with the others and with the imports that any
-program in Python would need for such work, `--repeats` times on a drawn image of 240 x 160 pixels.
+program in Python would need for such work, `--repeats` times on a drawn image of 208 x 160 pixels.
 The figures are the least seconds: of processor time (user and system, all threads), which other
 processes disturb little, and on the clock; and how many times that of `import numpy` the former
 is. What is compiled is in the cache, of Python's modules and of ours: an untimed turn comes first.
@@ -33,7 +33,7 @@ from wsstools.formats.map_files import write_map
 
 NUMPY = "import numpy"
 IMPORTS = (NUMPY, "import numba", "import sklearn.ensemble")
-IMPORTS_OF_NETWORKS = "import torch, torchvision"
+TORCH = "import torch"
 PROGRAM = "from wsstools.cli.entry import main; main()"  # as the installed `wss` has it
 STEPS = {
     "argmax": "argmax maps -o out",
@@ -121,7 +121,7 @@ def main() -> None:
     imports = list(dict.fromkeys([NUMPY, *args.imports]))
     lines = {name: STEPS[name] for name in args.steps}
     if args.model is not None:
-        imports.append(IMPORTS_OF_NETWORKS)
+        imports.append(TORCH)
         lines["global-predict"] = GLOBAL_PREDICT.format(args.model.resolve())
     rows = [Row(text, [text]) for text in imports]
     rows += [Row(name, [PROGRAM, *line.split()]) for name, line in lines.items()]

@@ -11,6 +11,7 @@ import warnings
 import numba
 import numpy as np
 import pytest
+from numba.core.cpu import CPUContext
 
 from wsstools.core.compiled import kept, private
 from wsstools.core.compiled.jit import compiled, compiled_for_speed
@@ -262,3 +263,52 @@ def test_without_a_compiler_a_command_says_so_or_works(words, dataset, tmp_path)
         assert done.stderr == (
             "wss regularize: error: NUMBA_DISABLE_JIT is set, but this needs compiled code; unset it\n"
         )
+
+
+LOADS = """
+import sys
+import numpy as np
+from wsstools.core.compiled.jit import compiled
+
+@compiled
+def shares(values):
+    return values / values.sum()  # a new array
+
+@compiled
+def product(left, right):
+    return np.dot(left, right)  # by BLAS
+
+print(shares(np.arange(5.0)).tolist(), product(np.eye(2), np.ones(2)).tolist())
+print([sum(one.stats.cache_hits.values()) for one in (shares, product)])
+print("numba.np.npyimpl" in sys.modules)
+"""
+
+
+@pytest.mark.slow
+def test_kept_code_is_loaded_without_what_the_compiler_needs(tmp_path):
+    (tmp_path / "loads.py").write_text(LOADS)
+    environment = dict(os.environ, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    for n_hits in (0, 1):
+        done = subprocess.run(
+            [sys.executable, "loads.py"], cwd=tmp_path, env=environment, text=True,
+            capture_output=True, check=True,
+        )  # fmt: skip
+        values, found, has_compiled = done.stdout.splitlines()
+        assert values == "[0.0, 0.1, 0.2, 0.3, 0.4] [1.0, 1.0]"
+        assert found == f"[{n_hits}, {n_hits}]" and has_compiled == str(n_hits == 0)
+    assert not list((tmp_path / "cache").rglob("*.lock"))
+
+
+@pytest.mark.parametrize("called", [["malloc"], ["malloc", "no_such_function_of_numba"]])
+def test_where_a_called_function_is_missing_numbas_modules_are_loaded(
+    folder, tmp_path, monkeypatch, called
+):
+    """LLVM ends the process where a function is missing when the code is loaded."""
+    write(tmp_path / "module.py", SOURCE.format(1))
+    monkeypatch.setattr(kept, "_called", lambda library: called)
+    loaded(tmp_path / "module.py")(1)
+    refreshed = []
+    monkeypatch.setattr(CPUContext, "refresh", lambda context: refreshed.append(context))
+    again = loaded(tmp_path / "module.py")
+    assert (again(1), hits(again)) == (2, 1)
+    assert len(refreshed) == len(called) - 1

@@ -14,7 +14,6 @@ from pathlib import Path
 
 from wsstools.errors import DataError
 from wsstools.files.limits import open_file
-from wsstools.nn.models.download import copy_checked, download
 
 _TORCHVISION = "https://download.pytorch.org/models/"
 _ONNX_ZOO = "https://huggingface.co/onnxmodelzoo/"
@@ -163,6 +162,9 @@ def fetch_pretrained(
     2**20 bytes. DataError if it cannot be downloaded, or what comes is wrong; nothing is left
     behind.
     """
+    # The network's modules are slow to import, and most weights are there.
+    from wsstools.nn.models.download import copy_checked, download  # noqa: PLC0415
+
     weights = PRETRAINED[name]
     target = (torch_cache() if folder is None else Path(folder)) / weights.file
     cached = torch_cache() / weights.file
