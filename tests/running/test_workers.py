@@ -75,18 +75,20 @@ def private_folders(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fails", [False, True])
-def test_workers_share_what_they_cannot_keep(unkept, dataset, tmp_path, fails):
+@pytest.mark.parametrize(("backend", "fails"), [("loky", False), ("loky", True), ("dask", False)])
+def test_workers_share_what_they_cannot_keep(unkept, dataset, tmp_path, backend, fails):
     """Each function is compiled once, one line warns, and nothing is left of the folder."""
+    if backend == "dask":
+        pytest.importorskip("distributed")
     data = dataset
     if fails:
         data = tmp_path / "data"
         shutil.copytree(dataset, data)
         (data / "maps" / sorted(os.listdir(data / "maps"))[0]).write_bytes(b"no map")
-    process = unkept(folder=data)
+    process = unkept("--backend", backend, folder=data)
     _, printed = process.communicate(timeout=PATIENCE)
     assert process.returncode == int(fails), printed
-    assert printed.count("compiled code cannot be kept") == 1
+    assert printed.count("wss: warning: compiled code cannot be kept") == 1
     assert "NUMBA_CACHE_DIR names another folder" in printed
     assert len(os.listdir(tmp_path / "out")) == 4 - fails
     assert sorted((tmp_path / "compiled.txt").read_text().split()) == ["_exp", "_log"]

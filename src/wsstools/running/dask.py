@@ -34,6 +34,7 @@ from wsstools import __version__
 from wsstools.core.compiled.private import private_folder, share_private_folder
 from wsstools.core.compiled.processor import processor
 from wsstools.errors import UsageError, WssError
+from wsstools.running.quiet import quiet_libraries
 
 _CONNECT_SECONDS = 15
 _WORKERS_SECONDS = 120
@@ -97,7 +98,7 @@ class Cluster:
                 silence_logs=logging.CRITICAL,
             )
             self._client = Client(self._local)
-            self._client.run(share_private_folder, private_folder())
+            self._client.run(_begin_worker, private_folder())
         else:
             address = _address(scheduler)
             self._name = f"the scheduler at {address}"
@@ -261,6 +262,12 @@ def _some(lines: Sequence[str]) -> str:
     """The first few lines as one."""
     more = f", and {len(lines) - _TOLD} more" if len(lines) > _TOLD else ""
     return "; ".join(lines[:_TOLD]) + more
+
+
+def _begin_worker(private: Path) -> None:
+    """Let a worker of this machine print in our way, and use the private folder of its run."""
+    quiet_libraries()
+    share_private_folder(private)
 
 
 def applied(function: Callable[[T], R], task: T, terms: Terms) -> R:
