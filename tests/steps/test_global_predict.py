@@ -40,13 +40,13 @@ def test_the_record_says_how_it_was_predicted(plain):
     assert list(plain) == list(STEMS)
     assert plain["a"].meta["options"] == {
         "scales": [1.0], "flip": False, "restricted": False, "floor": 1e-4, "precision": "float32",
-        "tile": 2048,
+        "tile": 1536,
     }  # fmt: skip
     assert plain["a"].meta["result"] == {"processor": processor()}
 
 
 def large_image(dataset, tmp_path):
-    image, _ = mosaic(3, 3)
+    image, _ = mosaic(4, 4)
     (tmp_path / "large").mkdir()
     (tmp_path / "large/x.png").write_bytes(encode_image(image))
     return tmp_path / "large"

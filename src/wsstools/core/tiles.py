@@ -10,6 +10,8 @@ from wsstools.core.parameter import documented, parameter
 from wsstools.errors import UsageError
 
 _LEAST = 64
+_MOST_AT_ONCE = 7
+"""Times the pixels of a tile: what an image may have that is computed as a whole."""
 
 
 @documented
@@ -18,9 +20,9 @@ class TileSettings:
     """Which images are computed in parts, and how large these are."""
 
     tile: int = parameter(
-        2048,
-        "Compute an image of more than (2 N)^2 pixels in overlapping parts of about N x N, in the "
-        "memory of one; 0: never.",
+        1536,
+        "Compute an image of more than 7 N^2 pixels (16.5 million) in overlapping parts, whose "
+        "memory grows with N^2; 0: never.",
         metavar="N",
         min=0,
     )
@@ -55,18 +57,15 @@ class Tile:
 
 def needs_tiles(shape: tuple[int, ...], side: int) -> bool:
     """Whether an image of shape (H, W) is computed in tiles of `side` pixels (0: none is)."""
-    return side > 0 and shape[0] * shape[1] > (2 * side) ** 2
+    return shape[0] * shape[1] > _MOST_AT_ONCE * side * side > 0
 
 
 def tiles(shape: tuple[int, ...], side: int, *, margin: int, step: int = 1) -> Iterator[Tile]:
     """Tiles of an image of shape (H, W), row by row; they depend on nothing else.
 
     Each is of about `side` x `side` pixels, and computed with `margin` more on each side where
-    there are as many. Both begin at multiples of `step`. An image that `needs_tiles` not is one.
+    there are as many. Both begin at multiples of `step`.
     """
-    if not needs_tiles(shape, side):
-        whole = slice(0, shape[0]), slice(0, shape[1])
-        return iter([Tile(*whole, *whole)])
     down, across = (_parts(length, side, margin, step) for length in shape)
     return (
         Tile(rows, columns, outer_rows, outer_columns)

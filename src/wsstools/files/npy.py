@@ -15,6 +15,8 @@ MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 1 << 14
 """Bytes; numpy itself refuses headers above 10,000."""
 _BEFORE_TEXT = 12
+_AT_ONCE = 1 << 28
+"""Bytes of an array that are compressed at a time; what comes out may depend on it."""
 _END_OF_ZIP = b"PK\5\6"
 _MANY = 0xFFFF
 """What the end of a zip says where 16 bits do not hold the number of its files."""
@@ -111,11 +113,12 @@ def write_member(archive: zipfile.ZipFile, key: str, values: AnyArray) -> None:
     entry = zipfile.ZipInfo(f"{key}.npy")  # its date is fixed
     entry.external_attr = 0o644 << 16
     entry.compress_type = archive.compression
-    entry._compresslevel = archive.compresslevel  # type: ignore[attr-defined]
     entry.file_size = head.tell() + values.nbytes
     with archive.open(entry, "w") as file:
         file.write(head.getvalue())
-        file.write(values.reshape(-1).view(np.uint8).data)
+        data = values.reshape(-1).view(np.uint8).data
+        for start in range(0, len(data), _AT_ONCE):
+            file.write(data[start : start + _AT_ONCE])
 
 
 def check_sums(data: bytes) -> None:

@@ -20,7 +20,6 @@ from wsstools.files.provenance import Decoded, Meta, Origin, parse_record, recor
 
 SUFFIX = ".npz"
 SUFFIXES = (".npz", ".npy")
-_DEFLATE_LEVEL = 1
 _MOST_IDS = 8 * MOST_CLASSES
 """Bytes of class ids, eight each."""
 _FOREIGN_KEYS = ("probs", "probabilities", "softmax", "arr_0")
@@ -43,9 +42,7 @@ def encode_map(probability_map: ProbabilityMap | StoredMap, meta: Meta) -> bytes
 def encode_arrays(members: Mapping[str, AnyArray | np.generic]) -> bytes:
     """The bytes of a compressed `.npz`, the same each time."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(
-        buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=_DEFLATE_LEVEL
-    ) as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for key, value in members.items():
             npy.write_member(archive, key, np.asanyarray(value))
     return buffer.getvalue()

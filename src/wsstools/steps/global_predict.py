@@ -250,7 +250,8 @@ class _Predictor:
     ) -> Computed:
         """The map of a large image, a tile after the other."""
         made, n_tiles, warning = None, 0, None
-        for tile in tiles(image.shape[:2], self.tile, margin=0):
+        # Larger than what regularisers take: networks see much more around a tile.
+        for tile in tiles(image.shape[:2], self.tile * 3 // 2, margin=0):
             with self._network() as network:
                 probs = predict_tile(
                     network, image, tile, self.device, views=self.views, precision=self.precision

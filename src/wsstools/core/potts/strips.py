@@ -50,7 +50,7 @@ def potts_in_strips(
     settings : PottsSettings
         Of the compiled solver, on the CPU.
     side : int
-        A strip has about as many pixels as a square of this side.
+        A strip has about twice as many pixels as a square of this side.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def potts_in_strips(
     made = StoredMap.blank(stored.classes, stored.n_classes, stored.shape)
     margin = math.ceil(min(max(_REACH * settings.lambda_, _LEAST_MARGIN), _MOST_MARGIN))
     whole = _Whole(len(stored.classes), width)
-    for strip in strips(stored.shape, max(_LEAST_ROWS, side * side // width), margin=margin):
+    for strip in strips(stored.shape, max(_LEAST_ROWS, 2 * side * side // width), margin=margin):
         solved = _solved(stored, image, settings, strip)
         made.put(solved.soft, strip.rows)
         whole.add(solved)
