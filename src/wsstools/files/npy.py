@@ -15,8 +15,8 @@ MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 1 << 14
 """Bytes; numpy itself refuses headers above 10,000."""
 _BEFORE_TEXT = 12
-_AT_ONCE = 1 << 28
-"""Bytes of an array that are compressed at a time; what comes out may depend on it."""
+_READ_AT_ONCE, _WRITTEN_AT_ONCE = 1 << 24, 1 << 28
+"""Bytes of an array; what comes out of compression may depend on the latter."""
 _END_OF_ZIP = b"PK\5\6"
 _MANY = 0xFFFF
 """What the end of a zip says where 16 bits do not hold the number of its files."""
@@ -117,8 +117,8 @@ def write_member(archive: zipfile.ZipFile, key: str, values: AnyArray) -> None:
     with archive.open(entry, "w") as file:
         file.write(head.getvalue())
         data = values.reshape(-1).view(np.uint8).data
-        for start in range(0, len(data), _AT_ONCE):
-            file.write(data[start : start + _AT_ONCE])
+        for start in range(0, len(data), _WRITTEN_AT_ONCE):
+            file.write(data[start : start + _WRITTEN_AT_ONCE])
 
 
 def check_sums(data: bytes) -> None:
@@ -155,7 +155,7 @@ def _read_values(file: io.BytesIO | _Joined, header: Header) -> AnyArray:
     place = values.view(np.uint8).data if values.nbytes else memoryview(b"")
     filled = 0
     while filled < len(place):
-        n_bytes = file.readinto(place[filled:])
+        n_bytes = file.readinto(place[filled : filled + _READ_AT_ONCE])
         if not n_bytes:
             raise ValueError(_too_much(header.n_bytes, filled))
         filled += n_bytes
