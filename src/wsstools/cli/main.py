@@ -54,6 +54,7 @@ PIPELINE = (
     "local-predict",
     "train",
     "global-predict",
+    "export",
     "adjust-prior",
     "fuse",
     "tune",
