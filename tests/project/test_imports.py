@@ -122,7 +122,9 @@ def test_making_help_imports_nothing_heavy_either():
 
 
 SLOW_TO_IMPORT = {
-    "torch": {"train", "global_predict", "network_features"},
+    "torch": {"train", "global_predict", "network_features", "export"},
+    "onnx": set(),
+    "onnxruntime": set(),
     "matplotlib": {"compare", "report", "tune"},
     "sklearn": {"demo_data", "suspects"},
     "typer": set(),

@@ -52,6 +52,7 @@ INPUTS = {
         "-o",
         "deep-labels/x",
     ],
+    "export, the model": ["export", "first.onnx", "-o", "first.onnx"],
     "train, the initial weights": [*TRAIN, "--init", "first.pt", "-o", "first.pt"],
     "scribbles, a link to the strokes": [
         "scribbles",
@@ -68,6 +69,7 @@ FOREIGN = {
     "show --filters": (["show", "--filters", "gabor", "-o", "notes.png"], "notes.png"),
     "report": ([*STUDY, "-o", "notes.html"], "notes.html"),
     "train": ([*TRAIN, "-o", "notes.pt"], "notes.pt"),
+    "export": (["export", "first.pt", "-o", "notes.pt2", "--size", "20x20"], "notes.pt2"),
     "train --log": ([*TRAIN, "-o", "net.pt", "--log", "keep.csv"], "keep.csv"),
     "train, checkpoint": ([*TRAIN, "-o", "net.pt", "--no-resume"], "net.pt.checkpoint"),
     "train --tensorboard": ([*TRAIN, "-o", "net.pt", "--tensorboard", "keep.csv"], "keep.csv"),
@@ -93,7 +95,8 @@ def place(dataset, model, tmp_path, monkeypatch):
     for name in ("first", "second"):
         shutil.copytree(dataset / "gt", tmp_path / name)
     (tmp_path / "second" / "a.png").write_bytes((dataset / "gt" / "b.png").read_bytes())
-    shutil.copy(model, tmp_path / "first.pt")
+    for name in ("first.pt", "first.onnx"):
+        shutil.copy(model, tmp_path / name)
     (tmp_path / "mine").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -52,6 +52,7 @@ PIPELINE = (
     "local-predict",
     "train",
     "global-predict",
+    "export",
     "adjust-prior",
     "fuse",
     "tune",

@@ -9,12 +9,19 @@ from pathlib import Path
 
 from wsstools.core.description import Description
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.errors import naming
+from wsstools.errors import DataError, naming
 from wsstools.files.damage import reading
 from wsstools.files.limits import read_file
 from wsstools.files.pillow import opened
 from wsstools.files.provenance import Meta, parse_record
-from wsstools.formats import label_files, map_files, parameter_files, picture_files, volume_files
+from wsstools.formats import (
+    exported_files,
+    label_files,
+    map_files,
+    parameter_files,
+    picture_files,
+    volume_files,
+)
 from wsstools.view.chain import chain_text
 
 
@@ -32,6 +39,8 @@ def info(file: str) -> Description:
         meta = parameter_files.read_meta(path)
         is_comparison = meta is not None and meta["kind"] == parameter_files.COMPARISON
         return _comparison(path, meta) if meta and is_comparison else _params(path, meta)
+    if suffix in exported_files.SUFFIXES:
+        return _exported(path)
     if volume_files.is_nifti(path):
         return _volume(path)
     if suffix in map_files.SUFFIXES:
@@ -68,6 +77,22 @@ def _model(path: Path) -> Description:
         named = zip(header["class_names"], header["class_weights"], strict=True)
         facts["class weights"] = ", ".join(f"{name} {weight:.4g}" for name, weight in named)
     return Description(str(path), "a model", facts, parse_record(header["meta"]))
+
+
+def _exported(path: Path) -> Description:
+    texts = exported_files.read_texts(path)
+    meta = parse_record(texts.get(exported_files.RECORD, ""))
+    if meta is None:
+        raise DataError(f"{path}: a network, but not one that wss export wrote")
+    names = texts.get(exported_files.CLASSES, "").splitlines()
+    size = meta["options"].get("size")
+    facts = {
+        "architecture": texts.get("architecture", "unknown"),
+        "classes": f"{len(names)}: {', '.join(names)}",
+        "images": " x ".join(map(str, size)) + " (H x W)" if isinstance(size, list) else "any size",
+        "bytes": str(path.stat().st_size),
+    }
+    return Description(str(path), "a network for other programs", facts, meta)
 
 
 def _map(path: Path) -> Description:

@@ -18,7 +18,7 @@ from wsstools.nn.models.heads import (
     LinearHead,
     PyramidHead,
 )
-from wsstools.nn.models.resizing import bilinear
+from wsstools.nn.models.resizing import bilinear, cropped
 from wsstools.nn.models.unet import UNet
 from wsstools.nn.training.schedules import OUTPUT_STRIDE, SCHEDULES, Schedule, output_strides
 
@@ -90,10 +90,10 @@ class SegmentationNetwork(nn.Module):
         return [*self.backbone.steps, self.logit_stride]
 
     def _padded(self, images: Tensor) -> Tensor:
-        height, width = images.shape[-2:]
         stride = self.output_stride
-        pad = (0, -(width - 1) % stride, 0, -(height - 1) % stride)
-        return F.pad((images - self.mean) / self.std, pad)
+        # Of no negative number, whose quotients and remainders ONNX rounds in another way.
+        rows, columns = ((n + stride - 2) // stride * stride + 1 - n for n in images.shape[-2:])
+        return F.pad((images - self.mean) / self.std, (0, columns, 0, rows))
 
 
 class DecodingNetwork(SegmentationNetwork):
@@ -112,8 +112,9 @@ class DecodingNetwork(SegmentationNetwork):
         """As in `SegmentationNetwork`."""
         found = self.backbone.levels(self._padded(images))
         logits = self.head(found[1], found[-1])
-        height, width = (-(-(side - 1) // self.logit_stride) + 1 for side in images.shape[2:])
-        return [*found, logits[..., :height, :width]]
+        stride = self.logit_stride
+        height, width = ((side + stride - 2) // stride + 1 for side in images.shape[2:])
+        return [*found, cropped(logits, (height, width))]
 
 
 def upsample(logits: Tensor, size: tuple[int, int], stride: int = OUTPUT_STRIDE) -> Tensor:

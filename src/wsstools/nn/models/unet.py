@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from wsstools.nn.models.backbones import Backbone
-from wsstools.nn.models.resizing import bilinear
+from wsstools.nn.models.resizing import bilinear, cropped
 
 _WIDTHS = (16, 32, 64, 128, 256)
 _DROPOUTS = (0.05, 0.1, 0.2, 0.3, 0.5)
@@ -53,7 +53,7 @@ class UNet(Backbone):
         """The deepest features, at stride 16, and the last ones, at stride 1."""
         found = self._features(images)
         height, width = images.shape[2:]
-        return found[len(_WIDTHS) - 1], found[-1][..., :height, :width]
+        return found[len(_WIDTHS) - 1], cropped(found[-1], (height, width))
 
     def levels(self, images: Tensor) -> list[Tensor]:
         """The five levels down and the four up, from means of pixels brought to single ones."""
@@ -64,8 +64,9 @@ class UNet(Backbone):
         ]
 
     def _features(self, images: Tensor) -> list[Tensor]:
-        height, width = images.shape[2:]
-        x = F.pad(images, (0, -width % _DEEPEST, 0, -height % _DEEPEST))
+        # Of no negative number, whose remainder ONNX takes in another way.
+        rows, columns = ((n + _DEEPEST - 1) // _DEEPEST * _DEEPEST - n for n in images.shape[2:])
+        x = F.pad(images, (0, columns, 0, rows))
         found = [self.down[0](x)]
         for level in self.down[1:]:
             found.append(level(self.pool(found[-1])))

@@ -1,0 +1,1 @@
+"""Networks for programs that have no wsstools: as a graph, as files, and what these compute."""
