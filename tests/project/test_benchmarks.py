@@ -18,19 +18,13 @@ SHARED = ("problems", "reporting", "local_model_peers")
 FIGURES = {
     "crf": 20, "potts": 20, "potts_cuts": 20, "startup": 6,
     "backends": 6, "annotator": 12, "suspects": 8, "local_model": 12, "sharing": 8, "training": 15,
-    "gpu": 60, "many_images": 40,
+    "gpu": 60, "many_images": 40, "exported": 20,
 }  # fmt: skip
 """Numbers that a benchmark prints at least; those whose runs take more than seconds come last."""
 SLOW = (
-    "backends",
-    "annotator",
-    "suspects",
-    "local_model",
-    "sharing",
-    "training",
-    "gpu",
-    "many_images",
-)
+    "backends", "annotator", "suspects", "local_model", "sharing", "training", "gpu",
+    "many_images", "exported",
+)  # fmt: skip
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
@@ -62,6 +56,8 @@ def test_every_benchmark_is_tested():
 def test_the_smallest_run_prints_finite_figures(name, tmp_path):
     if name == "backends":
         pytest.importorskip("distributed")
+    if name == "exported":
+        pytest.importorskip("onnxruntime")
     done = subprocess.run(
         command(name, "--smallest"), cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True,
         timeout=PATIENCE, check=False,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import skimage.data
@@ -18,7 +16,7 @@ from wsstools.files.atomic import remove_leftovers, writing
 from wsstools.files.provenance import Json, Origin, record_text
 from wsstools.files.targets import check_writable, recorded_output_file
 from wsstools.formats import exported_files, label_files
-from wsstools.nn.exported.program import LEAST_SIDE, MOST_SIDE, exported_program
+from wsstools.nn.exported.program import LEAST_SIDE, MOST_SIDE, Compute, exported_program
 from wsstools.nn.loaded import ModelFile, find_model, loaded_network
 from wsstools.nn.models.networks import SegmentationNetwork
 from wsstools.nn.predict import predict_probs
@@ -30,8 +28,6 @@ TOLERANCE = 1e-3
 SIZES = ((1, 360, 480), (1, 375, 500), (2, 193, 251), (1, LEAST_SIDE, 2 * LEAST_SIDE))
 """Images, height and width with which a file of free sizes is compared."""
 _COMMAND = "export"
-Run: TypeAlias = Callable[[Path, NDArray[np.uint8]], NDArray[np.float32]]
-"""What computes with a file: probabilities (N, C, H, W) of images (N, H, W, 3)."""
 
 
 def export(
@@ -128,7 +124,7 @@ def _write(
     path: Path, model: ModelFile, size: tuple[int, int] | None, texts: dict[str, str]
 ) -> None:
     """Write the file, if what it computes is what we compute."""
-    encode, run = _format(path.suffix.lower())  # before the work
+    encode, load = _format(path.suffix.lower())  # before the work
     network = loaded_network(model.path, model.digest)
     program = exported_program(network, model.header["arch"], size)
     data = encode(program, texts, is_free=size is None)
@@ -137,7 +133,7 @@ def _write(
         file.write(data)
         file.flush()
         shapes = SIZES if size is None else [(1, *size)]
-        largest = _largest_difference(partial(run, Path(file.name)), network, shapes)
+        largest = _largest_difference(load(Path(file.name)), network, shapes)
         if not largest <= TOLERANCE:  # nor if it is no number
             raise DataError(
                 f"{path} is not written: its probabilities differ from ours by {largest:.2g}, "
@@ -151,25 +147,25 @@ def _write(
     )
 
 
-def _format(suffix: str) -> tuple[Callable[..., bytes], Run]:
-    """What encodes a program, and what computes with the file."""
+def _format(suffix: str) -> tuple[Callable[..., bytes], Callable[[Path], Compute]]:
+    """What encodes a program, and what loads the file."""
     if suffix == exported_files.PT2:
         # Here, as its neighbour, so that only the packages of one format are loaded.
-        from wsstools.nn.exported.pt2_files import encode_pt2, run_pt2  # noqa: PLC0415
+        from wsstools.nn.exported.pt2_files import encode_pt2, loaded_pt2  # noqa: PLC0415
 
-        return encode_pt2, run_pt2
+        return encode_pt2, loaded_pt2
     try:
-        from wsstools.nn.exported.onnx_files import encode_onnx, run_onnx  # noqa: PLC0415
+        from wsstools.nn.exported.onnx_files import encode_onnx, loaded_onnx  # noqa: PLC0415
     except ImportError as error:
         raise UsageError(
             f"ONNX files need onnx, onnxscript and onnxruntime ({error}): "
             "pip install 'wsstools[onnx]'; .pt2 needs none of them"
         ) from error
-    return encode_onnx, run_onnx
+    return encode_onnx, loaded_onnx
 
 
 def _largest_difference(
-    run: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
+    compute: Compute,
     network: SegmentationNetwork,
     shapes: Sequence[tuple[int, int, int]],
 ) -> float:
@@ -178,7 +174,7 @@ def _largest_difference(
     for n_images, height, width in shapes:
         images = np.stack([_photo(height, width, turn) for turn in range(n_images)])
         expected = predict_probs(network, images)
-        computed = run(images)
+        computed = compute(images)
         if computed.shape != expected.shape:
             raise DataError(
                 f"the file gives {computed.shape} for images {images.shape}, "

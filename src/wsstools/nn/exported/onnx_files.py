@@ -18,7 +18,8 @@ from torch.export import ExportedProgram
 
 from wsstools import __version__
 from wsstools.errors import DataError, one_line
-from wsstools.nn.exported.program import AXES, INPUT, OUTPUT
+from wsstools.files.damage import reading
+from wsstools.nn.exported.program import AXES, INPUT, OUTPUT, Compute
 
 OPSET = 18
 """Of the operators: one that programs of 2023 read, and that has all that is needed."""
@@ -35,6 +36,9 @@ def encode_onnx(program: ExportedProgram, metadata: Mapping[str, str], *, is_fre
     width) float32; `is_free`: batch, height and width are. DataError if it is too large, or torch
     has no ONNX for an operator.
     """
+    size = sum(value.nbytes for value in program.state_dict.values())
+    if size > LARGEST:
+        raise DataError(f"its weights are {size:,} bytes, an ONNX file holds at most {LARGEST:,}")
     with _quiet_exporter():
         try:
             made = torch.onnx.export(
@@ -49,9 +53,6 @@ def encode_onnx(program: ExportedProgram, metadata: Mapping[str, str], *, is_fre
             raise DataError(f"cannot be written as ONNX: {one_line(str(error))}") from error
     if made is None:
         raise DataError("cannot be written as ONNX")
-    size = sum(value.nbytes for value in program.state_dict.values())
-    if size > LARGEST:
-        raise DataError(f"its weights are {size:,} bytes, an ONNX file holds at most {LARGEST:,}")
     model = made.model_proto
     _strip(model)
     if is_free:
@@ -63,20 +64,23 @@ def encode_onnx(program: ExportedProgram, metadata: Mapping[str, str], *, is_fre
     return data
 
 
-def run_onnx(path: Path, images: NDArray[np.uint8], n_threads: int = 0) -> NDArray[np.float32]:
-    """What ONNX Runtime computes on the CPU with a file: (N, C, H, W) of images (N, H, W, 3).
+def loaded_onnx(path: Path, n_threads: int = 0) -> Compute:
+    """What a file computes in ONNX Runtime on the CPU: (N, C, H, W) of images (N, H, W, 3).
 
-    `n_threads`: 0 is as many as it likes. DataError if it refuses the file or fails.
+    `n_threads`: 0 is as many as it likes. DataError, now or then, if it refuses the file or fails.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = n_threads
     options.log_severity_level = 4  # what it says of a failure is in the error
-    try:
+    with reading("ONNX Runtime"):
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        (probs,) = session.run([OUTPUT], {INPUT: images})
-    except Exception as error:  # it has errors of its own, without a common base
-        raise DataError(f"ONNX Runtime: {one_line(str(error))}") from error
-    return np.asarray(probs, np.float32)
+
+    def compute(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with reading("ONNX Runtime"):
+            (probs,) = session.run([OUTPUT], {INPUT: images})
+        return np.asarray(probs, np.float32)
+
+    return compute
 
 
 def _strip(model: onnx.ModelProto) -> None:

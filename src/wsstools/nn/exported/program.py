@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Callable
+from typing import TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from wsstools.errors import DataError, one_line
 from wsstools.nn.models.networks import SegmentationNetwork, upsample
 
+Compute: TypeAlias = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""What a file does: probabilities (N, C, H, W) of images (N, H, W, 3)."""
 INPUT, OUTPUT = "images", "probs"
 AXES = ("batch", "height", "width")
 """Of the input, those that may be free; the colours follow."""

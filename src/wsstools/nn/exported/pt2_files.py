@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch.export import ExportedProgram
 
-from wsstools.errors import DataError, one_line
+from wsstools.files.damage import reading
 from wsstools.files.limits import open_file
+from wsstools.nn.exported.program import Compute
 
 
 def encode_pt2(
@@ -31,17 +32,19 @@ def encode_pt2(
     return buffer.getvalue()
 
 
-@torch.inference_mode()
-def run_pt2(path: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What torch computes with a file: (N, C, H, W) of images (N, H, W, 3).
+def loaded_pt2(path: Path) -> Compute:
+    """What a file computes in torch: (N, C, H, W) of images (N, H, W, 3).
 
-    DataError if it refuses the file or fails.
+    DataError, now or then, if torch refuses the file or fails.
     """
-    try:
-        with open_file(path) as file, warnings.catch_warnings():  # of torch about itself
-            warnings.simplefilter("ignore")
-            module = torch.export.load(file).module()
-        probs: NDArray[np.float32] = module(torch.from_numpy(images)).numpy()
-    except Exception as error:  # torch raises whatever it stumbles over
-        raise DataError(f"torch.export: {one_line(str(error))}") from error
-    return probs
+    with open_file(path) as file, reading("torch.export"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch about itself
+        module = torch.export.load(file).module()
+
+    @torch.inference_mode()
+    def compute(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with reading("torch.export"):
+            probs: NDArray[np.float32] = module(torch.from_numpy(images)).numpy()
+        return probs
+
+    return compute
