@@ -17,7 +17,6 @@ from wsstools.nn.models.networks import build
 from wsstools.nn.models.resizing import bilinear, bin_means, cropped
 from wsstools.nn.models.torchvision_compat import import_torchvision
 from wsstools.nn.predict import fuse_batch_norm, predict_probs
-from wsstools.nn.training.schedules import SCHEDULES, output_strides
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -29,10 +28,15 @@ KNOWN = (2, 97, 64)
 SHAPES = (KNOWN, (1, 40, 56), (2, LEAST_SIDE, 41), (3, 33, LEAST_SIDE))
 TOLERANCE = 1e-3
 """Of probabilities, as in the command."""
-OTHERS = [("deeplabv2-resnet50", 16), ("deeplabv3plus-mobilenetv2", 8)]
-ONE_DEPTH = [arch for arch in SCHEDULES if not arch.endswith("resnet101")]
-"""A ResNet of 101 layers has the blocks of one of 50, more often."""
-ALL = [*((arch, output_strides(arch)[0]) for arch in ONE_DEPTH), *OTHERS]
+ALL = [
+    ("deeplabv2-mobilenetv2", 8),
+    ("deeplabv2-resnet50", 16),
+    ("deeplabv2-vgg16", 8),
+    ("pspnet-resnet50", 8),
+    ("deeplabv3plus-mobilenetv2", 16),
+    ("unet", 16),
+]
+"""A network of each kind: the others are of other depths, or of a backbone that is here already."""
 
 
 def network_with_opinions(arch, stride=None):
