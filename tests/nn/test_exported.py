@@ -34,7 +34,7 @@ ALL = [
     ("deeplabv2-vgg16", 8),
     ("pspnet-resnet50", 8),
     ("deeplabv3plus-mobilenetv2", 16),
-    ("unet", 16),
+    ("unet", 1),
 ]
 """A network of each kind: the others are of other depths, or of a backbone that is here already."""
 

@@ -34,6 +34,16 @@ def test_a_tile_is_that_part_of_the_whole(network, views, monkeypatch):
     assert np.ptp(whole) > 0.1
 
 
+@pytest.mark.parametrize("first", [400, 405])
+def test_tiles_lie_on_the_grid_of_the_deepest_features(first):
+    network = with_statistics("unet")
+    torch.nn.init.normal_(network.head.weight, std=0.1)
+    image = np.random.default_rng(0).integers(0, 255, (40, 900, 3), np.uint8)
+    rows, columns = slice(0, 40), slice(first, first + 60)
+    found = tiled.predict_tile(network, image, Tile(rows, columns, rows, columns))
+    np.testing.assert_allclose(found, predict_probs(network, image)[:, rows, columns], atol=1e-4)
+
+
 def test_reach_is_the_largest_rate_and_the_backbone(network):
     assert tiled.reach(network) == 24 * 8 + 192
     assert tiled.reach(build(ARCH, 3, output_stride=16)) == 24 * 8 + 192
