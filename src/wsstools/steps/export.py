@@ -10,7 +10,7 @@ import numpy as np
 import skimage.data
 from numpy.typing import NDArray
 
-from wsstools.core.palette import voc_palette
+from wsstools.core.palette import colour_text, voc_palette
 from wsstools.errors import DataError, UsageError
 from wsstools.files.atomic import remove_leftovers, writing
 from wsstools.files.provenance import Json, Origin, record_text
@@ -117,7 +117,7 @@ def _class_names(model: ModelFile, classes: str | None) -> list[str]:
 
 def _colours(n_classes: int) -> list[str]:
     """The colours of labels of ours, such as #800000."""
-    return ["#{:02x}{:02x}{:02x}".format(*colour) for colour in voc_palette()[:n_classes].tolist()]
+    return [colour_text(colour) for colour in voc_palette()[:n_classes].tolist()]
 
 
 def _write(

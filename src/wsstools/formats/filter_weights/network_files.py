@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -22,7 +21,7 @@ from wsstools.formats.filter_weights.convolution import (
     convolutions_in,
     first_convolution,
 )
-from wsstools.formats.filter_weights.protobuf import Field, integers, numbers, parse_message, text
+from wsstools.formats.protobuf import Field, integers, mapped, numbers, parse_message, text
 
 _NUMBER_BYTES = 16
 
@@ -107,9 +106,8 @@ def _from_protobuf(
     if path.stat().st_size == 0:
         raise ValueError("the file is empty")
     with open_file(path) as file:
-        # Only the first layer of some hundred megabytes is read; views keep the mapping open.
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return first_convolution(convolutions(memoryview(mapped)))
+        data = mapped(file)  # of some hundred megabytes, of which the first layer is read
+    return first_convolution(convolutions(data))
 
 
 # Numbers of the fields in onnx.proto.

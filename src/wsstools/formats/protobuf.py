@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import BinaryIO
 
 import numpy as np
 
@@ -14,6 +17,13 @@ Message = dict[int, list[Field]]
 
 _VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
 _MOST_BITS = 64
+
+
+def mapped(file: BinaryIO) -> memoryview:
+    """The bytes of a file, which may be closed then; only what is looked at is read."""
+    if os.fstat(file.fileno()).st_size == 0:  # which is not mapped
+        return memoryview(b"")
+    return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def parse_message(data: Field) -> Message:
