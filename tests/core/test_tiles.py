@@ -3,17 +3,16 @@
 import numpy as np
 import pytest
 
-from wsstools.core.tiles import TileSettings, needs_tiles, strips, tiles
+from wsstools.core.tiles import TileSettings, needs_tiles, strips, tiles, widened
 from wsstools.errors import UsageError
 
 
 @pytest.mark.parametrize("shape", [(400, 700), (129, 1200), (257, 256), (1000, 80)])
-@pytest.mark.parametrize(("margin", "step"), [(0, 1), (20, 8)])
-def test_tiles_cover_an_image_once(shape, margin, step):
+@pytest.mark.parametrize("margin", [0, 20])
+def test_tiles_cover_an_image_once(shape, margin):
     covered = np.zeros(shape, int)
-    for tile in tiles(shape, 64, margin=margin, step=step):
+    for tile in tiles(shape, 64, margin=margin):
         covered[tile.rows, tile.columns] += 1
-        assert all(start % step == 0 for start in tile.origin)
         outer = np.zeros(shape, bool)
         outer[tile.outer_rows, tile.outer_columns] = True
         assert outer[tile.rows, tile.columns].all()
@@ -24,10 +23,20 @@ def test_tiles_cover_an_image_once(shape, margin, step):
             (tile.rows, tile.outer_rows, shape[0]),
             (tile.columns, tile.outer_columns, shape[1]),
         ):
-            assert seen.start <= max(0, kept.start - margin)
+            assert seen.start == max(0, kept.start - margin)
             assert seen.stop == min(length, kept.stop + margin)
-            assert kept.stop - kept.start <= 64 + step
+            assert kept.stop - kept.start <= 64
     assert (covered == 1).all()
+
+
+@pytest.mark.parametrize("step", [1, 8])
+@pytest.mark.parametrize("part", [slice(0, 40), slice(37, 90), slice(90, 101)])
+def test_what_is_widened_begins_on_its_grid(part, step):
+    found = widened(part, 101, 20, step=step)
+    assert found.start % step == 0
+    first = max(0, part.start - 20)
+    assert first - step < found.start <= first
+    assert found.stop == min(101, part.stop + 20)
 
 
 def test_small_images_are_one_tile():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise, product
 
@@ -60,33 +59,36 @@ def needs_tiles(shape: tuple[int, ...], side: int) -> bool:
     return shape[0] * shape[1] > _MOST_AT_ONCE * side * side > 0
 
 
-def tiles(shape: tuple[int, ...], side: int, *, margin: int, step: int = 1) -> Iterator[Tile]:
+def tiles(shape: tuple[int, ...], side: int, *, margin: int) -> list[Tile]:
     """Tiles of an image of shape (H, W), row by row; they depend on nothing else.
 
     Each is of about `side` x `side` pixels, and computed with `margin` more on each side where
-    there are as many. Both begin at multiples of `step`.
+    there are as many.
     """
-    down, across = (_parts(length, side, margin, step) for length in shape)
-    return (
+    down, across = (_parts(length, side, margin) for length in shape)
+    return [
         Tile(rows, columns, outer_rows, outer_columns)
         for (rows, outer_rows), (columns, outer_columns) in product(down, across)
-    )
+    ]
 
 
-def strips(shape: tuple[int, ...], n_rows: int, *, margin: int) -> Iterator[Tile]:
+def strips(shape: tuple[int, ...], n_rows: int, *, margin: int) -> list[Tile]:
     """Tiles of about `n_rows` rows each and all columns, from the top down."""
     columns = slice(0, shape[1])
-    return (Tile(rows, columns, outer, columns) for rows, outer in _parts(shape[0], n_rows, margin))
+    return [Tile(rows, columns, outer, columns) for rows, outer in _parts(shape[0], n_rows, margin)]
 
 
-def _parts(length: int, side: int, margin: int, step: int = 1) -> list[tuple[slice, slice]]:
+def widened(part: slice, length: int, margin: int, *, step: int = 1) -> slice:
+    """A part of a side of `length` pixels, with `margin` more at each end where there are as many.
+
+    It begins at a multiple of `step`.
+    """
+    return slice(max(0, (part.start - margin) // step * step), min(length, part.stop + margin))
+
+
+def _parts(length: int, side: int, margin: int) -> list[tuple[slice, slice]]:
     """What is kept of a side of the image, and what is computed for it, part by part."""
     count = -(-length // side)
-    starts = [k * length // count // step * step for k in range(count)]
-    return [
-        (
-            slice(start, end),
-            slice(max(0, (start - margin) // step * step), min(length, end + margin)),
-        )
-        for start, end in pairwise([*starts, length])
-    ]
+    ends = [k * length // count for k in range(count + 1)]
+    parts = [slice(*pair) for pair in pairwise(ends)]
+    return [(part, widened(part, length, margin)) for part in parts]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from wsstools.core.arrays import AnyArray
-from wsstools.core.tiles import Tile
+from wsstools.core.tiles import Tile, widened
 from wsstools.nn.models.heads import AtrousPyramid, PyramidHead
 from wsstools.nn.models.networks import SegmentationNetwork, upsample
 from wsstools.nn.predict import Views, mean_of_views
@@ -76,7 +76,7 @@ def _probs(
     needed = [_Axis(n, to).sources(part) for n, to, part in zip(scaled, lengths, kept, strict=True)]
     step, margin = max(network.steps), reach(network)  # a grid on which all its features lie
     seen = [
-        slice(max(0, (part.start - margin) // step * step), min(length, part.stop + margin))
+        widened(part, length, margin, step=step)
         for part, length in zip(needed, scaled, strict=True)
     ]
     pixels = _resized(_taken(image, lengths, scaled, seen, device), lengths, scaled, seen)

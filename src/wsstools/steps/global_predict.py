@@ -249,25 +249,26 @@ class _Predictor:
         self, image: NDArray[np.uint8], allowed: NDArray[np.int64] | None, result: dict[str, Json]
     ) -> Computed:
         """The map of a large image, a tile after the other."""
-        made, n_tiles, warning = None, 0, None
+        made = None
         # Larger than what regularisers take: networks see much more around a tile.
-        for tile in tiles(image.shape[:2], self.tile * 3 // 2, margin=0):
+        parts = tiles(image.shape[:2], self.tile * 3 // 2, margin=0)
+        for tile in parts:
             with self._network() as network:
                 probs = predict_tile(
                     network, image, tile, self.device, views=self.views, precision=self.precision
                 )
-                if pools_over_image(network):
-                    warning = (
-                        "the network pools over what it sees: a tile of the image, not all of it "
-                        "(--tile 0: no tiles)"
-                    )
             found = self._finished(probs, allowed)
             made = made or StoredMap.blank(found.classes, found.n_classes, image.shape[:2])
             made.put(found.probs, tile.rows, tile.columns)
-            n_tiles += 1
         assert made is not None  # an image has a tile
         kept = stored_without_improbable(made, self.floor)
-        return Computed(kept, {**result, "tiles": n_tiles}, warning)
+        warning = (
+            "the network pools over what it sees: a tile of the image, not all of it "
+            "(--tile 0: no tiles)"
+        )
+        return Computed(
+            kept, {**result, "tiles": len(parts)}, warning if pools_over_image(network) else None
+        )
 
     @contextlib.contextmanager
     def _network(self) -> Iterator[SegmentationNetwork]:

@@ -52,9 +52,9 @@ def dense_crf_in_tiles(
     }
     pruned = pruned_classes(_Parts(stored), settings.prune)
     made = StoredMap.blank(stored.classes, stored.n_classes, stored.shape)
-    n_tiles = 0
     margin = math.ceil(REACH * max(settings.sigma_alpha, settings.sigma_gamma))
-    for tile in tiles(stored.shape, side, margin=margin):
+    parts = tiles(stored.shape, side, margin=margin)
+    for tile in parts:
         part = image[tile.outer_rows, tile.outer_columns]
         kernels = Kernels.of(part, origin=tile.origin, **reaches)
         probs = stored.window(tile.outer_rows, tile.outer_columns).probs
@@ -63,11 +63,10 @@ def dense_crf_in_tiles(
         )
         rows, columns = tile.inner
         made.put(found.marginals[:, rows, columns], tile.rows, tile.columns)
-        n_tiles += 1
     info = {
         "pruned": stored.classes[list(pruned[0])].tolist(),
         "pruned_mass": pruned[1],
-        "tiles": n_tiles,
+        "tiles": len(parts),
     }
     return dataclasses.replace(made, info=info)
 

@@ -70,12 +70,13 @@ def potts_in_strips(
     made = StoredMap.blank(stored.classes, stored.n_classes, stored.shape)
     margin = math.ceil(min(max(_REACH * settings.lambda_, _LEAST_MARGIN), _MOST_MARGIN))
     whole = _Whole(len(stored.classes), width)
-    for strip in strips(stored.shape, max(_LEAST_ROWS, 2 * side * side // width), margin=margin):
+    parts = strips(stored.shape, max(_LEAST_ROWS, 2 * side * side // width), margin=margin)
+    for strip in parts:
         solved = _solved(stored, image, settings, strip)
         made.put(solved.soft, strip.rows)
         whole.add(solved)
-    info = whole.info(settings.tol)
-    info["needless"] = stored.classes[sorted(whole.needless)].tolist()
+    needless = stored.classes[sorted(whole.needless)].tolist()
+    info = {**whole.info(settings.tol), "strips": len(parts), "needless": needless}
     return replace(made, info=info)
 
 
@@ -108,7 +109,6 @@ def _solved(stored: StoredMap, image: AnyArray, settings: PottsSettings, strip: 
     else:
         soft, px, iterations = problem.cheapest(), np.zeros_like(problem.unary), ()
     costs, weights = costs[:, kept_rows].copy(), weights[kept_rows]
-    del problem
     found = np.zeros_like(costs)
     found[needed] = soft[:, kept_rows, : costs.shape[2]]
     # A class that is not needed has the field of one that is never worse: see `leading_classes`.
@@ -129,11 +129,9 @@ class _Whole:
         self._energy, self._label_energy, self._offset = 0.0, 0.0, 0.0
         self._above: _Solved | None = None  # the last row so far
         self._iterations: tuple[int, ...] = ()
-        self._n_strips = 0
 
     def add(self, strip: _Solved) -> None:
         """Take the next strip."""
-        self._n_strips += 1
         self.needless &= strip.needless
         both = zip_longest(self._iterations[::-1], strip.iterations[::-1], fillvalue=0)
         self._iterations = tuple(map(max, both))[::-1]
@@ -168,7 +166,6 @@ class _Whole:
             "iterations": self._iterations,
             "label_energy": self._label_energy,
             "converged": gap <= tol,
-            "strips": self._n_strips,
         }
 
 
