@@ -21,19 +21,11 @@ from wsstools.nn.training.loop import TrainingStopped, train
 from wsstools.nn.training.losses import dice_loss, dice_part, dice_sums
 from wsstools.nn.training.schedules import SCHEDULES, output_strides
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.usefixtures("one_thread")]
 ARCH = "deeplabv2-mobilenetv2"
 CLASSES, CROPS, CROP = 3, 5, 17
 SMALL = replace(SCHEDULES[ARCH], iterations=4, batch=CROPS, crop=CROP)
 WEIGHTS = np.array([0.5, 1.0, 2.0], np.float32)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class Scenes:

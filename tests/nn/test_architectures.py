@@ -31,6 +31,8 @@ from wsstools.nn.models.torchvision_compat import import_torchvision
 from wsstools.nn.models.unet import UNet, on_pixels
 from wsstools.nn.training.schedules import SCHEDULES
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 # Parameters of the whole classifiers, from the table of torchvision's documentation.
 PUBLISHED = {
     "resnet50": 25_557_032,
@@ -46,14 +48,6 @@ BOTTLENECKS = (
 )  # fmt: skip
 # Where torchvision numbers the 13 convolutions of VGG-16, by block.
 VGG_BLOCKS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def on_meta(make, *arguments):

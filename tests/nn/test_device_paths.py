@@ -30,6 +30,8 @@ from wsstools.nn.training import loop, replay
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.schedules import SCHEDULES, output_strides
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ARCHS = [
     arch
     if arch in ("unet", "deeplabv2-mobilenetv2")
@@ -37,14 +39,6 @@ ARCHS = [
     for arch in SCHEDULES
 ]
 CLASSES, CROPS, CROP = 3, 4, 33
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def made_run(arch, accumulate=1, *, device="cpu", loss=None, weights=None):

@@ -15,14 +15,7 @@ from wsstools.core.potts.solver import PottsSolution, solve_potts
 from wsstools.errors import UsageError, WssError
 from wsstools.nn.potts import DeviceIteration, solve_potts_on_device
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small planes are no work for two, which wait for each other on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def regions(rng: np.random.Generator, shape: tuple[int, int], n_classes: int) -> np.ndarray:

@@ -9,15 +9,9 @@ from wsstools.nn.models.networks import build, upsample
 from wsstools.nn.predict import Views, fuse_batch_norm, network_features, predict_probs
 from wsstools.nn.training.schedules import SCHEDULES, msc_scales
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ARCH = "deeplabv2-mobilenetv2"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def with_statistics(arch: str) -> torch.nn.Module:

@@ -33,18 +33,9 @@ from wsstools.nn.training.loop import Progress, TrainingStopped, poly_learning_r
 from wsstools.nn.training.schedules import SCHEDULES
 from wsstools.nn.training.validation import mean_iou
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.usefixtures("one_thread")]
 ARCH = "deeplabv2-mobilenetv2"
 SMALL = replace(SCHEDULES[ARCH], iterations=6, batch=2, crop=33)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Threads that wait for each other are slow on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 class Halves:
