@@ -75,7 +75,7 @@ INTERRUPTIONS = {
     "crf": (["--photos", *MANY], "6 of 21  ", "6 of 21: pydensecrf takes"),
     "potts": (["--images", *MANY], "astronaut 2 |", "NumPy with same steps takes"),
     "training": (["--repeats", "9999"], "turn 1: reference, 1 ", "\nreference, 1 loading "),
-    "sharing": (["--repeats", "9999"], "turn 1: spinning, alone", "\nspinning      alone "),
+    "sharing": (["--repeats", "9999"], "turn 1: train, 0 busy", "\ntrain                       0 "),
 }
 """Benchmark: options with which it hardly ends, what it prints first, and what of the summary."""
 
