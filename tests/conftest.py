@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from builders import N_CLASSES, PATIENCE, SHARED, STEMS, Outcome, draw_image, noisy_map
+from forking import wss_program
 
 from wsstools.formats import label_files
 from wsstools.formats.image_files import encode_image
@@ -19,7 +20,7 @@ from wsstools.formats.map_files import encode_map
 
 
 def pytest_configure() -> None:
-    """Hear the signals that tests started in the background or by nohup are deaf to."""
+    """Handle the signals that tests started in the background or by nohup ignore."""
     for number, handler in (
         (signal.SIGINT, signal.default_int_handler),
         (signal.SIGHUP, signal.SIG_DFL),
@@ -83,6 +84,13 @@ def shell(tmp_path: Path) -> Callable[..., Outcome]:
 
 
 @pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A `wss` that starts at once, for Makefiles."""
+    with wss_program(tmp_path_factory.mktemp("program")) as path:
+        yield path
+
+
+@pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """images/, gt/, scribbles/, strokes/, maps/, other-maps/, classes.txt, train.txt."""
     root = tmp_path_factory.mktemp("dataset")
@@ -104,7 +112,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network of random weights whose head tells the classes apart."""
+    """A network of random weights whose head separates the classes."""
     import torch
 
     from wsstools.nn.models.model_files import encode_model

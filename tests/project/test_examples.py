@@ -51,13 +51,15 @@ pytestmark = pytest.mark.skipif(
 
 def make(example: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """What `make` prints and gives in an example's folder, without make's own environment."""
-    told = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    environment = {
+        k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    }
     return subprocess.run(
         ["make", *map(str, arguments)],
         cwd=EXAMPLES / example,
         capture_output=True,
         text=True,
-        env=told,
+        env=environment,
         check=False,
         **options,
     )
@@ -319,9 +321,9 @@ def test_the_study_file_names_the_folders(tmp_path):
     home = "original/pspnet-resnet50"
     assert row["val"] == ",".join(f"{home}/{n}/combined/val+crf/labels" for n in (0, 3))
     assert row["pfa"] == ",".join(f"{home}/{n}/combined/pfa" for n in (0, 3))
-    stood = (out / "table2.csv").stat().st_mtime_ns
+    written = (out / "table2.csv").stat().st_mtime_ns
     assert make("voc", *arguments, f"{out}/table2.csv").returncode == 0
-    assert (out / "table2.csv").stat().st_mtime_ns == stood
+    assert (out / "table2.csv").stat().st_mtime_ns == written
 
 
 def test_clean_deletes_results_and_never_data(dataset, tmp_path):
@@ -364,11 +366,11 @@ def scenes(tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
-def test_the_whole_study_runs(scenes, tmp_path):
-    """Both tables, figures and the report; then everything stands."""
+def test_the_whole_study_runs(scenes, program, tmp_path):
+    """Both tables, figures and the report; then everything is up to date."""
     arguments = (
         "smoke", f"DATA={scenes}", f"OUT={tmp_path}", "JOBS=1", "SMOKE_TRAIN=3", "SMOKE_VAL=2",
-        f"WSS={sys.executable} -m wsstools",
+        f"WSS={program}",
         "SMOKE_OPTIONS=--iterations 1 --batch 2 --crop 33 --precision float32",
         "ROWS=combined recipe-crf", "SCRIBBLES=curated", "TESTS=plain +msc+crf",
         "SHARES=+shares",
@@ -393,7 +395,7 @@ def test_the_whole_study_runs(scenes, tmp_path):
     again = make("camvid", *arguments)
     assert again.returncode == 0, again.stderr
     assert not {"train", "argmax", "eval-gap"} & {
-        words[3] for words in simple_commands(again.stdout) if words[1:3] == ["-m", "wsstools"]
+        words[1] for words in simple_commands(again.stdout) if words[:1] == [str(program)]
     }
 
 
@@ -607,7 +609,7 @@ def test_an_archive_with_another_checksum_is_refused(published, tmp_path):
 
 
 @needs_fetching
-def test_an_archive_that_cannot_be_fetched_is_told_of(published, tmp_path):
+def test_an_archive_that_cannot_be_fetched_is_reported(published, tmp_path):
     (published / "scribbles.zip").unlink()
     data = tmp_path / "data"
     done = make("voc", "data", *voc_arguments(published, data), "CURL=curl --silent --fail")

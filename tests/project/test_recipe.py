@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="no make")
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    words = ["make", "-f", str(recipe()), f"WSS={sys.executable} -m wsstools", "JOBS=1", *arguments]
+    words = ["make", "-f", str(recipe()), "WSS=wss", "JOBS=1", *arguments]
     return subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
 
 
@@ -73,7 +72,7 @@ def test_what_is_planned(desk):
     """A network on the strokes, three annotators, their mean, the CRF, labels, and the network."""
     run = make(desk, *GIVEN, "-n")
     assert run.returncode == 0, run.stderr
-    commands = re.findall(r"-m wsstools ([a-z-]+)", run.stdout)
+    commands = re.findall(r"\bwss ([a-z-]+)", run.stdout)
     assert commands.count("train") == 2
     assert set(commands) == {
         "train", "rf-predict", "global-predict", "local-predict", "fuse", "regularize", "argmax",
@@ -85,15 +84,15 @@ def test_what_is_planned(desk):
 @pytest.mark.slow
 @pytest.mark.trains
 @needs_make
-def test_from_strokes_to_a_report(desk):
-    """With names of two words, four images, two of them to test on; then everything stands."""
+def test_from_strokes_to_a_report(desk, program):
+    """With names of two words, four images, two of them to test on; then everything is up to date."""
     for folder in ("images", "scribbles", "gt"):
         (desk / folder / "a.png").rename(desk / folder / "a b.png")
     (desk / "val.txt").write_text("c\nd\n")
     short = (
         *GIVEN, "GT=gt", "VAL_IDS=val.txt", "ITERATIONS=2", "INIT=random", "FIRST=2",
         "TRAIN_OPTIONS=--crop 33 --batch 2 --precision float32", "FOREST=--trees 5",
-        "ANNOTATORS=local linear",
+        "ANNOTATORS=local linear", f"WSS={program}",
     )  # fmt: skip
     first = make(desk, *short, "first")
     assert first.returncode == 0, first.stderr
@@ -110,4 +109,4 @@ def test_from_strokes_to_a_report(desk):
     assert len(list((desk / "out" / "predicted").glob("*.png"))) == 4
     again = make(desk, *short, "-n", "network", "report")
     assert again.returncode == 0, again.stderr
-    assert "wsstools" not in again.stdout
+    assert str(program) not in again.stdout
