@@ -27,6 +27,8 @@ _PIXELS_AHEAD, _VERTICES_AHEAD = 4, 16
 """How far ahead rows are fetched into the cache, where they are a vector or longer; measured."""
 _BLOCK = 64
 """Pixels whose rows are turned together: they fit into the first cache."""
+_TOGETHER = 16
+"""Pixels that take each step of the update together: what one waits for, the others fill."""
 _FAR, _NEAR = 6, 3
 """Vertices around a pixel, of five features (position and colour) and of two (position)."""
 
@@ -315,7 +317,7 @@ def blur(size: int) -> Callable[..., None]:
 
 @_kernel
 def update(size: int) -> Callable[..., None]:
-    """The kernel of a mean-field step at all pixels: slice, softmax, splat.
+    """The kernel of a mean field step at all pixels: slice, softmax, splat.
 
     It takes `logits` (n, size), -infinity beyond the classes; of a far and a near lattice the
     offsets, weights and blurred values (M, size); a weight of each; `parts` (1, size), what goes on
@@ -330,34 +332,43 @@ def update(size: int) -> Callable[..., None]:
         w1, w2, parts, far_sums, near_sums, gather, scatter,
     ):  # fmt: skip
         part = _load(size, parts, 0)
-        for i in range(len(logits)):
-            if fetches:
-                soon = min(i + _PIXELS_AHEAD, len(logits) - 1)
-                for j in range(_FAR):
-                    _prefetch(size, far_values, far[soon, j])
-                    _prefetch(size, far_sums, far[soon, j])
-            row = _load(size, logits, i)
-            if gather:
-                message = _scaled(far_weights[i, 0], _load(size, far_values, far[i, 0]))
-                for j in range(1, _FAR):
-                    values = _load(size, far_values, far[i, j])
-                    message = _add_product(message, far_weights[i, j], values)
-                row = _add_product(row, w1, message)
-                message = _scaled(near_weights[i, 0], _load(size, near_values, near[i, 0]))
-                for j in range(1, _NEAR):
-                    values = _load(size, near_values, near[i, j])
-                    message = _add_product(message, near_weights[i, j], values)
-                row = _add_product(row, w2, message)
-            share = _softmax(row)
-            if scatter:
-                share = _product(share, part)
-                for j in range(_FAR):
-                    values = _load(size, far_sums, far[i, j])
-                    _store(far_sums, far[i, j], _add_product(values, far_weights[i, j], share))
-                for j in range(_NEAR):
-                    values = _load(size, near_sums, near[i, j])
-                    _store(near_sums, near[i, j], _add_product(values, near_weights[i, j], share))
-            else:
-                _store(logits, i, share)
+        rows = np.empty((_TOGETHER, size), np.float32)
+        for start in range(0, len(logits), _TOGETHER):
+            n = min(_TOGETHER, len(logits) - start)
+            for i in range(start, start + n):
+                if fetches:
+                    soon = min(i + _PIXELS_AHEAD, len(logits) - 1)
+                    for j in range(_FAR):
+                        _prefetch(size, far_values, far[soon, j])
+                        _prefetch(size, far_sums, far[soon, j])
+                row = _load(size, logits, i)
+                if gather:
+                    message = _scaled(far_weights[i, 0], _load(size, far_values, far[i, 0]))
+                    for j in range(1, _FAR):
+                        values = _load(size, far_values, far[i, j])
+                        message = _add_product(message, far_weights[i, j], values)
+                    row = _add_product(row, w1, message)
+                    message = _scaled(near_weights[i, 0], _load(size, near_values, near[i, 0]))
+                    for j in range(1, _NEAR):
+                        values = _load(size, near_values, near[i, j])
+                        message = _add_product(message, near_weights[i, j], values)
+                    row = _add_product(row, w2, message)
+                _store(rows, i - start, row)
+            for p in range(n):
+                _store(rows, p, _softmax(_load(size, rows, p)))
+            for i in range(start, start + n):
+                share = _load(size, rows, i - start)
+                if scatter:
+                    share = _product(share, part)
+                    for j in range(_FAR):
+                        values = _load(size, far_sums, far[i, j])
+                        _store(far_sums, far[i, j], _add_product(values, far_weights[i, j], share))
+                    for j in range(_NEAR):
+                        values = _load(size, near_sums, near[i, j])
+                        _store(
+                            near_sums, near[i, j], _add_product(values, near_weights[i, j], share)
+                        )
+                else:
+                    _store(logits, i, share)
 
     return kernel
