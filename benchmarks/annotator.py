@@ -4,10 +4,10 @@
     python benchmarks/annotator.py --smallest                                       # seconds
 
 Each image starts with its two largest strokes of different classes. In each round as many strokes
-are drawn as there are images; a stroke is of the ground-truth class at its place, about 40 pixels
-long, and within 25 pixels of it. Labels are the argmax of the mean of a random forest (--position)
-and of local-predict --model parzen; their mean IoU is printed before the first round and after
-each.
+are drawn as there are images; a stroke is of the class of the ground truth at its place, about 40
+pixels long, and within 25 pixels of it. Labels are the argmax of the mean of a random forest
+(--position) and of local-predict --model parzen; their mean IoU is printed before the first round
+and after each.
 Places are random; those of `suggest`, the best half of the images twice; or, in each image in the
 order of its mean, the pixel of the largest entropy or smallest margin of the mean of both maps, in
 the same halves. The last column is the share of random's strokes that gives its last mean IoU.

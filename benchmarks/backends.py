@@ -8,7 +8,7 @@
 Two `dask worker` processes of a thread each, which talk TCP with a scheduler, against `--jobs 2`:
 the same commands on the same images, by turns (loky, dask, dask, loky, ...), each into a new
 folder. Images a second are those of whole commands, from the start of `wss` to its end; the workers
-of the cluster stand already, those of loky start with each command. Both have run once before, so
+of the cluster run already, those of loky start with each command. Both have run once before, so
 that nothing is compiled. CPU is that of all processes of a side, scheduler included; its ratio can
 be read on a busy machine too. Ratios above 1 say that dask is faster, or takes less. Needs the
 extra `dask`. Without images it draws some.

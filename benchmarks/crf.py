@@ -6,9 +6,9 @@
     python benchmarks/crf.py --photos --maps maps/ --images images/ --every 4
 
 Without pydensecrf only ours is measured. Seconds are medians from probabilities to
-marginals, compilation left out. All classes are told apart (prune 0) but in the rows "6 of 21", of
-maps in which 15 classes are nowhere above 0.0005, and "pruned", of maps from files, where ours
-solves improbable classes as one, by default. |dQ| is the largest difference at a pixel.
+marginals, compilation left out. Every class is solved by itself (prune 0) but in the rows "6 of
+21", of maps in which 15 classes are nowhere above 0.0005, and "pruned", of maps from files, where
+ours solves improbable classes as one, by default. |dQ| is the largest difference at a pixel.
 """
 
 from __future__ import annotations

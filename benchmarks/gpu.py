@@ -7,7 +7,7 @@
 Without a GPU it says so and runs every part on the CPU at its smallest size, which shows that all
 runs and measures nothing. `camvid/` is as for training.py; without it, images of 500x375 with 21
 classes are made. Networks have random weights, which take as long as others, and the statistics of
-a batch; the batch normalisation of ResNets is frozen, as in the schedule.
+a batch; the batch normalization of ResNets is frozen, as in the schedule.
 
 `training`: iterations a second of `wss train`'s own loop, loading included; of the same steps on
 one batch that is on the GPU already; and what arithmetic allows: the operations of a step, three
@@ -51,9 +51,9 @@ from wsstools.nn.data.pairs import CachedPairs, LabelledImages
 from wsstools.nn.device import reproducible
 from wsstools.nn.models.networks import build
 from wsstools.nn.potts import solve_potts_on_device
-from wsstools.nn.regularising.affinities import Crops
-from wsstools.nn.regularising.losses import Regulariser
-from wsstools.nn.regularising.settings import CONSTANTS
+from wsstools.nn.regularizing.affinities import Crops
+from wsstools.nn.regularizing.losses import Regularizer
+from wsstools.nn.regularizing.settings import CONSTANTS
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.loop import _Run, train
 from wsstools.nn.training.replay import own_stream
@@ -356,10 +356,10 @@ class Gpu:
         for name, constants in CONSTANTS.items():
             if name in ALL_PAIRS:
                 constants = dataclasses.replace(constants, scale=ALL_PAIRS_SCALE)
-            regulariser = Regulariser(name, constants, 1.0)
+            regularizer = Regularizer(name, constants, 1.0)
             try:
                 found = [
-                    self._regularised(regulariser, logits, batch, torch.device(device))
+                    self._regularized(regularizer, logits, batch, torch.device(device))
                     for device in ("cpu", self.args.device)
                 ]
             except torch.cuda.OutOfMemoryError:
@@ -375,8 +375,8 @@ class Gpu:
                 reached=cosine > 0.97,
             )
 
-    def _regularised(
-        self, regulariser: Regulariser, logits: Tensor, batch: Batch, device: torch.device
+    def _regularized(
+        self, regularizer: Regularizer, logits: Tensor, batch: Batch, device: torch.device
     ) -> tuple[float, Tensor, float]:
         """Value, gradient by the logits (on the CPU), and seconds for both."""
         images, targets, is_real, scale = (part.to(device) for part in batch)
@@ -385,7 +385,7 @@ class Gpu:
         seconds = []
         for _ in range(1 + max(2, self.args.repeats)):
             begin = time.perf_counter()
-            loss = regulariser(logits, crops, OUTPUT_STRIDE)
+            loss = regularizer(logits, crops, OUTPUT_STRIDE)
             (gradient,) = torch.autograd.grad(loss, logits)
             value = loss.item()
             if device.type == "cuda":

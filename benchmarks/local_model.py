@@ -185,7 +185,7 @@ def machine() -> str:
 
 
 def available(names: list[str], weights: Path | None) -> dict[str, Peer]:
-    """The peers that can run here; of the others a line tells why not."""
+    """The peers that can run here; of the others a line says why not."""
     peers = {}
     for name in names:
         try:

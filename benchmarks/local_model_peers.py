@@ -220,8 +220,11 @@ class FallbackWatch(logging.Handler):
         return watched
 
     def remarks(self) -> list[str]:
-        told = f"{self.accelerated} calls accelerated, {self.fallen_back} fell back to scikit-learn"
-        return [told if self.accelerated + self.fallen_back else "it logged nothing: not verified"]
+        if not self.accelerated + self.fallen_back:
+            return ["it logged nothing: not verified"]
+        return [
+            f"{self.accelerated} calls accelerated, {self.fallen_back} fell back to scikit-learn"
+        ]
 
 
 # napari-convpaint, scikit-image

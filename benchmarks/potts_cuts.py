@@ -6,7 +6,7 @@
     python benchmarks/potts_cuts.py --photos --maps maps/ --images images/ --every 4
 
 Peers: alpha-expansion (gco-wrapper) for more than two classes and the exact minimum cut (PyMaxflow)
-for two: pip install -e '.[test]'; maps whose peer is missing are left out. All minimise
+for two: pip install -e '.[test]'; maps whose peer is missing are left out. All minimize
 sum_i U_i(x_i) + 2 sum_ij w_i [x_i != x_j] over the four neighbours; a peer's seconds are those of
 building its graph from arrays and of solving. "dE" is the energy of our labels above that of the
 peer's.

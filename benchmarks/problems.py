@@ -1,4 +1,4 @@
-"""Images and maps that the benchmarks of the regularisers share."""
+"""Images and maps that the benchmarks of the regularizers share."""
 
 from __future__ import annotations
 

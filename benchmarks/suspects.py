@@ -102,14 +102,14 @@ class Strokes:
         from cleanlab.rank import get_label_quality_scores
 
         ids, labels = np.unique(self.classes, return_inverse=True)
-        means = self._normalised(np.stack([p.mean(axis=0) for p in self.of_pixels]), ids)
+        means = self._normalized(np.stack([p.mean(axis=0) for p in self.of_pixels]), ids)
         quality = get_label_quality_scores(
             labels, means, method="self_confidence", adjust_pred_probs=True
         )
         sizes = [len(p) for p in self.of_pixels]
         flagged = find_label_issues(
             np.repeat(labels, sizes),
-            self._normalised(np.concatenate(self.of_pixels), ids),
+            self._normalized(np.concatenate(self.of_pixels), ids),
             filter_by="both",
             n_jobs=1,
         )
@@ -125,7 +125,7 @@ class Strokes:
         return np.array([float(scores[key]) for key in self.keys])
 
     @staticmethod
-    def _normalised(probs: NDArray[np.float64], ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _normalized(probs: NDArray[np.float64], ids: NDArray[np.int64]) -> NDArray[np.float64]:
         kept = probs[:, ids] + LEAST
         return kept / kept.sum(axis=1, keepdims=True)
 

@@ -15,7 +15,7 @@ iterations per second, from batch to batch, the first ones of a turn left out.
 
 `--losses` times the steps with each of `train --loss` beside the cross entropy, on one batch.
 
-On any device: the same steps on one batch that lies there already (no data loading), and the
+On any device: the same steps on one batch that is there already (no data loading), and the
 arithmetic limit: floating-point operations of a step (three times those that torch counts forward)
 over the rate of a large product of matrices in the same precision.
 """
@@ -47,8 +47,8 @@ from wsstools.nn.data.pairs import CachedPairs, LabelledImages
 from wsstools.nn.models.initial import imagenet_state
 from wsstools.nn.models.networks import IMAGENET_MEAN, IMAGENET_STD
 from wsstools.nn.models.torchvision_compat import import_torchvision
-from wsstools.nn.regularising.losses import Regulariser
-from wsstools.nn.regularising.settings import CONSTANTS
+from wsstools.nn.regularizing.losses import Regularizer
+from wsstools.nn.regularizing.settings import CONSTANTS
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.loop import _Run, train, uses_bfloat16
 from wsstools.nn.training.replay import own_stream
@@ -86,7 +86,7 @@ class Peer(nn.Module):
 
 
 class PeerData(Dataset):
-    """Files through the reference's transforms: resize, flip, crop, to tensor, normalise."""
+    """Files through the reference's transforms: resize, flip, crop, to tensor, normalize."""
 
     def __init__(self, images: list[Path], labels: list[Path], schedule: Schedule) -> None:
         self.images, self.labels, self.schedule = images, labels, schedule
@@ -122,7 +122,7 @@ class PeerData(Dataset):
 def rate_of(moments: list[float]) -> float:
     """Iterations per second between the first moment after the warm-up and the last but one.
 
-    `train` tells of an iteration when the next one is done, and of the last one with it.
+    `train` reports an iteration when the next one is done, and of the last one with it.
     """
     used = moments[WARM_UP:-1]
     return (len(used) - 1) / (used[-1] - used[0])
@@ -206,9 +206,9 @@ class Bench:
         return rate_of(moments)
 
     def fixed_batch(self, precision: str, labels: str, loss: str | None = None) -> float:
-        """The steps of a run on one batch that lies on the device."""
+        """The steps of a run on one batch that is on the device."""
         bfloat16 = precision == "bfloat16"
-        run = self._run(loss and Regulariser(loss, CONSTANTS[loss], 0.1), bfloat16=bfloat16)
+        run = self._run(loss and Regularizer(loss, CONSTANTS[loss], 0.1), bfloat16=bfloat16)
         batch = Samples(self.pairs[labels][1], self.schedule, 0).batch(0)
         batch = Batch(*(part.to(self.device) for part in batch))
         moments: list[float] = []
@@ -230,9 +230,9 @@ class Bench:
             network(torch.zeros(1, 3, self.schedule.crop, self.schedule.crop))
         return 3 * float(counter.get_total_flops()) * self.schedule.batch
 
-    def _run(self, regulariser: Regulariser | None = None, *, bfloat16: bool = False) -> _Run:
+    def _run(self, regularizer: Regularizer | None = None, *, bfloat16: bool = False) -> _Run:
         world = ProcessGroup(device=self.args.device)
-        run = self.schedule, 0, self.state, world, bfloat16, None, regulariser, False
+        run = self.schedule, 0, self.state, world, bfloat16, None, regularizer, False
         return _Run(self.args.arch, self.n_classes, output_strides(self.args.arch)[0], *run)
 
     def matrix_rate(self, precision: str) -> float:

@@ -55,7 +55,7 @@ VAL_IDS   ?= $(D)/val.txt
 TRAIN_OPTIONS ?=
 LAUNCH        ?=
 
-# Kinds of scribbles: original is DATA/scribbles, curated has the ground-truth class everywhere.
+# Kinds of scribbles: original is DATA/scribbles, curated has the class of the ground truth everywhere.
 SCRIBBLES ?= original
 
 ROWS        ?= local local-potts global-potts global-crf combined combined-potts combined-crf
@@ -263,7 +263,7 @@ $(OUT)/%/boxes-2/pfa/.done: $(OUT)/%/boxes/net.pt
 	  $(WSS) denoise - $(BOXES) $(BOX_RULE) --jobs $(JOBS) -o $(@D)
 	@touch $@
 
-# Their regularised forms: POTTS_local, POTTS_global, POTTS_combined, and so for the CRF
+# Their regularized forms: POTTS_local, POTTS_global, POTTS_combined, and so for the CRF
 # and the other rows.
 $(OUT)/%-potts/maps/.done: $(OUT)/%/maps/.done
 	$(SMOOTH) --potts $(POTTS_$(notdir $*)) $(<D) -o $(@D)

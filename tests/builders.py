@@ -277,10 +277,10 @@ def polygon(tag: str, *points: tuple) -> str:
 
 
 def scribblesup(*polygons: str, size: tuple[int, int] | None = SHAPE) -> str:
-    told = "" if size is None else f"<height>{size[0]}</height><width>{size[1]}</width>"
+    size_element = "" if size is None else f"<height>{size[0]}</height><width>{size[1]}</width>"
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<annotation><folder>VOC2012</folder>'
-        f"<filename>a.jpg</filename><size>{told}<depth>3</depth></size>"
+        f"<filename>a.jpg</filename><size>{size_element}<depth>3</depth></size>"
         f"<segmented>1</segmented>{''.join(polygons)}</annotation>"
     )
 

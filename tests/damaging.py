@@ -96,7 +96,7 @@ def _word(draw: st.DrawFn, data: bytes) -> bytes:
 
 
 def _in_pieces(draw: st.DrawFn, pieces: Pieces) -> Pieces:
-    """One piece is damaged, doubled, left out, or stands elsewhere."""
+    """One piece is damaged, doubled, left out, or is moved."""
     if not pieces:
         return pieces
     place = draw(st.integers(0, len(pieces) - 1))

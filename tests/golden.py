@@ -511,9 +511,9 @@ def compare_files(one: Path, two: Path, options: argparse.Namespace) -> int:
             counted = content + ([] if options.ignore_records else record)
             is_wrong = bool(counted) or not options.content
             n_wrong += is_wrong
-            told = [f"{what} {'differs' if found else 'is equal'}" for what, found in
+            findings = [f"{what} {'differs' if found else 'is equal'}" for what, found in
                     (("content", content), ("record", record))]  # fmt: skip
-            print(f"{'DIFFERS' if is_wrong else 'bytes'}  {name}: {', '.join(told)}")
+            print(f"{'DIFFERS' if is_wrong else 'bytes'}  {name}: {', '.join(findings)}")
             for text in [*content[:4], *record[:2]]:
                 print(f"    {text}")
     print(f"{n_equal} files equal, {n_wrong} different")

@@ -1,6 +1,6 @@
 """The manual pages and the stored help, made from the commands and from pages in docs/.
 
-`make man` writes them; a test fails where they are out of date.
+`make man` writes them; a test fails where they are stale.
 A page of docs/ whose title is `NAME(SECTION): summary` becomes a manual page. That of a command
 also has the sections of docs/commands/NAME.md, and the terms of docs/terms.md that it uses.
 """
@@ -61,7 +61,7 @@ _ENVIRONMENT = (
     ("RANK, WORLD_SIZE, LOCAL_RANK", "Set by torchrun, where several processes train together."),
 )
 _FILES = (
-    ("NAME.npz", "A probability map or a soft segmentation; see wss-maps(5)."),
+    ("NAME.npz", "A probability map or a soft map; see wss-maps(5)."),
     ("NAME.png", "Labels or scribbles: class ids, 255 where there is none; see wss-maps(5)."),
     ("classes.txt", "Names of the classes, in the folder of labels or beside it; see wss-maps(5)."),
     ("MODEL, MODEL.csv, MODEL.checkpoint", "A network, its log, and an interrupted training."),
@@ -196,16 +196,22 @@ def _section(sections: dict[str, str], title: str) -> list[str]:
     return [f".SH {title}", *from_markdown(sections[title])] if title in sections else []
 
 
-def terms_in(text: str) -> tuple[tuple[str, str], ...]:
-    """The terms of docs/terms.md that a text uses, and what they mean."""
+def glossary() -> dict[str, str]:
+    """The terms of docs/terms.md, and what they mean."""
     rows = TERMS_FILE.read_text(encoding="utf-8").splitlines()
     terms = [tuple(map(str.strip, row.strip("|").split("|"))) for row in rows if row[:1] == "|"]
+    return {term: meaning for term, meaning in terms[2:]}  # noqa: C416 - a tuple of any length
+
+
+def terms_in(text: str) -> tuple[tuple[str, str], ...]:
+    """The terms of docs/terms.md that a text uses, and what they mean."""
+    terms = glossary()
     words, found = text.lower().replace("\\-", "-"), set()
-    for term, _ in sorted(terms[2:], key=lambda entry: -len(entry[0])):  # `duality gap` is no `gap`
+    for term in sorted(terms, key=lambda term: -len(term)):  # `duality gap` is no `gap`
         pattern = rf"(?<![\w/])(--)?{re.escape(term.lower())}e?s?(?![\w/])"
         words, count = re.subn(pattern, "", words)
         found |= {term} if count else set()
-    return tuple((term, meaning) for term, meaning in terms[2:] if term in found)
+    return tuple((term, meaning) for term, meaning in terms.items() if term in found)
 
 
 def _apart_from_examples(text: str) -> tuple[str, str]:

@@ -17,7 +17,7 @@ _ROMAN = r"\fR"
 
 
 def escaped(text: str) -> str:
-    """A line of text that roff prints as it stands."""
+    """A line of text that roff prints unchanged."""
     line = "".join(_ESCAPES.get(letter, letter) for letter in text)
     return rf"\&{line}" if line.startswith(".") else line
 

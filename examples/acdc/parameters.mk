@@ -36,7 +36,7 @@ LINEAR ?=
 FUSION_recipe ?=
 
 # The paper's lambda 50 takes the small organs out of global maps altogether. These were chosen on
-# other training images (docs/regularisers.md): borders at weak edges need a larger eta.
+# other training images (docs/regularizers.md): borders at weak edges need a larger eta.
 POTTS_local    ?= --lambda 10 --eta 0.01
 POTTS_global   ?= --lambda 10 --eta 0.1
 POTTS_combined ?= --lambda 10 --eta 0.1

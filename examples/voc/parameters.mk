@@ -14,7 +14,7 @@ SCRIBBLESUP_MD5 ?=
 # Width of the brush that draws the scribbles, pixels.
 BRUSH ?= 3
 
-# --- The study. Original scribbles, and curated ones: the ground-truth class at each of their pixels.
+# --- The study. Original scribbles, and curated ones: the class of the ground truth at each of their pixels.
 SCRIBBLES ?= original curated
 
 # The network of Table 1, those of Table 2, and what is left to chance.

@@ -33,6 +33,7 @@ def test_new_names_exist_and_old_ones_are_hidden(command):
         ("global-predict", "i --model m --restrict-to s --floor 0.1 -o o",
          "i --model m --scribbles s --drop-below 0.1 -o o"),
         ("scribbles", "s --format cvat -o o", "s --source-format cvat -o o"),
+        ("scribbles", "s --colors voc -o o", "s --colours voc -o o"),
         ("regularize", "--crf --iterations 3 --images i m -o o",
          "--crf --crf-iterations 3 --images i m -o o"),
         ("tune", "m --crf --iterations 3,10 --images i --gt g -o o",

@@ -65,7 +65,7 @@ def test_the_most_probable_class_stays():
 
 @pytest.mark.parametrize("floor", [0.1, 0.3, 0.5, 0.9])
 def test_no_floor_changes_a_label(floor):
-    """Nearly flat maps, with one class that is certain at one pixel and absent elsewhere."""
+    """Nearly flat maps, with one class that is certain at one pixel and absent at all others."""
     rng = np.random.default_rng(2)
     probs = rng.uniform(0.9, 1.1, (5, 6, 7)).astype(np.float32)
     probs[0] = 0
@@ -186,7 +186,7 @@ def test_classes_keep_their_ids_and_the_sum_stays_one():
     )
 
 
-def test_a_class_of_almost_no_share_is_not_lost_where_it_stands_alone():
+def test_a_class_of_almost_no_share_is_not_lost_where_it_is_alone():
     probs = np.zeros((2, 1, 2), np.float32)
     probs[1, 0, 0], probs[0, 0, 1] = 1, 1
     adjusted = adjust_prior(map_over(probs), class_shares(np.array([1, 9])), np.array([1, 1e-44]))

@@ -1,4 +1,4 @@
-"""Local models and regularisers give the same bits on processors of other kinds."""
+"""Local models and regularizers give the same bits on processors of other kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tiles: they cover an image once, and lie on their grid."""
+"""Tiles: they cover an image once, and are on their grid."""
 
 import numpy as np
 import pytest

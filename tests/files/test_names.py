@@ -102,5 +102,5 @@ def test_suffixes_of_cityscapes_are_those_of_class_ids(kinds, chosen, n_images, 
         (images, ""),
     ):
         for pair in ((gt, names), (names, gt)):
-            (told,) = why_nothing_joins(*pair).split("--suffix ")[1:]
-            assert set(told.split(",")) == {f"_gtFine_{chosen}", suffix} - {""}
+            (suffixes,) = why_nothing_joins(*pair).split("--suffix ")[1:]
+            assert set(suffixes.split(",")) == {f"_gtFine_{chosen}", suffix} - {""}

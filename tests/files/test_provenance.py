@@ -44,7 +44,7 @@ def test_a_refusal_names_the_file_the_reason_and_the_way_out(tmp_path):
         ORIGIN.refuse_other_run(tmp_path / "a.npz", made_by(Origin("fuse", {"weights": [1, 1]})))
     assert str(refusal.value) == (
         f"{tmp_path}/a.npz exists and it was made with other options: weights [1, 1] (now [1, 2]); "
-        "write elsewhere, or give --overwrite"
+        "write to another place, or give --overwrite"
     )
 
 

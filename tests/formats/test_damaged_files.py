@@ -679,10 +679,13 @@ def refused_maps() -> list[tuple[bytes, str]]:
         *pickled_array(),
         (npz(probs=np.array([Command()], object)), "object"),
         (npz(probs=np.array([{"a": 1}], object)), "object"),
-        *((npy_that_claims("<f4", shape, 1000), told) for shape, told in claims),
+        *((npy_that_claims("<f4", shape, 1000), complaint) for shape, complaint in claims),
         *(
-            (zipped([(b"probs.npy", npy_that_claims("<f4", shape, 100))], zipfile.ZIP_STORED), told)
-            for shape, told in claims
+            (
+                zipped([(b"probs.npy", npy_that_claims("<f4", shape, 100))], zipfile.ZIP_STORED),
+                complaint,
+            )
+            for shape, complaint in claims
         ),
     ]
 
@@ -879,7 +882,7 @@ class Tally:
 
 @dataclass(frozen=True, repr=False)
 class Damaged:
-    """A file that is tried; what fails lies in the test's folder, and need not be printed."""
+    """A file that is tried; what fails is in the test's folder, and need not be printed."""
 
     data: bytes
 
@@ -893,7 +896,7 @@ def survives(reader: Reader, data: bytes, folder: Path, tally: Tally) -> None:
     path = folder / f"x{reader.suffix}"
     path.write_bytes(data)
     begun = time.process_time()
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             reader.read(path)
@@ -906,7 +909,7 @@ def survives(reader: Reader, data: bytes, folder: Path, tally: Tally) -> None:
     taken = time.process_time() - begun
     tally.longest = max(tally.longest, taken)
     assert taken < LONGEST
-    ours = [str(one.message) for one in told if "/PIL/" not in one.filename]  # not shown to users
+    ours = [str(one.message) for one in caught if "/PIL/" not in one.filename]  # not shown to users
     assert not ours
 
 
@@ -921,11 +924,11 @@ def test_hostile_files_are_refused_by_name_and_run_nothing(name, tmp_path, monke
     monkeypatch.chdir(tmp_path)
     reader = READERS[name]
     path = tmp_path / f"x{reader.suffix}"
-    for data, told in reader.refused():
+    for data, complaint in reader.refused():
         path.write_bytes(data)
         with pytest.raises(DataError, match=re.escape(str(path))) as refusal:
             reader.read(path)
-        assert told in str(refusal.value)
+        assert complaint in str(refusal.value)
     assert not Path("trace").exists()
 
 
@@ -944,7 +947,7 @@ def test_damaged_files_are_read_or_refused(name, tmp_path):
         derandomize=not EXAMPLES,
         database=None,
         deadline=None,
-        phases=(Phase.explicit, Phase.generate),  # the file that fails is at hand as it is
+        phases=(Phase.explicit, Phase.generate),  # the file that fails is printed as it is
         suppress_health_check=list(HealthCheck),
     )
     @given(

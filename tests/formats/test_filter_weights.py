@@ -134,7 +134,7 @@ def test_the_first_layer_is_known_by_its_name_or_its_place(layer):
     assert first_convolution(others[:2]).name == "side"
 
 
-def test_axes_are_told_by_their_lengths(rng):
+def test_axes_are_known_by_their_lengths(rng):
     for shape, expected in {
         (64, 3, 3, 3): (64, 3, 3, 3),
         (3, 3, 3, 64): (64, 3, 3, 3),
@@ -153,8 +153,8 @@ def test_strides_come_from_the_file_or_the_kernel(tmp_path, rng):
     large = rng.normal(size=(8, 3, 11, 11))
     np.savez(tmp_path / "plain.npz", w=large)
     assert read_layer(tmp_path / "plain.npz").stride == 4
-    np.savez(tmp_path / "told.npz", w=large, stride=2)
-    assert read_layer(tmp_path / "told.npz").stride == 2
+    np.savez(tmp_path / "stride.npz", w=large, stride=2)
+    assert read_layer(tmp_path / "stride.npz").stride == 2
 
 
 def test_a_file_of_no_known_ending_is_refused(tmp_path):

@@ -101,7 +101,7 @@ def test_16_bits_keep_what_8_bits_cannot_hold():
         assert len(np.unique(found)) == values.size
 
 
-def test_a_turned_picture_stands_upright():
+def test_a_turned_picture_is_upright():
     grey = grey_picture()
     for quarter_turns, orientation in ((0, 1), (-1, 6), (2, 3), (1, 8)):
         exif = Image.Exif()
@@ -299,17 +299,17 @@ def test_floats_from_0_to_1_are_black_to_white(n_samples):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "told"),
+    ("low", "high", "message"),
     [
         (0.0, 255.0, "from 0 to 255, expected 0 to 1 .* --window 0,255 "),
         (-1000.0, 400.0, "from -1000 to 400, expected 0 to 1 .* --window -1000,400 "),
         (0.0, np.nan, "not finite"),
     ],
 )
-def test_floats_of_another_range_are_refused(low, high, told):
+def test_floats_of_another_range_are_refused(low, high, message):
     values = np.full((4, 5), low, np.float32)
     values[1, 2] = high
-    with pytest.raises(DataError, match=f"^a.tif: .*{told}"):
+    with pytest.raises(DataError, match=f"^a.tif: .*{message}"):
         decode_image(tiff(values), "a.tif")
 
 

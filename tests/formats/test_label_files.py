@@ -137,7 +137,7 @@ def test_pgm_counts_as_stored_whatever_is_white(kind, white):
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (pgm(b"P5", LABELS, 255)[:-1], "holds 8 values, expected 9"),
         (pgm(b"P5", LABELS, 20), "holds the value 255, its header says at most 20"),
@@ -149,8 +149,8 @@ def test_pgm_counts_as_stored_whatever_is_white(kind, white):
         (b"P4 8 1\n\x80", "bitmap"),
     ],
 )
-def test_damaged_pgm_is_refused(data, told):
-    with pytest.raises(DataError, match=f"^a.pgm: .*{told}"):
+def test_damaged_pgm_is_refused(data, message):
+    with pytest.raises(DataError, match=f"^a.pgm: .*{message}"):
         label_files.decode_labels(data, "a.pgm")
 
 
@@ -186,9 +186,9 @@ LOSSY = {
 
 @pytest.mark.parametrize("name", LOSSY)
 def test_lossy_pictures_hold_no_class_ids(name):
-    data, told = LOSSY[name]
+    data, message = LOSSY[name]
     for read in (label_files.decode_labels, label_files.read_indices):
-        with pytest.raises(DataError, match=f"^a.png: .*{told}.* class ids"):
+        with pytest.raises(DataError, match=f"^a.png: .*{message}.* class ids"):
             read(data, "a.png")
 
 
@@ -247,8 +247,8 @@ def test_greys_of_a_palette_that_may_be_the_ids_are_noted(greys, shown):
     picture.save(buffer, "PNG")
     found = label_files.decode_labels(buffer.getvalue(), "a.png")
     np.testing.assert_array_equal(found.value, labels)
-    told = f"its palette shows values as greys ({shown}); if these are the ids, save a grey PNG"
-    assert found.note == (told if shown else None)
+    message = f"its palette shows values as greys ({shown}); if these are the ids, save a grey PNG"
+    assert found.note == (message if shown else None)
 
 
 def test_a_stack_of_labels_is_refused():

@@ -52,7 +52,7 @@ def test_classes_that_round_to_zero_everywhere_are_left_out():
 
 @pytest.mark.parametrize("key", ["probs", "probabilities", "softmax", "arr_0"])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_dense_maps_of_others_are_taken_and_told(key, dtype):
+def test_dense_maps_of_others_are_taken_and_reported(key, dtype):
     dense = a_map().dense().astype(dtype)
     decoded = map_files.decode_map(npz(**{key: dense}), "x.npz")
     assert decoded.value.n_classes == 4
@@ -102,14 +102,14 @@ def test_a_picture_of_one_row_keeps_its_axes():
 
 
 @pytest.mark.parametrize("shape", [(24, 32), (4, 32), (3, 3)])
-def test_classes_in_the_last_axis_are_recognised(shape):
+def test_classes_in_the_last_axis_are_recognized(shape):
     dense = np.moveaxis(a_map(shape).dense(), 0, -1)
     with pytest.raises(DataError, match=r"x.npy: .*1 over the last axis: it is \(H, W, C\)"):
         decode_map(npy(dense), "x.npy")
 
 
 @pytest.mark.parametrize(
-    ("probs", "told"),
+    ("probs", "message"),
     [
         (np.zeros((4, 3, 24, 32), np.float32), r"a volume or a batch, \(4, 3, 24, 32\).*slices"),
         (np.full((4, 5, 6), 3.0), "do not sum to 1 over the classes"),
@@ -117,8 +117,8 @@ def test_classes_in_the_last_axis_are_recognised(shape):
         (np.zeros((5, 6)), r"float64 \(5, 6\), expected floats"),
     ],
 )
-def test_what_is_no_map_is_refused_with_its_shape(probs, told):
-    with pytest.raises(DataError, match=f"^x: not a map: .*{told}"):
+def test_what_is_no_map_is_refused_with_its_shape(probs, message):
+    with pytest.raises(DataError, match=f"^x: not a map: .*{message}"):
         decode_map(npz(probabilities=probs), "x")
 
 

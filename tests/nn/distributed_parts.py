@@ -7,8 +7,8 @@ import torch
 
 from wsstools.nn.data.crops import Batch
 from wsstools.nn.models.networks import freeze_batch_norm
-from wsstools.nn.regularising.losses import Regulariser
-from wsstools.nn.regularising.settings import CONSTANTS
+from wsstools.nn.regularizing.losses import Regularizer
+from wsstools.nn.regularizing.settings import CONSTANTS
 from wsstools.nn.training.distributed import ProcessGroup, joined_process_group
 from wsstools.nn.training.loop import _Run
 from wsstools.nn.training.schedules import SCHEDULES
@@ -17,10 +17,10 @@ ARCH = "deeplabv2-mobilenetv2"
 
 
 def found(world: ProcessGroup, batch: Batch, accumulate: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Gradient, and objective and loss, of a step without batch normalisation's statistics."""
-    regulariser = Regulariser("potts", CONSTANTS["potts"], 1.0)
+    """Gradient, and objective and loss, of a step without batch normalization's statistics."""
+    regularizer = Regularizer("potts", CONSTANTS["potts"], 1.0)
     run = _Run(
-        ARCH, 3, 8, SCHEDULES[ARCH], 0, None, world, False, None, regulariser, True, accumulate
+        ARCH, 3, 8, SCHEDULES[ARCH], 0, None, world, False, None, regularizer, True, accumulate
     )
     freeze_batch_norm(run.network)
     run.network.double()

@@ -13,8 +13,8 @@ import torch
 from wsstools.errors import DataError, UsageError
 from wsstools.nn.data.crops import Batch
 from wsstools.nn.models.networks import build, freeze_batch_norm
-from wsstools.nn.regularising.losses import Regulariser
-from wsstools.nn.regularising.settings import CONSTANTS
+from wsstools.nn.regularizing.losses import Regularizer
+from wsstools.nn.regularizing.settings import CONSTANTS
 from wsstools.nn.training import loop
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.loop import TrainingStopped, train
@@ -45,12 +45,12 @@ class Scenes:
 
 
 def made_run(accumulate, *, arch="unet", loss=None, dice=False, frozen=True):
-    """A run; where `frozen` in double precision, with batch normalisation as it is, no dropout."""
-    regulariser = loss and Regulariser(loss, CONSTANTS[loss], 1.0)
+    """A run; where `frozen` in double precision, with batch normalization as it is, no dropout."""
+    regularizer = loss and Regularizer(loss, CONSTANTS[loss], 1.0)
     schedule = replace(SCHEDULES[arch], batch=CROPS, crop=CROP)
     run = loop._Run(
         arch, CLASSES, output_strides(arch)[0], schedule, 0, None, ProcessGroup(), False, WEIGHTS,
-        regulariser, dice, accumulate,
+        regularizer, dice, accumulate,
     )  # fmt: skip
     if frozen:
         freeze_batch_norm(run.network)
@@ -110,7 +110,7 @@ def test_parts_have_the_gradient_of_the_whole_batch(arch, loss, dice, soft):
 
 
 def test_a_mean_over_parts_would_be_another_gradient():
-    """What the tolerances above tell apart: labels are not spread evenly over the parts."""
+    """What the tolerances above distinguish: labels are not spread evenly over the parts."""
     batch = whole_batch()
     whole, _ = gradient(made_run(1, dice=True), batch)
     means = sum(gradient(made_run(1, dice=True), part)[0] for part in batch.parts(CROPS)) / CROPS
@@ -297,7 +297,7 @@ def test_parts_without_crops_are_refused(arch, batch, n, message):
 
 def test_each_process_has_parts_of_its_own_crops():
     loop.check_parts(ARCH, 2, 2, processes=3)
-    loop.check_parts("pspnet-resnet50", 2, 2, processes=3)  # normalises over three processes
+    loop.check_parts("pspnet-resnet50", 2, 2, processes=3)  # normalizes over three processes
     with pytest.raises(UsageError, match=r"6 \(2 for each of 3 processes\) cannot be split into 3"):
         loop.check_parts(ARCH, 2, 3, processes=3)
 

@@ -540,7 +540,7 @@ REFERENCES = {
 }
 
 
-def normalised(images, stride=8):
+def normalized(images, stride=8):
     """As ImageNet's training images, zeros up to `stride` k + 1 at the right and at the bottom."""
     mean, std = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).view(2, 3, 1, 1)
     height, width = images.shape[2:]
@@ -564,7 +564,7 @@ def test_forward_pass_is_the_published_one(arch):
     images = 255 * torch.rand(1, 3, 49, 62, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         (logits,) = network(images)
-        expected = REFERENCES[arch](Reference(network.state_dict()), normalised(images, stride))
+        expected = REFERENCES[arch](Reference(network.state_dict()), normalized(images, stride))
     assert logits.shape[:2] == (1, 5)
     assert logits.shape[2:] == {1: (49, 62), 4: (13, 17), 8: (7, 9)}[network.logit_stride]
     assert logits.std() > 0.01 * logits.abs().max()  # not all alike, or nothing would be shown
@@ -576,7 +576,7 @@ def test_large_fov_of_stride_16_strides_once_more_and_dilates_half_as_far():
     images = 255 * torch.rand(1, 3, 49, 65, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         layers = Reference(network.state_dict())
-        expected = layers.conv("head", layers.vgg(normalised(images), 4, 1, 6))
+        expected = layers.conv("head", layers.vgg(normalized(images), 4, 1, 6))
         (logits,) = network(images)
     assert logits.shape == (1, 5, 4, 5)
     close(logits, expected)
@@ -588,7 +588,7 @@ def test_deeplabv3plus_of_stride_16_decodes_every_second_feature_at_half_the_rat
     images = 255 * torch.rand(1, 3, 34, 62, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         layers = Reference(network.state_dict())
-        features = layers.mobilenet(normalised(images, 16))
+        features = layers.mobilenet(normalized(images, 16))
         expected = layers.decoder(features[2], features[-1][..., ::2, ::2], (6, 12, 18))
         (logits,) = network(images)
     assert expected.shape == (1, 5, 13, 17)
@@ -862,11 +862,11 @@ def test_a_misshapen_classifier_is_refused_by_tensor(vgg_state):
 def test_real_weights_run_through_the_independent_forward_pass(shared):
     path = shared / "weights" / PRETRAINED["mobilenet_v2"].file
     if not path.is_file():
-        pytest.skip("weights not at hand")
+        pytest.skip("weights are missing")
     torch.manual_seed(0)
     network = build("deeplabv2-mobilenetv2", 5).eval()
     load_initial(network, imagenet_state("deeplabv2-mobilenetv2", str(path.parent)))
     images = 255 * torch.rand(1, 3, 33, 41)
     with torch.no_grad():
         layers = Reference(network.state_dict())
-        close(network(images)[0], layers.atrous(layers.mobilenet(normalised(images))[-1]))
+        close(network(images)[0], layers.atrous(layers.mobilenet(normalized(images))[-1]))

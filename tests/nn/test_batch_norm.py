@@ -8,7 +8,7 @@ from wsstools.nn.models.backbones import MobileNetV2
 
 
 def plain_and_ours(kind):
-    """A convolution, batch normalisation and what follows, by torch and by us, alike."""
+    """A convolution, batch normalization and what follows, by torch and by us, alike."""
     torch.manual_seed(0)
     layers = [nn.Conv2d(3, 7, 3, stride=2, bias=False), nn.BatchNorm2d(7), nn.ReLU6()]
     nn.init.normal_(layers[1].weight, 1.5)
@@ -81,7 +81,7 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(precision):
     try:
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            result = norm.normalised(image, (0.0, 6.0))
+            result = norm.normalized(image, (0.0, 6.0))
             of_image, of_weight = torch.autograd.grad(result.float().sum(), [image, norm.weight])
             found.append([result, of_image, of_weight])
     finally:
@@ -103,7 +103,7 @@ def test_one_value_is_refused_and_nan_stays():
         norm(torch.ones(1, 2, 1, 1))
     image = torch.ones(1, 2, 2, 2)
     image[0, 1, 0, 0] = float("nan")
-    found = norm.normalised(image, (0.0, 6.0))
+    found = norm.normalized(image, (0.0, 6.0))
     assert np.isnan(found[0, 1].detach().numpy()).all()
     assert (found[0, 0] == 0).all()
 

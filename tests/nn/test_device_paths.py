@@ -23,9 +23,9 @@ from wsstools.nn.device import reproducible
 from wsstools.nn.gpu import depthwise as gpu
 from wsstools.nn.models.networks import freeze_batch_norm
 from wsstools.nn.potts import DeviceIteration
-from wsstools.nn.regularising.affinities import Crops, Gaussians, Neighbours
-from wsstools.nn.regularising.losses import Regulariser
-from wsstools.nn.regularising.settings import CONSTANTS
+from wsstools.nn.regularizing.affinities import Crops, Gaussians, Neighbours
+from wsstools.nn.regularizing.losses import Regularizer
+from wsstools.nn.regularizing.settings import CONSTANTS
 from wsstools.nn.training import loop, replay
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.schedules import SCHEDULES, output_strides
@@ -43,11 +43,11 @@ CLASSES, CROPS, CROP = 3, 4, 33
 
 def made_run(arch, accumulate=1, *, device="cpu", loss=None, weights=None):
     schedule = replace(SCHEDULES[arch], batch=CROPS, crop=CROP)
-    regulariser = loss and Regulariser(loss, CONSTANTS[loss], 1.0)
+    regularizer = loss and Regularizer(loss, CONSTANTS[loss], 1.0)
     world = ProcessGroup(device=device)
     return loop._Run(
         arch, CLASSES, output_strides(arch)[0], schedule, 0, None, world, False, weights,
-        regulariser, False, accumulate,
+        regularizer, False, accumulate,
     )  # fmt: skip
 
 
@@ -88,23 +88,23 @@ def test_losses_stay_on_the_device(loss):
 
 
 @pytest.fixture
-def elsewhere(monkeypatch):
+def on_meta(monkeypatch):
     """Let affinities compute by the code of other devices, on the numbers of the CPU."""
     for kind, name, other in (
-        (Neighbours, "_on_cpu", Neighbours._elsewhere),
-        (Neighbours, "filtered", Neighbours._filtered_elsewhere),
-        (Gaussians, "_on_cpu", Gaussians._elsewhere),
+        (Neighbours, "_on_cpu", Neighbours._on_device),
+        (Neighbours, "filtered", Neighbours._filtered_on_device),
+        (Gaussians, "_on_cpu", Gaussians._on_device),
     ):
         monkeypatch.setattr(kind, name, other)
 
 
-def regularised(loss, logits):
+def regularized(loss, logits):
     """Value, and gradient along the simplex of the probabilities of each logit."""
     batch = a_batch()
     rgb = F.avg_pool2d(batch.images, 5, 1, 2)  # as smooth as photographs, more or less
     crops = Crops(rgb, batch.is_real, batch.targets, batch.scale)
     logits = logits.clone().requires_grad_()
-    value = Regulariser(loss, replace(CONSTANTS[loss], scale=1.0), 1.0)(logits, crops, 8)
+    value = Regularizer(loss, replace(CONSTANTS[loss], scale=1.0), 1.0)(logits, crops, 8)
     (gradient,) = torch.autograd.grad(value, logits)
     return value.detach(), gradient.flatten()
 
@@ -115,16 +115,16 @@ def logits():
 
 @pytest.mark.parametrize("loss", ["gated", "potts", "potts-collision", "potts-soft"])
 def test_losses_of_neighbours_are_those_of_the_compiled_code(loss, request):
-    compiled = regularised(loss, logits())
-    request.getfixturevalue("elsewhere")
-    torch.testing.assert_close(regularised(loss, logits()), compiled, rtol=1e-4, atol=1e-7)
+    compiled = regularized(loss, logits())
+    request.getfixturevalue("on_meta")
+    torch.testing.assert_close(regularized(loss, logits()), compiled, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("loss", ["densecrf", "ncut", "kernelcut"])
 def test_losses_of_all_pairs_are_near_those_of_the_lattice(loss, request):
-    value, gradient = regularised(loss, logits())
-    request.getfixturevalue("elsewhere")
-    exact, direction = regularised(loss, logits())
+    value, gradient = regularized(loss, logits())
+    request.getfixturevalue("on_meta")
+    exact, direction = regularized(loss, logits())
     assert value.item() == pytest.approx(exact.item(), rel=0.1)
     assert F.cosine_similarity(gradient, direction, dim=0) > 0.97
     assert gradient.norm().item() == pytest.approx(direction.norm().item(), rel=0.3)
@@ -197,7 +197,7 @@ def steps(run, gradients, *, soft):
 
 
 def frozen_run(accumulate):
-    """Of a network with dropout; batch normalisation, which a tape would move twice, stays."""
+    """Of a network with dropout; batch normalization, which a tape would move twice, stays."""
     run = made_run("unet", accumulate)
     freeze_batch_norm(run.network)
     return run

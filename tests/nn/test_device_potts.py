@@ -101,7 +101,7 @@ def test_iterations_never_wait_for_the_device(monkeypatch, n_classes, isotropic)
 
 
 @pytest.mark.parametrize("isotropic", [True, False])
-def test_column_bound_lies_between_the_dual_energy_and_that_of_whole_columns(isotropic):
+def test_column_bound_is_between_the_dual_energy_and_that_of_whole_columns(isotropic):
     rng = np.random.default_rng(4)
     for height in (1, 20, 32, 33, 70):  # pieces of columns have 32 rows
         costs, weights = random_problem(rng, (height, 9), 4)
@@ -160,9 +160,9 @@ def test_weights_of_zero_leave_pixels_free():
 
 def test_needless_classes_are_left_out():
     costs, weights = random_problem(np.random.default_rng(15), (30, 33), 3)
-    dearer = costs[1:2] + 0.5
+    costlier = costs[1:2] + 0.5
     plain = solve_potts_on_device(costs, weights, device="cpu")
-    wide = solve_potts_on_device(np.concatenate([dearer, costs]), weights, device="cpu")
+    wide = solve_potts_on_device(np.concatenate([costlier, costs]), weights, device="cpu")
     assert plain.needless == () and wide.needless == (0,)
     assert (wide.soft[1:] == plain.soft).all() and not wide.soft[0].any()
     assert (wide.primal, wide.dual) == (plain.primal, plain.dual)

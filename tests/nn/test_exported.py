@@ -40,7 +40,7 @@ ALL = [
 
 
 def network_with_opinions(arch, stride=None):
-    """A network of random weights whose probabilities vary: it normalises by such images."""
+    """A network of random weights whose probabilities vary: it normalizes by such images."""
     torch.manual_seed(0)
     network = build(arch, N_CLASSES, output_stride=stride)
     for name, layer in network.named_modules():

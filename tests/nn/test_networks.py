@@ -130,7 +130,7 @@ def test_depthwise_of_doubles_is_torchs():
 
 @pytest.mark.parametrize("size", [(7, 5), (6, 9), (1, 4)])
 @pytest.mark.parametrize("n", [1, 2, 3, 6])
-def test_bins_and_what_lies_between_pixels_are_those_of_torch(size, n):
+def test_bins_and_what_is_between_pixels_are_those_of_torch(size, n):
     x = torch.randn(2, 3, *size)
     torch.testing.assert_close(bin_means(x, n), F.adaptive_avg_pool2d(x, n))
     wide = F.interpolate(x, (9, 11), mode="bilinear", align_corners=True)
@@ -277,7 +277,7 @@ def test_wrapped_networks_start_training_as_the_bare_ones(parallel):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ({}, "it holds nothing, expected tensors or one of state_dict, "),
         ({"epoch": 3, "optimizer": {"lr": 0.1}}, "it holds 'epoch', 'optimizer', expected tensors"),
@@ -286,6 +286,6 @@ def test_wrapped_networks_start_training_as_the_bare_ones(parallel):
         ({"model": {"model": {"model": {"model": {"model": {}}}}}}, "nor a torch state dict"),
     ],
 )
-def test_files_of_torch_without_a_network_are_refused(content, told):
-    with pytest.raises(DataError, match=told):
+def test_files_of_torch_without_a_network_are_refused(content, message):
+    with pytest.raises(DataError, match=message):
         read_state(saved(content))

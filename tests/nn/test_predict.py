@@ -15,7 +15,7 @@ ARCH = "deeplabv2-mobilenetv2"
 
 
 def with_statistics(arch: str) -> torch.nn.Module:
-    """A network whose batch normalisation and head are not as they were made."""
+    """A network whose batch normalization and head are not as they were made."""
     torch.manual_seed(0)
     network = build(arch, 3)
     for layer in network.modules():

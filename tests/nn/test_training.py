@@ -25,8 +25,8 @@ from wsstools.nn.models.model_files import (
 )
 from wsstools.nn.models.networks import SegmentationNetwork, build
 from wsstools.nn.predict import predict_probs
-from wsstools.nn.regularising.losses import Regulariser
-from wsstools.nn.regularising.settings import CONSTANTS
+from wsstools.nn.regularizing.losses import Regularizer
+from wsstools.nn.regularizing.settings import CONSTANTS
 from wsstools.nn.training import loop, replay
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.loop import Progress, TrainingStopped, poly_learning_rate, train
@@ -200,7 +200,7 @@ def test_loss_that_is_not_finite_stops_the_run():
 
 
 def test_no_checkpoint_is_made_of_weights_that_are_not_finite():
-    """The loss of an iteration is finite, its step is not: only the next loss would tell."""
+    """The loss of an iteration is finite, its step is not: only the next loss would show it."""
     seen, checkpoints = [], []
     with pytest.raises(DataError, match="a weight is not finite after iteration 1"):
         small_run(
@@ -354,8 +354,8 @@ def test_networks_with_decoders_learn_and_go_on_from_checkpoints(arch, stride, r
 def test_losses_on_probabilities_follow_the_stride_of_the_logits(arch, loss):
     schedule = replace(SCHEDULES[arch], iterations=1, batch=2, crop=33)
     plain, added = (
-        small_run(arch=arch, schedule=schedule, regulariser=regulariser, dice=True)
-        for regulariser in (None, Regulariser(loss, CONSTANTS[loss], 1.0))
+        small_run(arch=arch, schedule=schedule, regularizer=regularizer, dice=True)
+        for regularizer in (None, Regularizer(loss, CONSTANTS[loss], 1.0))
     )
     name = "head.weight" if arch == "unet" else "head.classifier.2.weight"
     assert not torch.equal(plain[name], added[name])
@@ -457,7 +457,7 @@ def test_other_versions_are_named(network, monkeypatch):
 
 
 @pytest.mark.skipif(
-    not (SHARED / "weights/mobilenet_v2-b0353104.pth").is_file(), reason="weights not at hand"
+    not (SHARED / "weights/mobilenet_v2-b0353104.pth").is_file(), reason="weights are missing"
 )
 def test_real_imagenet_weights_load():
     state = imagenet_state(ARCH, str(SHARED / "weights"))

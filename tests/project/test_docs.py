@@ -56,7 +56,7 @@ def test_a_map_file_is_as_the_page_says(tmp_path):
     path = tmp_path / "a.npz"
     path.write_bytes(map_files.encode_map(ProbabilityMap(probs, np.array([0, 2, 5]), 7), record))
     with np.load(path, allow_pickle=False) as archive:
-        told = {key: (archive[key].dtype.kind, archive[key].shape) for key in archive.files}
+        arrays = {key: (archive[key].dtype.kind, archive[key].shape) for key in archive.files}
         stored = archive["probs"]
         assert json.loads(str(archive["meta"])) == record
         assert archive["probs"].dtype == np.float16
@@ -64,7 +64,7 @@ def test_a_map_file_is_as_the_page_says(tmp_path):
     rows = re.findall(r"\| `(\w+)` \| \w+ \(([\w, ]*)\)", section(MAPS, "Probability maps"))
     axes = {"K": 3, "H": 5, "W": 4}
     expected = {key: tuple(axes[axis] for axis in shape.split(", ") if axis) for key, shape in rows}
-    assert {key: shape for key, (_, shape) in told.items()} == expected
+    assert {key: shape for key, (_, shape) in arrays.items()} == expected
     assert np.array_equal(stored * 1024, np.rint(stored * 1024))
     assert np.abs(stored - probs).max() <= 1 / 2048
 
@@ -92,7 +92,7 @@ def test_the_python_of_the_page_writes_and_reads_maps(wss, tmp_path, monkeypatch
     assert np.array_equal(names["dense"], expected)
 
 
-def test_the_record_of_labels_stands_where_the_page_says():
+def test_the_record_of_labels_is_where_the_page_says():
     data = encode_labels(np.zeros((2, 2), np.uint8), {"a": 1})
     start = data.index(b"zTXtwsstools\0\0") + len(b"zTXtwsstools\0\0")
     assert json.loads(zlib.decompressobj().decompress(data[start:])) == {"a": 1}
@@ -112,8 +112,8 @@ def test_the_makefile_of_the_page_is_done_when_all_steps_are(tmp_path):
         done = subprocess.run(command, cwd=tmp_path, env=environment, check=False)
         assert done.returncode == code_of_make
         assert (tmp_path / "labels" / ".done").exists() == is_stamped
-    told = (tmp_path / "steps").read_text().split()
-    assert sorted(told) == sorted(2 * ["rf-predict", "regularize", "argmax"])
+    steps = (tmp_path / "steps").read_text().split()
+    assert sorted(steps) == sorted(2 * ["rf-predict", "regularize", "argmax"])
     assert subprocess.run([*command, "--question"], cwd=tmp_path, check=False).returncode == 0
 
 

@@ -29,7 +29,7 @@ ARROWS = {
 LIGHT = {
     "running.settings",
     "nn.settings",
-    "nn.regularising.settings",
+    "nn.regularizing.settings",
     "nn.training.schedules",
     "view.settings",
 }

@@ -106,18 +106,18 @@ def test_the_wheel_holds_the_package_its_help_and_its_pages(built):
         for path in (REPOSITORY / "man").rglob("*.*")
     }
     assert len(pages) > len(command_names())
-    told = {name: data for name, data in built.in_wheel.items() if ".dist-info/" not in name}
-    assert told.keys() == (source | pages).keys()
-    assert told == source | pages
+    files = {name: data for name, data in built.in_wheel.items() if ".dist-info/" not in name}
+    assert files.keys() == (source | pages).keys()
+    assert files == source | pages
 
 
 def test_the_wheel_says_what_it_needs(built):
     name = f"wsstools-{__version__}.dist-info/METADATA"
-    told = email.message_from_bytes(built.in_wheel[name])
-    assert told["Requires-Python"] == ">=3.10"
-    assert told["License-Expression"] == "MIT"
+    metadata = email.message_from_bytes(built.in_wheel[name])
+    assert metadata["Requires-Python"] == ">=3.10"
+    assert metadata["License-Expression"] == "MIT"
     assert f"wsstools-{__version__}.dist-info/licenses/LICENSE" in built.in_wheel
-    assert "## Installation" in told.get_payload()
+    assert "## Installation" in metadata.get_payload()
 
 
 def test_the_source_holds_all_that_a_packager_needs(built, tmp_path):

@@ -1,4 +1,4 @@
-"""The steps on real data sets, where they lie beside the checkout."""
+"""The steps on real data sets, where they are beside the checkout."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ printf '\n' >> "$RECORD/commands"
 
 @pytest.fixture
 def slurm(tmp_path) -> dict[str, str]:
-    """An environment in which stand-ins take the place of Slurm's programs."""
+    """An environment in which substitutes take the place of Slurm's programs."""
     programs = {"sbatch": SBATCH, "srun": SRUN, "scontrol": SCONTROL, "torchrun": TORCHRUN}
     for name, text in {**programs, "recorded-wss": WSS}.items():
         place = tmp_path / "bin" / name
@@ -114,9 +114,9 @@ def test_each_job_of_the_study_waits_for_what_it_reads(slurm, tmp_path):
     jobs: dict[int, dict] = {}
     for line in (tmp_path / "commands").read_text().splitlines():
         job, after, *words = line.rstrip("\t").split("\t")
-        told = jobs.setdefault(int(job), {"after": set(), "runs": []})
-        told["after"] = {int(number) for number in after.split(":") if number}
-        told["runs"].append(words)
+        started = jobs.setdefault(int(job), {"after": set(), "runs": []})
+        started["after"] = {int(number) for number in after.split(":") if number}
+        started["runs"].append(words)
     made: dict[str, int] = {}
     for number, job in sorted(jobs.items()):
         before = everything_before(number, jobs)

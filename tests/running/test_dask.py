@@ -129,7 +129,7 @@ SLOW = pytest.mark.slow
              for name in FOLDERS]
 )  # fmt: skip
 def test_a_cluster_gives_the_same_bytes(wss, two_workers, dataset, tmp_path, monkeypatch, name):
-    """Paths are relative, and the workers were started elsewhere."""
+    """Paths are relative, and the workers were started in another folder."""
     monkeypatch.chdir(dataset)
     alone, together = tmp_path / "alone", Path(os.path.relpath(tmp_path / "together"))
     arguments = FOLDERS[name](dataset)
@@ -172,12 +172,12 @@ def test_a_killed_worker_costs_nothing_and_an_interrupted_run_goes_on(
     run = start_forests(many, tmp_path / "out", *on(two_workers))
     first = run.stdout.readline()
     run.send_signal(signal.SIGINT)
-    rest, told = run.communicate(timeout=PATIENCE)
-    assert run.returncode == 130, told
-    assert told.splitlines()[-1] == (
+    rest, message = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 130, message
+    assert message.splitlines()[-1] == (
         "wss rf-predict: interrupted; the same command goes on from here"
     )
-    assert "Traceback" not in told
+    assert "Traceback" not in message
     finished = [Path(line) for line in (first + rest).splitlines()]
     assert 0 < len(finished) < MANY
     assert not list((tmp_path / "out").glob(".wss-*"))
@@ -186,11 +186,11 @@ def test_a_killed_worker_costs_nothing_and_an_interrupted_run_goes_on(
     for _ in range(len(finished) + 1):
         run.stdout.readline()
     two_workers.kill_a_worker()
-    _, told = run.communicate(timeout=PATIENCE)
+    _, message = run.communicate(timeout=PATIENCE)
     two_workers.add_workers(1)
-    assert run.returncode == 0, told
-    assert "is gone; what it was at goes to the others" in told
-    assert "Traceback" not in told
+    assert run.returncode == 0, message
+    assert "is gone; what it was at goes to the others" in message
+    assert "Traceback" not in message
     alone = wss("rf-predict", many / "images", many / "scribbles", "-o", tmp_path / "alone")
     assert alone.code == 0
     assert folder_bytes(tmp_path / "out") == folder_bytes(tmp_path / "alone")
@@ -206,7 +206,7 @@ def ending(task: int) -> int:
 
 
 @pytest.mark.slow
-def test_an_image_that_no_worker_survives_is_told_of_and_the_others_are_done(capfd):
+def test_an_image_that_no_worker_survives_is_reported_and_the_others_are_done(capfd):
     import dask
 
     with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
@@ -222,7 +222,7 @@ def test_an_image_that_no_worker_survives_is_told_of_and_the_others_are_done(cap
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_a_file_that_a_worker_cannot_read_is_told_with_its_machine(
+def test_a_file_that_a_worker_cannot_read_is_reported_with_its_machine(
     wss, two_workers, dataset, tmp_path
 ):
     gt = tmp_path / "gt"
@@ -264,8 +264,8 @@ def test_a_worker_checks_version_and_files(tmp_path, monkeypatch):
     assert f"does not see {tmp_path}" in (dask.refusal(terms) or "")
     mark.touch()
     assert dask.refusal(terms) is None
-    told = dask.refusal(dask.Terms("9.9", (mark,))) or ""
-    assert f"has wsstools {__version__}, this is wsstools 9.9" in told
+    message = dask.refusal(dask.Terms("9.9", (mark,))) or ""
+    assert f"has wsstools {__version__}, this is wsstools 9.9" in message
 
 
 @pytest.mark.slow
@@ -322,10 +322,10 @@ def test_a_scheduler_that_dies_ends_the_run_and_a_rerun_completes(wss, many, tmp
         run = start_forests(many, tmp_path / "out", *on(started))
         run.stdout.readline()
         started.scheduler.kill()
-        _, told = run.communicate(timeout=PATIENCE)
+        _, message = run.communicate(timeout=PATIENCE)
     assert run.returncode == 1
-    assert "is gone; the same command goes on from here" in told.splitlines()[-1]
-    assert "Traceback" not in told
+    assert "is gone; the same command goes on from here" in message.splitlines()[-1]
+    assert "Traceback" not in message
     wss("rf-predict", many / "images", many / "scribbles", "-o", tmp_path / "out")
     wss("rf-predict", many / "images", many / "scribbles", "-o", tmp_path / "alone")
     assert folder_bytes(tmp_path / "out") == folder_bytes(tmp_path / "alone")
@@ -341,10 +341,10 @@ def test_a_signal_ends_a_run_whose_scheduler_is_frozen(wss, many, tmp_path, numb
         started.scheduler.send_signal(signal.SIGSTOP)
         time.sleep(dask._LOOK_SECONDS + 1)  # it is asked which workers it has
         run.send_signal(number)
-        _, told = run.communicate(timeout=PATIENCE)
+        _, message = run.communicate(timeout=PATIENCE)
         assert run.returncode == 128 + number
-        assert told.splitlines()[-1].endswith("interrupted; the same command goes on from here")
-        assert "Traceback" not in told
+        assert message.splitlines()[-1].endswith("interrupted; the same command goes on from here")
+        assert "Traceback" not in message
         assert not list((tmp_path / "out").glob(".wss-run"))
 
 
@@ -377,7 +377,7 @@ def test_a_scheduler_that_freezes_is_waited_for_and_the_run_goes_on(dataset, tmp
     assert len([line for line in said if "does not answer" in line]) == 1
 
 
-def test_a_scheduler_that_does_not_answer_is_told_of(wss, dataset, tmp_path, monkeypatch):
+def test_a_scheduler_that_does_not_answer_is_reported(wss, dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(dask, "_CONNECT_SECONDS", 0.5)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -405,7 +405,7 @@ def test_a_scheduler_needs_the_dask_backend(wss, dataset, tmp_path):
 
 
 def compute(*_: object) -> None:
-    """Nothing; it stands for a step's function."""
+    """Nothing; it takes the place of a step's function."""
 
 
 def test_what_a_worker_gets_does_not_grow_with_the_folder(tmp_path, monkeypatch):

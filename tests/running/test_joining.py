@@ -224,8 +224,10 @@ def test_ids_beyond_the_list_of_classes_are_refused(wss, data, predictions):
     (data / "gt" / "b.png").write_bytes(encode_labels(odd, {}))
     outcome = wss("score", predictions / "full", data / "gt")
     assert (outcome.code, outcome.out) == (1, "")
-    told = f"{data / 'gt' / 'b.png'}: holds class 11, {data / 'classes.txt'} names 4: expected 0..3"
-    assert f"b: failed: {told} or 255" in outcome.err
+    message = (
+        f"{data / 'gt' / 'b.png'}: holds class 11, {data / 'classes.txt'} names 4: expected 0..3"
+    )
+    assert f"b: failed: {message} or 255" in outcome.err
 
 
 def test_masks_of_0_and_255_are_reported(wss, tmp_path):

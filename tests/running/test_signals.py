@@ -38,7 +38,7 @@ def test_without_a_signal_an_error_is_that_of_one_image():
 
 
 @pytest.mark.parametrize("moment", ["quiet_libraries", "_flushed"])
-def test_a_signal_before_or_after_the_command_is_told_too(monkeypatch, wss, moment, ending):
+def test_a_signal_before_or_after_the_command_is_reported_too(monkeypatch, wss, moment, ending):
     from wsstools.cli import main
 
     monkeypatch.setattr(main, moment, lambda *_: signals.end_by(15))

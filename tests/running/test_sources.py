@@ -25,8 +25,8 @@ def test_sources_join_by_stem(tmp_path):
 def test_a_folder_of_jpegs_holds_no_labels_for_a_reason(tmp_path):
     for name in ("a.jpg", "b.JPG", "c.txt"):
         (tmp_path / name).write_bytes(b"")
-    told = r"\*\.png\); it holds \*\.jpg, and JPEG changes colours and ids: save as PNG$"
-    with pytest.raises(UsageError, match=told):
+    message = r"\*\.png\); it holds \*\.jpg, and JPEG changes colours and ids: save as PNG$"
+    with pytest.raises(UsageError, match=message):
         Source(str(tmp_path), (".png",), "scribbles")
     with pytest.raises(UsageError, match=r"\*\.npz\); it holds \*\.jpg$"):
         Source(str(tmp_path), (".npz",), "map")

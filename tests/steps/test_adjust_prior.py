@@ -18,7 +18,7 @@ def lopsided(dataset, tmp_path):
     labels = np.zeros((10, 10), np.uint8)
     labels[:, 0] = 1
     (tmp_path / "to").mkdir()
-    (tmp_path / "to" / "elsewhere.png").write_bytes(encode_labels(labels, {}))
+    (tmp_path / "to" / "other.png").write_bytes(encode_labels(labels, {}))
     (tmp_path / "to" / "empty.png").write_bytes(encode_labels(np.full_like(labels, 255), {}))
     return tmp_path / "to"
 
@@ -34,8 +34,8 @@ def test_the_shares_are_those_of_the_folders(wss, dataset, lopsided, tmp_path):
     for path in done.paths:
         expected = adjust_prior(map_of(dataset / "maps" / path.name), learned, wanted)
         np.testing.assert_array_equal(map_of(path).probs, as_stored(expected).whole().probs)
-    told = json.loads(wss("info", "--json", done.paths[0]).out)
-    assert told["meta"]["options"] == {"power": 1.0, "from": pixels.tolist(), "to": [90, 10]}
+    info = json.loads(wss("info", "--json", done.paths[0]).out)
+    assert info["meta"]["options"] == {"power": 1.0, "from": pixels.tolist(), "to": [90, 10]}
 
 
 def test_a_shard_has_the_bytes_of_the_whole_run(wss, dataset, lopsided, tmp_path):
@@ -59,8 +59,8 @@ def test_shares_are_given_as_numbers_too(wss, dataset, tmp_path):
     found = map_of(tmp_path / "out" / "a.npz").probs[:, 1, 2]
     expected = np.array([0.05, 0.04, 0.06, 0.04]) / 0.19
     np.testing.assert_allclose(found, expected, atol=6e-4)
-    told = json.loads(wss("info", "--json", done.paths[0]).out)
-    assert told["meta"]["options"] == {
+    info = json.loads(wss("info", "--json", done.paths[0]).out)
+    assert info["meta"]["options"] == {
         "power": 1.0, "from": [1.0] * 4, "to": [0.5, 0.2, 0.2, 0.1],
     }  # fmt: skip
     for shares, code, reason in (
@@ -84,9 +84,9 @@ def test_weighted_shares_are_those_that_a_weighted_loss_has():
         weighted_shares(shares, weights[:2])
 
 
-def test_bad_folders_are_told(wss, dataset, lopsided, tmp_path):
+def test_bad_folders_are_reported(wss, dataset, lopsided, tmp_path):
     run = ("adjust-prior", dataset / "maps", "-o", tmp_path / "out", "--from")
-    (lopsided / "elsewhere.png").unlink()
+    (lopsided / "other.png").unlink()
     empty = wss(*run, dataset / "gt", "--to", lopsided)
     assert empty.code == 1
     assert "no pixel carries a class" in empty.err

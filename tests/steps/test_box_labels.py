@@ -18,7 +18,7 @@ CAT = ("cat", (11, 5, 30, 24))
 
 @pytest.fixture
 def labelled(wss, tmp_path):
-    """The labels of annotations by name, and what the run told."""
+    """The labels of annotations by name, and what the run printed."""
 
     def run(files: dict[str, str], *options: object, code: int = 0):
         folder = tmp_path / "boxes"
@@ -132,12 +132,12 @@ def test_a_box_of_class_0_is_refused_and_ids_can_change(labelled, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("files", "options", "code", "told"),
+    ("files", "options", "code", "message"),
     [
         ({"a.xml": voc(CAT)}, ["circle"], 2, "--from-boxes circle: expected box, inner, grabcut"),
         ({"a.xml": voc(CAT)}, ["grabcut"], 2, "--from-boxes grabcut looks at the images"),
         ({"a.xml": voc(CAT)}, ["box", "--min-area", 9], 2, "--min-area is for --simulate"),
-        ({"a.xml": voc(CAT)}, ["box", "--colors", "voc"], 2, "are for pictures, not for boxes"),
+        ({"a.xml": voc(CAT)}, ["box", "--colours", "voc"], 2, "are for pictures, not boxes"),
         ({"a.xml": voc(CAT)}, ["box", "--simulate", "--source-format", "voc"], 2, "ground truth"),
         ({"a.xml": voc(("unicorn", (1, 1, 9, 9)))}, ["box"], 1, "no such class: unicorn"),
         ({"a.xml": voc(CAT, size=None)}, ["box"], 1, "give --images"),
@@ -146,11 +146,11 @@ def test_a_box_of_class_0_is_refused_and_ids_can_change(labelled, tmp_path):
         ({"a.json": labelme(shape("x", "line", [[1, 1], [5, 5]]))}, ["box"], 1, "holds no box"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_one_line(labelled, files, options, code, told):
+def test_what_cannot_be_is_one_line(labelled, files, options, code, message):
     _, outcome = labelled(files, *options, code=code)
     mark = "error: " if code == 2 else "failed: "
     (line,) = [line for line in outcome.err.splitlines() if mark in line]
-    assert told in line
+    assert message in line
 
 
 def test_sizes_of_boxes_and_images_are_compared(labelled, pictures):

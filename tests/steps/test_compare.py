@@ -92,10 +92,10 @@ def test_the_summary_counts_wins_and_agrees_with_score(compare, wss, two, datase
         scored = json.loads(wss("score", two / name, dataset / "gt", "--json").out)
         assert accuracy["all_images"][side] == pytest.approx(scored["pixel_accuracy"])
         assert answer["scores"]["miou"]["all_images"][side] == pytest.approx(scored["miou"])
-    told = compare("out").err
-    assert "up to date" in told
-    assert "second against first on 4 images" in told
-    assert "second worse, pixel accuracy" in told
+    printed = compare("out").err
+    assert "up to date" in printed
+    assert "second against first on 4 images" in printed
+    assert "second worse, pixel accuracy" in printed
 
 
 def test_clusters_of_images_are_resampled_together(compare, two):
@@ -248,7 +248,7 @@ def test_images_without_ground_truth_do_not_count(wss, two, dataset):
     assert not (two / "none").exists()
 
 
-def test_different_images_and_damaged_files_are_told(compare, two):
+def test_different_images_and_damaged_files_are_reported(compare, two):
     (two / "second" / "d.png").write_bytes(b"no picture")
     damaged = compare("out")
     assert damaged.code == 1 and "d: failed: " in damaged.err

@@ -83,17 +83,17 @@ def test_a_chain_of_pipes(shell, dataset, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (voc(CAT, size=(9, 9)), "the boxes are in an image of shape (9, 9), not (40, 56)"),
         (voc(("unicorn", (1, 1, 9, 9))), "no such class: unicorn"),
         ("<annotation>", "not well-formed XML"),
     ],
 )
-def test_bad_boxes_fail_alone(wss, predicted, text, told):
+def test_bad_boxes_fail_alone(wss, predicted, text, message):
     (predicted / "boxes" / "a.xml").write_text(text)
     outcome = wss("denoise", predicted / "labels", predicted / "boxes", "-o", predicted / "out")
     assert outcome.code == 1
     assert [path.stem for path in outcome.paths] == ["b"]
     (line,) = [line for line in outcome.err.splitlines() if "failed: " in line]
-    assert told in line
+    assert message in line

@@ -81,9 +81,9 @@ def test_json_carries_images_and_records(gap, wss, study):
     assert folder["folder"] == str(study / "good")
     for stem in STEMS:
         assert folder["images"][stem] == pytest.approx(scored["images"][stem], abs=1e-12)
-    told = json.loads(wss("info", study / "good" / "a.png", "--json").out)
-    assert folder["first"] == told
-    assert told["meta"]["step"] == "argmax"
+    info = json.loads(wss("info", study / "good" / "a.png", "--json").out)
+    assert folder["first"] == info
+    assert info["meta"]["step"] == "argmax"
 
 
 def test_groups_make_blocks_with_gaps_of_their_own(wss, study):
@@ -383,10 +383,10 @@ def test_csv_has_columns_for_what_there_is(gap):
     rich = list(csv.DictReader(io.StringIO(gap(*more))))
     answer = by_name(gap("--bootstrap", 50, "--band", "2", "--json"))
     for row in rich:
-        told = answer["", row["name"]]
-        assert float(row["miou_low"]) == told["val"]["interval"][0]
-        assert float(row["band_2"]) == told["bands"]["2"]["miou"]
-        assert float(row["iou_water"]) == told["val"]["iou"]["water"]
+        numbers = answer["", row["name"]]
+        assert float(row["miou_low"]) == numbers["val"]["interval"][0]
+        assert float(row["band_2"]) == numbers["bands"]["2"]["miou"]
+        assert float(row["iou_water"]) == numbers["val"]["iou"]["water"]
     assert rich[2]["against"] == "" and rich[3]["against"] == "good"
 
 

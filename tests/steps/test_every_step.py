@@ -122,9 +122,9 @@ def test_a_damaged_input_fails_alone_and_a_repair_completes(step, name, damage, 
     outcome = step(name, "out", "--jobs", 1, data=data)
     assert outcome.code == 1
     assert [path.stem for path in outcome.paths] == ["a", "c", "d"]
-    told = [line for line in outcome.err.splitlines() if "failed: " in line]
-    assert len(told) == 1
-    assert str(victim) in told[0]
+    failures = [line for line in outcome.err.splitlines() if "failed: " in line]
+    assert len(failures) == 1
+    assert str(victim) in failures[0]
     assert "Traceback" not in outcome.err
     assert sorted(p.stem for p in (tmp_path / "out").iterdir()) == ["a", "c", "d"]
     victim.write_bytes(whole)
@@ -239,8 +239,8 @@ def test_the_list_is_named_that_has_no_name_of_a_class(wss, dataset, tmp_path, c
     outcome = wss(*command, data / "images", data / "scribbles", "-o", tmp_path / "out")
     assert outcome.code == 1
     path = data / "scribbles" / "a.png"
-    told = f"a: failed: {path}: holds class 3, {listed} names 3: expected 0..2 or 255"
-    assert told in outcome.err
+    message = f"a: failed: {path}: holds class 3, {listed} names 3: expected 0..2 or 255"
+    assert message in outcome.err
 
 
 @pytest.mark.parametrize("weights", ["1", "1,2,3", "1,0", "a,b", "1,nan"])
@@ -251,8 +251,8 @@ def test_fuse_refuses_wrong_weights(wss, dataset, tmp_path, weights):
     assert outcome.code == 2
 
 
-def test_regularising_helps(wss, dataset, tmp_path):
-    """On noisy maps of stripes both regularisers find more of the truth."""
+def test_regularizing_helps(wss, dataset, tmp_path):
+    """On noisy maps of stripes both regularizers find more of the truth."""
     wss("argmax", dataset / "maps", "-o", tmp_path / "plain")
 
     def miou(labels: str) -> float:

@@ -140,13 +140,13 @@ def test_class_weights_are_divided_out(wss, dataset, balanced, tmp_path, plain):
     half = predict(wss, dataset, balanced, tmp_path / "half", "--to", "training", "--power", 0.5)
     assert_scaled(half, plain, [2**0.5, 1, 0.5, 0.5])
     other = ("global-predict", dataset / "images", "--model", balanced, "-o")
-    for folder, options, told in (
+    for folder, options, printed in (
         ("half", (), "power 0.5 (now none), to 'training' (now none)"),
         ("half", ("--to", "training"), "power 0.5 (now 1.0)"),
     ):
         refused = wss(*other, tmp_path / folder, *options)
         assert refused.code == 2
-        assert told in refused.err
+        assert printed in refused.err
     predict(wss, dataset, balanced, tmp_path / "as-they-are")
     refused = wss(*other, tmp_path / "as-they-are", "--to", "training")
     assert refused.code == 2
@@ -178,7 +178,7 @@ def test_wrong_shares_are_refused(wss, dataset, model, balanced, tmp_path):
             "global-predict", dataset / "images", "--model", used, "-o", tmp_path / "o", *options
         )  # fmt: skip
 
-    for options, told in (
+    for options, printed in (
         (("--power", 0.5), "--from and --power need --to"),
         (("--from", "1,1,1,1"), "--from and --power need --to"),
         (("--to", "training", "--from", "1,1,1,1"), "--to training: leave --from out"),
@@ -187,7 +187,7 @@ def test_wrong_shares_are_refused(wss, dataset, model, balanced, tmp_path):
     ):
         outcome = run(balanced, *options)
         assert outcome.code == 2
-        assert told in outcome.err
+        assert printed in outcome.err
     short = run(balanced, "--from", "1,1,1,1", "--to", "1,1,1")
     assert short.code == 1
     assert "the map has 4 classes, there are 3 shares" in short.err

@@ -31,11 +31,11 @@ def odd(tmp_path):
 
 @pytest.mark.slow
 def test_a_study_of_odd_names_is_read_into_a_report_that_runs_none_of_them(wss, odd):
-    told = wss("eval-gap", "--gt", odd / "gt", "--full", odd / "labels", "--baseline",
+    done = wss("eval-gap", "--gt", odd / "gt", "--full", odd / "labels", "--baseline",
                odd / "labels", f"a={odd / 'labels'}", "--json")  # fmt: skip
-    assert told.code == 0, told.err
-    assert json.loads(told.out)["images"]["val"] == sorted(STEMS)
-    (odd / "gap.json").write_text(told.out)
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["images"]["val"] == sorted(STEMS)
+    (odd / "gap.json").write_text(done.out)
     command = ["report", odd / "gap.json", "--images", odd / "images", "--gt", odd / "gt"]
     outcome = wss(*command, "-o", odd / "r.html")
     assert outcome.code == 0, outcome.err
@@ -52,8 +52,8 @@ def test_a_sheet_shows_odd_names_in_one_line(wss, odd):
 def test_the_list_of_curate_is_read_back(wss, odd):
     assert wss("curate", odd / "labels", odd / "gt", "-o", odd / "c").code == 0
     ids = ["--ids", odd / "c/complete.txt"]
-    told = wss("score", odd / "labels", odd / "gt", *ids, "--json", "--per-image")
-    assert told.code == 0, told.err
+    done = wss("score", odd / "labels", odd / "gt", *ids, "--json", "--per-image")
+    assert done.code == 0, done.err
     whole = wss("curate", odd / "labels", odd / "gt", "-o", odd / "again", *ids)
     assert whole.code == 0, whole.err
     made = {path.stem for path in (odd / "again").glob("*.png")}
@@ -61,6 +61,6 @@ def test_the_list_of_curate_is_read_back(wss, odd):
 
 
 def test_tables_hold_odd_names(wss, odd):
-    told = wss("score", odd / "labels", odd / "gt", "--per-image", "--format", "json")
-    assert told.code == 0, told.err
-    assert np.allclose(list(json.loads(told.out)["iou"].values()), 1)
+    done = wss("score", odd / "labels", odd / "gt", "--per-image", "--format", "json")
+    assert done.code == 0, done.err
+    assert np.allclose(list(json.loads(done.out)["iou"].values()), 1)

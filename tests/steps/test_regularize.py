@@ -82,7 +82,7 @@ def with_weak_classes(dataset, tmp_path):
     return folder
 
 
-def test_what_is_pruned_is_told(wss, dataset, with_weak_classes, tmp_path):
+def test_what_is_pruned_is_reported(wss, dataset, with_weak_classes, tmp_path):
     crf = ["regularize", "--crf", "--images", dataset / "images", with_weak_classes]
     for prune, expected in ((0, []), (0.05, [4, 5])):
         outcome = wss(*crf, "-o", tmp_path / str(prune), "--prune", prune)
@@ -92,7 +92,7 @@ def test_what_is_pruned_is_told(wss, dataset, with_weak_classes, tmp_path):
         assert result["pruned_mass"] == pytest.approx(2e-3 if expected else 0, rel=0.05)
 
 
-def test_classes_that_no_pixel_needs_are_told(wss, dataset, with_weak_classes, tmp_path):
+def test_classes_that_no_pixel_needs_are_reported(wss, dataset, with_weak_classes, tmp_path):
     potts = ["regularize", "--potts", "--images", dataset / "images", with_weak_classes]
     outcome = wss(*potts, "-o", tmp_path / "soft", "--floor", "0.002")
     assert outcome.code == 0, outcome.err
@@ -160,7 +160,7 @@ def test_a_gpu_gives_the_same_labels(wss, dataset, tmp_path):
 
 
 @pytest.mark.parametrize("method", ["potts", "crf"])
-def test_a_large_image_is_regularised_in_parts(wss, method, tmp_path):
+def test_a_large_image_is_regularized_in_parts(wss, method, tmp_path):
     image, dense = mosaic(4, 4)
     for folder, name, data in (
         ("images", "x.png", encode_image(image)),

@@ -1,4 +1,4 @@
-"""The report: what stands in the page, and what it makes of files that are not as they should be."""
+"""The report: what is in the page, and what it makes of files that are not as they should be."""
 
 import json
 import os
@@ -123,7 +123,7 @@ def changed(study_file, tmp_path, change):
 
 
 def shares(values):
-    """All mIoUs, gaps and reductions of the rows as the page tells them."""
+    """All mIoUs, gaps and reductions of the rows as the page prints them."""
     for row in values["rows"]:
         yield f"{100 * row['miou']:.1f}"
         if row["name"] != "full":
@@ -156,8 +156,8 @@ def test_page_holds_the_study(wss, dataset, study_file, tmp_path):
     text = out.read_text()
     page = Page(text)
     values = json.loads(study_file.read_text())
-    for told in shares(values):
-        assert told in page.text, told
+    for share in shares(values):
+        assert share in page.text, share
     full = next(row for row in values["rows"] if row["name"] == "full")
     for name, iou in full["val"]["iou"].items():
         assert f"{name} {100 * iou:.1f}" in page.text
@@ -257,7 +257,7 @@ def test_only_published_numbers_make_a_page(wss, tmp_path):
     Page((tmp_path / "p.html").read_text())
 
 
-def test_names_are_told_as_text(wss, dataset, study_file, tmp_path):
+def test_names_are_written_as_text(wss, dataset, study_file, tmp_path):
     def rename(values):
         for entry in (*values["rows"], *values["labels"], *values["differences"]):
             if entry["name"] == "combined":
@@ -286,12 +286,12 @@ def test_names_are_told_as_text(wss, dataset, study_file, tmp_path):
     assert "<img src=x" not in text
     assert page.text.count(HOSTILE) > 10
     assert page.headings[0] == HOSTILE
-    # The image of that name is not there, which is told and does not stop the rest.
+    # The image of that name is not there, which is reported and does not stop the rest.
     assert f"{HOSTILE}: no image with that name" in outcome.err
     assert "not found" in page.text
 
 
-def test_what_is_gone_is_told(wss, study_file, tmp_path):
+def test_what_is_gone_is_reported(wss, study_file, tmp_path):
     def move(values):
         for entry in values["labels"]:
             if entry["name"] == "full":
@@ -301,8 +301,8 @@ def test_what_is_gone_is_told(wss, study_file, tmp_path):
     outcome = wss("report", moved, "-o", tmp_path / "r.html")
     assert outcome.code == 0, outcome.err
     page = Page((tmp_path / "r.html").read_text())
-    for told in (f"{tmp_path}/gone: no such file or folder", "--images", "--gt"):
-        assert told in page.text and told in outcome.err
+    for part in (f"{tmp_path}/gone: no such file or folder", "--images", "--gt"):
+        assert part in page.text and part in outcome.err
     assert len(page.all("img")) == 4 * 2  # baseline and strategy are still there
     damaged = tmp_path / "images"
     damaged.mkdir()
@@ -345,7 +345,7 @@ def test_sheets_can_be_left_out(wss, study_file, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "complaint"),
     [
         ("no json", "not JSON"),
         ("[1]", "Expected `object`, got `array`"),
@@ -364,18 +364,18 @@ def test_sheets_can_be_left_out(wss, study_file, tmp_path):
         ("\udcff", "not JSON"),
     ],
 )  # fmt: skip
-def test_other_files_are_refused_in_one_line(wss, tmp_path, text, told):
+def test_other_files_are_refused_in_one_line(wss, tmp_path, text, complaint):
     place = tmp_path / "x.json"
     place.write_bytes(text.encode("utf-8", "surrogateescape"))
     outcome = wss("report", place, "-o", tmp_path / "r.html")
     assert outcome.code == 1
-    assert told in outcome.err
+    assert complaint in outcome.err
     assert outcome.err.startswith(f"wss report: error: {place}: ")
     assert outcome.err.count("\n") == 1
     assert not (tmp_path / "r.html").exists()
 
 
-def test_missing_file_is_told(wss, tmp_path):
+def test_missing_file_is_reported(wss, tmp_path):
     outcome = wss("report", tmp_path / "none.json", "-o", tmp_path / "r.html")
     assert outcome.code == 1
     assert "none.json: No such file" in outcome.err
@@ -428,8 +428,8 @@ def test_what_is_changed_is_refused_or_shown(study_file, every):
             Page(report_page(study, Sheets(sheet_plans(study, 1)), title="changed"))
     assert len(kinds) > 60
     assert 0 < len(refused) < len(tried)
-    told = "x.json: not what wss eval-gap --json prints: "
-    assert all(message.startswith(told) for message in refused)
+    complaint = "x.json: not what wss eval-gap --json prints: "
+    assert all(message.startswith(complaint) for message in refused)
 
 
 def test_study_is_read_as_it_was_written(study_file, wss, tmp_path):
@@ -483,9 +483,9 @@ def test_page_says_what_intervals_are_over(study_file, tmp_path):
 
 def test_summary_says_what_the_numbers_say(study_file, tmp_path):
     found = decode_study(study_file.read_bytes(), "gap.json")
-    (told,) = summary(found)
+    (line,) = summary(found)
     rows = {row.key.name: row for row in found.rows}
-    plain = told.replace("\xa0", " ")
+    plain = line.replace("\xa0", " ")
     assert f"Full supervision reaches {100 * rows['full'].val.mean_iou:.1f} % mIoU" in plain
     assert "The best of 2 strategies, combined reaches" in plain
     assert f"closes {100 * rows['combined'].reduction:.1f} % of the gap (95 % interval [" in plain

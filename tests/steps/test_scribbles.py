@@ -51,7 +51,7 @@ def drawn(*strokes: tuple[int, list], width: float = 3) -> np.ndarray:
 
 @pytest.fixture
 def converted(wss, tmp_path):
-    """The scribbles of one annotation file, and what the run told."""
+    """The scribbles of one annotation file, and what the run printed."""
 
     def convert(name: str, content: str | bytes, *options: object, code: int = 0):
         folder = tmp_path / "annotations"
@@ -132,8 +132,8 @@ def test_classes_whose_marks_leave_no_pixel_are_warned_about(converted):
     outside, covered = polygon("dog", (-90, -90), (-80, -90)), polygon("cat", (9, 9))
     (found,), outcome = converted("a.xml", scribblesup(outside, covered, polygon("cow", (9, 9))))
     assert set(np.unique(found)) == {10, 255}
-    told = "a: warning: no pixel is of 'dog', 'cat': marks are too small, outside or covered"
-    assert told in outcome.err
+    message = "a: warning: no pixel is of 'dog', 'cat': marks are too small, outside or covered"
+    assert message in outcome.err
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -170,7 +170,7 @@ def test_names_that_classes_txt_cannot_hold_are_refused(wss, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_polygon_without_points_is_told_of(converted):
+def test_a_polygon_without_points_is_reported(converted):
     (found,), outcome = converted("a.xml", scribblesup(polygon("bus"), polygon("car", (5, 5))))
     assert set(np.unique(found)) == {7, 255}
     assert "1 stroke without a point left out" in outcome.err
@@ -221,7 +221,7 @@ def test_unknown_names_are_listed(converted):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("<annotation><polygon>", "not well-formed XML"),
         ("<annotation><polygon><point/></polygon></annotation>", "no <tag>"),
@@ -233,11 +233,11 @@ def test_unknown_names_are_listed(converted):
         (scribblesup(polygon("cat", (5, 5)), size=(0, 9)), "give --images"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_one_line(converted, text, told):
+def test_what_is_wrong_with_a_file_is_one_line(converted, text, message):
     made, outcome = converted("a.xml", text, code=1)
     assert not made
     (line,) = [line for line in outcome.err.splitlines() if "failed: " in line]
-    assert told in line
+    assert message in line
 
 
 def test_utf_16_is_read():
@@ -329,7 +329,7 @@ def test_polygons_and_rectangles_of_labelme_are_filled(converted, named):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("{", "not well-formed JSON"),
         ('{"version": "5"}', "no list 'shapes'"),
@@ -346,10 +346,10 @@ def test_polygons_and_rectangles_of_labelme_are_filled(converted, named):
         (labelme(shape("sky", "polygon", [[1, 1], [5, 1], [1, 5]]), size=None), "give --images"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_labelme_is_one_line(converted, named, text, told):
+def test_what_is_wrong_with_labelme_is_one_line(converted, named, text, message):
     _, outcome = converted("a.json", text, code=1)
     (line,) = [line for line in outcome.err.splitlines() if "failed: " in line]
-    assert told in line
+    assert message in line
 
 
 def test_a_folder_of_labelme_holds_images_too(wss, named, tmp_path):
@@ -431,7 +431,7 @@ def test_a_folder_of_cvat_files(wss, named, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         (RLE, "2, 3, 4, 2", "runs of 11 pixels, its box 10"),
         (RLE, "2, 3, x", "no run lengths"),
@@ -441,7 +441,7 @@ def test_a_folder_of_cvat_files(wss, named, tmp_path):
         (f'height="{HEIGHT}"', 'height="tall"', "height='tall'"),
     ],
 )
-def test_a_wrong_image_of_cvat_fails_alone(converted, named, old, new, told):
+def test_a_wrong_image_of_cvat_fails_alone(converted, named, old, new, message):
     text = (
         CVAT.replace(old, new)
         if "height=" not in old or "rle" in old
@@ -451,11 +451,11 @@ def test_a_wrong_image_of_cvat_fails_alone(converted, named, old, new, told):
     assert len(made) == 1
     (line,) = [line for line in outcome.err.splitlines() if "failed: " in line]
     assert line.startswith("wss scribbles: one: failed: ")
-    assert told in line
+    assert message in line
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("<annotations><track/></annotations>", "not for video"),
         ("<annotations><image name='a.jpg'/></annotations>", "no image in it is annotated"),
@@ -463,9 +463,9 @@ def test_a_wrong_image_of_cvat_fails_alone(converted, named, old, new, told):
         ("<annotations><image>", "not well-formed"),
     ],
 )
-def test_a_file_of_cvat_that_cannot_be_split(converted, named, text, told):
+def test_a_file_of_cvat_that_cannot_be_split(converted, named, text, message):
     _, outcome = converted("annotations.xml", text, code=1)
-    assert told in outcome.err
+    assert message in outcome.err
 
 
 # --- pictures and layers
@@ -518,7 +518,7 @@ def test_a_picture_of_colours_is_refused(converted):
     _, outcome = converted("a.png", file.getvalue(), code=1)
     assert "labels are stored as RGB colours" in outcome.err
     assert "its colours are #090908 (20 pixels)" in outcome.err
-    assert "--colors FILE" in outcome.err
+    assert "--colours FILE" in outcome.err
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.int64])
@@ -546,18 +546,18 @@ def test_that_ids_of_layers_become_others_is_noted_once_a_folder(wss, tmp_path):
         assert len(outcome.paths) == 3, outcome.err
         return labels_of(outcome.paths[2]), outcome.err
 
-    found, told = read()
+    found, message = read()
     np.testing.assert_array_equal(found, np.where(values == 0, 255, values - 1))
     note = "label 1 becomes class 0 (0 is unlabelled in layers of napari and ilastik); "
-    assert told.count("becomes class 0") == 1
-    assert f"{note}--first-class 0 --unlabelled 255 keeps the ids" in told
+    assert message.count("becomes class 0") == 1
+    assert f"{note}--first-class 0 --unlabelled 255 keeps the ids" in message
     for options in (["--first-class", 0, "--unlabelled", 255], ["--source-format", "picture"]):
-        found, told = read(*options)
+        found, message = read(*options)
         np.testing.assert_array_equal(found, values)
-        assert "becomes" not in told
-    found, told = read("--unlabelled", 0)
+        assert "becomes" not in message
+    found, message = read("--unlabelled", 0)
     np.testing.assert_array_equal(found, np.where(values == 0, 255, values - 1))
-    assert f"{note}--first-class 0 keeps the ids" in told
+    assert f"{note}--first-class 0 keeps the ids" in message
     assert "becomes" not in read("--source-format", "napari")[1]
 
 
@@ -587,7 +587,7 @@ def test_a_layer_may_have_an_axis_of_length_one(converted):
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "told"),
+    ("name", "data", "message"),
     [
         ("a.npy", npy(np.zeros((3, 4, 5), int)), "layer of shape (3, 4, 5)"),
         ("a.tif", tiff(np.zeros((3, 4, 5), np.uint8), photometric="minisblack"), "(3, 4, 5)"),
@@ -599,10 +599,10 @@ def test_a_layer_may_have_an_axis_of_length_one(converted):
         ("a.tif", tiff(np.zeros((40, 50), np.uint8))[:100], "not a readable layer"),
     ],
 )
-def test_what_is_wrong_with_a_layer_is_one_line(converted, name, data, told):
+def test_what_is_wrong_with_a_layer_is_one_line(converted, name, data, message):
     _, outcome = converted(name, data, code=1)
     (line,) = [line for line in outcome.err.splitlines() if "failed: " in line]
-    assert told in line
+    assert message in line
 
 
 def test_the_format_can_be_forced(converted):
@@ -672,12 +672,12 @@ def test_pictures_whose_values_may_mean_something_else_are_noted(converted):
     ("name", "options"),
     [
         ("a.gif", []), ("a.png", []), ("a.tif", []), ("a.tif", ["--source-format", "picture"]),
-        ("a.gif", ["--colors"]), ("a.png", ["--colors"]), ("a.tif", ["--colors"]),
+        ("a.gif", ["--colours"]), ("a.png", ["--colours"]), ("a.tif", ["--colours"]),
     ],
 )  # fmt: skip
 def test_strokes_of_several_pictures_are_those_of_the_first(converted, tmp_path, name, options):
-    (tmp_path / "colors.txt").write_text("grass #ffffff\nwater #c80000\n")
-    options = [*options, tmp_path / "colors.txt"] if "--colors" in options else options
+    (tmp_path / "colours.txt").write_text("grass #ffffff\nwater #c80000\n")
+    options = [*options, tmp_path / "colours.txt"] if "--colours" in options else options
     form = {"a.gif": "GIF", "a.png": "PNG", "a.tif": "TIFF"}[name]
     labels = some_labels(0) == 1
     (found,), outcome = converted(name, frames(labels, 3, form), *options)
@@ -703,13 +703,13 @@ def test_palettes_that_differ_are_warned_about(wss, tmp_path):
         picture = Image.fromarray(np.eye(9, dtype=np.uint8))
         picture.putpalette(palette)
         picture.save(folder / f"{name}.png")
-    told = "index 1 is #ff0000 in a.png and #0000ff in c.png"
-    assert told in wss("scribbles", folder, "-o", tmp_path / "out").err
+    message = "index 1 is #ff0000 in a.png and #0000ff in c.png"
+    assert message in wss("scribbles", folder, "-o", tmp_path / "out").err
     (folder / "c.png").unlink()
     outcome = wss("scribbles", folder, "-o", tmp_path / "out")
     assert outcome.code == 0 and "index" not in outcome.err
-    (tmp_path / "colors.txt").write_text("sky 255 0 0\n")
-    options = ["--colors", tmp_path / "colors.txt", "-o", tmp_path / "other"]
+    (tmp_path / "colours.txt").write_text("sky 255 0 0\n")
+    options = ["--colours", tmp_path / "colours.txt", "-o", tmp_path / "other"]
     assert "index" not in wss("scribbles", folder, *options).err
 
 
@@ -739,16 +739,16 @@ def in_colours(labels: np.ndarray, palette: dict[int, tuple[int, int, int]]) -> 
 def test_a_table_of_colours_names_the_classes(converted, tmp_path):
     values = some_labels(255)
     data = in_colours(values, {1: (255, 0, 0), 2: (0, 0, 255), 3: (0, 128, 0)})
-    table = tmp_path / "colors.txt"
+    table = tmp_path / "colours.txt"
     table.write_text("cat 255 0 0\ndog #0000ff\n__ignore__ #008000\n")
-    (found,), outcome = converted("a.png", data, "--colors", table)
+    (found,), outcome = converted("a.png", data, "--colours", table)
     np.testing.assert_array_equal(found, np.select([values == 1, values == 2], [0, 1], 255))
     assert (tmp_path / "out" / "classes.txt").read_text() == "cat\ndog\n"
     options = label_files.read_meta(outcome.paths[0])["options"]
     assert options["colors"] == ["cat #ff0000", "dog #0000ff", "__ignore__ #008000"]
     assert options["classes"] == ["cat", "dog"] and "remap" not in options
     (tmp_path / "annotations" / "classes.txt").write_text("bird\ndog\ncat\n")
-    (found,), _ = converted("a.png", data, "--colors", table)
+    (found,), _ = converted("a.png", data, "--colours", table)
     np.testing.assert_array_equal(found, np.select([values == 1, values == 2], [2, 1], 255))
 
 
@@ -756,7 +756,7 @@ def test_a_table_of_colours_names_the_classes(converted, tmp_path):
 def test_colours_of_known_data_sets(converted, tmp_path, name, classes):
     values = some_labels(255)
     known = {"voc": (128, 0, 0), "cityscapes": (244, 35, 232)}  # aeroplane and sidewalk, both 1
-    (found,), _ = converted("a.png", in_colours(values, {1: known[name]}), "--colors", name)
+    (found,), _ = converted("a.png", in_colours(values, {1: known[name]}), "--colours", name)
     np.testing.assert_array_equal(found, np.where(values == 1, 1, 255))
     names = (tmp_path / "out" / "classes.txt").read_text().splitlines()
     assert names == list(classes) if classes else names[:2] == ["road", "sidewalk"]
@@ -769,8 +769,8 @@ def test_colours_that_the_photograph_has_too_are_warned_about(converted, tmp_pat
     merged[5:8, 5:20] = (255, 0, 0)
     (tmp_path / "images").mkdir()
     Image.fromarray(photo).save(tmp_path / "images" / "a.png")
-    (tmp_path / "colors.txt").write_text("cat #ff0000\n")
-    options = ["--colors", tmp_path / "colors.txt", "--images", tmp_path / "images"]
+    (tmp_path / "colours.txt").write_text("cat #ff0000\n")
+    options = ["--colours", tmp_path / "colours.txt", "--images", tmp_path / "images"]
     (found,), outcome = converted("a.png", by_pillow(merged, "PNG"), *options)
     assert (found == 0).sum() == 3 * 15 + 10 * 16
     assert "a: warning: 160 labelled pixels have the colour of their class" in outcome.err
@@ -780,18 +780,18 @@ def test_colours_that_the_photograph_has_too_are_warned_about(converted, tmp_pat
 
 
 def test_options_of_colours_that_do_not_fit(wss, tmp_path):
-    table = tmp_path / "colors.txt"
+    table = tmp_path / "colours.txt"
     table.write_text("cat\n")
-    for options, told in (
-        (["--colors", table], "colors.txt: line 1: 'cat': expected a name"),
-        (["--colors", "voc", "--source-format", "cvat"], "--colors is for pictures"),
-        (["--colors", "voc", "--unlabelled", 0], "not for --colors"),
+    for options, message in (
+        (["--colours", table], "colours.txt: line 1: 'cat': expected a name"),
+        (["--colours", "voc", "--source-format", "cvat"], "--colours is for pictures"),
+        (["--colours", "voc", "--unlabelled", 0], "not for --colours"),
         (["--remap", "1=x"], "--remap 1=x: '1=x': expected OLD=NEW"),
     ):
         outcome = wss("scribbles", tmp_path, "-o", tmp_path / "out", *options)
         assert outcome.code == 2
-        assert told in outcome.err
-    outcome = wss("scribbles", tmp_path, "-o", tmp_path / "out", "--colors", tmp_path / "none")
+        assert message in outcome.err
+    outcome = wss("scribbles", tmp_path, "-o", tmp_path / "out", "--colours", tmp_path / "none")
     assert outcome.code == 1
     assert f"{tmp_path / 'none'}: No such file" in outcome.err
 
@@ -972,7 +972,7 @@ def test_labels_of_sbd_are_voc_classes(converted, dtype):
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (sbd(np.full(SHAPE, 21, np.uint8)), "labels are 21 to 21, expected classes 0 to 20"),
         (sbd(np.zeros(SHAPE, np.int16) - 1), "labels are -1 to -1"),
@@ -981,10 +981,10 @@ def test_labels_of_sbd_are_voc_classes(converted, dtype):
         (sbd(np.zeros(SHAPE, np.uint8))[:200], "not a readable MATLAB file"),
     ],
 )
-def test_what_is_wrong_with_labels_of_sbd_is_one_line(converted, data, told):
+def test_what_is_wrong_with_labels_of_sbd_is_one_line(converted, data, message):
     _, outcome = converted("a.mat", data, code=1)
     (line,) = [line for line in outcome.err.splitlines() if "failed: " in line]
-    assert told in line
+    assert message in line
 
 
 @pytest.mark.parametrize("held", [{"GTinst": {"Segmentation": np.eye(3)}}, {"GTcls": np.eye(3)}])
@@ -1005,7 +1005,7 @@ def test_numbers_stand_for_ids_unless_they_are_names():
         resolve_names(["sky", "3", "-9"], None)
 
 
-def test_names_without_classes_txt_are_told_with_a_hint(converted):
+def test_names_without_classes_txt_are_reported_with_a_hint(converted):
     _, outcome = converted("a.json", labelme(shape("sky", "point", [[5, 5]])), code=1)
     assert "no such class: sky (classes: none); write a classes.txt" in outcome.err
     (found,), _ = converted("a.json", labelme(shape("2", "point", [[5, 5]])))
@@ -1094,7 +1094,7 @@ def test_strokes_on_the_photographs_become_scribbles(wss, tmp_path):
         assert 0.01 < (drawn != 255).mean() < 0.1
 
 
-def test_a_wrong_stroke_is_told_with_its_line(wss, dataset, tmp_path):
+def test_a_wrong_stroke_is_reported_with_its_line(wss, dataset, tmp_path):
     (tmp_path / "strokes").mkdir()
     (tmp_path / "strokes" / "a.txt").write_text("# comment\n0,1,2,3,4\n1,5\n")
     outcome = wss(

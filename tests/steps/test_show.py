@@ -48,7 +48,7 @@ def test_views_of_maps_show_probability_and_normalized_entropy(wss, dataset, tmp
     maps, out = dataset / "maps", tmp_path / "sheet.png"
     outcome = wss(
         "show", dataset / "images", f"water=heat:water:{maps}", f"three=heat:3:{maps}",
-        f"none=heat:unused:{maps}", f"doubt=entropy:{maps}", "--cell-width", 56, "--rows", 1,
+        f"none=heat:unused:{maps}", f"entropy=entropy:{maps}", "--cell-width", 56, "--rows", 1,
         "-o", out,
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
@@ -87,15 +87,15 @@ def test_a_sheet_tells_what_it_shows(wss, dataset, tmp_path):
     labels, out = tmp_path / "labels", tmp_path / "sheet.png"
     assert wss("argmax", dataset / "maps", "-o", labels, "-j", 1).code == 0
     arguments = [
-        "show", dataset / "images", f"labels={labels}", f"doubt=entropy:{dataset / 'maps'}",
+        "show", dataset / "images", f"labels={labels}", f"entropy=entropy:{dataset / 'maps'}",
         "--rows", 2, "-o", out,
     ]  # fmt: skip
     assert wss(*arguments).code == 0
     meta = picture_files.read_meta(out)
     assert (meta["kind"], meta["step"], meta["stem"]) == ("picture", "show", "sheet")
-    assert meta["options"]["columns"] == [["labels", "", None], ["doubt", "entropy", None]]
+    assert meta["options"]["columns"] == [["labels", "", None], ["entropy", "entropy", None]]
     assert [(entry["role"], entry["name"]) for entry in meta["inputs"]] == [
-        ("image", "a.png and 1 more"), ("labels", "a.png and 1 more"), ("doubt", "a.npz and 1 more"),
+        ("image", "a.png and 1 more"), ("labels", "a.png and 1 more"), ("entropy", "a.npz and 1 more"),
     ]  # fmt: skip
     assert meta["inputs"][1]["made_by"]["step"] == "argmax"
     assert "wss show" in wss("info", out).out
@@ -158,8 +158,8 @@ def test_a_grid_shows_many_images(wss, dataset, tmp_path):
         return iio.imread(out), outcome.err
 
     images = {stem: draw_image(seed)[0] for seed, stem in enumerate(STEMS)}
-    sheet, told = grid("--columns", 3)
-    assert "4 images" in told
+    sheet, printed = grid("--columns", 3)
+    assert "4 images" in printed
     assert all(contains(sheet, image) for image in images.values())
     sheet, _ = grid("--columns", 2, "--rows", 1)
     assert [contains(sheet, images[stem]) for stem in STEMS] == [True, True, False, False]

@@ -387,7 +387,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_no_volume_fails_alone(wss, tmp_path, name):
-    content, told = WRONG[name]
+    content, message = WRONG[name]
     whole = nib.Nifti1Image(some_values(), AFFINE).to_bytes()
     save(some_values(), tmp_path / "in" / "good.nii.gz")
     data = content if isinstance(content, bytes) else content(whole)
@@ -397,12 +397,12 @@ def test_what_is_no_volume_fails_alone(wss, tmp_path, name):
     assert [path.name for path in outcome.paths] == [f"good_z{k:04d}.png" for k in range(4)]
     (line,) = [line for line in outcome.err.splitlines() if "failed: " in line]
     assert line.startswith(f"wss slices: odd: failed: {tmp_path / 'in' / 'odd.nii.gz'}: ")
-    assert told in line
+    assert message in line
     assert all(line.startswith("wss slices: ") for line in outcome.err.splitlines())
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "message"),
     [
         (np.full(SHAPE, 300, np.int16), "the value 300 is no class"),
         (np.full(SHAPE, -1, np.int16), "the value -1 is no class"),
@@ -410,11 +410,11 @@ def test_what_is_no_volume_fails_alone(wss, tmp_path, name):
         (np.full(SHAPE, np.nan, np.float32), "holds the value nan, expected whole numbers"),
     ],
 )
-def test_values_that_are_no_labels(wss, tmp_path, values, told):
+def test_values_that_are_no_labels(wss, tmp_path, values, message):
     save(values, tmp_path / "in" / "a.nii.gz")
     outcome = wss("slices", tmp_path / "in", "--kind", "labels", "-o", tmp_path / "out")
     assert outcome.code == 1
-    assert f"a.nii.gz: {told}" in outcome.err.replace("it holds", "holds")
+    assert f"a.nii.gz: {message}" in outcome.err.replace("it holds", "holds")
 
 
 def test_an_image_of_one_value_asks_for_a_window(wss, tmp_path):
@@ -433,7 +433,7 @@ def test_voxels_that_are_not_finite_are_reported(wss, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--kind", "masks"], "--kind masks: expected one of image, labels, scribbles, maps"),
         (["--axis", "w"], "--axis w: expected one of z, y, x"),
@@ -446,11 +446,11 @@ def test_voxels_that_are_not_finite_are_reported(wss, tmp_path):
         (["--skip-empty"], "--skip-empty is for --kind labels and scribbles"),
     ],
 )
-def test_options_that_do_not_fit(wss, tmp_path, options, told):
+def test_options_that_do_not_fit(wss, tmp_path, options, message):
     save(some_values(), tmp_path / "in" / "a.nii.gz")
     outcome = wss("slices", tmp_path / "in", "-o", tmp_path / "out", *options)
     assert outcome.code == 2
-    assert told in outcome.err
+    assert message in outcome.err
     assert not (tmp_path / "out").exists()
 
 

@@ -49,10 +49,10 @@ MAP = noisy_map(LABELS, 0)
 
 @dataclass(frozen=True)
 class Strange:
-    """A file, or what makes one; and what is told of it, where it fails."""
+    """A file, or what makes one; and what is printed about it, where it fails."""
 
     content: bytes | Callable[[Path], object]
-    told: str | None = None
+    message: str | None = None
     suffix: str = ""
 
     def put(self, folder: Path, stem: str, suffix: str) -> None:
@@ -79,7 +79,7 @@ PLACES = {
     "dangling": Strange(dangling, "No such file"),
     **({"unreadable": Strange(unreadable, "Permission denied")} if os.geteuid() else {}),
 }
-"""What may stand where any file is expected."""
+"""What may be where any file is expected."""
 
 
 def tiff_that_claims(height: int, width: int) -> bytes:
@@ -304,12 +304,12 @@ def test_strange_files_are_taken_or_fail_alone(wss, request, tmp_path, step, rol
         for line in lines
         if ": failed: " in line
     }
-    expected = {stem: other.told for stem, other in stems.items() if other and other.told}
+    expected = {stem: other.message for stem, other in stems.items() if other and other.message}
     expected["twice"] = "twice." + ("npy and twice.npz" if role == "maps" else "png and twice.tif")
     if len(roles) > 1:
         expected["misfit"] = "shape"
-    for stem, told in expected.items():
-        assert told in failed.get(stem, ""), (stem, failed.get(stem), told)
+    for stem, message in expected.items():
+        assert message in failed.get(stem, ""), (stem, failed.get(stem), message)
         if stem not in ("misfit", "twice"):
             assert str(tmp_path / role / stem) in failed[stem]
     assert failed.keys() == expected.keys(), [failed[s] for s in failed.keys() - expected.keys()]
@@ -374,14 +374,14 @@ def test_a_pipe_in_a_folder_is_wrong_usage_and_is_not_read(wss, tmp_path, is_lin
     ):
         outcome = wss(*arguments, "-o", tmp_path / "out")
         assert outcome.code == 2
-        told = f"error: {tmp_path}/images/pipe.png is a pipe, expected files"
-        assert told in outcome.err
+        message = f"error: {tmp_path}/images/pipe.png is a pipe, expected files"
+        assert message in outcome.err
         assert outcome.err.count("\n") == 1
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", ["--ids", "--classes", "--params", "classes.txt"])
-def test_lists_that_are_no_text_are_told_in_one_line(wss, tmp_path, name):
+def test_lists_that_are_no_text_are_reported_in_one_line(wss, tmp_path, name):
     fill(tmp_path, "images")
     odd = tmp_path / ("classes.txt" if name == "classes.txt" else "odd")
     odd.write_bytes(b"a\xff\xfe\0b\n")

@@ -60,7 +60,7 @@ def test_training_leaves_a_model_and_a_log(model):
     assert rates == sorted(rates, reverse=True)
 
 
-def test_a_model_stands_and_other_options_are_refused(wss, dataset, model):
+def test_a_model_is_kept_and_other_options_are_refused(wss, dataset, model):
     before = model.stat().st_mtime_ns
     again = wss(*train_command(dataset, model))
     assert (again.code, again.paths) == (0, [model])
@@ -216,9 +216,9 @@ def test_a_signal_leaves_a_checkpoint_and_the_run_goes_on(dataset, model, tmp_pa
         lambda: (log.exists() and log.read_text().count("\n") > 1) or process.poll() is not None
     )
     process.send_signal(number)
-    _, told = process.communicate(timeout=PATIENCE)
-    assert process.returncode == code, told
-    assert told.splitlines()[-1] == "wss train: interrupted; the same command goes on from here"
+    _, printed = process.communicate(timeout=PATIENCE)
+    assert process.returncode == code, printed
+    assert printed.splitlines()[-1] == "wss train: interrupted; the same command goes on from here"
     assert path.with_name("net.pt.checkpoint").exists()
     assert not path.exists()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -232,7 +232,7 @@ def test_a_signal_leaves_a_checkpoint_and_the_run_goes_on(dataset, model, tmp_pa
 def test_two_processes_train_as_one(dataset, model, tmp_path):
     """The same losses at the same batch, of which each process has a half.
 
-    Batch normalisation is frozen, as it makes rounding grow a hundred thousand times in a network
+    Batch normalization is frozen, as it makes rounding grow a hundred thousand times in a network
     of random weights; test_nn_distributed.py compares its gradients in double precision.
     """
     more = [
@@ -272,7 +272,7 @@ def test_a_model_says_in_how_many_parts_a_batch_was_trained(wss, dataset, model,
     assert "up to date" in wss(*train_command(dataset, parts, *more)).err
     other = wss(*train_command(dataset, parts))
     assert other.code == 2 and "accumulate 2 (now 1)" in other.err
-    assert log_of(parts)["loss"] != log_of(model)["loss"]  # batch normalisation sees crops alone
+    assert log_of(parts)["loss"] != log_of(model)["loss"]  # batch normalization sees crops alone
 
 
 def test_where_memory_does_not_suffice_parts_are_named(wss, dataset, tmp_path, monkeypatch):
@@ -476,7 +476,7 @@ def test_networks_with_decoders_go_through_the_steps(wss, dataset, tmp_path, arc
     assert (labels == draw_image(STEMS.index("a"))[1]).mean() > 0.65
 
 
-def test_images_without_a_labelled_pixel_are_told_of(wss, dataset, tmp_path):
+def test_images_without_a_labelled_pixel_are_reported(wss, dataset, tmp_path):
     labels = tmp_path / "labels"
     labels.mkdir()
     for stem in STEMS:
@@ -493,7 +493,7 @@ def test_images_without_a_labelled_pixel_are_told_of(wss, dataset, tmp_path):
     assert "no pixel of the images is labelled" in outcome.err
 
 
-def test_sizes_that_differ_are_told_of_before_training(wss, dataset, tmp_path):
+def test_sizes_that_differ_are_reported_before_training(wss, dataset, tmp_path):
     labels = tmp_path / "labels"
     labels.mkdir()
     for stem in STEMS:
@@ -558,9 +558,9 @@ def test_a_killed_process_ends_the_run_and_a_rerun_gives_the_same_bytes(dataset,
     wait_until(lambda: checkpoint.exists() or run.poll() is not None)
     assert run.poll() is None
     os.kill(process_of_rank(1, model), signal.SIGKILL)
-    _, told = run.communicate(timeout=PATIENCE)
-    assert run.returncode == 1, told
-    ours = [line for line in told.splitlines() if line.startswith("wss train: ")]
+    _, printed = run.communicate(timeout=PATIENCE)
+    assert run.returncode == 1, printed
+    ours = [line for line in printed.splitlines() if line.startswith("wss train: ")]
     assert ours[-1] == (
         "wss train: error: process 0 of 2 lost another one; "
         "the same command goes on from the last checkpoint"

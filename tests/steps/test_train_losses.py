@@ -12,9 +12,9 @@ import torch
 from wsstools.nn.data.augment import View, crop_view, real_pixels
 from wsstools.nn.models.model_files import read_model_header
 from wsstools.nn.models.networks import build
-from wsstools.nn.regularising.affinities import Crops
-from wsstools.nn.regularising.losses import Regulariser
-from wsstools.nn.regularising.settings import CONSTANTS
+from wsstools.nn.regularizing.affinities import Crops
+from wsstools.nn.regularizing.losses import Regularizer
+from wsstools.nn.regularizing.settings import CONSTANTS
 from wsstools.nn.training.loop import TrainingStopped, train
 from wsstools.nn.training.schedules import SCHEDULES
 
@@ -37,9 +37,9 @@ class Scenes:
         return image, labels
 
 
-def trained(regulariser, **more):
+def trained(regularizer, **more):
     given = {"schedule": SMALL, "precision": "float32", **more}
-    return train(Scenes(), arch=ARCH, n_classes=2, regulariser=regulariser, **given)
+    return train(Scenes(), arch=ARCH, n_classes=2, regularizer=regularizer, **given)
 
 
 def differ(one, other):
@@ -49,27 +49,27 @@ def differ(one, other):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CONSTANTS)
 def test_each_loss_changes_what_is_learned_and_one_seed_gives_one_network(name):
-    regulariser = Regulariser(name, CONSTANTS[name], 1.0)
-    plain, found = trained(None), trained(regulariser)
+    regularizer = Regularizer(name, CONSTANTS[name], 1.0)
+    plain, found = trained(None), trained(regularizer)
     assert differ(plain, found)
-    assert not differ(found, trained(regulariser))
+    assert not differ(found, trained(regularizer))
     assert all(value.isfinite().all() for value in found.values())
 
 
 def test_a_loss_without_weight_or_before_its_time_is_none():
     plain = trained(None)
-    assert not differ(plain, trained(Regulariser("potts", CONSTANTS["potts"], 0.0)))
-    assert not differ(plain, trained(Regulariser("potts", CONSTANTS["potts"], 1.0, begin=3)))
-    assert differ(plain, trained(Regulariser("potts", CONSTANTS["potts"], 1.0, begin=2)))
+    assert not differ(plain, trained(Regularizer("potts", CONSTANTS["potts"], 0.0)))
+    assert not differ(plain, trained(Regularizer("potts", CONSTANTS["potts"], 1.0, begin=3)))
+    assert differ(plain, trained(Regularizer("potts", CONSTANTS["potts"], 1.0, begin=2)))
 
 
 def test_a_resumed_run_and_other_constants():
-    regulariser = Regulariser("gated", CONSTANTS["gated"], 1.0, begin=1)
+    regularizer = Regularizer("gated", CONSTANTS["gated"], 1.0, begin=1)
     states = []
     with pytest.raises(TrainingStopped):
-        trained(regulariser, on_checkpoint=states.append, should_stop=lambda: True)
-    assert not differ(trained(regulariser), trained(regulariser, resume=states[0]))
-    other = replace(regulariser, weight=2.0)
+        trained(regularizer, on_checkpoint=states.append, should_stop=lambda: True)
+    assert not differ(trained(regularizer), trained(regularizer, resume=states[0]))
+    other = replace(regularizer, weight=2.0)
     with pytest.raises(Exception, match="regulariser"):
         trained(other, resume=states[0])
 
@@ -84,8 +84,8 @@ def test_entropy_and_variation_fall_with_their_loss():
     schedule = replace(SMALL, iterations=20, min_scale=1.0, max_scale=1.0, mirror=False)
     for name, measure in {"entropy": _entropy, "tv": _variation}.items():
         plain, pushed = (
-            measure(trained(regulariser, schedule=schedule))
-            for regulariser in (None, Regulariser(name, CONSTANTS[name], 20.0))
+            measure(trained(regularizer, schedule=schedule))
+            for regularizer in (None, Regularizer(name, CONSTANTS[name], 20.0))
         )
         assert pushed < plain
 
@@ -175,15 +175,15 @@ def test_what_does_not_fit_is_refused(wss, dataset, tmp_path, given, expected):
 
 def test_shares_of_a_batch_add_up():
     """What the processes of a group add is the loss of the whole batch, as DDP averages them."""
-    regulariser = Regulariser("tv", CONSTANTS["tv"], 1.0)
+    regularizer = Regularizer("tv", CONSTANTS["tv"], 1.0)
     torch.manual_seed(0)
     logits = torch.randn(4, 2, 5, 5)
     real = torch.ones(4, 33, 33, dtype=torch.bool)
     rgb = torch.rand(4, 3, 33, 33) * 255
     labels = torch.full((4, 33, 33), 255)
-    whole = regulariser(logits, Crops(rgb, real, labels, torch.ones(4)), 8)
+    whole = regularizer(logits, Crops(rgb, real, labels, torch.ones(4)), 8)
     parts = [
-        regulariser(logits[k::2], Crops(rgb[k::2], real[k::2], labels[k::2], torch.ones(2)), 8) / 2
+        regularizer(logits[k::2], Crops(rgb[k::2], real[k::2], labels[k::2], torch.ones(2)), 8) / 2
         for k in range(2)
     ]
     torch.testing.assert_close(sum(parts), whole)

@@ -135,13 +135,13 @@ def test_a_dry_run_is_refused(wss, many, tmp_path):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--potts",), "belongs to a regulariser"),
-        (("--images", "x"), "belongs to a regulariser"),
-        (("--lambda", "1,2"), "belongs to a regulariser"),
-        (("--tol", "0.1"), "belongs to a regulariser"),
+        (("--potts",), "belongs to a regularizer"),
+        (("--images", "x"), "belongs to a regularizer"),
+        (("--lambda", "1,2"), "belongs to a regularizer"),
+        (("--tol", "0.1"), "belongs to a regularizer"),
     ],
 )
-def test_options_of_the_regularisers_are_refused(wss, many, tmp_path, more, message):
+def test_options_of_the_regularizers_are_refused(wss, many, tmp_path, more, message):
     done = wss(*command(many, tmp_path / "tuned", *more))
     assert (done.code, message in done.err) == (2, True)
 

@@ -383,14 +383,14 @@ def test_slices_that_do_not_fit_fail_by_name(wss, tmp_path):
     outcome = wss("volumes", folder, "--like", tmp_path / "images", "-o", tmp_path / "out")
     assert outcome.code == 1
     assert [path.name for path in outcome.paths] == ["e.nii.gz"]
-    for told in (
+    for message in (
         "a.nii.gz (a): slice 0 has shape (9, 9), expected (7, 5)",
         "b.nii.gz (b): slice 4 of a volume of 4 slices",
         "c: failed: " + str(folder) + " has its slices along x and z",
         "d: failed: --like: no such volume",
         "not slices such as CASE_z0012: other",
     ):
-        assert told in outcome.err
+        assert message in outcome.err
     (folder / "e_z0001.png").write_bytes(b"cut")
     outcome = wss("volumes", folder, "--like", tmp_path / "images", "-o", tmp_path / "out")
     assert f"e: failed: {folder / 'e_z0001.png'}: not a readable label picture" in outcome.err
@@ -421,8 +421,12 @@ def test_folders_without_slices_of_one_kind(wss, tmp_path, held):
     save(image(), tmp_path / "images" / "a.nii.gz")
     outcome = wss("volumes", tmp_path / "in", "--like", tmp_path / "images", "-o", tmp_path / "o")
     assert outcome.code == 2
-    told = {0: "no slices in", 1: "expected names such as CASE_z0012, found 'a'", 2: "of one kind"}
-    assert told[len(held)] in outcome.err
+    message = {
+        0: "no slices in",
+        1: "expected names such as CASE_z0012, found 'a'",
+        2: "of one kind",
+    }
+    assert message[len(held)] in outcome.err
 
 
 @pytest.mark.slow

@@ -91,7 +91,7 @@ def no_site(site, monkeypatch):
 
 
 def is_whole(path: Path, site: Site, name: str = NAME) -> bool:
-    """Whether the file is the published one, and nothing else lies beside it."""
+    """Whether the file is the published one, and nothing else is beside it."""
     published = site.folder / PRETRAINED[name].file
     return path.read_bytes() == published.read_bytes() and list(path.parent.iterdir()) == [path]
 
@@ -116,7 +116,7 @@ def test_the_table_says_what_torchvision_says():
 
 
 def test_torchs_cache_is_found_without_torch(monkeypatch, tmp_path):
-    for settings in ({}, {"XDG_CACHE_HOME": str(tmp_path)}, {"TORCH_HOME": "~/elsewhere"}):
+    for settings in ({}, {"XDG_CACHE_HOME": str(tmp_path)}, {"TORCH_HOME": "~/other"}):
         for variable in ("XDG_CACHE_HOME", "TORCH_HOME"):
             monkeypatch.delenv(variable, raising=False)
         for variable, value in settings.items():
@@ -194,14 +194,14 @@ def test_fetch_copies_from_the_cache_to_a_folder(wss, site, cache, tmp_path):
     assert len(site.requests) == 1
 
 
-def test_paper_stands_for_its_files(wss, site, tmp_path):
+def test_paper_names_its_files(wss, site, tmp_path):
     outcome = wss("weights", "fetch", "paper", "--weights-dir", tmp_path / "w")
     names = [PRETRAINED[name].file for name in ("vgg16", "alexnet-original")]
     assert [path.name for path in outcome.paths] == names
     assert wss("weights", "where", "paper", "--weights-dir", tmp_path / "w").paths == outcome.paths
 
 
-def test_a_wrong_file_is_told_and_replaced(wss, site, cache, tmp_path):
+def test_a_wrong_file_is_reported_and_replaced(wss, site, cache, tmp_path):
     wss("weights", "fetch", NAME, "resnet50")
     path = cache / PRETRAINED[NAME].file
     assert wss("weights", "verify").out.count("right") == 2
@@ -308,7 +308,7 @@ def test_states_are_loaded_from_folder_cache_or_site(site, cache, tmp_path):
         (["fetch", "vgg16", "--json"], "--json goes with list"),
     ],
 )
-def test_wrong_usage_is_told(wss, cache, arguments, hint):
+def test_wrong_usage_is_reported(wss, cache, arguments, hint):
     outcome = wss("weights", *arguments)
     assert outcome.code == 2
     assert hint in outcome.err

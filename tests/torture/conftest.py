@@ -1,4 +1,4 @@
-"""How faults are tried: how often, at which moments, and the table of what came of it."""
+"""How faults are tried: how often, at which moments, and the table of their outcomes."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("torture") / "data"
     draw_data(root)
     first = Desk(root, root.parent / "first")
-    told = first.outcome(
+    table = first.outcome(
         ["eval-gap", "--gt", "gt", "--full", "full", "--baseline", "labels", "a=full", "--json"]
     )
-    assert told.code == 0, told.err
-    (root / "gap.json").write_text(told.out)
+    assert table.code == 0, table.err
+    (root / "gap.json").write_text(table.out)
     return root
 
 
@@ -107,12 +107,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             if report.when == "call" and _KEY in properties:
                 fault, step, number = str(properties[_KEY]).split("\t")
                 remark = properties.get(f"{_KEY} note")
-                told = result if remark is None else f"{result}: {remark}"
-                rows[fault, step] = [number, told]
+                message = result if remark is None else f"{result}: {remark}"
+                rows[fault, step] = [number, message]
     if not rows or IS_SHORT:
         return
     terminalreporter.section("faults")
     widths = [max(len(key[k]) for key in rows) for k in (0, 1)]
     terminalreporter.line(f"{'fault':{widths[0]}}  {'step':{widths[1]}}  tries  result")
-    for (fault, step), (number, told) in rows.items():
-        terminalreporter.line(f"{fault:{widths[0]}}  {step:{widths[1]}}  {number:>5}  {told}")
+    for (fault, step), (number, message) in rows.items():
+        terminalreporter.line(f"{fault:{widths[0]}}  {step:{widths[1]}}  {number:>5}  {message}")

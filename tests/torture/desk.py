@@ -91,7 +91,7 @@ class Desk:
         }
 
     def count(self) -> int:
-        """How many files stand or are being written."""
+        """How many files exist or are being written."""
         return sum(len(names) for _, _, names in os.walk(self.out))
 
     def clear(self) -> None:
@@ -117,7 +117,7 @@ class Desk:
     def wait_for_moment(self, run: Run, whole: Undisturbed, rng: np.random.Generator) -> None:
         """Wait for a random moment of a run: after so many files, and so long.
 
-        Where files come one by one, a moment that counts them lies in the run however slow the
+        Where files come one by one, a moment that counts them is in the run however slow the
         machine is at the time.
         """
         n_files = len(whole.written)
@@ -133,7 +133,7 @@ class Desk:
     ) -> None:
         """Every file is as an undisturbed run leaves it, or a temporary one.
 
-        Files `without` may be others: they are of an input that changed, or tell of all images.
+        Files `without` may be others: they are of an input that changed, or report on all images.
         """
         for name, data in self.results().items():
             if name not in without and not step.may_stand(name, data, whole.written):

@@ -117,11 +117,11 @@ _TOUCHING = ("open", "os.rename", "os.mkdir", "os.remove", "os.scandir", "os.lis
 def at_touches(act: Callable[[int], None]) -> None:
     """Act whenever this process is about to touch a file of its working folder.
 
-    `act` is told for how manyth time, from 1 on. Relative paths are of the working folder.
+    `act` says for how manyth time, from 1 on. Relative paths are of the working folder.
     """
     count = 0
 
-    def hear(event: str, arguments: tuple) -> None:
+    def on_event(event: str, arguments: tuple) -> None:
         nonlocal count
         if event not in _TOUCHING or not isinstance(arguments[0], (str, bytes, os.PathLike)):
             return
@@ -129,7 +129,7 @@ def at_touches(act: Callable[[int], None]) -> None:
             count += 1
             act(count)
 
-    sys.addaudithook(hear)
+    sys.addaudithook(on_event)
 
 
 def counting(file: Path) -> None:
@@ -144,7 +144,7 @@ def sending(number: int, at: int) -> None:
 
 
 def pausing(begun: Path, until: Path, at: int) -> None:
-    """Let this process tell of a touch by a file, and wait for another file."""
+    """Report a touch of this process by a file, and wait for another file."""
 
     def act(count: int) -> None:
         if count == at:

@@ -81,9 +81,9 @@ class Step:
     prepare : callable or None
         Called in the run's process before it begins.
     tells_all : tuple of str
-        Files that tell of all images: where an image failed they are others.
+        Files that report on all images: where an image failed they are others.
     may_stand : callable
-        Whether a file that an undisturbed run does not leave, or not yet whole, may stand after
+        Whether a file that an undisturbed run does not leave, or not yet whole, may exist after
         a fault, as a checkpoint may: takes its name, its bytes and what an undisturbed run leaves.
     """
 
@@ -96,12 +96,12 @@ class Step:
     may_stand: Callable[[str, bytes, dict[str, bytes]], bool] = lambda *_: False
 
     def arguments(self, jobs: int = 1) -> list[str]:
-        """What stands behind `wss`."""
+        """The arguments of `wss`."""
         return [*self.words.split(), *(["--jobs", str(jobs)] if self.has_jobs else [])]
 
 
 def _small_weights() -> None:
-    """Let one of the published files be one that lies in the data, where nothing is downloaded."""
+    """Let one of the published files be one that is in the data, where nothing is downloaded."""
     from wsstools.nn.models.pretrained import PRETRAINED
 
     os.environ["TORCH_HOME"] = "torch"

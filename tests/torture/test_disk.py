@@ -47,11 +47,11 @@ def pages(data: bytes) -> int:
 
 
 @pytest.mark.parametrize("name", some(WRITING, 2))
-def test_a_full_disk_is_told_of_and_with_space_a_rerun_completes(
+def test_a_full_disk_is_reported_and_with_space_a_rerun_completes(
     name, tries, note, undisturbed, new_desk
 ):
     step, whole = STEPS[name], undisturbed(name)
-    stood = []
+    n_files = []
     for rng in tries("full disk", name):
         desk = new_desk()
         needed = sum(pages(data) for data in whole.written.values())
@@ -60,17 +60,17 @@ def test_a_full_disk_is_told_of_and_with_space_a_rerun_completes(
             assert outcome.code == 1
             assert_clear(outcome, NO_SPACE)
             assert desk.written().keys() == desk.results().keys(), "a temporary file is left"
-            stood.append(len(desk.results()))
+            n_files.append(len(desk.results()))
             desk.check_whole_or_absent(step, whole, step.tells_all)
             grow(desk.out)
             desk.check_rerun(step, whole)
-    note(f"with {min(stood)} to {max(stood)} files")
+    note(f"with {min(n_files)} to {max(n_files)} files")
 
 
 @pytest.mark.parametrize("name", some(WRITING, 3))
-def test_a_file_that_may_not_grow_is_told_of(name, tries, note, undisturbed, new_desk):
+def test_a_file_that_may_not_grow_is_reported(name, tries, note, undisturbed, new_desk):
     step, whole = STEPS[name], undisturbed(name)
-    stood = []
+    n_files = []
     for rng in tries("limit of file sizes", name):
         desk = new_desk()
         most = max(len(data) for data in whole.written.values())
@@ -78,22 +78,22 @@ def test_a_file_that_may_not_grow_is_told_of(name, tries, note, undisturbed, new
         # Standard error must be no file, to which the limit applies too.
         pipe = desk.folder / "pipe"
         os.mkfifo(pipe)
-        told = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+        reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
         places = {"err": pipe, "out": Path(os.devnull)}
         outcome = desk.outcome_of(step, limits={resource.RLIMIT_FSIZE: limit}, **places)
-        outcome = replace(outcome, err=os.read(told, 1 << 16).decode())
-        os.close(told)
+        outcome = replace(outcome, err=os.read(reader, 1 << 16).decode())
+        os.close(reader)
         assert outcome.code == 1
         assert_clear(outcome, "File too large")
         assert desk.written().keys() == desk.results().keys(), "a temporary file is left"
-        stood.append(len(desk.results()))
+        n_files.append(len(desk.results()))
         desk.check_whole_or_absent(step, whole, step.tells_all)
         desk.check_rerun(step, whole)
-    note(f"with {min(stood)} to {max(stood)} files")
+    note(f"with {min(n_files)} to {max(n_files)} files")
 
 
 @pytest.mark.parametrize("name", some(WRITING, 4))
-def test_a_folder_that_nobody_may_write_to_is_told_of(name, tries, undisturbed, new_desk):
+def test_a_folder_that_nobody_may_write_to_is_reported(name, tries, undisturbed, new_desk):
     step, whole = STEPS[name], undisturbed(name)
     for _ in tries("read-only output", name, most=1):
         desk = new_desk()
@@ -108,7 +108,7 @@ def test_a_folder_that_nobody_may_write_to_is_told_of(name, tries, undisturbed, 
 
 
 @pytest.mark.parametrize("name", some(STEPS, 5))
-def test_standard_output_on_a_full_disk_is_told_of(name, tries, undisturbed, new_desk):
+def test_standard_output_on_a_full_disk_is_reported(name, tries, undisturbed, new_desk):
     step, whole = STEPS[name], undisturbed(name)
     for _ in tries("standard output on a full disk", name, most=1):
         desk = new_desk()

@@ -14,12 +14,12 @@ def test_a_killed_run_leaves_whole_files_and_a_rerun_completes(
     name, tries, note, undisturbed, new_desk
 ):
     step, whole = STEPS[name], undisturbed(name)
-    n_hit, stood = 0, []
+    n_hit, n_files = 0, []
     for rng in tries("kill -9", name):
         desk = new_desk()
         run = desk.run_until(step, whole, signal.SIGKILL, rng)
         n_hit += run.outcome().code == -signal.SIGKILL
-        stood.append(len(desk.results()))
+        n_files.append(len(desk.results()))
         desk.check_whole_or_absent(step, whole)
         desk.check_rerun(step, whole)
-    note(f"{n_hit} before its end, with {min(stood)} to {max(stood)} files")
+    note(f"{n_hit} before its end, with {min(n_files)} to {max(n_files)} files")

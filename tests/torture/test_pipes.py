@@ -55,7 +55,7 @@ def test_a_closed_pipe_is_no_error(name, tries, undisturbed, new_desk):
     ),
 )
 def test_the_program_is_silent_when_its_reader_goes(line, tries, note, new_desk):
-    """The real program: Python itself would complain at its end. `head` may be too slow to tell."""
+    """The real program: Python itself would complain at its end. `head` may be too slow to show it."""
     for _ in tries("closed pipe", f"the program, {line}", most=3):
         script = f'set -o pipefail; wss() {{ "$PYTHON" -m wsstools "$@"; }}; {line}'
         done = bash(script, new_desk().folder)

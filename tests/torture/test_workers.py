@@ -73,7 +73,7 @@ def ending(task: int) -> int:
     return 10 * task
 
 
-def test_an_image_that_no_worker_survives_is_told_of_and_the_others_are_done(tries):
+def test_an_image_that_no_worker_survives_is_reported_and_the_others_are_done(tries):
     for _ in tries("kill -9 of every worker of an image", "the pool", most=1):
         found = map_in_workers(
             ending,

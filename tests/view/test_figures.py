@@ -120,12 +120,12 @@ def test_the_trend_is_that_of_numpy():
     fit = np.polyfit(x, y, 1)
     assert line.get_xdata() == pytest.approx([x.min(), x.max()])
     assert line.get_ydata() == pytest.approx(np.polyval(fit, [x.min(), x.max()]))
-    told = f"least squares: slope {fit[0]:.2f}, r = {np.corrcoef(x, y)[0, 1]:.2f}, n = 20"
-    assert told in texts(parse(drawing))
+    message = f"least squares: slope {fit[0]:.2f}, r = {np.corrcoef(x, y)[0, 1]:.2f}, n = 20"
+    assert message in texts(parse(drawing))
 
 
 @pytest.mark.parametrize(
-    ("points", "told"),
+    ("points", "message"),
     [
         ([(1, 3), (2, 4)], None),
         ([(1, 1), (1, 2), (1, 3)], None),
@@ -136,10 +136,10 @@ def test_the_trend_is_that_of_numpy():
         ),
     ],
 )
-def test_there_is_a_trend_where_there_can_be_one(points, told):
+def test_there_is_a_trend_where_there_can_be_one(points, message):
     drawing = scatter([Dot(*p) for p in points], x_label="", y_label="", has_trend=True)
     found = [text for text in texts(parse(drawing)) if "least squares" in text]
-    assert found == ([] if told is None else [told])
+    assert found == ([] if message is None else [message])
 
 
 @pytest.mark.slow

@@ -233,7 +233,7 @@ def test_texts_lie_in_their_plots(browser, page, width):
 
 
 def test_names_do_not_overlap(browser, page):
-    """Names of dots lie beside each other, names of classes one below the other."""
+    """Names of dots are beside each other, names of classes one below the other."""
     show(browser, page, 1280)
     pairs = browser.execute_script(
         """let out = [];

@@ -30,7 +30,7 @@ def argmax(
     """Give every pixel its most probable class.
 
     Labels are palette PNGs whose pixel value is the class id. Among equal probabilities the
-    lowest id wins. With --scribbles, a thin object that a regulariser has taken away is still
+    lowest id wins. With --scribbles, a thin object that a regularizer has taken away is still
     there where it is scribbled.
 
     \b

@@ -16,7 +16,7 @@ def curate(
     out: Out,
     run: RunSettings,
 ) -> None:
-    """Give every scribbled pixel its ground-truth class, and list the completely annotated images.
+    """Give every scribbled pixel its true class, and list the completely annotated images.
 
     A scribbled pixel whose ground truth is 255 becomes unlabelled. OUT/complete.txt lists the
     images in OUT that have a scribble of every class in their ground truth, one name a line, as

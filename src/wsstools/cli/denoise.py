@@ -60,7 +60,7 @@ def denoise(
     Two of the three rules of Simple Does It, between rounds of training: pixels of a class none of
     whose boxes holds them become background (class 0); then a box in which the segment of its class
     covers less than half of it is reset to what the boxes say, apart from smaller boxes in front.
-    The third rule, the dense CRF, comes before it: wss regularize --crf. The record of each file
+    The third rule, the CRF, comes before it: wss regularize --crf. The record of each file
     holds how many pixels and boxes that were.
 
     \b

@@ -23,11 +23,11 @@ def main() -> None:
         _print(text)
         return
     # Typer takes a while to import, which help need not wait for.
-    from wsstools.cli.main import hear_signals, run, unhear_signals
+    from wsstools.cli.main import handle_signals, run, restore_signals
 
-    hear_signals()
+    handle_signals()
     code = run(arguments)
-    unhear_signals()
+    restore_signals()
     sys.exit(code)
 
 

@@ -45,7 +45,7 @@ def eval_gap(
     full gap = mIoU(full) - mIoU(baseline); remaining gap = mIoU(full) - mIoU(strategy); gap
     reduction = (full gap - remaining gap) / full gap. The mIoU of a folder comes from one
     confusion matrix, as wss score gives it. All folders must hold the same images. Where a
-    folder stands, a file that wss score --format counts wrote may stand too.
+    folder is expected, a file that wss score --format counts wrote is taken too.
 
     Several networks or ways of testing (multi-scale, CRF) are groups with a full and a baseline
     of their own: GROUP/full=DIR GROUP/baseline=DIR GROUP/NAME=DIR. Several folders after one name

@@ -38,7 +38,7 @@ def export(
     """Write a trained network for programs that have no wsstools.
 
     The file takes images (N, H, W, 3) uint8, RGB, under the name images, and gives probabilities
-    (N, C, H, W) float32, probs, at their size: the normalisation, the up-sampling and the softmax
+    (N, C, H, W) float32, probs, at their size: the normalization, the up-sampling and the softmax
     are inside, as are the weights. It names the classes and their colours, the architecture and how
     the model was made.
 

@@ -321,7 +321,7 @@ def _in_our_words(error: typer.BadParameter) -> str:
     return f"{text} (--help lists the options)"
 
 
-def hear_signals() -> None:
+def handle_signals() -> None:
     """Let SIGINT, SIGTERM and SIGHUP end the run tidily; a second one ends it at once.
 
     Those that are ignored, as SIGHUP is under nohup, stay ignored.
@@ -332,11 +332,11 @@ def hear_signals() -> None:
 
 
 def _interrupt(number: int, _: FrameType | None) -> None:
-    unhear_signals()
+    restore_signals()
     end_by(number)
 
 
-def unhear_signals() -> None:
+def restore_signals() -> None:
     """From now on those signals end the process at once."""
     for number in INTERRUPTIONS:
         if signal.getsignal(number) is not signal.SIG_IGN:

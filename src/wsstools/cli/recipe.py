@@ -1,4 +1,4 @@
-"""`wss recipe`: where the recommended recipe lies."""
+"""`wss recipe`: where the recommended recipe is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ def recipe() -> None:
 
     From images and strokes alone it makes labels, a contact sheet to look at, and the network that
     learned from them, by the commands of wss; ground truth is not needed. What an interrupted run
-    has made stands. `make -f "$(wss recipe)" help` lists the targets, such as first, which shows
+    has made stays. `make -f "$(wss recipe)" help` lists the targets, such as first, which shows
     labels of a few images within minutes.
 
     \b

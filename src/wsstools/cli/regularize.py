@@ -34,9 +34,9 @@ def regularize(
 ) -> None:
     """Smooth maps along the edges of the image, by a Potts model or a fully connected CRF.
 
-    --potts minimises sum <-log P, M> + lambda sum g |grad M| over soft segmentations M, with
+    --potts minimizes sum <-log P, M> + lambda sum g |grad M| over soft maps M, with
     g = exp(-eta |grad I|), to a stated duality gap; the record of each map holds it. The paper
-    takes lambda 10 for local and combined maps, 50 for global ones. --crf is mean-field
+    takes lambda 10 for local and combined maps, 50 for global ones. --crf is mean field
     inference over the classes that the map holds, by our own compiled code or, to compare, by
     pydensecrf. wss tune finds parameters for other data.
 

@@ -16,7 +16,7 @@ RENAMED: dict[str, Mapping[str, str]] = {
     "eval-gap": {"--train": "--train-labels"},
     "global-predict": {"--restrict-to": "--scribbles", "--floor": "--drop-below"},
     "regularize": {"--iterations": "--crf-iterations"},
-    "scribbles": {"--format": "--source-format"},
+    "scribbles": {"--format": "--source-format", "--colors": "--colours"},
     "tune": {"--iterations": "--crf-iterations"},
 }
 """Options of the version before by their commands, and their names now; help does not list them."""

@@ -25,7 +25,7 @@ def rf_predict(
     classes scribbled in that image. An image without scribbles is reported and skipped.
 
     With --folds K every pixel is predicted by one of K forests: the one that did not learn from the
-    stroke nearest to the pixel. Such maps tell how good labels are and which strokes may be wrong
+    stroke nearest to the pixel. Such maps show how good labels are and which strokes may be wrong
     (wss score --scribbles, wss suspects); to train on, take maps without it.
 
     \b

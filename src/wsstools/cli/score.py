@@ -62,7 +62,7 @@ def score(
     count; pixels that are 255 in the labels are misses. Classes that occur in neither are left
     out of the mean, and listed. Every label file needs its ground truth. The csv has a line for
     each measure and class. wss eval-gap takes a file of counts in place of a folder of labels:
-    keep it, and tables of networks that were trained elsewhere need no predictions.
+    keep it, and tables of networks that were trained by other programs need no predictions.
 
     With --volumes the slices of a volume, such as a patient's, are put together in the order of the
     last number in their names. Of each volume and class are printed Dice and HD95, the 95 %
@@ -76,7 +76,7 @@ def score(
     With --scribbles no ground truth is needed. To estimate the mean IoU, each scribbled pixel
     counts for all pixels of the image that are nearest to it. The rank score is for comparing
     settings: the share of the scribbled pixels that carry their class, weighted by the root of that
-    number. Intervals of 95 % are over images. Strokes lie inside of objects, so borders count too
+    number. Intervals of 95 % are over images. Strokes are inside of objects, so borders count too
     little, and what no stroke touches is not seen: docs/strokes.md shows how far to trust them.
 
     \b

@@ -56,7 +56,7 @@ def scribbles(
     unlabelled. classes.txt is written to the output where names were used and there is none in or
     beside it.
 
-    With --colors, pictures in colours are read: strokes of an image editor on a transparent layer,
+    With --colours, pictures in colours are read: strokes of an image editor on a transparent layer,
     on white or on the photograph itself, or colour labels. Only pixels of exactly a colour of the
     table are labelled; the other colours are listed.
 
@@ -77,7 +77,7 @@ def scribbles(
     Examples:
       wss scribbles strokes/ --images images/ -o scribbles/
       wss scribbles annotations.xml -o scribbles/
-      wss scribbles drawn/ --colors colors.txt -o scribbles/
+      wss scribbles drawn/ --colours colours.txt -o scribbles/
       wss scribbles masks/ --format picture --remap 255=1 -o labels/
       wss scribbles --simulate gt/ --share 0.02 -o scribbles/
       wss scribbles Annotations/ --from-boxes inner -o labels/

@@ -45,7 +45,7 @@ def suspects(
     probability of its class over its pixels; and the strokes of other images, by a classifier that
     knows their place and size, with --images their colours, and with --features-of what a network
     sees there. The score, 0 to 1, is high where neither supports the class. The class that both
-    together prefer stands beside it. Maps must not have learned from the strokes they judge:
+    together prefer is beside it. Maps must not have learned from the strokes they judge:
     make them with --folds.
 
     \b

@@ -7,14 +7,14 @@ from typing import Optional
 
 from wsstools.cli.options import NClasses, Seed
 from wsstools.core.parameter import parameter
-from wsstools.nn.regularising.settings import LossSettings
+from wsstools.nn.regularizing.settings import LossSettings
 from wsstools.nn.training.schedules import SCHEDULES, ScheduleChanges, TrainSettings
 from wsstools.running.settings import NameSettings, Selection
 
 
 def train(
     changes: ScheduleChanges,
-    regularising: LossSettings,
+    regularizing: LossSettings,
     settings: TrainSettings,
     naming: NameSettings,
     images: str = parameter(MISSING, "The images.", metavar="DIR"),
@@ -78,7 +78,7 @@ def train(
         n_classes=n_classes,
         scribbles=scribbles,
         label_weight=label_weight,
-        regularising=regularising,
+        regularizing=regularizing,
         seed=seed,
         settings=settings,
         run=Selection(naming.suffix, naming.recursive, ids, prints_paths=True),

@@ -1,4 +1,4 @@
-"""`wss tune`: the regulariser or the fusion that does best on a few images with ground truth."""
+"""`wss tune`: the regularizer or the fusion that does best on a few images with ground truth."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def tune(
     form: str = FORM,
     as_json: AsJson = False,
 ) -> None:
-    """Find the regulariser, or the fusion, with the best mean IoU on a few images.
+    """Find the regularizer, or the fusion, with the best mean IoU on a few images.
 
     With --potts or --crf it is the parameters of wss regularize. Every combination of the values
     is tried, each as wss regularize, argmax and score would do it, and the paper's setting for

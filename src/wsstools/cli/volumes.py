@@ -38,7 +38,7 @@ def volumes(
     ),
     channel_names: Optional[str] = parameter(
         None,
-        "With --nnunet: what the channels are called; CT chooses its normalisation. Default: "
+        "With --nnunet: what the channels are called; CT chooses its normalization. Default: "
         "image.",
         metavar="NAME[,NAME]",
     ),

@@ -116,7 +116,7 @@ def potts(
     Returns
     -------
     ProbabilityMap
-        The soft segmentation. Its info holds `primal`, `dual`, `gap`, `iterations`,
+        The soft map. Its info holds `primal`, `dual`, `gap`, `iterations`,
         `label_energy`, `converged` and `needless`, see `PottsSolution`.
 
     Raises
@@ -126,7 +126,7 @@ def potts(
 
     Notes
     -----
-    Minimises sum_i <-log P_i, M_i> + lambda sum_c TV_g(M_c) over the simplex, with
+    Minimizes sum_i <-log P_i, M_i> + lambda sum_c TV_g(M_c) over the simplex, with
     g = exp(-eta |grad I|), by a first-order primal-dual method.
 
     References

@@ -58,7 +58,7 @@ def weighted_shares(
 
     Notes
     -----
-    A network that minimises the cross entropy weighted by w_c gives P_c w_c / sum_k P_k w_k, where
+    A network that minimizes the cross entropy weighted by w_c gives P_c w_c / sum_k P_k w_k, where
     P_c is what it gives without weights: it has learned from shares s_c w_c, not s_c. Dividing w_c
     out again is `adjust_prior` from the former to the latter.
 

@@ -30,7 +30,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Light:
-    """Time of day: two sky colours, the tint of all that is lit, and where the sun stands."""
+    """Time of day: two sky colours, the tint of all that is lit, and where the sun is."""
 
     zenith: Array
     haze: Array
@@ -118,7 +118,7 @@ class Canvas:
         self.image += cover[:, :, None] * (np.asarray(colour) - self.image)
 
     def cast_shadow(self, x: float, y: float, reach: float, light: Light) -> None:
-        """Darken the ground beside an object that stands at (x, y)."""
+        """Darken the ground beside an object at (x, y)."""
         x = x - 0.5 * light.sun * reach
         away = ((self.x - x) / reach) ** 2 + ((self.y - y) / (0.16 * reach + 0.004)) ** 2
         is_ground = np.isin(self.labels, (GRASS, ROAD))

@@ -1,4 +1,4 @@
-"""What stands in a drawn scene: houses, trees and horses.
+"""What is in a drawn scene: houses, trees and horses.
 
 Each painter takes the foot of its object, (x, y) in image heights, and `scale`, the image heights
 that a metre takes up there.
@@ -25,7 +25,7 @@ LEAVES = (
 
 @dataclass(frozen=True)
 class _House:
-    """A house seen over its corner; `side` is where the long wall lies, -1 left or 1 right."""
+    """A house seen over its corner; `side` is where the long wall is, -1 left or 1 right."""
 
     side: float
     ground: float
@@ -139,7 +139,7 @@ def _paint_openings(canvas: Canvas, light: Light, house: _House) -> None:
 
 
 def _box(x: float, y: float, half: float, tall: float) -> list[Point]:
-    """Corners of a box that stands at (x, y)."""
+    """Corners of a box at (x, y)."""
     return [(x - half, y), (x - half, y - tall), (x + half, y - tall), (x + half, y)]
 
 

@@ -19,7 +19,7 @@ def load_textures() -> dict[str, AnyArray]:
     """The textures that `draw_scene` takes: (H, W) float around 0; `horse` is bool, true inside."""
     return {
         "grass": _even(skimage.data.grass() / 255),
-        "brick": _even(np.rot90(skimage.data.brick()) / 255),  # courses lie level
+        "brick": _even(np.rot90(skimage.data.brick()) / 255),  # courses are level
         "gravel": _even(skimage.data.gravel() / 255),
         "fur": _even(skimage.color.rgb2gray(skimage.data.chelsea()[FUR_BOX])),
         "horse": ~skimage.data.horse().astype(bool),

@@ -1,7 +1,7 @@
 """Small painted landscapes with their ground truth: the data of the demo.
 
 Here the land is laid out and painted, from the sky to the road, and a place is found for all that
-stands on it. Lengths are in units of the image height; see `wsstools.demo.canvas`.
+is on it. Lengths are in units of the image height; see `wsstools.demo.canvas`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = ["SCENE_CLASSES", "SCENE_TEXTURES", "draw_scene"]
 
 SCENE_TEXTURES = ("brick", "fur", "grass", "gravel", "horse")
 
-EYE_HEIGHT = 3.2  # metres: what stands y below the horizon line appears y / EYE_HEIGHT per metre
+EYE_HEIGHT = 3.2  # metres: what is y below the horizon line appears y / EYE_HEIGHT per metre
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def draw_scene(
     """A painted landscape, (height, width, 3) uint8, and its ground truth, (height, width) uint8.
 
     Light, season, layout and the scale of the textures differ from scene to scene, so that no
-    colour alone tells a class over a set of them. The ground truth has an index into
+    colour alone identifies a class over a set of them. The ground truth has an index into
     `SCENE_CLASSES` at every pixel.
 
     The textures have the names in `SCENE_TEXTURES`: `brick` (courses level), `fur`, `grass` and
@@ -115,7 +115,7 @@ def _paint_sky(canvas: Canvas, light: Light, horizon: float) -> None:
 
 
 def _ridge(canvas: Canvas, base: float, rise: float, roughness: float) -> Array:
-    """Height of a skyline, (1, fine W), as y; it stands `rise` above `base` on average."""
+    """Height of a skyline, (1, fine W), as y; it is `rise` above `base` on average."""
     rng = canvas.rng
     x = canvas.fine_x / canvas.aspect
     line = np.zeros_like(x)
@@ -230,7 +230,7 @@ def _paint_road(canvas: Canvas, light: Light, horizon: float) -> _Road:
 def _place_objects(
     canvas: Canvas, light: Light, horizon: float, road: _Road | None
 ) -> list[tuple[float, Callable[[], None]]]:
-    """The y at which each object stands, and the call that paints it."""
+    """The y of each object, and the call that paints it."""
     rng = canvas.rng
     n_houses = int(rng.choice(3, p=[0.12, 0.48, 0.40]))
     n_trees = int(rng.integers(1, 5))

@@ -21,7 +21,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Write a file, and its folder, so that no reader and no interruption ever sees a part of it.
 
     The temporary name starts with a dot and ends in `.part`, so that no step takes it for an
-    input; it lies in the target's folder, so that the renaming is atomic. OSError, which names the
+    input; it is in the target's folder, so that the renaming is atomic. OSError, which names the
     file, if it cannot be written; nothing is left behind.
     """
     with writing(path) as file:
@@ -64,7 +64,7 @@ def write_all(folder: Path, contents: Mapping[str, bytes]) -> bool:
 
 @contextlib.contextmanager
 def marked(folder: Path) -> Iterator[Path]:
-    """A file in a folder, made if missing, by which others can tell that they see the same one.
+    """A file in a folder, made if missing, by which others can check that they see the same one.
 
     Its name is new each time; a killed run's is removed like any temporary file.
     """
@@ -96,7 +96,7 @@ def remove_leftovers(folder: Path, *, is_recursive: bool = False) -> None:
 
 
 def temporary_name(folder: Path) -> Path:
-    """A new name in a folder, by which the file of a killed run is recognised."""
+    """A new name in a folder, by which the file of a killed run is recognized."""
     return folder / f".wss-{os.urandom(8).hex()}-{_HOST}-{os.getpid()}.part"
 
 

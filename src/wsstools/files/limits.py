@@ -18,7 +18,7 @@ LARGEST_PICTURE = 178_956_970
 LARGEST_MAP = 1 << 31
 """Probabilities: 22 classes of 12,000 x 8,000 pixels."""
 LARGEST_RECORD = 1 << 26
-"""Bytes of the text that tells how a file was made."""
+"""Bytes of the text that says how a file was made."""
 _MAP_COPIES, _MAP_BYTES = 2, 2
 """A map is held as read, in float16, and as written."""
 _VOLUME_COPIES, _VOLUME_BYTES = 2, 4

@@ -46,7 +46,7 @@ class Header:
 
 
 def read_header(file: BinaryIO) -> Header:
-    """The header of a `.npy`, behind which the file then stands; ValueError if it is not read."""
+    """The header of a `.npy`, which leaves the file behind it; ValueError if it is not read."""
     start = file.tell()
     text = file.read(_LONGEST_HEADER)[_BEFORE_TEXT:].partition(b"\n")[0]
     if b"\\" in text:  # Python would warn of it, on standard error
@@ -148,7 +148,7 @@ class _Joined:
 
 
 def _read_values(file: io.BytesIO | _Joined, header: Header) -> AnyArray:
-    """The values that stand in a file behind a header, read to where they stay."""
+    """The values of a file after a header, read to where they stay."""
     if header.dtype.hasobject:
         raise ValueError("it holds a pickle, which is not loaded")
     values = np.empty(header.n_values, header.dtype)

@@ -70,7 +70,7 @@ def check_sums(data: bytes) -> None:
 def decodable(data: bytes) -> bytes:
     """A PNG as Pillow reads it: without colour profile and texts, of which it refuses large ones.
 
-    Texts that may tell how a picture is turned are kept, if it reads them. Optional chunks that
+    Texts that may say how a picture is turned are kept, if it reads them. Optional chunks that
     are damaged are left out, as libpng does. ValueError if one that decides on pixels is.
     """
     kept, place = [], 0
@@ -91,7 +91,7 @@ def _damaged(chunk: _Chunk) -> ValueError:
 
 
 def _is_read(chunk: _Chunk, data: bytes) -> bool:
-    """Whether a text may tell how a picture is turned, and is short enough for Pillow."""
+    """Whether a text may say how a picture is turned, and is short enough for Pillow."""
     content = bytes(chunk.content(data)[: PngImagePlugin.MAX_TEXT_CHUNK])
     if len(content) + _FRAME < chunk.end - chunk.start or not content.startswith(_ORIENTATIONS):
         return False

@@ -113,7 +113,7 @@ class Origin:
         why = self.difference(meta)
         if why:
             raise UsageError(
-                f"{target} exists and it was {why}; write elsewhere, or give --overwrite"
+                f"{target} exists and it was {why}; write to another place, or give --overwrite"
             )
 
     def is_up_to_date(self, meta: Meta | None, inputs: Sequence[InputRecord]) -> bool:

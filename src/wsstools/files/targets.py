@@ -56,7 +56,7 @@ def output_file(
         check_no_input(target, inputs, read=read, is_recursive=is_recursive)
         if is_ours is False and not overwrite:
             raise UsageError(
-                f"{path} exists and was not made by this command; write elsewhere, "
+                f"{path} exists and was not made by this command; write to another place, "
                 "or give --overwrite"
             )
     return target
@@ -99,7 +99,8 @@ def is_taken(target: Path, *, overwrite: bool) -> bool:
         return True
     if target.is_symlink() and not overwrite:
         raise UsageError(
-            f"{target} {_leads_nowhere(target)}; write elsewhere, remove it, or give --overwrite"
+            f"{target} {_leads_nowhere(target)}; write to another place, remove it, or give "
+            "--overwrite"
         )
     return False
 
@@ -141,7 +142,7 @@ def check_no_input(
     target: Path,
     inputs: Iterable[str | Path],
     *,
-    elsewhere: str = "another file",
+    instead: str = "another file",
     read: tuple[str, ...] = ("",),
     is_recursive: bool = False,
 ) -> None:
@@ -153,7 +154,7 @@ def check_no_input(
         The file that is to be written.
     inputs : iterable of str or Path
         Files, and folders whose files are meant.
-    elsewhere : str
+    instead : str
         What to write to instead.
     read, is_recursive
         Which files of folders are meant, as in `output_file`.
@@ -162,7 +163,7 @@ def check_no_input(
     for place in inputs:
         for file in _files(Path(place), wanted.st_ino, read, is_recursive=is_recursive):
             if os.path.samestat(file, wanted):
-                raise UsageError(f"{target} is an input; write to {elsewhere}")
+                raise UsageError(f"{target} is an input; write to {instead}")
 
 
 def _files(

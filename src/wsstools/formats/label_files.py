@@ -66,7 +66,7 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
     picture, too large or damaged, holds other colours, or is stored in a way that changes values,
     such as JPEG.
     """
-    doubt = None
+    note = None
     with reading(name, "not a readable label picture: "):
         if data.startswith(tiff.MAGIC):
             (values, n_pictures), mode = tiff.read_values(data), "planes of"
@@ -81,7 +81,7 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
                 picture.load()
                 mode = picture.mode
                 values = _stored(picture)
-                doubt = grey_ids(picture, values.astype(np.uint8)) if mode == "P" else None
+                note = grey_ids(picture, values.astype(np.uint8)) if mode == "P" else None
                 step = _grey_step(data)
                 values = upright(values // step if step > 1 else values, orientation)
     values = _single_plane(values)
@@ -89,10 +89,10 @@ def read_indices(data: bytes, name: str) -> Decoded[NDArray[np.integer]]:
         raise DataError(
             f"{name}: labels are stored as {mode} {_what(values)}, expected class indices "
             "(save them as a palette or grey PNG whose pixel value is the class id; wss scribbles "
-            "--colors FILE reads colours)"
+            "--colours FILE reads colours)"
         )
     found = cast("NDArray[np.integer]", values)
-    return Decoded(found, png.read_record(data), first_of(n_pictures)).noted(doubt)
+    return Decoded(found, png.read_record(data), first_of(n_pictures)).noted(note)
 
 
 def read_meta(path: Path) -> Meta | None:
@@ -195,7 +195,7 @@ def class_names_carrier(
     if known not in (None, list(names)):
         raise UsageError(
             f"{path} names other classes than these labels: {', '.join(map(str, known or ()))}, "
-            f"not {', '.join(names)}; write elsewhere, or give --overwrite"
+            f"not {', '.join(names)}; write to another place, or give --overwrite"
         )
     return partial(_carry_class_names, list(names), folder)
 

@@ -1,4 +1,4 @@
-"""The parameters of a regulariser that `wss tune` found, as JSON."""
+"""The parameters of a regularizer that `wss tune` found, as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from wsstools.files.provenance import Json, Meta, parse_record
 
 SUFFIX = ".json"
 FUSION = "fusion"
-"""The method of a file that says how maps are pooled; other methods are regularisers."""
+"""The method of a file that says how maps are pooled; other methods are regularizers."""
 COMPARISON = "comparison"
 """The kind of a file that says how two sets of labels compare."""
 _RECORD_KEY = "made_by"

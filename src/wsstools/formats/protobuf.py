@@ -37,7 +37,7 @@ def parse_message(data: Field) -> Message:
     Protocol Buffers, "Encoding": https://protobuf.dev/programming-guides/encoding
     """
     if isinstance(data, int):
-        raise ValueError("a number stands where a message should")
+        raise ValueError("a number is where a message should be")
     message: Message = defaultdict(list)
     position = 0
     while position < len(data):

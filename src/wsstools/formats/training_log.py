@@ -11,7 +11,7 @@ from wsstools.files.limits import open_file
 
 _HEADER = "iteration,loss,learning_rate,val_miou\n"
 _LINE = re.compile(r"(?P<iteration>[0-9]{1,18}),[^,]*,[^,]*,[^,]*\n")
-"""A whole line; where the disk was full, a part of one stands."""
+"""A whole line; where the disk was full, a part of one remains."""
 
 
 class TrainingLog:
@@ -54,6 +54,6 @@ def is_log(path: Path) -> bool:
 
 
 def _is_of_iteration(line: str, last: int) -> bool:
-    """Whether a line is whole and tells of an iteration up to the last one."""
+    """Whether a line is whole and reports an iteration up to the last one."""
     match = _LINE.fullmatch(line)
     return match is not None and int(match["iteration"]) <= last

@@ -1,4 +1,4 @@
-"""Potts regularisation through torch, for a GPU."""
+"""Potts regularization through torch, for a GPU."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def solve_potts_on_device(
     levels: int = 4,
     device: str = "auto",
 ) -> PottsSolution:
-    """The soft segmentation of least Potts energy, as `solve_potts`, computed on a device.
+    """The soft map of least Potts energy, as `solve_potts`, computed on a device.
 
     Primal and dual bracket the same minimum as those of `solve_potts`, so that the energies of two
     converged solutions differ by at most the tolerance. `device` is a name that `chosen_device`

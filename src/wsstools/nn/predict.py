@@ -114,7 +114,7 @@ def network_features(network: SegmentationNetwork, image: AnyArray) -> NetworkFe
 
 
 def fuse_batch_norm(network: SegmentationNetwork) -> SegmentationNetwork:
-    """The network, changed in place, with batch normalisation folded into its convolutions.
+    """The network, changed in place, with batch normalization folded into its convolutions.
 
     It is in eval mode and predicts the same up to rounding, with a pass over the features less for
     each layer, and cannot be trained any more.

@@ -74,7 +74,7 @@ def _probs(
     lengths = image.shape[0], image.shape[1]
     scaled = tuple(max(1, round(scale * length)) for length in lengths)
     needed = [_Axis(n, to).sources(part) for n, to, part in zip(scaled, lengths, kept, strict=True)]
-    step, margin = max(network.steps), reach(network)  # a grid on which all its features lie
+    step, margin = max(network.steps), reach(network)  # a grid on which all its features are
     seen = [
         widened(part, length, margin, step=step)
         for part, length in zip(needed, scaled, strict=True)

@@ -86,7 +86,7 @@ class Bar:
 
 
 class TrainingBar(Bar):
-    """A bar with loss and time left on a terminal, now and then a line elsewhere.
+    """A bar with loss and time left on a terminal, now and then a line in a log.
 
     An interrupted run has left `done` of the `total` iterations behind. `advice` takes the seconds
     that an iteration takes, and may give a further line.

@@ -86,11 +86,11 @@ def _take_over(
     if not is_dead:
         raise UsageError(
             f"another run writes to {path.parent} now, and its outputs are {why}; "
-            "wait for its end, or write elsewhere"
+            "wait for its end, or write to another place"
         )
     if not overwrite and any(not name.startswith(".") for name in os.listdir(path.parent)):
         raise UsageError(
-            f"a run that was stopped has outputs in {path.parent}, {why}; write elsewhere, "
+            f"a run that was stopped has outputs in {path.parent}, {why}; write to another place, "
             "or give --overwrite"
         )
     path.unlink(missing_ok=True)

@@ -218,7 +218,7 @@ class Cluster:
             raise WssError(f"{self._name} has no worker; {_MISSING_WORKER}") from error
 
     def _look_at_workers(self) -> None:
-        """Refuse workers of another version or without the files; tell of other libraries."""
+        """Refuse workers of another version or without the files; report other libraries."""
         run = self._client.run
         # These two are of the standard library, which workers without wsstools have too.
         versions = run(pkgutil.resolve_name, "wsstools:__version__", on_error="return")
@@ -230,9 +230,11 @@ class Cluster:
             elif isinstance(version, str) and version != __version__:
                 others[worker] = f"has wsstools {version}"
         if others:
-            told = [f"worker {worker} on {hosts[worker]} {what}" for worker, what in others.items()]
+            differs = [
+                f"worker {worker} on {hosts[worker]} {what}" for worker, what in others.items()
+            ]
             raise WssError(
-                f"{_some(told)}; this is wsstools {__version__}, install it for all workers and "
+                f"{_some(differs)}; this is wsstools {__version__}, install it for all workers and "
                 "start them anew"
             )
         refused = [text for text in run(refusal, self._terms, on_error="ignore").values() if text]
@@ -314,7 +316,7 @@ def libraries() -> Mapping[str, str]:
 
 
 class _Watch(threading.Thread):
-    """Tells of workers that are lost, and of a run that waits as none is left, or for an answer."""
+    """Reports workers that are lost, and a run that waits as none is left, or for an answer."""
 
     def __init__(self, client: Client, say: Say) -> None:
         super().__init__(daemon=True)
@@ -347,7 +349,7 @@ class _Watch(threading.Thread):
                 self._say("the scheduler does not answer; waiting for it (Ctrl-C ends this)")
             self._is_answered = False
             return None
-        except Exception:  # the scheduler is gone, which whoever waits for results hears
+        except Exception:  # the scheduler is gone, which whoever waits for results gets
             return None
         self._is_answered = True
         return set(found)
@@ -403,7 +405,7 @@ def _reach(address: str) -> None:
 
 
 def _silence() -> None:
-    """Keep dask's own log from the terminal; what matters of it is told in our words."""
+    """Keep dask's own log from the terminal; what matters in it is printed in our words."""
     if os.environ.get("WSS_DEBUG"):
         return
     for name in ["distributed", "tornado", "asyncio", *logging.root.manager.loggerDict]:

@@ -69,7 +69,7 @@ def output_folder(out: str | Path, inputs: Sequence[Input]) -> Path:
 def check_joins(inputs: Sequence[Input]) -> None:
     """Raise DataError if an input has no file that belongs to any of the first input's.
 
-    Paths on standard input are not known before they come; see `Messages.summarise`.
+    Paths on standard input are not known before they come; see `Messages.summarize`.
     """
     first = inputs[0].source
     if first.is_stream:

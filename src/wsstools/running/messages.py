@@ -56,7 +56,7 @@ class ClosedPipe(WssError):
 
 
 class SomeFailed(WssError):
-    """Some images failed; each was told of already."""
+    """Some images failed; each was reported already."""
 
 
 class Messages(Bar):
@@ -108,7 +108,7 @@ class Messages(Bar):
         for line in (f"wss {self.command}: {one_line(stem)}: failed: {reason}", *trace):
             self.print(line, is_error=True)
 
-    def summarise(self, where: str) -> None:
+    def summarize(self, where: str) -> None:
         """The closing line; raises SomeFailed if an image failed, DataError if all are left out."""
         counts = self._counts
         to_make = [f"{number} {kind}" for kind, number in self._to_make.items() if number]

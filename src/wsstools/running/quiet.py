@@ -34,7 +34,7 @@ def _quiet_readers() -> None:
 def _quiet_destructors() -> None:
     """Print what fails where Python can raise nothing, in a destructor for one, in a line.
 
-    It has no traceback then, unless WSS_DEBUG asks for one. Want of memory is told elsewhere.
+    It has no traceback then, unless WSS_DEBUG asks for one. Lack of memory is reported by others.
     """
     others = sys.unraisablehook
     if others.__module__ == __name__:

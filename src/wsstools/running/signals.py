@@ -1,4 +1,4 @@
-"""Signals that ask a long run to stop, heard at a moment that suits it."""
+"""Signals that ask a long run to stop, handled at a moment that suits it."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class Interruption:
     """
 
     def __init__(self) -> None:
-        self._heard: int | None = None
+        self._received: int | None = None
         self._before: dict[int, Handler] = {}
 
     def __enter__(self) -> Interruption:
-        heard = [one for one in INTERRUPTIONS if signal.getsignal(one) is not signal.SIG_IGN]
-        self._before = {number: signal.signal(number, self._hear) for number in heard}
+        handled = [one for one in INTERRUPTIONS if signal.getsignal(one) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._note) for number in handled}
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -54,17 +54,17 @@ class Interruption:
     @property
     def is_asked_for(self) -> bool:
         """Whether a signal has come."""
-        return self._heard is not None
+        return self._received is not None
 
     def act(self) -> None:
         """Do what the noted signal does by itself; nothing if none has come."""
-        if self._heard is not None:
+        if self._received is not None:
             self._restore()
-            signal.raise_signal(self._heard)
+            signal.raise_signal(self._received)
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def _note(self, number: int, frame: FrameType | None) -> None:
         self._restore()
-        self._heard = number
+        self._received = number
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

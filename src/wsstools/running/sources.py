@@ -133,7 +133,7 @@ class Source:
         ]
 
     def some_file(self) -> Path | None:
-        """One of the files, or None where standard input tells them."""
+        """One of the files, or None where standard input lists them."""
         for files in self._paths.values():
             return files[0].path if isinstance(files[0], Part) else files[0]
         return None

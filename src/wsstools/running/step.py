@@ -125,7 +125,7 @@ def run_step(
                 show_outcome(outcome, messages, settings, folder)
         if afterwards is not None and not settings.dry_run:
             afterwards()
-        messages.summarise(str(out))
+        messages.summarize(str(out))
 
 
 def _has_missing_output(step: Step, first: Input, folder: Path, settings: RunSettings) -> bool:
@@ -214,7 +214,7 @@ def _prepare(
     files = InputFiles.read(task, readers)
     if is_taken(target, overwrite=overwrite):
         paths = (part.path if isinstance(part, Part) else part for part in task.paths)
-        check_no_input(target, paths, elsewhere="another folder")
+        check_no_input(target, paths, instead="another folder")
         meta = form.read_meta(target)
         if not overwrite:
             step.refuse_other_run(target, meta)

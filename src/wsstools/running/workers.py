@@ -108,7 +108,7 @@ def map_in_workers(
         options = ends_with_us if settings.backend == "loky" else {}
         stack.enter_context(joblib.parallel_config(settings.backend, n_jobs=jobs, **options))
         parallel = joblib.Parallel(return_as="generator", batch_size=1, pre_dispatch=2 * jobs)
-        with _deaf_children():
+        with _children_ignore_signals():
             stack.enter_context(parallel)
         for batch in batches:
             yield from _outlasting(parallel, joblib.delayed(function), batch, on_worker_death)
@@ -150,7 +150,7 @@ def _outlasting(
 
     while True:
         try:
-            with _deaf_children():
+            with _children_ignore_signals():
                 results = parallel(call(task) for task in taken())
             for result in results:
                 waiting.popleft()
@@ -160,7 +160,7 @@ def _outlasting(
             while waiting:  # one at a time: so it shows which of them its worker cannot bear
                 task = waiting.popleft()
                 try:
-                    with _deaf_children():
+                    with _children_ignore_signals():
                         results = parallel([call(task)])
                     yield from results
                 except BrokenProcessPool:
@@ -168,8 +168,8 @@ def _outlasting(
 
 
 @contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Processes started meanwhile do not hear the signals that ask the run to stop.
+def _children_ignore_signals() -> Iterator[None]:
+    """Processes started meanwhile ignore the signals that ask the run to stop.
 
     A terminal sends Ctrl-C to the workers too, which would say so in their way. They end with us.
     """

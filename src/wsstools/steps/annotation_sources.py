@@ -70,7 +70,7 @@ def open_annotations(
     form = wanted or _first_format(annotations)
     used = list(detection.FORMATS.values()) if form is None else [detection.FORMATS[form]]
     names, are_listed = _class_names(source, images, reading, values, used, lists)
-    # Names turn into ids only where annotations have names; elsewhere they are but checked.
+    # Names turn into ids only where annotations have names; otherwise they are but checked.
     has_names = any(entry.has_names for entry in used) or _names_of(values.colours) is not None
     if has_names and names and values.remapping is not None:
         raise UsageError(
@@ -96,15 +96,15 @@ def _values(reading: ReadingSettings) -> Values:
     if reading.format not in (None, *detection.FORMATS):
         expected = ", ".join(detection.FORMATS)
         raise UsageError(f"--source-format {reading.format}: expected one of {expected}")
-    if reading.colors is not None and reading.format not in (None, "picture"):
-        raise UsageError(f"--colors is for pictures, not for --source-format {reading.format}")
-    if reading.colors is not None and (reading.unlabelled, reading.first_class) != (None, None):
-        raise UsageError("--unlabelled and --first-class are for class ids, not for --colors")
+    if reading.colours is not None and reading.format not in (None, "picture"):
+        raise UsageError(f"--colours is for pictures, not for --source-format {reading.format}")
+    if reading.colours is not None and (reading.unlabelled, reading.first_class) != (None, None):
+        raise UsageError("--unlabelled and --first-class are for class ids, not for --colours")
     return Values(
         reading.unlabelled,
         reading.first_class,
         None if reading.remap is None else _read_remapping(reading.remap),
-        None if reading.colors is None else _read_colours(reading.colors),
+        None if reading.colours is None else _read_colours(reading.colours),
     )
 
 
@@ -115,7 +115,7 @@ def _read_colours(name: str) -> ColourTable:
     try:
         return parse_colours(decode_text(read_file(name), name))
     except ValueError as error:
-        raise UsageError(f"--colors {name}: {error}") from error
+        raise UsageError(f"--colours {name}: {error}") from error
 
 
 def _read_remapping(text: str) -> Remapping:

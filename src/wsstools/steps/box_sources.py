@@ -105,8 +105,8 @@ def open_boxes(
         return BoxSource(label_input(source, run, role="gt"), finder, names, options)
     if min_area is not None:
         raise UsageError("--min-area is for --simulate; annotations hold the boxes that they hold")
-    if (reading.unlabelled, reading.first_class, reading.colors) != (None, None, None):
-        raise UsageError("--unlabelled, --first-class and --colors are for pictures, not for boxes")
+    if (reading.unlabelled, reading.first_class, reading.colours) != (None, None, None):
+        raise UsageError("--unlabelled, --first-class and --colours are for pictures, not boxes")
     opened = open_annotations(source, images, reading, run, command=command)
     opened.say_what_is_not_read()
     names = opened.names

@@ -28,7 +28,7 @@ _LIST = "complete.txt"
 
 
 def curate(scribbles: str, gt: str, out: str | Path, *, run: RunSettings = RunSettings()) -> None:
-    """Write the scribbles with the ground-truth class at each pixel, and the complete images.
+    """Write the scribbles with the true class at each pixel, and the complete images.
 
     Parameters
     ----------

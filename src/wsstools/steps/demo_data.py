@@ -105,7 +105,7 @@ def _refuse_other_data(folder: Path, origin: Origin) -> None:
         return
     classes = folder / "classes.txt"  # the first file to be written
     if not classes.is_file() or read_file(classes) != encode_list(SCENE_CLASSES):
-        raise UsageError(f"{folder} holds other data; write elsewhere, or give --overwrite")
+        raise UsageError(f"{folder} holds other data; write to another place, or give --overwrite")
     drawn = min((folder / "gt").glob("*.png"), default=None)
     if drawn is not None:
         origin.refuse_other_run(drawn, read_meta(drawn))

@@ -91,7 +91,7 @@ def eval_gap(
     ----------
     folders : StudyFolders
         Ground truth, full supervision, baseline, and labels of the training images. In place of a
-        folder of labels may stand a file of counts, as `print_score` gives it.
+        folder of labels may be a file of counts, as `print_score` gives it.
     strategies : sequence of str
         `NAME=DIR`: labels that the network of a strategy predicts for the validation images;
         `NAME=DIR,DIR` for several seeds, `GROUP/NAME=DIR` for several networks.

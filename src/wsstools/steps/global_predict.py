@@ -250,7 +250,7 @@ class _Predictor:
     ) -> Computed:
         """The map of a large image, a tile after the other."""
         made = None
-        # Larger than what regularisers take: networks see much more around a tile.
+        # Larger than what regularizers take: networks see much more around a tile.
         parts = tiles(image.shape[:2], self.tile * 3 // 2, margin=0)
         for tile in parts:
             with self._network() as network:

@@ -106,7 +106,7 @@ def _map(path: Path) -> Description:
         "bytes": f"{path.stat().st_size}, {path.stat().st_size / dense:.1%} of dense float32",
     }
     is_soft = decoded.meta is not None and decoded.meta["kind"] == "soft"
-    what = "a soft segmentation" if is_soft else "a probability map"
+    what = "a soft map" if is_soft else "a probability map"
     return Description(str(path), what, facts, decoded.meta)
 
 

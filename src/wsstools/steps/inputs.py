@@ -142,7 +142,7 @@ def warn_of_palettes(source: Source, command: str) -> None:
     clash = palette_clash((path, _used_colours(path)) for path in pictures)
     if clash is not None:
         say(
-            f"warning: {clash}; does it mean one class? wss scribbles --colors reads colours",
+            f"warning: {clash}; does it mean one class? wss scribbles --colours reads colours",
             command,
         )
 

@@ -33,13 +33,13 @@ ITERATIONS    ?= 3000
 TRAIN_OPTIONS ?= --crop 193 --class-balance 0.5
 
 # Who annotates: local (random forest), global (the network trained on the strokes), linear (on its
-# features) and walker, which is for objects that strokes surround. And the regulariser.
+# features) and walker, which is for objects that strokes surround. And the regularizer.
 ANNOTATORS ?= local global linear
 FUSION     ?=
 FOREST     ?= --position
 LINEAR     ?=
 WALKER     ?=
-REGULARISE ?= --crf
+REGULARIZE ?= --crf
 
 # Images of `first`, and rows of a sheet.
 FIRST ?= 12
@@ -109,7 +109,7 @@ $(OUT)/linear/.done: $(OUT)/baseline.pt
 
 $(OUT)/labels/.done: $(ANNOTATORS:%=$(OUT)/%/.done)
 	$(WSS) fuse $(ANNOTATORS:%=$(OUT)/%) $(FUSION) $(ids) -o $(OUT)/fused | \
-	  $(WSS) regularize $(REGULARISE) --images $(images) - -o $(OUT)/smooth | \
+	  $(WSS) regularize $(REGULARIZE) --images $(images) - -o $(OUT)/smooth | \
 	  $(WSS) argmax - --scribbles $(scribbles) -o $(@D) > /dev/null
 	@touch $@
 

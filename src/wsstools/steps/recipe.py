@@ -1,4 +1,4 @@
-"""Where the recommended recipe lies, a Makefile."""
+"""Where the recommended recipe is, a Makefile."""
 
 from __future__ import annotations
 

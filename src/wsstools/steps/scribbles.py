@@ -217,7 +217,7 @@ def _warn_of_palettes(files: Sequence[Path]) -> None:
     """Say where an index has different colours, as where an editor numbers those of each file."""
     clash = palette_clash((path, stated_colours(path)) for path in files)
     if clash is not None:
-        say(f"warning: {clash}; if the colours are the classes, give --colors FILE", "scribbles")
+        say(f"warning: {clash}; if the colours are the classes, give --colours FILE", "scribbles")
 
 
 def _draw(

@@ -44,8 +44,8 @@ from wsstools.nn.models.model_files import (
     read_model_header,
 )
 from wsstools.nn.models.networks import SegmentationNetwork
-from wsstools.nn.regularising.losses import Regulariser
-from wsstools.nn.regularising.settings import LossSettings
+from wsstools.nn.regularizing.losses import Regularizer
+from wsstools.nn.regularizing.settings import LossSettings
 from wsstools.nn.training.distributed import ProcessGroup, joined_process_group
 from wsstools.nn.training.loop import Progress, TrainingStopped, check_parts, uses_bfloat16
 from wsstools.nn.training.loop import train as train_network
@@ -97,7 +97,7 @@ def train(
     n_classes: int | None = None,
     scribbles: str | None = None,
     label_weight: float | None = None,
-    regularising: LossSettings = LossSettings(),
+    regularizing: LossSettings = LossSettings(),
     seed: int = 0,
     settings: TrainSettings = TrainSettings(),
     run: Selection = Selection(),
@@ -123,10 +123,10 @@ def train(
         Number of classes; None: the lines of classes.txt in or beside `labels` or `images`.
     scribbles : str or None
         Folder of scribbles of the images: where they name a class, a pixel has it and counts as
-        one; elsewhere it counts as `label_weight`.
+        one; otherwise it counts as `label_weight`.
     label_weight : float or None
         Between 0 and 1; None: LABEL_WEIGHT.
-    regularising : LossSettings
+    regularizing : LossSettings
         A loss on the network's own probabilities.
     seed : int
         Of all that is drawn.
@@ -146,7 +146,7 @@ def train(
     _check(arch, settings)
     schedule = schedule or SCHEDULES[arch]
     check_parts(arch, schedule.batch, settings.accumulate)
-    regulariser = _regulariser(regularising, schedule.iterations)
+    regularizer = _regularizer(regularizing, schedule.iterations)
     places = (labels, images) if scribbles is None else (labels, scribbles, images)
     classes_file = label_files.find_classes_file(*places)
     checked_by = classes_file if n_classes is None else None
@@ -165,8 +165,8 @@ def train(
         "precision": settings.precision,
         "output_stride": output_stride,
         "label_weight": weight,
-        **_loss_options(regulariser),
-        "dice": regularising.dice,
+        **_loss_options(regularizer),
+        "dice": regularizing.dice,
         "accumulate": settings.accumulate,
         **dataclasses.asdict(schedule),
     }
@@ -183,7 +183,7 @@ def train(
         Origin(
             "train",
             options,
-            revision=_revision(arch, schedule, has_dice=regularising.dice),
+            revision=_revision(arch, schedule, has_dice=regularizing.dice),
             unrecorded={
                 "output_stride": OUTPUT_STRIDE,
                 "label_weight": None,
@@ -195,8 +195,8 @@ def train(
         [*pairs.records(), *_init_records(settings.init)],
         classes_file,
         weight,
-        regulariser,
-        regularising.dice,
+        regularizer,
+        regularizing.dice,
     )
     job.check_outputs(out, [images, labels, *([] if scribbles is None else [scribbles])])
     if settings.dry_run:
@@ -242,24 +242,24 @@ def _check(arch: str, settings: TrainSettings) -> None:
         raise UsageError("--val-ids and --val-every need --val-images and --val-labels")
 
 
-def _regulariser(settings: LossSettings, iterations: int) -> Regulariser | None:
+def _regularizer(settings: LossSettings, iterations: int) -> Regularizer | None:
     constants = settings.constants()
     if settings.loss_from >= iterations:
         raise UsageError(f"--loss-from {settings.loss_from}: there are {iterations} iterations")
     if settings.loss is None or settings.loss_weight is None:
         return None
-    return Regulariser(settings.loss, constants, settings.loss_weight, settings.loss_from)
+    return Regularizer(settings.loss, constants, settings.loss_weight, settings.loss_from)
 
 
-def _loss_options(regulariser: Regulariser | None) -> dict[str, Json]:
-    """What of a regulariser is recorded; without one, None of each."""
-    if regulariser is None:
+def _loss_options(regularizer: Regularizer | None) -> dict[str, Json]:
+    """What of a regularizer is recorded; without one, None of each."""
+    if regularizer is None:
         return dict.fromkeys(_LOSS_OPTIONS)
-    of = regulariser.constants
+    of = regularizer.constants
     return dict(
         zip(
             _LOSS_OPTIONS,
-            (regulariser.name, regulariser.weight, regulariser.begin, *dataclasses.astuple(of)),
+            (regularizer.name, regularizer.weight, regularizer.begin, *dataclasses.astuple(of)),
             strict=True,
         )
     )
@@ -354,7 +354,7 @@ class _Job:
     inputs: Sequence[InputRecord]
     classes_file: Path | None
     label_weight: float | None  # of pixels of the labels, where there are scribbles too
-    regulariser: Regulariser | None
+    regularizer: Regularizer | None
     dice: bool
 
     @property
@@ -482,7 +482,7 @@ def _train(job: _Job, pairs: LabelledImages) -> bool:
             trained = _trained(job, pairs, group, interruption)
         except TrainingStopped:
             interruption.act()
-            raise KeyboardInterrupt from None  # another process heard the signal
+            raise KeyboardInterrupt from None  # another process got the signal
         except torch.cuda.OutOfMemoryError as error:
             raise WssError(_no_memory(job, group)) from error
         if group.is_first:
@@ -563,7 +563,7 @@ def _trained(
                 if job.label_weight is None
                 else with_label_weight(of_classes, job.n_classes, job.label_weight)
             ),
-            regulariser=job.regulariser,
+            regularizer=job.regularizer,
             dice=job.dice,
             accumulate=settings.accumulate,
             workers=workers,

@@ -1,4 +1,4 @@
-"""Settings of a regulariser tried on images: every result is kept, none is computed twice."""
+"""Settings of a regularizer tried on images: every result is kept, none is computed twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The regulariser parameters with the best mean IoU on a few images."""
+"""The regularizer parameters with the best mean IoU on a few images."""
 
 from __future__ import annotations
 
@@ -211,13 +211,13 @@ def search(
         raise UsageError("--dry-run: what a search writes is known after it alone")
     if fusion:
         if potts or crf or images is not None or given or lists:
-            raise UsageError("--fusion takes neither --images nor what belongs to a regulariser")
+            raise UsageError("--fusion takes neither --images nor what belongs to a regularizer")
         _show(tune_fusion(maps, out, gt=gt, sample=sample, seed=seed, run=run), out, form, run)
         return
     if len(maps) > 1:
         raise UsageError("several folders of maps belong to --fusion")
     if images is None:
-        raise UsageError("--images is needed (the regularisers look at them)")
+        raise UsageError("--images is needed (the regularizers look at them)")
     method = chosen_method(potts=potts, crf=crf)
     if method is None:
         raise UsageError("give one of --potts and --crf")

@@ -105,7 +105,7 @@ class Writer:
         target = self.target(folder, stem)
         is_there = is_taken(target, overwrite=self.overwrite)
         if is_there:
-            check_no_input(target, sources, elsewhere="another folder")
+            check_no_input(target, sources, instead="another folder")
             meta = self.form.read_meta(target)
             if not self.overwrite:
                 self.step.refuse_other_run(target, meta)
@@ -161,7 +161,7 @@ def run_cases(
                 show_outcome(outcome, messages, run, folder)
         if afterwards is not None and not run.dry_run:
             afterwards()
-        messages.summarise(str(out))
+        messages.summarize(str(out))
 
 
 def _made(task: Task, *, make: Callable[..., Made], folder: Path) -> Made:

@@ -69,7 +69,7 @@ def volumes(
         the last class where there is none, the volumes to imagesTr, and dataset.json says so.
         Classes from the value 1 on leave 0 to a background that no voxel has.
     channel_names : sequence of str or None
-        With `nnunet`, what the channels are called; "CT" chooses its normalisation.
+        With `nnunet`, what the channels are called; "CT" chooses its normalization.
     n_classes : int or None
         With `nnunet`; None: the lines of the classes.txt that travels along.
     run : RunSettings
@@ -131,7 +131,7 @@ def volumes(
 @dataclass(frozen=True)
 class _Values:
     """What the values of labels are: that of class 0, and in nnU-Net's how many classes `names`
-    names; None elsewhere."""
+    names; None otherwise."""
 
     first: int
     n_classes: int | None

@@ -40,9 +40,9 @@ def comparison_text(found: Comparison, count: int) -> str:
         "",
         *text_table(("all images as one", *scores), totals),
     ]
-    for told, positions in zip(("better", "worse"), found.largest(count), strict=True):
+    for direction, positions in zip(("better", "worse"), found.largest(count), strict=True):
         if positions:
-            lines += ["", *_largest_table(found, positions, told)]
+            lines += ["", *_largest_table(found, positions, direction)]
     return "\n".join(lines)
 
 
@@ -121,14 +121,14 @@ def _interval(paired: Paired) -> list[str]:
     return [f"{100 * paired.interval.low:+.2f} to {100 * paired.interval.high:+.2f}"]
 
 
-def _largest_table(found: Comparison, positions: list[int], told: str) -> list[str]:
+def _largest_table(found: Comparison, positions: list[int], direction: str) -> list[str]:
     first, second = found.names
     cells = []
     for k in positions:
         values = found.ranking.values[:, k]
         difference = 100 * (values[1] - values[0])
         cells.append((found.stems[k], *(f"{v:.2%}" for v in values), f"{difference:+.2f}"))
-    title = f"{second} {told}, {METRIC_NAMES[found.metric]}"
+    title = f"{second} {direction}, {METRIC_NAMES[found.metric]}"
     return text_table((title, first, second, "difference"), cells)
 
 

@@ -26,7 +26,7 @@ def error_marks(labels: NDArray[np.uint8], gt: NDArray[np.uint8]) -> NDArray[np.
     """Where labels are not the ground truth, (H, W) uint8.
 
     A pixel is `LEFT_OUT` where the ground truth is 255, `WRONG` where the labels are anything else
-    than the ground truth (255 is a miss), and `SAME` elsewhere.
+    than the ground truth (255 is a miss), and `SAME` at all others.
     """
     _check_shapes(labels, gt, "ground truth")
     marks = np.where(labels == gt, SAME, WRONG).astype(np.uint8)
@@ -39,7 +39,7 @@ def difference_marks(
 ) -> NDArray[np.uint8]:
     """Where two labels of an image differ, (H, W) uint8.
 
-    A pixel is `SAME` where both are equal. Elsewhere, without ground truth, it is `DIFFERENT`; with
+    A pixel is `SAME` where both are equal. Otherwise, without ground truth, it is `DIFFERENT`; with
     it, `FIRST_RIGHT`, `SECOND_RIGHT` or `BOTH_WRONG`. It is `LEFT_OUT` wherever the ground truth
     is 255.
     """
@@ -56,7 +56,7 @@ def difference_marks(
 
 
 def draw_marks(image: NDArray[np.uint8], marks: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Marks in full colour on the image, which is pale and grey elsewhere, (H, W, 3) uint8."""
+    """Marks in full colour on the image, which is pale and grey at all others, (H, W, 3) uint8."""
     if marks.shape != image.shape[:2]:
         raise ValueError(f"labels have shape {marks.shape}, the image {image.shape[:2]}")
     grey = image @ np.array(GREY_WEIGHTS)

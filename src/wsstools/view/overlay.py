@@ -23,7 +23,7 @@ def colour_labels(labels: NDArray[np.integer], palette: NDArray[np.uint8]) -> ND
         raise ValueError(f"labels has shape {labels.shape}, expected (H, W)")
     if labels.size and not 0 <= labels.min() <= labels.max() < len(palette):
         raise ValueError(
-            f"labels lie in {labels.min()}..{labels.max()}, the palette has {len(palette)} colours"
+            f"labels are in {labels.min()}..{labels.max()}, the palette has {len(palette)} colours"
         )
     colours: NDArray[np.uint8] = palette[labels]
     return colours
@@ -75,7 +75,7 @@ def stroke_growth(shape: tuple[int, ...], width: int = IMAGE_WIDTH) -> int:
 def colour_map(
     probs: NDArray[np.floating], classes: ArrayLike, palette: NDArray[np.uint8]
 ) -> NDArray[np.uint8]:
-    """The expected colour of each pixel, (H, W, 3) uint8: doubt shows as a mixture.
+    """The expected colour of each pixel, (H, W, 3) uint8: uncertainty shows as a mixture.
 
     `probs` has shape (K, H, W) and sums to 1 over K; `classes`, (K,), are the ids of the planes.
     """

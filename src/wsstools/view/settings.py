@@ -31,8 +31,8 @@ class SheetSettings:
     )
     palette: str = parameter(
         "voc",
-        "Colours of the classes: voc, as in label files, or distinct, which are easier to tell "
-        "apart.",
+        "Colours of the classes: voc, as in label files, or distinct, which differ more from each "
+        "other.",
         metavar="|".join(PALETTE_NAMES),
         choices=PALETTE_NAMES,
     )

@@ -184,8 +184,8 @@ def _row_strip(
 def _draw_caption(
     draw: ImageDraw.ImageDraw, layout: _Layout, text: str, left: int, right: int, height: int
 ) -> None:
-    told = _cut(draw, text, layout.small, right - left)
-    draw.text((left, height / 2), told, FAINT_INK, layout.small, anchor="lm")
+    shown = _cut(draw, text, layout.small, right - left)
+    draw.text((left, height / 2), shown, FAINT_INK, layout.small, anchor="lm")
 
 
 def _legend_strip(

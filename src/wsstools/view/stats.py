@@ -14,7 +14,7 @@ Names: TypeAlias = "Sequence[str] | None"
 
 
 def classes_text(total: LabelStats, images: Mapping[str, LabelStats], names: Names) -> str:
-    """The set and its classes as text; classes that have a name but never occur are told."""
+    """The set and its classes as text; classes that have a name but never occur are listed."""
     count = len(images)
     mean = sum(len(image.classes) for image in images.values()) / count
     cells = [

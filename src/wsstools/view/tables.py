@@ -108,7 +108,7 @@ def volume_table(
 def csv_text(rows: Iterable[Iterable[object]]) -> str:
     """Rows as CSV, numbers with all their digits, None as nothing.
 
-    Where a row would begin like a comment, all texts stand in quotes.
+    Where a row would begin like a comment, all texts are in quotes.
     """
     cells = [list(row) for row in rows]
     has_comment = any(str(row[0]).startswith("#") for row in cells if row)

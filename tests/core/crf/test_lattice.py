@@ -13,7 +13,7 @@ def points(rng, n_features, n):
 
 
 def barycentric(lattice):
-    """Weights without the normalisation, which scales all weights of a point alike."""
+    """Weights without the normalization, which scales all weights of a point alike."""
     return lattice.weights / lattice.weights.sum(axis=1, keepdims=True)
 
 

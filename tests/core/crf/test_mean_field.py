@@ -65,7 +65,7 @@ def test_equals_a_direct_call_on_an_image_that_is_not_square(densecrf, engine):
 
 
 # Rows of 2, 4, 8 and 24 values; numbers of pixels that are no multiple of 4; dark corners, where
-# the points at the origin lie that pydensecrf adds.
+# the points at the origin are that pydensecrf adds.
 @pytest.mark.parametrize(
     ("n_classes", "shape"),
     [(2, (60, 81)), (3, (1, 1)), (4, (1, 50)), (5, (70, 90)), (8, (33, 1)), (21, (50, 61))],

@@ -80,12 +80,12 @@ def test_sums_of_coarse_features_are_sums_of_fine_ones():
     np.testing.assert_allclose(features.weighted_sums(weights), expected, atol=1e-4)
 
 
-def test_features_are_standardised_and_constant_ones_become_0():
+def test_features_are_standardized_and_constant_ones_become_0():
     values = np.random.default_rng(0).normal(size=(3, 9, 9))
     values[0] = 1e4 + values[0]  # a small change of large values is kept
     values[1] = 0.1  # whose mean is not 0.1 to the last digit
     level = Level(values.astype(np.float32), 2)
-    (found,) = NetworkFeatures([level], 17, 17).standardised().levels
+    (found,) = NetworkFeatures([level], 17, 17).standardized().levels
     np.testing.assert_allclose(found.values.mean(axis=(1, 2)), 0, atol=1e-6)
     np.testing.assert_allclose(found.values.std(axis=(1, 2)), [1, 0, 1], atol=1e-3)
     expected = (level.values[0] - level.values[0].mean(dtype=float)) / level.values[0].std(
@@ -96,7 +96,7 @@ def test_features_are_standardised_and_constant_ones_become_0():
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_probabilities_are_those_of_logistic_regression_on_each_pixel(n_classes):
-    """Of scikit-learn, told the same features at full size."""
+    """Of scikit-learn, given the same features at full size."""
     scribbles = SCRIBBLES.copy()
     if n_classes == 2:
         scribbles[scribbles == 3] = 255
@@ -104,7 +104,7 @@ def test_probabilities_are_those_of_logistic_regression_on_each_pixel(n_classes)
     features = coloured_levels()
     settings = LinearSettings(penalty=0.05, temperature=2.0)
     found = linear_model(features, pixels, settings=settings)
-    everywhere = features.standardised().of_rows(0, HEIGHT).reshape(6, -1).T
+    everywhere = features.standardized().of_rows(0, HEIGHT).reshape(6, -1).T
     chosen = pixels.rows * WIDTH + pixels.columns
     model = LogisticRegression(C=1 / (0.05 * len(chosen)), tol=1e-8, max_iter=1000)
     model.fit(everywhere[chosen], pixels.labels)

@@ -39,7 +39,7 @@ def test_the_forest_labels_what_it_is_shown():
 
 
 def noisy_samples(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(8, n) features and 3 classes that depend on some of them, not without doubt."""
+    """(8, n) features and 3 classes that depend on some of them, with noise."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(8, n)).astype(np.float32)
     features[7] = 0.5  # constant

@@ -129,7 +129,7 @@ def test_large_images_are_walked_reduced(monkeypatch):
     assert (predicted == 2).sum() == 1
 
 
-def test_an_unsolved_walk_is_told(monkeypatch):
+def test_an_unsolved_walk_is_reported(monkeypatch):
     def broken(colours, seeds, **_):
         return np.full((seeds.max(), *seeds.shape), np.nan)
 

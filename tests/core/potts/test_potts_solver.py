@@ -231,8 +231,8 @@ def test_classes_that_are_nowhere_cheaper_than_another_are_left_out():
     rng = np.random.default_rng(15)
     costs, weights = random_problem(rng, (30, 70), 4)
     ceiling = np.full((1, 30, 70), costs.max() + 0.1, np.float32)
-    dearer = costs[2:3] + rng.uniform(0, 1, (1, 30, 70)).astype(np.float32)
-    widened = np.concatenate([ceiling, costs[:3], dearer, costs[3:], costs[3:]])
+    costlier = costs[2:3] + rng.uniform(0, 1, (1, 30, 70)).astype(np.float32)
+    widened = np.concatenate([ceiling, costs[:3], costlier, costs[3:], costs[3:]])
     assert needed_classes(widened) == [1, 2, 3, 5]
     solution, wide = (solve_potts(c, weights, tol=1e-4) for c in (costs, widened))
     assert solution.needless == () and wide.needless == (0, 4, 6)

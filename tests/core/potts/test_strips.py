@@ -33,7 +33,7 @@ def test_the_certificate_is_that_of_the_whole_image(problem, margin, lambda_):
     exact = potts(stored.whole(), image, lambda_=lambda_, tol=1e-5)
     info = found.info
     assert info["strips"] > 2
-    # the bound lies below the least energy, and the energy is that of the map
+    # the bound is below the least energy, and the energy is that of the map
     assert info["dual"] <= exact.info["primal"] * (1 + 1e-6)
     assert info["primal"] >= exact.info["dual"] * (1 - 1e-6)
     costs = unary(stored.whole().probs)

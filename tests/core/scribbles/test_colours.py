@@ -44,7 +44,7 @@ def test_the_colours_of_voc_and_cityscapes():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("# nothing\n", "no colour is named"),
         ("sky blue", "line 1: 'sky blue': expected a name and #rrggbb"),
@@ -54,6 +54,6 @@ def test_the_colours_of_voc_and_cityscapes():
         ("sky #0000ff\n#00ff00", "some have none"),
     ],
 )
-def test_what_is_no_table(text, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_is_no_table(text, message):
+    with pytest.raises(ValueError, match=message):
         parse_colours(text)

@@ -1,4 +1,4 @@
-"""Estimates of labels from strokes: each scribbled pixel stands for what is around it."""
+"""Estimates of labels from strokes: each scribbled pixel represents what is around it."""
 
 from __future__ import annotations
 

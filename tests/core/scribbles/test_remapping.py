@@ -38,7 +38,7 @@ def test_ids_of_cityscapes_become_train_ids():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "no class id is named"),
         ("cat=1", "'cat=1': expected OLD=NEW"),
@@ -50,6 +50,6 @@ def test_ids_of_cityscapes_become_train_ids():
         ("1=2,01=3", "1 becomes 2 already"),
     ],
 )
-def test_what_is_no_remapping(text, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_is_no_remapping(text, message):
+    with pytest.raises(ValueError, match=message):
         parse_remapping(text)

@@ -76,7 +76,9 @@ def test_a_pixel_is_predicted_without_the_nearest_stroke(scribbles):
     def predict(rest: ScribbledPixels) -> ProbabilityMap:
         seen.append(rest)
         probs = np.zeros((len(rest.classes), *SHAPE), np.float32)
-        probs[len(seen) % len(rest.classes)] = 1  # so that each model can be told from the others
+        probs[len(seen) % len(rest.classes)] = (
+            1  # so that each model can be distinguished from the others
+        )
         return ProbabilityMap(probs, rest.classes, 4)
 
     found = held_out(pixels, 3, predict)
@@ -88,7 +90,7 @@ def test_a_pixel_is_predicted_without_the_nearest_stroke(scribbles):
         assert (kept == ((folds >= 0) & (folds != fold))).all()
         class_id = rest.classes[(fold + 1) % len(rest.classes)]
         assert (found.dense()[class_id][folds == fold] == 1).all()
-    # beside a stroke, where the regulariser looks, the same model speaks
+    # beside a stroke, where the regularizer looks, the same model speaks
     np.testing.assert_array_equal(found.probs[:, 6, 3:23], found.probs[:, 5, 3:23])
 
 

@@ -43,7 +43,7 @@ def test_lines_agree_with_the_distance_to_a_dense_sampling():
         dense = np.concatenate([np.linspace(a, b, 400) for a, b in pairwise(points)])
         distance = np.min([np.hypot(x - u, y - v) for u, v in dense], axis=0)
         inside, outside = distance <= width / 2 - 0.05, distance > width / 2 + 0.05
-        outside &= distance > 0.75  # the pixel that a point lies in is always drawn
+        outside &= distance > 0.75  # the pixel that a point is in is always drawn
         assert drawn[inside].all() and not drawn[outside].any()
 
 
@@ -231,7 +231,7 @@ def corridor():
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_stroke_runs_through_its_region(seed):
-    """Its ends lie far apart in the largest part that holds the brush, not in some corner."""
+    """Its ends are far apart in the largest part that holds the brush, not in some corner."""
     drawn = simulate_scribbles(
         corridor(), rng=np.random.default_rng(seed), share=0.5, max_strokes=1
     )

@@ -39,7 +39,7 @@ def test_the_large_doubtful_region_comes_first():
 def test_gain_is_the_share_that_is_expected_to_be_wrong():
     first = np.full((400, 400), 0.7)
     (place,) = suggested_places([map_of(first)], settings=SuggestionSettings(reach=0.01))
-    # 0.3 under a Gaussian of 4 pixels, all of which lies in the image
+    # 0.3 under a Gaussian of 4 pixels, all of which is in the image
     assert place.gain == pytest.approx(0.3 * 2 * np.pi * 4**2 / 400**2, rel=0.01)
 
 

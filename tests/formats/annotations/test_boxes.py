@@ -71,15 +71,15 @@ def test_voc_without_a_size_takes_that_of_the_image():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (voc(("cat", (1, 1, 2, "x"))), "box 'cat' has ymax='x', expected a number"),
         (voc(("", (1, 1, 2, 2))), "a box has no label"),
         (voc(("cat", (1, 1, 2, "inf"))), "box 'cat': points are not finite"),
     ],
 )
-def test_damaged_boxes_of_voc(text, told):
-    with pytest.raises(DataError, match=told):
+def test_damaged_boxes_of_voc(text, message):
+    with pytest.raises(DataError, match=message):
         decode_boxes(text.encode(), "a.xml")
 
 

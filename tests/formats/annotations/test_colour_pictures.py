@@ -57,7 +57,7 @@ def test_strokes_on_white_in_any_file(name):
     data = saved(coloured(LABELS))[name]
     np.testing.assert_array_equal(drawn(data, name), LABELS)
     n_white = (LABELS == 255).sum()
-    expected = f"left out: 1 colour that is not in --colors: #ffffff ({n_white} pixels)"
+    expected = f"left out: 1 colour that is not in --colours: #ffffff ({n_white} pixels)"
     assert found(data, name).note == expected
 
 
@@ -87,7 +87,7 @@ def test_edges_that_are_drawn_smoothly_are_left_out_and_listed():
         drawn(by_pillow(small, "PNG")) == 1, (values == (255, 0, 0)).all(axis=2)
     )
     n_colours = len(np.unique(values.reshape(-1, 3), axis=0))
-    assert decoded.note.startswith(f"left out: {n_colours - 1} colours that are not in --colors: ")
+    assert decoded.note.startswith(f"left out: {n_colours - 1} colours that are not in --colours: ")
     assert "#ffffff" in decoded.note and n_colours > 8 and decoded.note.endswith("...")
 
 
@@ -113,7 +113,7 @@ def test_a_picture_of_one_other_colour_has_no_marks():
 
 def test_a_picture_without_a_colour_of_the_table_is_refused_and_its_colours_are_listed():
     other = coloured(LABELS, {0: (0, 0, 254), 1: (254, 0, 0), 255: (255, 255, 255)})
-    with pytest.raises(DataError, match="no pixel has a colour of --colors") as error:
+    with pytest.raises(DataError, match="no pixel has a colour of --colours") as error:
         found(by_pillow(other, "PNG"))
     white, blue, red = (int((k == LABELS).sum()) for k in (255, 0, 1))
     listed = f"#ffffff ({white} pixels), #0000fe ({blue} pixels), #fe0000 ({red} pixels)"
@@ -121,7 +121,7 @@ def test_a_picture_without_a_colour_of_the_table_is_refused_and_its_colours_are_
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (by_pillow(coloured(LABELS), "JPEG"), "a JPEG, whose colours are not exact"),
         (by_pillow(LABELS.astype(np.uint16), "PNG"), "colours of kind I;16 are not read"),
@@ -132,8 +132,8 @@ def test_a_picture_without_a_colour_of_the_table_is_refused_and_its_colours_are_
         (by_pillow(coloured(LABELS), "PNG")[:-40], "not a readable picture"),
     ],
 )
-def test_what_is_no_picture_in_colours(data, told):
-    with pytest.raises(DataError, match=told):
+def test_what_is_no_picture_in_colours(data, message):
+    with pytest.raises(DataError, match=message):
         found(data)
 
 

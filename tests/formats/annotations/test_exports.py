@@ -154,7 +154,7 @@ def test_colours_of_programs(name):
     ids = drawn_by(Path(name).parent.name)
     found = scribbles_in(name, Values(colours=COLOURS), "picture")
     np.testing.assert_array_equal(found, ids)
-    left_out = f"left out: 1 colour that is not in --colors: #ffffff ({(ids == 255).sum()} pixels)"
+    left_out = f"left out: 1 colour that is not in --colours: #ffffff ({(ids == 255).sum()} pixels)"
     note = decoded_file(name, Values(colours=COLOURS), "picture").note
     assert note == (left_out if "white" in name else None)
 

@@ -270,7 +270,7 @@ def test_empty_polygons_of_coco_are_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"annotations": []}, "no image in it is annotated"),
         ({"annotations": [{"image_id": 1}]}, "of image 1, which is not in 'images'"),
@@ -287,10 +287,10 @@ def test_empty_polygons_of_coco_are_left_out(tmp_path):
          "runs of 10002 pixels"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_coco(tmp_path, changed, told):
+def test_what_is_wrong_with_coco(tmp_path, changed, message):
     path = written(tmp_path, coco(**changed))
     parts = detection.unpack(path).parts
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         decoded(path.read_bytes() if parts is None else parts[0].data)
 
 
@@ -451,16 +451,16 @@ def test_options_of_a_project_of_via_are_its_classes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("attributes", "told"),
+    ("attributes", "message"),
     [
         ({"kind": "sky", "side": "left"}, "has the attributes kind, side; which is the class"),
         ({}, "no label"),
         ({"kind": {"sky": True, "grass": True}}, "several classes: sky, grass"),
     ],
 )
-def test_a_region_of_via_has_one_class(tmp_path, attributes, told):
+def test_a_region_of_via_has_one_class(tmp_path, attributes, message):
     path = written(tmp_path, via(via_region(attributes, "point", cx=3, cy=3)))
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         images_of(path)
 
 
@@ -544,7 +544,7 @@ def test_polygons_of_yolo_are_shares_of_the_image():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("1 0.1 0.1 0.5 0.1 0.4\n", "line 1: 5 numbers after the class"),
         ("1 10 10 50 10 40 70\n", "not in 0..1"),
@@ -552,8 +552,8 @@ def test_polygons_of_yolo_are_shares_of_the_image():
         ("1 nan nan nan nan nan nan", "not in 0..1"),
     ],
 )
-def test_what_is_wrong_with_yolo(text, told):
-    with pytest.raises(DataError, match=told):
+def test_what_is_wrong_with_yolo(text, message):
+    with pytest.raises(DataError, match=message):
         decoded(text, "a.txt")
 
 
@@ -631,7 +631,7 @@ def test_shapes_of_napari_in_one_slice_with_several_columns():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (f"{SHAPES}label\n0,path,0,7,5,6,sky\n1,path,0,8,5,6,sky\n", "in several slices"),
         (f"{SHAPES}sure,kind\n0,path,0,7,5,6,1,sky\n", "which of the columns sure, kind is the"),
@@ -642,8 +642,8 @@ def test_shapes_of_napari_in_one_slice_with_several_columns():
         (f"{SHAPES}label\n0,path,0,7,5,6,{'x' * 140_000}\n", "a.csv: not CSV: field larger"),
     ],
 )
-def test_what_is_wrong_with_tables_of_napari(text, told):
-    with pytest.raises(DataError, match=told):
+def test_what_is_wrong_with_tables_of_napari(text, message):
+    with pytest.raises(DataError, match=message):
         drawn(text, "a.csv")
 
 
@@ -676,7 +676,7 @@ ONE_EACH = {
 
 
 @pytest.mark.parametrize("form", ONE_EACH)
-def test_formats_are_recognised_by_their_content(form):
+def test_formats_are_recognized_by_their_content(form):
     data = ONE_EACH[form].encode()
     assert detection.detected_format(data, "whatever") == form
     assert detection.detected_format(b"\xef\xbb\xbf \n" + data, "whatever") == form
@@ -699,7 +699,7 @@ def test_every_format_is_tried():
 
 
 @pytest.mark.parametrize(
-    ("data", "name", "told"),
+    ("data", "name", "message"),
     [
         (b"", "a.json", "the file is empty"),
         (b" \n", "a.xml", "the file is empty"),
@@ -716,8 +716,8 @@ def test_every_format_is_tried():
         (zipped([(b"a.xml", CVAT.encode())]), "a.zip", "an archive; give the file itself"),
     ],
 )
-def test_what_is_of_no_format(data, name, told):
-    with pytest.raises(DataError, match=told):
+def test_what_is_of_no_format(data, name, message):
+    with pytest.raises(DataError, match=message):
         decoded(data, name)
 
 

@@ -32,15 +32,15 @@ def test_values_that_do_not_repeat_are_read_one_by_one():
 
 
 @pytest.mark.parametrize(
-    ("data", "shape", "told"),
+    ("data", "shape", "message"),
     [
         (BRUSH[:-5], MASK.shape, "cut short"),
         (BRUSH[:3], MASK.shape, "cut short"),
         (BRUSH, (6, 7), "192 values of 8 bits, expected 168"),
     ],
 )
-def test_a_brush_that_is_damaged_or_of_another_image(data, shape, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_brush_that_is_damaged_or_of_another_image(data, shape, message):
+    with pytest.raises(ValueError, match=message):
         brush_mask(data, shape)
 
 
@@ -72,7 +72,7 @@ def test_what_is_no_packed_run_length(counts):
         coco_runs(counts)
 
 
-@pytest.mark.parametrize(("runs", "told"), [([2, 11], "13 pixels"), ([3, -1], "negative")])
-def test_runs_that_fit_in_no_box(runs, told):
-    with pytest.raises(ValueError, match=told):
+@pytest.mark.parametrize(("runs", "message"), [([2, 11], "13 pixels"), ([3, -1], "negative")])
+def test_runs_that_fit_in_no_box(runs, message):
+    with pytest.raises(ValueError, match=message):
         mask_of_runs(runs, (3, 4))

@@ -13,7 +13,7 @@ from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.scribbles.annotation import Annotation, ClassName, Mark, Polygon, in_pixels
 
 BACKGROUND = 0
-"""The class of what lies outside all boxes, as in PASCAL VOC."""
+"""The class of what is outside all boxes, as in PASCAL VOC."""
 LEAST_AREA = 144
 """Pixels of a region that is simulated, the square of (4 x width) of strokes of width 3."""
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
@@ -65,7 +65,7 @@ def boxes_of_annotation(
 ) -> list[Box]:
     """The boxes of the marks, all of which are `is_box`, cut off at the border of an (H, W) image.
 
-    A box holds the pixels whose centres lie in it; one that holds none is left out.
+    A box holds the pixels whose centres are in it; one that holds none is left out.
     """
     boxes = []
     for mark in in_pixels(annotation, shape).marks:

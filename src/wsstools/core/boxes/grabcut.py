@@ -25,7 +25,7 @@ _ITERATIONS = 3
 _COMPONENTS = 5
 """Gaussians of the object, and of what is around it (Rother et al.)."""
 _EM_STEPS = 5
-"""Of expectation and maximisation in each iteration, which go on from those before."""
+"""Of expectation and maximization in each iteration, which go on from those before."""
 _SAMPLES = 1000
 """Most pixels that a mixture is fitted to, spread evenly."""
 _LEAST_PIXELS = 4 * _COMPONENTS
@@ -90,7 +90,7 @@ def grabcut(
 
     Notes
     -----
-    Minimises, in turn over two mixtures of Gaussians p and the segment M, with 8 neighbours,
+    Minimizes, in turn over two mixtures of Gaussians p and the segment M, with 8 neighbours,
 
         E = sum_i -log p(I_i | M_i) + gamma sum_ij [M_i != M_j] exp(-beta |I_i - I_j|^2) / |i - j|
 

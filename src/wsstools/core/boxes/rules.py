@@ -38,7 +38,7 @@ def label_boxes(
     image: NDArray[np.uint8] | NDArray[np.float32] | None = None,
     rng: np.random.Generator | None = None,
 ) -> BoxLabels:
-    """The labels of an image with these boxes: smaller ones in front, background elsewhere.
+    """The labels of an image with these boxes: smaller ones in front, background outside all boxes.
 
     Parameters
     ----------

@@ -1,13 +1,13 @@
 """Depthwise convolution with what is around it in an inverted residual block, both ways, compiled.
 
-Before it are batch normalisation and a rectifier, after it what batch normalisation begins with.
+Before it are batch normalization and a rectifier, after it what batch normalization begins with.
 Features are (N, H, W, C), float32, or uint16, which are the bits of bfloat16; C is a multiple of
 `LANES`. Each function works on the images from `first` to before `last`, so that threads can share
 a batch.
 
 The rectified features and the gradient of the convolved ones are made anew for a few channels of an
 image at a time: they stay in the cache and are never written out. Around them is a frame of zeros.
-What lies in the next row of an image is fetched while this one is worked on, since processors do
+What is in the next row of an image is fetched while this one is worked on, since processors do
 not see that coming.
 """
 
@@ -128,7 +128,7 @@ def convolve_back(
     first, last, x, line, mean, low, high, weights, stride, dilation,
     y, gradient, line_after, low_after, high_after, slope, level, result, of_weights, sums,
 ):  # fmt: skip
-    """The gradients of `convolve` with batch normalisation and a rectifier after it.
+    """The gradients of `convolve` with batch normalization and a rectifier after it.
 
     Parameters
     ----------

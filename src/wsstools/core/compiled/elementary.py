@@ -21,7 +21,7 @@ _E2, _E3, _E4, _E5, _E6, _E7 = (np.float32(1 / math.factorial(n)) for n in range
 _L3, _L5, _L7, _L9 = (np.float32(1 / n) for n in (3, 5, 7, 9))
 _LOWEST, _HIGHEST = np.float32(-87), np.float32(88)
 _LEAST, _ROOT_HALF = np.float32(2.0**-126), np.float32(math.sqrt(0.5))
-_SHIFT, _BIAS = np.int32(23), np.int32(127)  # where the exponent of a float32 lies in its bits
+_SHIFT, _BIAS = np.int32(23), np.int32(127)  # where the exponent of a float32 is in its bits
 _FRACTION, _OF_HALF = np.int32((1 << 23) - 1), np.int32(126 << 23)
 
 

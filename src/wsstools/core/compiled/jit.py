@@ -22,7 +22,7 @@ def compiled(function: F) -> F:
 
     Each operation on floats is done and rounded as it is written, so that a processor with wider
     vectors or with fused multiply-add gives the same bits. The price is that a loop which adds to
-    one number is not vectorised; loops over elements are. Functions whose last bit depends on the
+    one number is not vectorized; loops over elements are. Functions whose last bit depends on the
     machine, such as exp, are taken from `elementary`.
 
     It compiles at its first call, or loads what an earlier process compiled from the same sources.

@@ -13,12 +13,12 @@ from wsstools.core.crf.lattice_kernels import filter_values, find_chains, find_v
 _GROUP = 4
 """pydensecrf takes points in groups of so many and fills up the last by points at the origin."""
 _FARTHEST = 32767
-"""Coordinates beyond it are too coarse in float32 to tell which simplex a point is in."""
+"""Coordinates beyond it are too coarse in float32 to say which simplex a point is in."""
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """A Gaussian filter K of n points, symmetrically normalised unless it is said not to be.
+    """A Gaussian filter K of n points, symmetrically normalized unless it is said not to be.
 
     Notes
     -----
@@ -37,16 +37,16 @@ class Lattice:
     """
 
     offsets: NDArray[np.int32]  # (n, D + 1), vertices of the simplex around each point
-    # (n, D + 1), a point's share of each, normalised: they splat and slice
+    # (n, D + 1), a point's share of each, normalized: they splat and slice
     weights: NDArray[np.float32]
     chains: NDArray[np.int32]  # (D + 1, M + 1), see `find_chains`
 
     @classmethod
-    def of(cls, features: NDArray[np.float32], *, is_normalised: bool = True) -> Lattice:
+    def of(cls, features: NDArray[np.float32], *, is_normalized: bool = True) -> Lattice:
         """The filter exp(-|f_i - f_j|^2 / 2) of points f, (D, n) float32.
 
-        Without `is_normalised`, N is the same for all points: such that values are those of the
-        Gaussian, about. ValueError if the points lie too far from each other or from the origin.
+        Without `is_normalized`, N is the same for all points: such that values are those of the
+        Gaussian, about. ValueError if the points are too far from each other or from the origin.
         """
         n_features, n_points = features.shape
         filled = np.zeros((n_features, -(-n_points // _GROUP) * _GROUP), np.float32)
@@ -60,7 +60,7 @@ class Lattice:
         chains = find_chains(keys, table, strides)
         # Adams et al. scale a filtered value by this; here it cancels, but for the tiny addend.
         scale = 1 / (1 + 2.0**-n_features)
-        if is_normalised:
+        if is_normalized:
             sums = filter_values(offsets, weights, chains, np.ones(n_points, np.float32))
             weights *= np.sqrt(scale / (scale * sums + 1e-20))[:, np.newaxis]
         else:

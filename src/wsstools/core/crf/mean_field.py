@@ -28,13 +28,13 @@ _CACHE_LINE = 64  # bytes
 
 @dataclass(frozen=True)
 class CrfSolution:
-    """Class marginals of a fully connected CRF, and which classes were not told apart for them.
+    """Class marginals of a fully connected CRF, and which classes were solved as one for them.
 
     The pruned classes, ascending, were solved as one, whose marginal was then shared out among them
     by their probabilities.
     """
 
-    # (K, H, W), mean-field marginals Q; they sum to 1 over the classes
+    # (K, H, W), mean field marginals Q; they sum to 1 over the classes
     marginals: NDArray[np.float32]
     pruned: tuple[int, ...]
     pruned_mass: float  # the most that they hold together at a pixel, in 0..1; 0 if there is none
@@ -103,7 +103,7 @@ def dense_crf(
     probs : (K, H, W) float
         Class probabilities P.
     image : (H, W, 3) or (H, W), uint8 or float
-        The picture itself in 0..255, not a network's normalised input. Floats are rounded and
+        The picture itself in 0..255, not a network's normalized input. Floats are rounded and
         clipped.
     w1 : float
         Weight of the kernel of near pixels of like colour; larger follows colour edges more.
@@ -116,14 +116,14 @@ def dense_crf(
     sigma_gamma : float
         Its reach in pixels; larger removes larger specks.
     iterations : int
-        Mean-field iterations; 0 gives the normalised probabilities.
+        Mean field iterations; 0 gives the normalized probabilities.
     floor : float
         Probabilities below it count as `floor`, as in `unary`.
     prune : float
         Probability in 0..1: the least probable classes of the image, as many as hold together no
         more than this at any pixel, are solved as one by the compiled engine. Larger is faster; 0
-        tells all classes apart. The error is nothing where they are below `floor` everywhere, and
-        small of second order elsewhere.
+        solves each class by itself. The error is nothing where they are below `floor` everywhere,
+        and small of second order otherwise.
     engine : {"compiled", "pydensecrf"}
         Who computes: our own code, or the library that it is tested against.
     kernels : Kernels or None
@@ -152,7 +152,7 @@ def dense_crf(
         k(i, j) = w1 exp(-|f_i - f_j|^2 / (2 sigma_alpha^2) - |I_i - I_j|^2 / (2 sigma_beta^2))
                   + w2 exp(-|f_i - f_j|^2 / (2 sigma_gamma^2))
 
-    where each kernel is normalised symmetrically, so that w1 and w2 hardly depend on the number of
+    where each kernel is normalized symmetrically, so that w1 and w2 hardly depend on the number of
     pixels. With the same classes both engines give the same Q but for rounding, about 1e-5.
 
     Classes whose probabilities are the floor everywhere have equal marginals, and are one without
@@ -223,10 +223,10 @@ def mean_field(
     iterations: int = 10,
     counts: Sequence[int] | None = None,
 ) -> NDArray[np.float32]:
-    """Mean-field marginals Q, (K, H, W) float32, of costs U (K, H, W); they sum to 1 over K.
+    """Mean field marginals Q, (K, H, W) float32, of costs U (K, H, W); they sum to 1 over K.
 
     One `Kernels` serves any costs, weights and number of iterations. `counts` (K,) says of how many
-    classes with these same costs each class stands in for; its marginal is their sum. The other
+    classes with these same costs each class represents; its marginal is their sum. The other
     parameters are as in `dense_crf`.
 
     Raises

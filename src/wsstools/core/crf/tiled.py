@@ -45,7 +45,7 @@ def dense_crf_in_tiles(
     Notes
     -----
     The lattice of a tile has its vertices where that of the whole image has them, so that only what
-    pixels beyond the margin would have told is missing.
+    pixels beyond the margin would have contributed is missing.
     """
     reaches = {
         name: getattr(settings, name) for name in ("sigma_alpha", "sigma_beta", "sigma_gamma")

@@ -18,7 +18,7 @@ def confusion_matrix(labels: NDArray[np.uint8], gt: NDArray[np.uint8]) -> NDArra
     """Pixel counts of one image, (256, 256) int64: rows ground truth, columns labels.
 
     Row 255 (ignored in the ground truth) is zero. Column 255 counts pixels that the labels leave
-    open: a miss for their ground-truth class, and no claim of any class.
+    open: a miss for their class of the ground truth, and no claim of any class.
     """
     check_sizes(labels, gt)
     valid = gt != IGNORE_LABEL
@@ -80,9 +80,10 @@ class Scores:
     mean_iou : float
         Mean of those; NaN if there is none.
     pixel_accuracy : float
-        Share of the ground-truth pixels that carry their class; NaN if there is none.
+        Share of the pixels of the ground truth that carry their class; NaN if there is none.
     open_share : float
-        Share of the ground-truth pixels that the labels leave open (255); they count as misses.
+        Share of the pixels of the ground truth that the labels leave open (255), which are
+        misses.
     absent : tuple of int
         Classes of the label space that occur in neither; they are left out of the mean.
     """

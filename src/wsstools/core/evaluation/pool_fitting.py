@@ -48,7 +48,7 @@ def fitted_pool(kind: str, sample: Sample) -> Pool:
     -----
     Weights of classes are drawn towards those that all classes share, so that a class with few
     pixels has about the latter. To let rare classes count for more made labels worse: on other
-    images of CamVid (11 classes) and ACDC (4), the mean IoU before a regulariser is 62.9 and 84.9
+    images of CamVid (11 classes) and ACDC (4), the mean IoU before a regularizer is 62.9 and 84.9
     with a weight for each class (the plain mean: 59.1 and 81.0), 61.2 and 82.7 where a class
     counts with the root of its share, 55.8 and 77.5 where all count alike.
     """

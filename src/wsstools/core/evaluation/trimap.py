@@ -17,7 +17,7 @@ def border_distance(
     It is 1 beside a pixel of another class, and infinity where `gt` is 255 or the distance is above
     `limit`, which saves time. `void_is_border` counts 255 as another class. It does in the trimaps
     of Kohli et al. and of DeepLab, for PASCAL VOC, where a line of 255 covers the borders;
-    elsewhere 255 often marks what nobody labelled, and its edges are no borders of classes.
+    in other sets 255 often marks what nobody labelled, and its edges are no borders of classes.
 
     References
     ----------

@@ -34,7 +34,7 @@ class Features(Protocol):
 
 @dataclass(frozen=True)
 class Level:
-    """Features of a network at one resolution; the first lies on the first pixel of the image."""
+    """Features of a network at one resolution; the first is on the first pixel of the image."""
 
     values: NDArray[np.float32]  # (C, h, w); they reach to the last pixel of the image, or beyond
     step: int  # pixels of the image from one to the next
@@ -82,7 +82,7 @@ class NetworkFeatures:
             start = end
         return out
 
-    def standardised(self) -> NetworkFeatures:
+    def standardized(self) -> NetworkFeatures:
         """The same features with mean 0 and variance 1 over their level; constant ones are 0."""
         levels = []
         for level in self.levels:

@@ -21,7 +21,7 @@ class FilterLayer:
     interpolated bilinearly between them, so that pixel centres stay where they are. With
     `is_rectified`, negative ones become 0 before that, as in the network's next layer. With
     `is_energy`, filters 2i and 2i + 1 are the even and odd part of one complex filter, whose
-    response is the modulus: how much of a grating there is, wherever its phase stands.
+    response is the modulus: how much of a grating there is, whatever its phase.
     """
 
     weights: NDArray[np.float32]  # (F, 3, k, k), correlation kernels over the planes; k is odd
@@ -71,7 +71,7 @@ class FilterLayer:
 
 @dataclass(frozen=True)
 class PositionLayer:
-    """Where a pixel lies: its row and column, as shares of the image's height and width."""
+    """Where a pixel is: its row and column, as shares of the image's height and width."""
 
     axes: NDArray[np.int64]  # (n,), 0 for the row, 1 for the column
 
@@ -86,7 +86,7 @@ class PositionLayer:
 
 @dataclass(frozen=True)
 class FilterBank:
-    """Layers whose responses stand one after the other; at least one response in all."""
+    """Layers whose responses are one after the other; at least one response in all."""
 
     name: str  # what the record of a map calls it
     layers: tuple[FilterLayer | PositionLayer, ...]

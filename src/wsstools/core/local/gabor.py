@@ -1,6 +1,6 @@
 """The built-in filter bank: 64 patterns of 3x3 and 96 filters of 11x11, most of them Gabors.
 
-They act on opponent colours. The bank stands in for the first layers of VGG-16 (64 filters of
+They act on opponent colours. The bank replaces the first layers of VGG-16 (64 filters of
 3x3) and of the original AlexNet (96 of 11x11), whose filters are, after training, edges, bars and
 gratings, most of them grey, the rest along the red-green and blue-yellow axes.
 """
@@ -47,7 +47,7 @@ def gabor_bank() -> FilterBank:
 
     11x11, 80 complex Gabor filters exp(-|x|^2 / 2 s^2) exp(2 pi i u.x / wavelength) at 8
     orientations u: 4 wavelengths on luminance, 3 on each colour axis. The response is the
-    modulus (Gabor energy): how much of a texture there is, wherever its phase stands. It varies
+    modulus (Gabor energy): how much of a texture there is, whatever its phase. It varies
     slowly, so it is taken at every fourth pixel, as AlexNet's first layer is.
 
     Real parts have zero mean and the 2-norm of the imaginary ones; filters have unit sum of

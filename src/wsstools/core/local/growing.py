@@ -65,7 +65,7 @@ def grow(samples: BinnedSamples, *, n_trees: int, rng: np.random.Generator) -> G
     Notes
     -----
     The rules are those of scikit-learn's RandomForestClassifier: constant features count as drawn
-    as long as another one was found, and a threshold lies half way between the two values that it
+    as long as another one was found, and a threshold is half way between the two values that it
     parts. Only in nodes of more than 64 samples a split falls between two of 256 bins of about
     equal number (of all samples); in smaller ones every split is looked at.
 
@@ -119,7 +119,7 @@ def grow_with_scikit_learn(
 
 @compiled
 def _fill_codes(ordered, values, n_codes, codes):
-    """codes[f, i]: how many of the codes' upper ends lie below values[f, i]."""
+    """codes[f, i]: how many of the codes' upper ends are below values[f, i]."""
     n_features, n_samples = values.shape
     n_codes = min(n_codes, n_samples)
     ends = np.empty(n_codes, np.float32)
@@ -263,7 +263,7 @@ def _grow_tree(
     """Fill the nodes of one tree; gives the number of nodes, of mixed leaves, and the depth."""
     n_features = len(codes)
     state = np.full(1, seed, np.uint64)
-    inside = _bootstrap(state, weights)  # the samples of each node lie together
+    inside = _bootstrap(state, weights)  # the samples of each node are together
     waiting = np.empty((len(inside) + 1, 4), np.int32)  # node, first, last + 1, level
     waiting[0] = 0
     waiting[0, 2] = len(inside)

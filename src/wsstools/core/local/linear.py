@@ -46,7 +46,7 @@ def linear_model(
         return pixels.certain()
     parts = [pixels.evenly(k, settings.pixels) for k in range(len(pixels.classes))]
     chosen = np.sort(np.concatenate(parts))
-    features = features.standardised()
+    features = features.standardized()
     samples = features.at(pixels.rows[chosen], pixels.columns[chosen]).astype(np.float64)
     model = LogisticRegression(
         C=1 / (settings.penalty * len(chosen)), tol=_TOLERANCE, max_iter=_MOST_ITERATIONS

@@ -61,7 +61,7 @@ def random_walker(
     w_ij = exp(-beta |c_i - c_j|**2 / (10 sqrt(3) std(c))) + 1e-10, with colours c in 0..1. The
     probabilities x_k that it meets class k first solve L x_k = 0 outside the scribbles, where L
     is the Laplacian of the graph, with x_k = 1 on the scribbles of k and 0 on the others. One
-    factorisation solves this for all classes. (An iterative solver, which scikit-image prefers,
+    factorization solves this for all classes. (An iterative solver, which scikit-image prefers,
     leaves pixels wrong that strong edges cut off: their residual is next to nothing.)
 
     References
@@ -119,7 +119,7 @@ def _walked(
     if colours.std() == 0:  # scikit-image divides by it; beta 0 makes all steps alike
         colours, beta = seeds[:, :, None].astype(np.float64), 0.0
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what they tell of is checked below
+        warnings.simplefilter("ignore")  # what they report is checked below
         found = segmentation.random_walker(
             colours, seeds, beta=beta, mode="bf", return_full_prob=True, channel_axis=2
         )

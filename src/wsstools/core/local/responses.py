@@ -168,7 +168,7 @@ def _fill_values(layer: FilterLayer, planes: Planes, first: int, out: NDArray[np
     """Fill (F, n, m) with the linear filters' values at n sample rows from `first`."""
     stride, size = layer.stride, layer.weights.shape[2]
     n_rows, n_columns = out.shape[1:]
-    # Rows and columns of each phase lie together: neighbouring samples read neighbouring pixels.
+    # Rows and columns of each phase are together: neighbouring samples read neighbouring pixels.
     reach = (size - 1) // stride
     height, width = n_rows + reach, n_columns + reach
     n_source_rows, n_source_columns = planes.size_for(layer)
@@ -198,7 +198,7 @@ def _point_values(
 
 
 def _near_each_other(rows: Places) -> Iterator[Places]:
-    """Which of n pixels lie in some rows of the image, for those rows after each other."""
+    """Which of n pixels are in some rows of the image, for those rows after each other."""
     order = np.argsort(rows, kind="stable")
     start = 0
     while start < len(order):

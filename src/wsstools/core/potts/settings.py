@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from wsstools.core.parameter import documented, parameter
 
 FLOOR = 1e-3
-"""Least probability in a data term, of both regularisers: maps on disk hold them to 5e-4."""
+"""Least probability in a data term, of both regularizers: maps on disk hold them to 5e-4."""
 
 DEVICES = ("auto", "cpu", "cuda")
 

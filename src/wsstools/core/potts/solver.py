@@ -1,4 +1,4 @@
-"""Potts regularisation: smooth maps whose class borders follow the edges of the image."""
+"""Potts regularization: smooth maps whose class borders follow the edges of the image."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _COARSE_TOL = 1e-3  # coarse levels need not do better
 
 @dataclass(frozen=True)
 class PottsSolution:
-    """A minimiser of the relaxed Potts energy, and how close to the minimum it is."""
+    """A minimizer of the relaxed Potts energy, and how close to the minimum it is."""
 
-    soft: NDArray[np.float32]  # (K, H, W), the soft segmentation M; it sums to 1 over the classes
+    soft: NDArray[np.float32]  # (K, H, W), the soft map M; it sums to 1 over the classes
     primal: float  # its energy E(M)
     dual: float  # a lower bound of the energy of every soft or hard segmentation
     gap: float  # (primal - dual) / |primal|
@@ -86,7 +86,7 @@ def unary(probs: ArrayLike, *, floor: float = _DEFAULT.floor) -> NDArray[np.floa
 def potts_energy(
     soft: ArrayLike, unary: ArrayLike, weights: ArrayLike, *, isotropic: bool = True
 ) -> float:
-    """The energy E(M) of a soft segmentation; parameters and energy as in `solve_potts`."""
+    """The energy E(M) of a soft map; parameters and energy as in `solve_potts`."""
     soft, unary, weights = (np.asarray(a, np.float32) for a in (soft, unary, weights))
     if soft.shape != unary.shape:
         raise ValueError(f"soft has shape {soft.shape}, expected that of unary {unary.shape}")
@@ -105,7 +105,7 @@ def solve_potts(
     levels: int = LEVELS,
     start: Callable[[Problem, float], PrimalDual] = Iteration,
 ) -> PottsSolution:
-    """The soft segmentation of least Potts energy, to within a certified relative gap.
+    """The soft map of least Potts energy, to within a certified relative gap.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def solve_potts(
     Returns
     -------
     PottsSolution
-        The soft segmentation, its energy, a lower bound and whether the gap reached `tol`.
+        The soft map, its energy, a lower bound and whether the gap reached `tol`.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def solve_potts(
 
     Notes
     -----
-    Minimises over the simplex at each pixel i
+    Minimizes over the simplex at each pixel i
 
         E(M) = sum_i <U_i, M_i> + sum_c sum_i w_i |grad M_c|_i
 

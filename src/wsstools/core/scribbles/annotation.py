@@ -50,13 +50,13 @@ class Area:
     """Some pixels."""
 
     name: ClassName  # of their class, or its id
-    corner: tuple[int, int]  # x, y of the mask's upper left pixel, which may lie outside the image
+    corner: tuple[int, int]  # x, y of the mask's upper left pixel, which may be outside the image
     mask: NDArray[np.bool_]  # (h, w)
 
 
 @dataclass(frozen=True)
 class Polygon:
-    """The pixels whose centres lie in a polygon, which may have holes and several parts.
+    """The pixels whose centres are in a polygon, which may have holes and several parts.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ def resolve_names(
     """The class id of each name.
 
     A name is looked up as it is, then without regard to case and to blanks and strokes within it,
-    then by its SYNONYMS; what so fits two classes is unknown. An id stands for itself, and so does
+    then by its SYNONYMS; what so fits two classes is unknown. An id means itself, and so does
     a number where no class is called a number; without `class_names` (by id) only these do.
     IGNORED_NAME is IGNORE_LABEL. ValueError lists all names that are unknown or too large.
     """
@@ -114,9 +114,9 @@ def resolve_names(
         else:
             found[name] = class_id
     if unknown:
-        told = ", ".join(sorted(unknown))
+        unknown_names = ", ".join(sorted(unknown))
         known_names = "none" if class_names is None else ", ".join(class_names)
-        raise ValueError(f"no such class: {told} (classes: {known_names})")
+        raise ValueError(f"no such class: {unknown_names} (classes: {known_names})")
     return found
 
 
@@ -129,7 +129,7 @@ def draw_annotation(
 ) -> NDArray[np.uint8]:
     """Scribbles, (H, W) uint8, 255 where nothing is drawn; later marks cover earlier ones.
 
-    `class_ids` are those of `resolve_names`, `width` the diameter of the brush in pixels. What lies
+    `class_ids` are those of `resolve_names`, `width` the diameter of the brush in pixels. What is
     outside of the image is cut off.
     """
     scribbles = np.full(shape, IGNORE_LABEL, np.uint8)
@@ -166,7 +166,7 @@ def in_pixels(annotation: Annotation, shape: tuple[int, int]) -> Annotation:
 
 
 def points_outside(annotation: Annotation, shape: tuple[int, int]) -> int:
-    """How many points of the lines lie in no pixel of an (H, W) image."""
+    """How many points of the lines are in no pixel of an (H, W) image."""
     marks = in_pixels(annotation, shape).marks
     lines = [mark.points for mark in marks if isinstance(mark, Line)]
     return sum(len(points) - len(pixels_of(points, shape)[0]) for points in lines)

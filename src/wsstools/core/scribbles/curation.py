@@ -12,7 +12,7 @@ from wsstools.core.labels import IGNORE_LABEL, check_sizes
 
 @dataclass(frozen=True)
 class CuratedScribbles:
-    """Scribbles of which every pixel has its ground-truth class."""
+    """Scribbles of which every pixel has its class of the ground truth."""
 
     # (H, W), 255 where nothing is scribbled or the ground truth is 255
     scribbles: NDArray[np.uint8]

@@ -69,9 +69,9 @@ def stroke_counts(labels: NDArray[np.uint8], scribbles: NDArray[np.uint8]) -> St
     Notes
     -----
     People draw where it is easy, and small objects get much of the strokes: their pixels are not
-    the image's. A scribbled pixel that stands for what is around it counts for as many pixels as
+    the image's. A scribbled pixel that represents what is around it counts for as many pixels as
     have it as the nearest, which weights it by about the inverse of the density of strokes. The
-    root of that lies between it and each pixel's counting alike; it orders settings best.
+    root of that is between it and each pixel's counting alike; it orders settings best.
     """
     if labels.shape != scribbles.shape:
         raise ValueError(f"labels have shape {labels.shape}, scribbles {scribbles.shape} (H, W)")

@@ -49,7 +49,7 @@ def held_out(
 
     The strokes are divided into folds. `predict` gives the map of a model that has learned from
     some of them; a pixel takes the probabilities of the one that has not seen the fold which the
-    nearest scribbled pixel is in. So what a regulariser sees around a stroke does not know it
+    nearest scribbled pixel is in. So what a regularizer sees around a stroke does not know it
     either. Without folds (None) it is the map of the model that has learned from all.
 
     SkippedImage if there is but one scribbled pixel.

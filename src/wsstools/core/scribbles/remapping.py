@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from wsstools.core.labels import IGNORE_LABEL
 
 OTHERS = "others"
-"""Stands for all ids that are not named, apart from IGNORE_LABEL."""
+"""Means all ids that are not named, apart from IGNORE_LABEL."""
 
 CITYSCAPES = ",".join(
     [

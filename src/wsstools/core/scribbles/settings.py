@@ -74,7 +74,7 @@ class ReadingSettings(SourceSettings):
         "Value of class 0 in pictures (default 0) and in layers of napari (default 1).",
         metavar="VALUE",
     )
-    colors: Optional[str] = parameter(
+    colours: Optional[str] = parameter(
         None,
         "SOURCE is pictures in colours. A table of those that are classes: name #rrggbb or name "
         "R G B, one a line; or voc or cityscapes. Other colours are unlabelled.",

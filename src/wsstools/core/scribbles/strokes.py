@@ -42,8 +42,8 @@ def draw_strokes(
 ) -> NDArray[np.uint8]:
     """Scribbles, (H, W) uint8, drawn with a round brush; later strokes cover earlier ones.
 
-    A pixel is drawn if its centre lies within `width / 2` pixels of the line, or a point of the
-    stroke lies in it; what lies outside the image is not. ValueError if a label is not in 0..255,
+    A pixel is drawn if its centre is within `width / 2` pixels of the line, or a point of the
+    stroke is in it; what is outside the image is not. ValueError if a label is not in 0..255,
     the points are not a finite (N, 2), or `width` is not above 0.
     """
     if not width > 0:
@@ -149,7 +149,7 @@ def _checked_points(stroke: Stroke) -> NDArray[np.float64]:
 def pixels_of(
     points: NDArray[np.float64], shape: tuple[int, ...]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows and columns of the pixels of an (H, W) image that those of the points inside lie in."""
+    """Rows and columns of the pixels of an (H, W) image that those of the points inside are in."""
     x, y = np.floor(points + 0.5).T
     inside = (x >= 0) & (x < shape[1]) & (y >= 0) & (y < shape[0])
     return y[inside].astype(np.int64), x[inside].astype(np.int64)
@@ -182,7 +182,7 @@ def _draw_segment(
 def _columns(
     start: NDArray[np.float64], end: NDArray[np.float64], radius: float, first: int, last: int
 ) -> tuple[float, float]:
-    """Between which columns a line of that radius lies in some rows, rather too wide than not."""
+    """Between which columns a line of that radius is in some rows, rather too wide than not."""
     (x, y), (dx, dy) = start, end - start
     along = np.array([0.0, 1.0])
     if abs(dy) > 1:
@@ -256,7 +256,7 @@ def _far_path(
 ) -> NDArray[np.float64]:
     """The cheapest line, (N, 2) x y, between two points far apart, the first far from `others`.
 
-    Far is meant in pixels on the way through the region, not in cost: else both ends would lie on
+    Far is meant in pixels on the way through the region, not in cost: else both ends would be on
     the same costly spot.
     """
     rows, columns = np.nonzero(cost > 0)

@@ -26,7 +26,7 @@ def superpixel_labels(
 
     - nothing where a superpixel has its strokes' class, that of most of their pixels; no other
       class is allowed there;
-    - elsewhere the sum of -log p over its pixels, of a map's probabilities p, where there is one;
+    - otherwise the sum of -log p over its pixels, of a map's probabilities p, where there is one;
       only classes that are scribbled in the image are allowed;
     - the likeness of each two superpixels that touch and have two labels, with a map times
       `settings.pairwise`.

@@ -47,9 +47,9 @@ def decode_colours(data: bytes, name: str, table: ColourTable) -> Decoded[Annota
             rest &= ~mask
     others, n_others = _listed(packed[rest])
     if not marks and n_others > 1:
-        raise DataError(f"{name}: no pixel has a colour of --colors; its colours are {others}")
+        raise DataError(f"{name}: no pixel has a colour of --colours; its colours are {others}")
     what = "colour that is" if n_others == 1 else "colours that are"
-    notes = [f"left out: {n_others} {what} not in --colors: {others}"] if n_others else []
+    notes = [f"left out: {n_others} {what} not in --colours: {others}"] if n_others else []
     if n_soft:
         pixels, verb = ("pixel", "is") if n_soft == 1 else ("pixels", "are")
         notes.append(f"left out: {n_soft} {pixels} of these colours that {verb} partly transparent")

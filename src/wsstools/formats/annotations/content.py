@@ -106,7 +106,7 @@ def image_stem(name: str) -> str:
 
 
 def stem_of_file(name: str) -> str:
-    """The stem of a file, or of the image of which a part, called `FILE (STEM)`, tells."""
+    """The stem of a file, or of the image of which a part, called `FILE (STEM)`."""
     return name[:-1].rpartition(" (")[2] if name.endswith(")") else plain_name(Path(name).name)
 
 

@@ -40,7 +40,7 @@ _LAST_SUFFIXES = (".csv", ".zip")
 _ZIP_MAGIC = b"PK\x03\x04"
 _PICTURE_MAGIC = (b"\x89PNG", b"BM", b"GIF8", *pnm.MAGIC, b"\xff\xd8", b"RIFF")
 _OF_ONE_IMAGE = (b'"shapes"', b'"FeatureCollection"')
-"""What stands at the beginning of JSON that holds one image: labelme's and QuPath's."""
+"""What is at the beginning of JSON that holds one image: labelme's and QuPath's."""
 _MOST_MEMBERS = 100_000
 _UNNAMED = "arr_0.npy"
 """The array in an archive of NumPy that was saved without a name, as napari saves layers."""

@@ -70,7 +70,7 @@ def decode_picture(content: Content, values: Values = Values()) -> Decoded[Annot
             raise
         raise DataError(
             f"{error}; its colours are {colours}: a table of those that are classes is given by "
-            "--colors FILE"
+            "--colours FILE"
         ) from None
     unlabelled = IGNORE_LABEL if values.unlabelled is None else values.unlabelled
     ignore = np.isin(found.value, [IGNORE_LABEL, unlabelled])
@@ -87,7 +87,7 @@ def _doubts(data: bytes, labels: NDArray[np.integer], n_classes: int) -> str | N
     if n_transparent:
         return (
             f"{n_transparent} transparent pixels have a class; --unlabelled {transparent[0]} makes "
-            "them unlabelled, --colors tells the classes by their colours"
+            "them unlabelled, --colours gives the classes of colours"
         )
     if not has_palette and is_mask(labels):
         return "a mask of 0 and 255, which is unlabelled; --remap 255=1 makes it class 1"
@@ -141,7 +141,7 @@ def _one_picture(values: AnyArray, name: str) -> NDArray[np.integer]:
     if values.ndim != 2:
         raise DataError(
             f"{name}: holds a layer of shape {values.shape}, expected one (H, W) picture "
-            "(save each picture of a stack as a file; --colors FILE reads colours)"
+            "(save each picture of a stack as a file; --colours FILE reads colours)"
         )
     if values.dtype.kind not in "iub":
         raise DataError(f"{name}: values are {values.dtype}, expected integers")

@@ -62,7 +62,7 @@ def _elements(data: memoryview, order: str) -> Iterator[Element]:
             raise ValueError("an element has no head")
         kind, size = int(tag[0]), int(tag[1])
         start = position + 8
-        if kind >> 16:  # up to four bytes stand in the head
+        if kind >> 16:  # up to four bytes are in the head
             kind, size, start = kind & 0xFFFF, kind >> 16, position + 4
         if size > len(data) - start or (start == position + 4 and size > 4):
             raise ValueError("an element ends beyond the file")

@@ -21,8 +21,8 @@ def decode_scribblesup(content: Content) -> Decoded[Annotation]:
 
     The file holds the picture's `size` and any number of `polygon`, each with a `tag`, the class,
     and `point`s with `X` and `Y`, counted from 0. A polygon is a line from its first to its last
-    point and is not closed. Points may lie outside the image or repeat. A polygon without a point
-    is left out and told of.
+    point and is not closed. Points may be outside the image or repeat. A polygon without a point
+    is left out and reported.
 
     DataError if it is no such file, a stroke has no tag, or a coordinate is no number.
 

@@ -64,7 +64,7 @@ def first_convolution(found: Iterable[Convolution]) -> Convolution:
 
     Its weights are (F, 3, k, k) float32, k odd, and its bias (F,) or None. The order of the axes
     follows from their lengths: the two equal ones are the kernel (the shorter two where both pairs
-    are equal), and the planes stand before it or behind it.
+    are equal), and the planes come before it or after it.
 
     ValueError: there is none on three planes, or it is grouped, or its kernel is not square and
     odd, or it holds what is no finite number.

@@ -151,7 +151,7 @@ def _onnx_array(tensor: dict[int, list[Field]]) -> AnyArray:
     kind = _ONNX_TYPES.get(_single(integers(tensor[_TENSOR_TYPE]), 0))
     name = text(tensor[_TENSOR_NAME])
     if kind is None:
-        raise ValueError(f"{name} holds no floating-point weights; quantised models are not read")
+        raise ValueError(f"{name} holds no floating-point weights; quantized models are not read")
     if _single(integers(tensor[_TENSOR_LOCATION]), 0):
         raise ValueError(f"the weights {name} are in another file")
     values = numbers(tensor[_TENSOR_RAW], kind)

@@ -47,7 +47,7 @@ def on_rgb(
     -----
     With p_c = (s x_c - m_c) / d_c, the response sum_c w_c * p_c + b equals
     sum_c (w_c s / d_c) * x_c + b - sum_c (m_c / d_c) sum(w_c). Equal to rounding where the window
-    lies inside the image; beyond the border the network sees zeros, a bank the outermost pixels.
+    is inside the image; beyond the border the network sees zeros, a bank the outermost pixels.
     """
     std = np.asarray(planes.std)
     exact = np.asarray(weights, np.float64)

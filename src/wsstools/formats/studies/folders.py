@@ -36,7 +36,7 @@ def read_study(path: str) -> dict[str, Folders]:
     """The folders of each part: `val`, `pfa` and `train`, by strategy.
 
     Columns: `name`, `val`; and, where there are, `group`, `pfa` and `train`. Paths are relative to
-    the file; several folders (seeds) stand in quotes with commas between.
+    the file; several folders (seeds) are in quotes with commas between.
 
     DataError if a column is missing or a name occurs twice or is empty.
     """

@@ -1,4 +1,4 @@
-"""Batch normalisation that is fast to train on a CPU."""
+"""Batch normalization that is fast to train on a CPU."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
 from wsstools.core.arrays import AnyArray
-from wsstools.core.compiled.normalise import combine_gradients, gradient_sums, rectify
+from wsstools.core.compiled.normalize import combine_gradients, gradient_sums, rectify
 from wsstools.nn.cpu.arrays import TYPES, empty_like, images_of, pixels_of
-from wsstools.nn.cpu.statistics import Normalisation, float32, shared, total
+from wsstools.nn.cpu.statistics import Normalization, float32, shared, total
 
 _ANY = (-float("inf"), float("inf"))
 RELU6 = (0.0, 6.0)
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation of (N, C, H, W), trained on a CPU with compiled code.
+    """Batch normalization of (N, C, H, W), trained on a CPU with compiled code.
 
     Notes
     -----
@@ -30,15 +30,15 @@ class BatchNorm(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to the same."""
-        return self.normalised(x, _ANY) if self.takes(x) else super().forward(x)
+        return self.normalized(x, _ANY) if self.takes(x) else super().forward(x)
 
     def takes(self, x: Tensor) -> bool:
-        """Whether `normalised` is for x: in training, on a CPU."""
+        """Whether `normalized` is for x: in training, on a CPU."""
         return self.training and x.device.type == "cpu" and x.dtype in TYPES and x[:, 0].numel() > 1
 
-    def normalised(self, x: Tensor, bounds: tuple[float, float]) -> Tensor:
-        """x normalised and put between bounds; the running statistics follow it."""
-        apply: Callable[..., tuple[Tensor, Tensor, Tensor]] = _Normalised.apply
+    def normalized(self, x: Tensor, bounds: tuple[float, float]) -> Tensor:
+        """x normalized and put between bounds; the running statistics follow it."""
+        apply: Callable[..., tuple[Tensor, Tensor, Tensor]] = _Normalized.apply
         y, mean, variance = apply(x, self.weight, self.bias, self.eps, bounds)
         self.follow(mean, variance, x[:, 0].numel())
         return y
@@ -61,17 +61,17 @@ class Rectified(nn.Sequential):
             return cast(Tensor, super().forward(x))
         x = convolution(x)
         if norm.takes(x):
-            return norm.normalised(x, RELU6)
+            return norm.normalized(x, RELU6)
         return nn.functional.relu6(norm(x), inplace=True)
 
 
 class _Context(FunctionCtx):
     saved_tensors: tuple[Tensor]
-    batch: Normalisation
+    batch: Normalization
     bounds: tuple[np.float32, np.float32]
 
 
-class _Normalised(torch.autograd.Function):
+class _Normalized(torch.autograd.Function):
     @staticmethod
     @torch.amp.custom_fwd(device_type="cpu")
     def forward(
@@ -82,7 +82,7 @@ class _Normalised(torch.autograd.Function):
         eps: float,
         bounds: tuple[float, float],
     ) -> tuple[Tensor, Tensor, Tensor]:
-        batch = Normalisation.of(x, weight, bias, eps)
+        batch = Normalization.of(x, weight, bias, eps)
         context.save_for_backward(x)
         context.batch = batch
         context.bounds = np.float32(bounds[0]), np.float32(bounds[1])

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
 from wsstools.core.compiled.depthwise import combine, convolve, convolve_back
-from wsstools.core.compiled.normalise import gradient_sums, rectify
+from wsstools.core.compiled.normalize import gradient_sums, rectify
 from wsstools.core.compiled.vectors import LANES
 from wsstools.nn.cpu.arrays import empty_like, images_of, pixels_of
 from wsstools.nn.cpu.batch_norm import RELU6, BatchNorm, Rectified
 from wsstools.nn.cpu.depthwise import Depthwise, kernel_array, kernel_tensor
-from wsstools.nn.cpu.statistics import Normalisation, float32, shared, total
+from wsstools.nn.cpu.statistics import Normalization, float32, shared, total
 
 
 class Bottleneck(nn.Sequential):
@@ -51,7 +51,7 @@ class Bottleneck(nn.Sequential):
 
 
 def _filtered(x: Tensor, norm: BatchNorm, depthwise: Depthwise, norm_after: BatchNorm) -> Tensor:
-    """x normalised, rectified, convolved, normalised and rectified; both statistics follow."""
+    """x normalized, rectified, convolved, normalized and rectified; both statistics follow."""
     settings = _Settings(
         norm.eps,
         depthwise.stride[0],
@@ -79,7 +79,7 @@ class _Settings(NamedTuple):
 class _Context(FunctionCtx):
     saved_tensors: tuple[Tensor, Tensor]
     settings: _Settings
-    batches: tuple[Normalisation, Normalisation]
+    batches: tuple[Normalization, Normalization]
     weights: NDArray[np.float32]
 
 
@@ -97,7 +97,7 @@ class _Filtered(torch.autograd.Function):
         settings: _Settings,
     ) -> tuple[Tensor, ...]:
         images, (_, stride, dilation, _, shift) = images_of(x), settings
-        batch = Normalisation.of(x, weight, bias, settings.eps)
+        batch = Normalization.of(x, weight, bias, settings.eps)
         weights = kernel_array(kernel)
         height, width = (-(-side // stride) for side in x.shape[2:])
         y = empty_like(x, (height, width))
@@ -105,7 +105,7 @@ class _Filtered(torch.autograd.Function):
         given = _line(batch), *_BOUNDS, weights, stride, dilation, shift, filtered
         sums = total(convolve, images, *given)
         n = filtered[..., 0].size
-        after = Normalisation(sums, shift, n, weight_after, bias_after, settings.eps_after)
+        after = Normalization(sums, shift, n, weight_after, bias_after, settings.eps_after)
         result = empty_like(y)
         shared(rectify, pixels_of(filtered), *_line(after), *_BOUNDS, pixels_of(images_of(result)))
         context.save_for_backward(x, y)
@@ -144,6 +144,6 @@ class _Filtered(torch.autograd.Function):
 _BOUNDS = np.float32(RELU6[0]), np.float32(RELU6[1])
 
 
-def _line(batch: Normalisation) -> NDArray[np.float32]:
+def _line(batch: Normalization) -> NDArray[np.float32]:
     """Scale and offset, (2, C)."""
     return float32(np.stack([batch.scale, batch.offset]))

@@ -1,4 +1,4 @@
-"""What batch normalisation does to a batch: a line for each channel, and how gradients pass it."""
+"""What batch normalization does to a batch: a line for each channel, and how gradients pass it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wsstools.core.arrays import AnyArray
-from wsstools.core.compiled.normalise import moments
+from wsstools.core.compiled.normalize import moments
 from wsstools.nn.cpu.arrays import images_of, pixels_of, share_images
 
 
-class Normalisation:
+class Normalization:
     """scale x + offset for each channel of a batch of n pixels; all (C,) float64.
 
     `sums` (2, C) are those of x - shift and of its square over the batch.
@@ -39,7 +39,7 @@ class Normalisation:
         self.offset = bias.detach().numpy() - self.mean * self.scale
 
     @classmethod
-    def of(cls, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Normalisation:
+    def of(cls, x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Normalization:
         """That of a batch (N, C, H, W)."""
         pixels = pixels_of(images_of(x))
         shift = images_of(x[:1, :, :1, :1].float())[0, 0, 0]
@@ -56,7 +56,7 @@ class Normalisation:
     ) -> tuple[Tensor, Tensor, NDArray[np.float32], NDArray[np.float32]]:
         """The gradients of weight and bias; slope and level, all (C,) float32.
 
-        Of g, the gradient of what is normalised, `sums` (2, C) are those of g and g (x - mean).
+        Of g, the gradient of what is normalized, `sums` (2, C) are those of g and g (x - mean).
         The gradient of x, on which mean and variance depend too, is scale g + slope x + level.
         """
         first, second = sums

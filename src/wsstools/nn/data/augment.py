@@ -19,7 +19,7 @@ Target: TypeAlias = "NDArray[np.uint8] | ProbabilityMap"
 """What is known about the pixels of an image: labels, 255 is ignored, or class probabilities."""
 _MEAN = tuple(255 * value for value in IMAGENET_MEAN)
 _INSIDE = 0.5
-"""Share of a pixel of a view that must lie inside the image."""
+"""Share of a pixel of a view that must be inside the image."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class View:
 
     def matrix(self, shape: tuple[int, int], crop: int) -> NDArray[np.float64]:
         """Rows and columns in an image of (H, W) pixels of those of its crop; see `warp_image`."""
-        # Pixel centres lie at half integers here: source + 1/2 = (target + 1/2) / scale.
+        # Pixel centres are at half integers here: source + 1/2 = (target + 1/2) / scale.
         centre_y, centre_x = shape[0] / 2, shape[1] / 2
         step_x = -1.0 if self.mirror else 1.0
         first_x = self.column + (crop - 0.5 if self.mirror else 0.5)
@@ -52,8 +52,8 @@ class View:
 def draw_view(shape: tuple[int, int], schedule: Schedule, *, rng: np.random.Generator) -> View:
     """A random view of an image of (H, W) for training, in the ranges of the schedule.
 
-    The crop lies anywhere inside the scaled image; along a side that is shorter than the crop, the
-    image lies anywhere inside the crop.
+    The crop is anywhere inside the scaled image; along a side that is shorter than the crop, the
+    image is anywhere inside the crop.
     """
     scale = rng.uniform(schedule.min_scale, schedule.max_scale)
     rotation = rng.uniform(-schedule.max_rotation, schedule.max_rotation)

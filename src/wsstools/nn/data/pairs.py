@@ -32,7 +32,7 @@ class LabelledImages:
 
     An image is (H, W, 3); a target is labels, (H, W) uint8, or a ProbabilityMap where its file is
     a map. `classes_file` is what names the `n_classes` classes, for messages. With `scribbles`, a
-    target has the class of those where they name one, and elsewhere that of the labels plus
+    target has the class of those where they name one, and otherwise that of the labels plus
     `n_classes`: it is less certain.
     """
 

@@ -31,7 +31,7 @@ class Backbone(nn.Module):
     def levels(self, images: Tensor) -> list[Tensor]:
         """Features after each stage, (N, C, h, w) at strides of `steps`; `forward` has the last.
 
-        Of (N, 3, H, W), normalised; the first of each lies on the first pixel.
+        Of (N, 3, H, W), normalized; the first of each is on the first pixel.
         """
         raise NotImplementedError
 
@@ -148,7 +148,7 @@ class VGG16(Backbone):
 
     The pooling is 3x3, the last two poolings do not stride, and the fifth block dilates by 2.
     After an average over 3x3 comes fc6, 3x3 dilated by 12, and fc7, 1x1, each with 1024 filters,
-    rectified, half of them dropped while training. There is no batch normalisation. At output
+    rectified, half of them dropped while training. There is no batch normalization. At output
     stride 16 the last pooling but one strides, and both dilations are halved.
 
     ``features`` is numbered as in torchvision. ``forward`` takes (N, 3, H, W) and returns the
@@ -265,7 +265,7 @@ def _replace_depthwise(block: nn.Module, dilation: int) -> None:
 
 
 def _with_fast_norms(layer: nn.Module) -> nn.Module:
-    """Take ours for batch normalisation, and for what it is in the middle of."""
+    """Take ours for batch normalization, and for what it is in the middle of."""
     for name, child in layer.named_children():
         setattr(layer, name, _with_fast_norms(child))
     if isinstance(layer, nn.BatchNorm2d):

@@ -18,7 +18,7 @@ class AtrousHead(nn.Module):
     References
     ----------
     Chen et al., 2018, IEEE TPAMI 40(4), section 4.1.2, for `RATES`, at output stride 8; its
-    prototxt for the initialisation.
+    prototxt for the initialization.
     """
 
     RATES = (6, 12, 18, 24)
@@ -47,7 +47,7 @@ class LinearHead(nn.Conv2d):
 
     References
     ----------
-    Chen et al., ICLR 2015; its prototxt for the initialisation.
+    Chen et al., ICLR 2015; its prototxt for the initialization.
     """
 
     def __init__(self, channels: int, n_classes: int) -> None:
@@ -61,7 +61,7 @@ class PyramidHead(nn.Module):
 
     References
     ----------
-    Zhao et al., CVPR 2017, section 3.2; its prototxt for widths and initialisation, the authors'
+    Zhao et al., CVPR 2017, section 3.2; its prototxt for widths and initialization, the authors'
     later PyTorch code for dropping whole channels.
     """
 
@@ -74,7 +74,7 @@ class PyramidHead(nn.Module):
         self.classifier = nn.Sequential(
             _conv(2 * channels, width, 3), nn.Dropout2d(0.1), nn.Conv2d(width, n_classes, 1)
         )
-        _initialise(self)
+        _initialize(self)
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits (N, C, h, w) of features (N, channels, h, w)."""
@@ -95,7 +95,7 @@ class AuxiliaryHead(nn.Sequential):
         super().__init__(
             _conv(channels, width, 3), nn.Dropout2d(0.1), nn.Conv2d(width, n_classes, 1)
         )
-        _initialise(self)
+        _initialize(self)
 
 
 class AtrousPyramid(nn.Module):
@@ -160,7 +160,7 @@ class DecoderHead(nn.Module):
             _conv(width, width, 3),
             nn.Conv2d(width, n_classes, 1),
         )
-        _initialise(self)
+        _initialize(self)
 
     def forward(self, fine: Tensor, features: Tensor) -> Tensor:
         """Logits (N, C, H, W) of (N, fine_channels, H, W) and (N, channels, h, w).
@@ -174,7 +174,7 @@ class DecoderHead(nn.Module):
         return logits
 
 
-def _initialise(head: nn.Module) -> None:
+def _initialize(head: nn.Module) -> None:
     """New layers of PSPNet and DeepLabV3+: normal weights of variance 2 / inputs, no biases."""
     for layer in head.modules():
         if isinstance(layer, nn.Conv2d):

@@ -30,7 +30,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class SegmentationNetwork(nn.Module):
     """A backbone and a head; takes RGB images in 0..255, gives logits at a stride s.
 
-    The image is normalised, then padded at the right and at the bottom to sides of t k + 1
+    The image is normalized, then padded at the right and at the bottom to sides of t k + 1
     pixels; t is the output stride, that of the backbone's last features. Logit (i, j) then sits
     exactly on pixel (s i, s j), and `upsample` undoes it. Here s is t (`logit_stride`).
 
@@ -78,7 +78,7 @@ class SegmentationNetwork(nn.Module):
     def levels(self, images: Tensor) -> list[Tensor]:
         """The backbone's features, from first to last, and the logits, of images as in `forward`.
 
-        Each is (N, C, h, w); the first of a level lies on the first pixel, the others at steps of
+        Each is (N, C, h, w); the first of a level is on the first pixel, the others at steps of
         `steps` pixels, to the image's last pixel or beyond.
         """
         found = self.backbone.levels(self._padded(images))
@@ -154,7 +154,7 @@ def parameter_groups(
 ) -> list[dict[str, object]]:
     """Parameters that share a learning rate and a decay, for a torch optimizer.
 
-    They have the keys ``params``, ``lr_factor``, ``weight_decay``. Biases and batch normalisation
+    They have the keys ``params``, ``lr_factor``, ``weight_decay``. Biases and batch normalization
     do not decay; frozen parameters are left out. With `l2sp`, the backbone is pulled towards its
     initial weights (which is not the optimizer's work), and the new layers decay by
     `schedule.l2sp_beta`.
@@ -178,7 +178,7 @@ def parameter_groups(
 
 
 def freeze_batch_norm(module: nn.Module) -> None:
-    """Keep statistics and affine parameters of batch normalisation as they are.
+    """Keep statistics and affine parameters of batch normalization as they are.
 
     To be called again after each ``train()``, which makes them follow the batches.
     """
@@ -189,7 +189,7 @@ def freeze_batch_norm(module: nn.Module) -> None:
 
 
 def _split(*modules: nn.Module | None) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Convolution weights, and the vectors: biases and batch normalisation."""
+    """Convolution weights, and the vectors: biases and batch normalization."""
     trainable = [
         parameter
         for module in modules

@@ -26,7 +26,7 @@ class Pretrained:
 
     name: str  # what the commands call it
     file: str  # its name
-    site: str  # what stands before that in its address
+    site: str  # what precedes that in its address
     sha256: str  # of the file, in hexadecimal digits
     megabytes: float  # of 2**20 bytes
     archs: tuple[str, ...] = ()  # the architectures whose backbone starts from it
@@ -56,8 +56,8 @@ class Pretrained:
 # the other digits are those that independent projects pin for them (of mobilenet_v2: computed
 # from the file). Of AlexNet with its 96 filters, Krizhevsky's own weights were never published in
 # an open format; this is the replica of the Caffe authors in the ONNX model zoo. Size and checksum
-# stand twice in the zoo's repository: in the Git LFS pointer bvlcalexnet-9.onnx and in
-# ONNX_HUB_MANIFEST.json. The files themselves moved to the organisation "onnxmodelzoo" in 2025.
+# are twice in the zoo's repository: in the Git LFS pointer bvlcalexnet-9.onnx and in
+# ONNX_HUB_MANIFEST.json. The files themselves moved to the organization "onnxmodelzoo" in 2025.
 PRETRAINED: dict[str, Pretrained] = {
     weights.name: weights
     for weights in (

@@ -1,6 +1,6 @@
 """Changes of size as products with two small matrices, one for the rows and one for the columns.
 
-On a GPU torch adds up the gradients of its own in an order that varies, unless it is told to be
+On a GPU torch adds up the gradients of its own in an order that varies, unless it is asked to be
 slow; on a CPU these are faster too (the loss of a batch of 8, 240x240, 21 classes: 30 ms, not 45).
 
 While torch records a network for other programs (`wss export`), whose images may be of any size,
@@ -19,7 +19,7 @@ from torch import Tensor
 def bilinear(x: Tensor, size: tuple[int, int], scale: float | None = None) -> Tensor:
     """x (N, C, h, w) between its pixels, (N, C, H, W) float32.
 
-    `scale` is how many pixels of the result lie from a pixel of x to the next, in both directions;
+    `scale` is how many pixels of the result are from a pixel of x to the next, in both directions;
     the first pixels coincide. None: the corners coincide. Beyond the last pixel of x, values fall
     to 0.
     """

@@ -1,4 +1,4 @@
-"""Import of torchvision also where its compiled operators do not fit the torch at hand."""
+"""Import of torchvision also where its compiled operators do not fit the installed torch."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class UNet(Backbone):
     """Five levels of two 3x3 convolutions down, and back up to the pixels of the image.
 
     Down by 2x2 pooling; up by a 1x1 convolution and bilinear interpolation, the corners of which
-    coincide, to be joined with the level of that size. Each 3x3 convolution is normalised and has
+    coincide, to be joined with the level of that size. Each 3x3 convolution is normalized and has
     a leaky ReLU; between the two of a level on the way down, 5, 10, 20, 30 and 50 % are dropped.
 
     ``forward`` takes (N, 3, H, W), of any size, pads it at the right and at the bottom to sides of

@@ -71,7 +71,7 @@ class ProcessGroup:
         return contextlib.nullcontext()
 
     def with_common_statistics(self, network: nn.Module) -> nn.Module:
-        """The network with batch normalisation over the batches of all processes."""
+        """The network with batch normalization over the batches of all processes."""
         if self.size == 1:
             return network
         if self.device.startswith("cuda"):
@@ -124,14 +124,14 @@ def joined_process_group(device: str) -> Iterator[ProcessGroup]:
 
 def _tells_of_a_loss(error: RuntimeError) -> bool:
     """Whether an error is of the talk between processes; gloo's has no class of its own."""
-    told = str(error).lower()
+    message = str(error).lower()
     return isinstance(error, dist.DistError) or any(
-        words in told for words in ("gloo", "closed by peer", "reset by peer")
+        words in message for words in ("gloo", "closed by peer", "reset by peer")
     )
 
 
 class CommonBatchNorm(nn.BatchNorm2d):
-    """Batch normalisation with the statistics of all processes; torch has it for GPUs only."""
+    """Batch normalization with the statistics of all processes; torch has it for GPUs only."""
 
     n_processes = 1
 
@@ -155,8 +155,8 @@ class CommonBatchNorm(nn.BatchNorm2d):
         variance = _total(centred.square().sum(dim=(0, 2, 3))) / count
         self._follow(mean.detach(), variance.detach() * (count / (count - 1)))
         scale = self.weight / (variance + self.eps).sqrt()
-        normalised = centred * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
-        return normalised.to(x.dtype)
+        normalized = centred * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
+        return normalized.to(x.dtype)
 
     @torch.no_grad()
     def _follow(self, mean: Tensor, variance: Tensor) -> None:

@@ -25,8 +25,8 @@ from wsstools.nn.models.networks import (
     freeze_batch_norm,
     parameter_groups,
 )
-from wsstools.nn.regularising.affinities import Crops
-from wsstools.nn.regularising.losses import Regulariser
+from wsstools.nn.regularizing.affinities import Crops
+from wsstools.nn.regularizing.losses import Regularizer
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.losses import dice_part, dice_sums, loss_sum, target_mass
 from wsstools.nn.training.replay import Replayed, own_stream
@@ -59,7 +59,7 @@ def train(
     world: ProcessGroup = ProcessGroup(),
     precision: str = "auto",
     class_weights: AnyArray | None = None,
-    regulariser: Regulariser | None = None,
+    regularizer: Regularizer | None = None,
     dice: bool = False,
     accumulate: int = 1,
     workers: int = 0,
@@ -87,17 +87,17 @@ def train(
         The processes that train together, each on its share of a batch, and where to compute.
     precision : {"auto", "float32", "bfloat16"}
         Of the convolutions; auto is bfloat16 on a GPU and on a CPU that has it in silicon, and
-        float32 elsewhere. Losses and weights are float32 always.
+        float32 on others. Losses and weights are float32 always.
     class_weights : (n_classes,) or (2 n_classes,) or None
         As how many pixels one of each class counts in the loss; None: as one. Of twice as many,
         the second half is for labels n_classes + c of `pairs`, which are of class c too.
-    regulariser : Regulariser or None
+    regularizer : Regularizer or None
         A loss on the probabilities of all pixels that is added, in mean over the crops of a batch.
     dice : bool
         Add the Dice loss of the labelled pixels.
     accumulate : int
         Parts of a batch that go through the network one after the other, 1 .. crops of a batch:
-        more need less memory. Batch normalisation that is trained sees a part at a time.
+        more need less memory. Batch normalization that is trained sees a part at a time.
     workers : int
         Threads that prepare batches ahead. They do not change the result.
     resume : Checkpoint or None
@@ -132,7 +132,7 @@ def train(
     The loss is the cross entropy, in (weighted) mean over the labelled pixels of a batch; 0 where
     there are none. On the CPU, two runs on as many threads give the same bits, resumed or not.
     Several processes do what one does at the same total batch, up to rounding and dropout, and so
-    do parts but for batch normalisation: each adds its share of the whole batch's loss.
+    do parts but for batch normalization: each adds its share of the whole batch's loss.
     """
     if len(pairs) == 0:
         raise DataError("there are no images to train on")
@@ -151,7 +151,7 @@ def train(
     ):
         run = _Run(
             arch, n_classes, output_stride, schedule, seed, initial_state, world, bfloat16,
-            class_weights, regulariser, dice, accumulate,
+            class_weights, regularizer, dice, accumulate,
         )  # fmt: skip
         made_of = run.signature | {"images": len(pairs), "bfloat16": bfloat16}
         if resume is not None:
@@ -172,7 +172,7 @@ def train(
             if on_checkpoint is not None and world.is_first:
                 on_checkpoint(run.state(made_of))
 
-        last: _Step | None = None  # told of while a GPU works on the next one
+        last: _Step | None = None  # reported while a GPU works on the next one
         for batch in batches(
             Samples(pairs, schedule, seed),
             first=run.iteration,
@@ -203,7 +203,7 @@ def train(
 
 
 def check_parts(arch: str, crops: int, accumulate: int, *, processes: int = 1) -> None:
-    """Refuse more parts than a process has crops, and parts that a network cannot normalise over.
+    """Refuse more parts than a process has crops, and parts that a network cannot normalize over.
 
     UsageError.
     """
@@ -215,7 +215,7 @@ def check_parts(arch: str, crops: int, accumulate: int, *, processes: int = 1) -
         )
     if arch.startswith(("pspnet", "deeplabv3plus")) and crops // accumulate * processes < 2:
         where = "in each part (--batch, --accumulate)" if accumulate > 1 else "(--batch)"
-        raise UsageError(f"{arch} normalises over the batch: give at least 2 crops {where}")
+        raise UsageError(f"{arch} normalizes over the batch: give at least 2 crops {where}")
 
 
 def poly_learning_rate(schedule: Schedule, iteration: int) -> float:
@@ -230,7 +230,7 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
         raise ValueError(f"precision is {precision!r}, expected auto, float32 or bfloat16")
     if precision != "auto":
         return precision == "bfloat16"
-    # A CPU that only emulates bfloat16 is slower for it. Torch before 2.6 cannot tell.
+    # A CPU that only emulates bfloat16 is slower for it. Torch before 2.6 does not report it.
     in_silicon = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return device.type == "cuda" or (device.type == "cpu" and in_silicon())
 
@@ -274,12 +274,12 @@ class _Run:
         world: ProcessGroup,
         bfloat16: bool,
         class_weights: AnyArray | None,
-        regulariser: Regulariser | None,
+        regularizer: Regularizer | None,
         dice: bool,
         accumulate: int = 1,
     ) -> None:
         self.schedule, self.seed, self.world, self.bfloat16 = schedule, seed, world, bfloat16
-        self.regulariser, self.dice, self.accumulate = regulariser, dice, accumulate
+        self.regularizer, self.dice, self.accumulate = regularizer, dice, accumulate
         self.weights = (
             None
             if class_weights is None
@@ -295,8 +295,8 @@ class _Run:
         }
         if output_stride != OUTPUT_STRIDE:  # else the checkpoints of earlier versions go on
             self.signature["output_stride"] = output_stride
-        if regulariser is not None:
-            self.signature["regulariser"] = asdict(regulariser)
+        if regularizer is not None:
+            self.signature["regulariser"] = asdict(regularizer)
         if dice:
             self.signature["dice"] = True
         if accumulate != 1:
@@ -317,7 +317,7 @@ class _Run:
         self.pull = schedule.l2sp_alpha or 0.0
         self.shared = world.shared(self.network)
         self.gradients: Callable[[Batch], Tensor] = self._gradients
-        waits = regulariser is not None or dice or world.size > 1
+        waits = regularizer is not None or dice or world.size > 1
         if torch.device(world.device).type == "cuda" and not waits:
             self.gradients = Replayed(self._gradients)
 
@@ -373,7 +373,7 @@ class _Run:
             sums = dice_sums(outputs[0], targets, self.weights, stride=stride)
             total = world.total(sums.detach().clone()) if overlaps is None else overlaps
             objective = objective + dice_part(sums, total, share / world.size)
-        objective = objective + self._regularising(outputs[0], part, share)
+        objective = objective + self._regularizing(outputs[0], part, share)
         (objective * world.size).backward()  # the processes' gradients are averaged
         return torch.stack([objective.detach(), losses[0].detach()])
 
@@ -396,11 +396,11 @@ class _Run:
         self._seed()
         return self.world.total(torch.stack(sums).sum(0))
 
-    def _regularising(self, logits: Tensor, batch: Batch, share: float) -> Tensor | float:
+    def _regularizing(self, logits: Tensor, batch: Batch, share: float) -> Tensor | float:
         """The loss that is added, of crops that are a share of this process's."""
-        if self.regulariser is None:
+        if self.regularizer is None:
             return 0.0
-        weight = self.regulariser.weight_at(self.iteration)
+        weight = self.regularizer.weight_at(self.iteration)
         if not weight:
             return 0.0
         if batch.targets.ndim == 4:  # what a map says is not certain
@@ -409,7 +409,7 @@ class _Run:
             is_certain = batch.targets < logits.shape[1]
             labels = torch.where(is_certain, batch.targets, IGNORE_LABEL)
         crops = Crops(batch.images, batch.is_real, labels, batch.scale)
-        loss = self.regulariser(logits, crops, self.network.logit_stride)
+        loss = self.regularizer(logits, crops, self.network.logit_stride)
         return weight * share * loss / self.world.size
 
     def validated(self, validate: Callable[[SegmentationNetwork], float]) -> float:

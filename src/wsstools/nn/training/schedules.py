@@ -20,7 +20,7 @@ class Schedule:
 
     - The rate falls as ``(1 - iteration / iterations) ** power``; larger falls faster.
     - `momentum` is the share of the last step that the next one keeps.
-    - `weight_decay` acts on the convolution weights; biases and batch normalisation have none.
+    - `weight_decay` acts on the convolution weights; biases and batch normalization have none.
     - Crops come from the image scaled by a factor drawn evenly from `min_scale`..`max_scale`, and
       turned by an angle drawn evenly from -`max_rotation`..`max_rotation`, degrees.
     - `l2sp_alpha` takes the place of weight decay; larger stays nearer to the initial weights.
@@ -67,7 +67,7 @@ class Schedule:
     )
     frozen_batch_norm: bool = parameter(
         False,
-        "Keep the backbone's batch normalisation as it is.",
+        "Keep the backbone's batch normalization as it is.",
         "--frozen-batch-norm/--trained-batch-norm",
     )
     min_prob: float = parameter(
@@ -189,7 +189,7 @@ class TrainSettings:
     accumulate: int = parameter(
         1,
         "Parts of a batch that go through the network one after the other, where memory does not "
-        "hold it whole. The gradient is that of the batch; batch normalisation that is trained "
+        "hold it whole. The gradient is that of the batch; batch normalization that is trained "
         "sees a part at a time.",
         metavar="N",
         min=1,

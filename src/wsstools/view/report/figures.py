@@ -32,8 +32,8 @@ def pfa_section(study: Study) -> Section:
     dots = []
     for row in rows:
         pfa, val = _percent(row.pfa), _percent(row.val)
-        told = f"{row.key}: PFA {pfa:.1f} %, val {val:.1f} %"
-        dots.append(Dot(pfa, val, told, row.key.name, names.index(row.key.group)))
+        tooltip = f"{row.key}: PFA {pfa:.1f} %, val {val:.1f} %"
+        dots.append(Dot(pfa, val, tooltip, row.key.name, names.index(row.key.group)))
     plot = scatter(
         dots,
         x_label="PFA mIoU (%)",
@@ -128,8 +128,8 @@ def classes_section(study: Study) -> Section:
         block = Study(rows, class_names=study.class_names)
         content.append(ClassBlock(_class_figure(study, group, shown), class_tables(block)))
         if left_out:
-            told = ", ".join(str(row.key) for row in left_out)
-            missing.append(f"bars of {told}, which the table has.")
+            without_bars = ", ".join(str(row.key) for row in left_out)
+            missing.append(f"bars of {without_bars}, which the table has.")
     if not content:
         why = "the study holds no classes; it was made from given scores."
         return Section(anchor, heading, missing=[why])

@@ -90,8 +90,8 @@ def _dot_figures(study: Study) -> Iterator[Figure]:
             description=f"{about}mIoU of each row of the gap table",
         )
         has_intervals = any(row.val and row.val.interval for row in shown)
-        told = f"{about}mIoU of each strategy between baseline and full supervision"
-        yield Figure(plot, told + (", with 95 % intervals." if has_intervals else "."))
+        caption = f"{about}mIoU of each strategy between baseline and full supervision"
+        yield Figure(plot, caption + (", with 95 % intervals." if has_intervals else "."))
 
 
 def _dot_row(row: StudyRow) -> DotRow:

@@ -69,7 +69,7 @@ class Sheets:
 def sheet_plans(study: Study, count: int) -> list[SheetPlan]:
     """A sheet for each group that holds images, with at most `count` of them either way.
 
-    Of several seeds the first stands for the strategy's labels; the differences are of the means.
+    Of several seeds the first gives the strategy's labels; the differences are of the means.
     """
     scored = image_accuracies(study)
     labels = study.measurement.labels if study.measurement else ()

@@ -12,7 +12,7 @@ from wsstools.view.gap_values import interval_text, share_text
 
 
 def blocks(study: Study) -> Iterator[tuple[str, list[StudyRow]]]:
-    """The groups with their rows; those that were published elsewhere come too."""
+    """The groups with their rows; those that were published by others come too."""
     for group in groups(row.key for row in study.rows):
         yield group, [row for row in study.rows if row.key.group == group]
 

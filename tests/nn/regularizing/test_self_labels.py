@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from wsstools.nn.regularising.affinities import Crops, Neighbours, half_window
-from wsstools.nn.regularising.self_labels import self_label_energy, self_label_loss, self_labels
+from wsstools.nn.regularizing.affinities import Crops, Neighbours, half_window
+from wsstools.nn.regularizing.self_labels import self_label_energy, self_label_loss, self_labels
 
 SIDE, CLASSES = 16, 3
 

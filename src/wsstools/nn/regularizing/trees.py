@@ -11,7 +11,7 @@ from torch.autograd.function import FunctionCtx
 
 from wsstools.core.compiled.spanning import filter_tree, spanning_tree
 from wsstools.nn.cpu.arrays import share_images
-from wsstools.nn.regularising.affinities import Affinities, Crops
+from wsstools.nn.regularizing.affinities import Affinities, Crops
 
 _LEAST = 1e-12
 

@@ -1,4 +1,4 @@
-"""Regularising losses against sums over all pairs of pixels, as they are written in the papers."""
+"""Regularizing losses against sums over all pairs of pixels, as they are written in the papers."""
 
 import itertools
 
@@ -7,19 +7,19 @@ import pytest
 import torch
 
 from wsstools.errors import UsageError
-from wsstools.nn.regularising.affinities import Crops, Gaussians, Neighbours, half_window
-from wsstools.nn.regularising.losses import Regulariser
-from wsstools.nn.regularising.relaxations import (
+from wsstools.nn.regularizing.affinities import Crops, Gaussians, Neighbours, half_window
+from wsstools.nn.regularizing.losses import Regularizer
+from wsstools.nn.regularizing.relaxations import (
     Agreement,
     bilinear,
     collision,
     entropy,
     kernel_cut,
-    normalised_cut,
+    normalized_cut,
     quadratic,
     total_variation,
 )
-from wsstools.nn.regularising.settings import CONSTANTS, PAPER, Constants
+from wsstools.nn.regularizing.settings import CONSTANTS, PAPER, Constants
 
 SIDE, CLASSES = 8, 3
 
@@ -142,7 +142,7 @@ def test_losses_of_neighbours_are_sums_over_pairs(scale):
         lambda p: bilinear(Agreement(p, pairs)), lambda p: brute("bilinear", p, weights), probs
     )
     assert_same(
-        lambda p: normalised_cut(Agreement(p, pairs)), lambda p: brute("ncut", p, weights), probs
+        lambda p: normalized_cut(Agreement(p, pairs)), lambda p: brute("ncut", p, weights), probs
     )
     assert_same(
         lambda p: kernel_cut(Agreement(p, pairs)), lambda p: brute("kernelcut", p, weights), probs
@@ -175,7 +175,7 @@ def test_the_matrix_of_gaussians_is_the_sum_over_all_pairs(name, monkeypatch):
     monkeypatch.setattr(
         gaussians, "filtered", lambda v: (v.flatten(2) @ gaussians._matrices).view_as(v)
     )
-    loss = {"bilinear": bilinear, "ncut": normalised_cut, "kernelcut": kernel_cut}[name]
+    loss = {"bilinear": bilinear, "ncut": normalized_cut, "kernelcut": kernel_cut}[name]
     assert_same(lambda p: loss(Agreement(p, gaussians)), lambda p: brute(name, p, weights), probs)
 
 
@@ -186,7 +186,7 @@ def test_the_lattice_points_where_the_sum_over_all_pairs_does(name):
     of = Crops(of.rgb, torch.ones_like(of.is_real), of.labels, of.scale)
     probs = probabilities(of, torch.float32)
     gaussians = Gaussians(of, 25.0, 8.0)
-    loss = {"bilinear": bilinear, "ncut": normalised_cut}[name]
+    loss = {"bilinear": bilinear, "ncut": normalized_cut}[name]
     value, gradient = with_gradient(lambda p: loss(Agreement(p, gaussians)), probs)
     by_lattice = gaussians.filtered(probs)
     exact = (probs.flatten(2) @ gaussians._matrices).view_as(probs)
@@ -204,9 +204,9 @@ def test_the_lattice_points_where_the_sum_over_all_pairs_does(name):
 def test_weights_of_pairs_are_the_same_on_other_devices(is_gated, sigma_xy, monkeypatch):
     of = crops(scale=0.8)
     compiled = Neighbours.of(of, half_window(2), 20.0, sigma_xy, is_gated=is_gated)
-    monkeypatch.setattr(Neighbours, "_on_cpu", Neighbours._elsewhere)
-    elsewhere = Neighbours.of(of, half_window(2), 20.0, sigma_xy, is_gated=is_gated)
-    torch.testing.assert_close(elsewhere.weights, compiled.weights)
+    monkeypatch.setattr(Neighbours, "_on_cpu", Neighbours._on_device)
+    on_other_device = Neighbours.of(of, half_window(2), 20.0, sigma_xy, is_gated=is_gated)
+    torch.testing.assert_close(on_other_device.weights, compiled.weights)
     assert compiled.weights.max() > 0.1
 
 
@@ -216,13 +216,13 @@ def test_filtering_pairs_is_the_same_on_other_devices():
     pairs = Neighbours.of(of, half_window(2), 12.0, 3.0)
     compiled = pairs.filtered(probs)
 
-    class Elsewhere(torch.Tensor):
+    class OtherDevice(torch.Tensor):
         @property
         def device(self):
             return torch.device("meta")
 
-    elsewhere = pairs.filtered(probs.as_subclass(Elsewhere)).as_subclass(torch.Tensor)
-    torch.testing.assert_close(elsewhere, compiled)
+    on_other_device = pairs.filtered(probs.as_subclass(OtherDevice)).as_subclass(torch.Tensor)
+    torch.testing.assert_close(on_other_device, compiled)
 
 
 def test_gradients_of_pointwise_losses():
@@ -260,8 +260,8 @@ def test_a_weight_does_not_depend_on_the_resolution(name, constants):
     logits = 2 * torch.randn(1, CLASSES, side // 8 + 1, side // 8 + 1)
     of = constants[name]
     scale = max(of.scale, 0.25)
-    at_small = Regulariser(name, Constants(scale, of.sigma_rgb, of.sigma_xy), 1.0)
-    at_large = Regulariser(name, Constants(scale / 2, of.sigma_rgb, of.sigma_xy), 1.0)
+    at_small = Regularizer(name, Constants(scale, of.sigma_rgb, of.sigma_xy), 1.0)
+    at_large = Regularizer(name, Constants(scale / 2, of.sigma_rgb, of.sigma_xy), 1.0)
     found = at_large(logits, large, 16)
     assert found.item() == pytest.approx(at_small(logits, small, 8).item(), rel=0.02)
 
@@ -275,9 +275,9 @@ def test_logits_finer_than_the_loss_are_seen_at_its_scale(name):
     logits = torch.randn(2, CLASSES, 32, 32)
     for step in (2, 8):
         chosen = Constants(1 / step, constants.sigma_rgb, constants.sigma_xy)
-        regulariser = Regulariser(name, chosen, 1.0)
+        regularizer = Regularizer(name, chosen, 1.0)
         coarse = logits[..., ::step, ::step].contiguous()
-        found, expected = regulariser(logits, of, 1), regulariser(coarse, of, step)
+        found, expected = regularizer(logits, of, 1), regularizer(coarse, of, step)
         assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
@@ -287,15 +287,15 @@ def test_padding_and_batch_do_not_count(name):
     of.is_real[:] = True
     of.is_real[:, 20:] = False
     constants = CONSTANTS[name]
-    regulariser = Regulariser(name, Constants(1.0, constants.sigma_rgb, constants.sigma_xy), 1.0)
+    regularizer = Regularizer(name, Constants(1.0, constants.sigma_rgb, constants.sigma_xy), 1.0)
     torch.manual_seed(0)
     logits = torch.randn(2, CLASSES, 5, 5)
-    value = regulariser(logits, of, 8)
+    value = regularizer(logits, of, 8)
     other = Crops(of.rgb.clone(), of.is_real, of.labels, of.scale)
     other.rgb[:, :, 20:] = 0
-    assert regulariser(logits, other, 8).item() == pytest.approx(value.item(), rel=1e-4)
+    assert regularizer(logits, other, 8).item() == pytest.approx(value.item(), rel=1e-4)
     twice = Crops(*(torch.cat([part, part]) for part in vars(of).values()))
-    both = regulariser(torch.cat([logits, logits]), twice, 8)
+    both = regularizer(torch.cat([logits, logits]), twice, 8)
     assert both.item() == pytest.approx(value.item(), rel=1e-5)
 
 
@@ -305,11 +305,11 @@ def test_a_crop_beyond_its_image_adds_nothing(name):
     of.is_real[:] = True
     logits = torch.randn(2, CLASSES, 3, 3, requires_grad=True)
     constants = CONSTANTS[name]
-    regulariser = Regulariser(name, Constants(1.0, constants.sigma_rgb, constants.sigma_xy), 1.0)
+    regularizer = Regularizer(name, Constants(1.0, constants.sigma_rgb, constants.sigma_xy), 1.0)
     alone = Crops(*(part[:1] for part in vars(of).values()))
-    expected = regulariser(logits[:1], alone, 8).item() / 2
+    expected = regularizer(logits[:1], alone, 8).item() / 2
     of.is_real[1] = False
-    loss = regulariser(logits, of, 8)
+    loss = regularizer(logits, of, 8)
     assert loss.item() == pytest.approx(expected, rel=1e-4)
     (gradient,) = torch.autograd.grad(loss, logits)
     assert gradient.isfinite().all() and (gradient[1] == 0).all()
@@ -321,7 +321,7 @@ def test_what_is_too_fine_for_a_lattice_names_the_option():
 
 
 def test_the_weight_grows():
-    regulariser = Regulariser("tv", CONSTANTS["tv"], 2.0, begin=10)
-    weights = [regulariser.weight_at(i) for i in (0, 9, 10, 14, 19, 50)]
+    regularizer = Regularizer("tv", CONSTANTS["tv"], 2.0, begin=10)
+    weights = [regularizer.weight_at(i) for i in (0, 9, 10, 14, 19, 50)]
     assert weights == pytest.approx([0, 0, 0.2, 1.0, 2.0, 2.0])
-    assert Regulariser("tv", CONSTANTS["tv"], 2.0).weight_at(0) == 2.0
+    assert Regularizer("tv", CONSTANTS["tv"], 2.0).weight_at(0) == 2.0

@@ -8,9 +8,9 @@ from scipy.ndimage import gaussian_filter
 
 from wsstools.formats.image_files import decode_image
 from wsstools.formats.label_files import decode_labels
-from wsstools.nn.regularising.affinities import Crops
-from wsstools.nn.regularising.losses import Regulariser
-from wsstools.nn.regularising.settings import Constants
+from wsstools.nn.regularizing.affinities import Crops
+from wsstools.nn.regularizing.losses import Regularizer
+from wsstools.nn.regularizing.settings import Constants
 
 CAMVID = SHARED / "data/camvid"
 SIDE, CLASSES, STRIDE = 193, 11, 8
@@ -39,7 +39,7 @@ def test_half_and_quarter_size_point_where_full_size_does(sigmas):
 
     def gradient(scale):
         of = logits.clone().requires_grad_()
-        Regulariser("densecrf", Constants(scale, *sigmas), 1.0)(of, crops, STRIDE).backward()
+        Regularizer("densecrf", Constants(scale, *sigmas), 1.0)(of, crops, STRIDE).backward()
         return of.grad.flatten()
 
     full = gradient(1.0)

@@ -1,4 +1,4 @@
-"""Regularising losses by name: of a network's logits and of the crops that it was shown."""
+"""Regularizing losses by name: of a network's logits and of the crops that it was shown."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from wsstools.nn.models.resizing import bilinear as resized
-from wsstools.nn.regularising.affinities import (
+from wsstools.nn.regularizing.affinities import (
     Affinities,
     Crops,
     Gaussians,
     Neighbours,
     half_window,
 )
-from wsstools.nn.regularising.relaxations import (
+from wsstools.nn.regularizing.relaxations import (
     Agreement,
     bilinear,
     collision,
     entropy,
     kernel_cut,
-    normalised_cut,
+    normalized_cut,
     quadratic,
     total_variation,
 )
-from wsstools.nn.regularising.self_labels import self_label_loss
-from wsstools.nn.regularising.settings import Constants
-from wsstools.nn.regularising.trees import Trees, tree_energy
+from wsstools.nn.regularizing.self_labels import self_label_loss
+from wsstools.nn.regularizing.settings import Constants
+from wsstools.nn.regularizing.trees import Trees, tree_energy
 
 _BESIDE = half_window(1)
 _GATED = half_window(5)
@@ -36,7 +36,7 @@ _SMOOTHNESS = 20.0
 
 
 @dataclass(frozen=True)
-class Regulariser:
+class Regularizer:
     """A loss that is added to the cross entropy."""
 
     name: str
@@ -51,7 +51,7 @@ class Regulariser:
         return self.weight * min(1.0, (iteration - self.begin + 1) / max(1, self.begin))
 
     def __call__(self, logits: Tensor, crops: Crops, stride: int) -> Tensor:
-        """The loss of logits (N, C, h, w), which lie `stride` pixels of the crops apart."""
+        """The loss of logits (N, C, h, w), which are `stride` pixels of the crops apart."""
         step = round(1 / self.constants.scale)
         crops = crops.every(step)
         size = crops.is_real.shape[1], crops.is_real.shape[2]
@@ -75,7 +75,7 @@ def _gated(crops: Crops, constants: Constants) -> Affinities:
 
 _LOSSES: Mapping[str, Callable[[Tensor, Crops, Constants], Tensor]] = {
     "densecrf": lambda p, crops, of: bilinear(Agreement(p, _gaussians(crops, of))),
-    "ncut": lambda p, crops, of: normalised_cut(Agreement(p, _gaussians(crops, of))),
+    "ncut": lambda p, crops, of: normalized_cut(Agreement(p, _gaussians(crops, of))),
     "kernelcut": lambda p, crops, of: kernel_cut(Agreement(p, _gaussians(crops, of))),
     "gated": lambda p, crops, of: bilinear(Agreement(p, _gated(crops, of))),
     "potts": lambda p, crops, of: quadratic(Agreement(p, _beside(crops, of))),

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from wsstools.nn.regularising.affinities import Affinities, Neighbours, overlap
+from wsstools.nn.regularizing.affinities import Affinities, Neighbours, overlap
 
 _LEAST = 1e-12
 
@@ -50,7 +50,7 @@ class Agreement:
 
 
 def bilinear(of: Agreement) -> Tensor:
-    """``sum_k p_k' W (1 - p_k) / sum W``: the relaxed Potts model of the dense CRF.
+    """``sum_k p_k' W (1 - p_k) / sum W``: the relaxed Potts model of the CRF.
 
     References
     ----------
@@ -70,7 +70,7 @@ def quadratic(of: Agreement) -> Tensor:
     return ((squares - of.within.sum(dim=1)) / of.total).mean()
 
 
-def normalised_cut(of: Agreement) -> Tensor:
+def normalized_cut(of: Agreement) -> Tensor:
     """``sum_k p_k' W (1 - p_k) / p_k' W 1``, over the number of classes.
 
     References
@@ -81,8 +81,8 @@ def normalised_cut(of: Agreement) -> Tensor:
 
 
 def kernel_cut(of: Agreement) -> Tensor:
-    """`bilinear` and `normalised_cut` together (Tang et al., ECCV 2018, section 3)."""
-    return bilinear(of) + normalised_cut(of)
+    """`bilinear` and `normalized_cut` together (Tang et al., ECCV 2018, section 3)."""
+    return bilinear(of) + normalized_cut(of)
 
 
 def collision(probs: Tensor, neighbours: Neighbours) -> Tensor:

@@ -26,7 +26,7 @@ Place = tuple[EllipsisType, slice, slice]
 
 @dataclass(frozen=True)
 class Crops:
-    """Crops as regularising losses see them."""
+    """Crops as regularizing losses see them."""
 
     rgb: Tensor  # (N, 3, H, W) float32 in 0..255
     is_real: Tensor  # (N, H, W) bool: not beyond the image
@@ -91,7 +91,7 @@ class Neighbours:
         else:
             logs = -0.5 * (distances / (crops.scale * sigma_xy).unsqueeze(1)).square()
         is_open = (~crops.is_labelled if is_gated else torch.ones_like(crops.is_real)).float()
-        exponents = cls._on_cpu if crops.rgb.device.type == "cpu" else cls._elsewhere
+        exponents = cls._on_cpu if crops.rgb.device.type == "cpu" else cls._on_device
         return cls(exponents(crops, offsets, 0.5 / sigma_rgb**2, logs, is_open), offsets)
 
     @staticmethod
@@ -113,7 +113,7 @@ class Neighbours:
         return torch.from_numpy(weights)
 
     @staticmethod
-    def _elsewhere(
+    def _on_device(
         crops: Crops, offsets: Offsets, factor: float, logs: Tensor, is_open: Tensor
     ) -> Tensor:
         n, height, width = crops.is_real.shape
@@ -137,9 +137,9 @@ class Neighbours:
             )  # fmt: skip
             share_images(lambda first, last: filter_pairs(first, last, *given), len(values))
             return sums
-        return self._filtered_elsewhere(values)
+        return self._filtered_on_device(values)
 
-    def _filtered_elsewhere(self, values: Tensor) -> Tensor:
+    def _filtered_on_device(self, values: Tensor) -> Tensor:
         sums = torch.zeros_like(values)
         for number, (down, right) in enumerate(self.offsets):
             here, there = overlap(values, down, right)
@@ -153,7 +153,7 @@ class Gaussians:
     """exp(-|f_i - f_j|^2 / 2) of all pairs of real pixels, f = (place / sigma_xy, rgb / sigma_rgb).
 
     `sigma_xy` is in pixels of the image. On a CPU by a permutohedral lattice, which approximates
-    it, elsewhere by the matrix of all pairs, which a few thousand pixels allow.
+    it, on other devices by the matrix of all pairs, which a few thousand pixels allow.
     """
 
     def __init__(self, crops: Crops, sigma_rgb: float, sigma_xy: float) -> None:
@@ -162,9 +162,9 @@ class Gaussians:
 
     def filtered(self, values: Tensor) -> Tensor:
         """See `Affinities`."""
-        return self._on_cpu(values) if values.device.type == "cpu" else self._elsewhere(values)
+        return self._on_cpu(values) if values.device.type == "cpu" else self._on_device(values)
 
-    def _elsewhere(self, values: Tensor) -> Tensor:
+    def _on_device(self, values: Tensor) -> Tensor:
         flat = values.flatten(2) * self._is_real.flatten(1).unsqueeze(1)
         return (flat @ self._matrices).view_as(values)
 
@@ -190,7 +190,7 @@ class Gaussians:
         def work(first: int, last: int) -> None:
             for image in range(first, last):
                 features = self._features[image][:, self._is_real[image].flatten()].numpy()
-                found[image] = Lattice.of(features, is_normalised=False) if features.size else None
+                found[image] = Lattice.of(features, is_normalized=False) if features.size else None
 
         try:
             share_images(work, len(self._features))

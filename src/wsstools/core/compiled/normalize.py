@@ -1,4 +1,4 @@
-"""Batch normalisation and the rectifier after it, both ways, compiled for the CPU.
+"""Batch normalization and the rectifier after it, both ways, compiled for the CPU.
 
 Arrays of features are (N, pixels, C), float32, or uint16, which are the bits of bfloat16. Each
 function works on the images from `first` to before `last`, so that threads can share a batch.

@@ -7,8 +7,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from wsstools.core.compiled.spanning import spanning_tree
-from wsstools.nn.regularising.affinities import Crops
-from wsstools.nn.regularising.trees import Trees, tree_energy
+from wsstools.nn.regularizing.affinities import Crops
+from wsstools.nn.regularizing.trees import Trees, tree_energy
 
 HEIGHT, WIDTH, SIGMA = 6, 5, 40.0
 

@@ -1,4 +1,4 @@
-"""Regularising losses by name, and their constants. Standard library only, so help is instant."""
+"""Regularizing losses by name, and their constants. Standard library only, so help is instant."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class LossSettings:
         None, "Grey levels by which pixels that belong together may differ.", metavar="X", min=0.1
     )
     loss_sigma_xy: Optional[float] = parameter(
-        None, "How far apart they may lie, in pixels of the image.", metavar="X", min=0.1
+        None, "How far apart they may be, in pixels of the image.", metavar="X", min=0.1
     )
     loss_scale: Optional[float] = parameter(
         None, "Size at which it looks at crops: 1, 0.5, 0.25 or 0.125.", metavar="X"

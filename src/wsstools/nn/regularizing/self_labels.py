@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from wsstools.nn.regularising.affinities import Crops, Neighbours
-from wsstools.nn.regularising.relaxations import collisions
+from wsstools.nn.regularizing.affinities import Crops, Neighbours
+from wsstools.nn.regularizing.relaxations import collisions
 
 STEPS = 5
 _LEAST = 1e-12

@@ -1,1 +1,0 @@
-"""Losses on a network's own probabilities, which regularise what labels leave open."""

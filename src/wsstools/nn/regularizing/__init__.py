@@ -1,0 +1,1 @@
+"""Losses on a network's own probabilities, which regularize what labels leave open."""
