@@ -180,12 +180,17 @@ def _larger(builder, left, right):
     return builder.select(builder.fcmp_ordered(">", left, right), left, right)
 
 
-def _reduced(builder, combine, vectors):
-    """One number from vectors, by `combine` of two; always in the same order."""
+def _merged(builder, combine, vectors):
+    """One vector from several, by `combine` of two; always in the same order."""
     vectors = list(vectors)
     while len(vectors) > 1:
         vectors.append(combine(builder, vectors.pop(), vectors.pop()))
-    vector = vectors[0]
+    return vectors[0]
+
+
+def _reduced(builder, combine, vectors):
+    """One number from vectors, by `combine` of two; always in the same order."""
+    vector = _merged(builder, combine, vectors)
     while vector.type.count > 1:
         half = ir.VectorType(_INT, vector.type.count // 2)
         halves = [
@@ -242,6 +247,67 @@ def _softmax(typing, row):
         return _joined(builder, [builder.fmul(value, share) for value in values])
 
     return row(row), generate
+
+
+def _of_each(builder, combine, vectors):
+    """One number of each of eight vectors, by `combine` of two; in the order of `_reduced`."""
+    for first, second in (
+        ((0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15)),
+        ((0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15)),
+        ((0, 2, 8, 10, 4, 6, 12, 14), (1, 3, 9, 11, 5, 7, 13, 15)),
+    ):
+        vectors = [
+            combine(
+                builder, _chosen(builder, left, right, first), _chosen(builder, left, right, second)
+            )
+            for left, right in zip(vectors[::2], vectors[1::2], strict=True)
+        ]
+    return _chosen(builder, vectors[0], vectors[0], (0, 4, 1, 5, 2, 6, 3, 7))
+
+
+def _chosen(builder, left, right, lanes):
+    """The lanes of two vectors, those of the second counted on, that are listed."""
+    mask = ir.Constant(ir.VectorType(_INT, len(lanes)), list(lanes))
+    return builder.shuffle_vector(left, right, mask)
+
+
+@_intrinsic
+def _exponentials(typing, size, rows, first, inverses):
+    """Eight rows from `first` on become exp(row - its largest value), `inverses` 1 / their sums.
+
+    All eight are reduced together, which takes half the operations of one by one, and gives the
+    same numbers.
+    """
+    row = _Row(size.literal_value)
+
+    def generate(context, builder, signature, arguments):
+        _, rows, first, inverses = arguments
+        pointers = []
+        for place in range(_LANES):
+            number = builder.add(first, ir.Constant(first.type, place))
+            pointers.append(_pointers(context, builder, signature.args[1], rows, number, row))
+        largest = _of_each(
+            builder, _larger, [_merged(builder, _larger, _loaded(builder, p)) for p in pointers]
+        )
+        sums = []
+        for place, of_row in enumerate(pointers):
+            top = _chosen(builder, largest, largest, (place,) * _LANES)
+            values = [builder.fsub(value, top) for value in _loaded(builder, of_row)]
+            values = [_exponential(builder, value) for value in values]
+            for pointer, value in zip(of_row, values, strict=True):
+                builder.store(value, pointer, align=4)
+            sums.append(_merged(builder, ir.IRBuilder.fadd, values))
+        total = _of_each(builder, ir.IRBuilder.fadd, sums)
+        shares = builder.fdiv(_constant(row.vector, 1.0), total)
+        (place,) = _pointers(context, builder, signature.args[3], inverses, first, _Row(1))
+        builder.store(shares, builder.bitcast(place, row.vector.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return types.void(size, rows, types.intp, inverses), generate
+
+
+def _loaded(builder, pointers):
+    return [builder.load(pointer, align=4) for pointer in pointers]
 
 
 @compiled
@@ -325,18 +391,18 @@ def update(size: int) -> Callable[..., None]:
     the logits; with `scatter` the shares go to the sums, without it they replace the logits. No
     shares are kept between iterations.
     """
-    fetches = size >= _LANES
+    is_wide = size >= _LANES
 
     def kernel(
         logits, far, far_weights, near, near_weights, far_values, near_values,
         w1, w2, parts, far_sums, near_sums, gather, scatter,
     ):  # fmt: skip
         part = _load(size, parts, 0)
-        rows = np.empty((_TOGETHER, size), np.float32)
+        rows, inverses = np.zeros((_TOGETHER, size), np.float32), np.empty(_TOGETHER, np.float32)
         for start in range(0, len(logits), _TOGETHER):
             n = min(_TOGETHER, len(logits) - start)
             for i in range(start, start + n):
-                if fetches:
+                if is_wide:
                     soon = min(i + _PIXELS_AHEAD, len(logits) - 1)
                     for j in range(_FAR):
                         _prefetch(size, far_values, far[soon, j])
@@ -354,10 +420,15 @@ def update(size: int) -> Callable[..., None]:
                         message = _add_product(message, near_weights[i, j], values)
                     row = _add_product(row, w2, message)
                 _store(rows, i - start, row)
-            for p in range(n):
-                _store(rows, p, _softmax(_load(size, rows, p)))
+            for p in range(0, n, _LANES if is_wide else 1):
+                if is_wide:
+                    _exponentials(size, rows, p, inverses)
+                else:
+                    _store(rows, p, _softmax(_load(size, rows, p)))
             for i in range(start, start + n):
                 share = _load(size, rows, i - start)
+                if is_wide:
+                    share = _scaled(inverses[i - start], share)
                 if scatter:
                     share = _product(share, part)
                     for j in range(_FAR):
