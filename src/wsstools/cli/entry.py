@@ -23,7 +23,7 @@ def main() -> None:
         _print(text)
         return
     # Typer takes a while to import, which help need not wait for.
-    from wsstools.cli.main import handle_signals, run, restore_signals
+    from wsstools.cli.main import handle_signals, restore_signals, run
 
     handle_signals()
     code = run(arguments)
