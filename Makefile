@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN     = $(abspath $(VENV))/bin
 PIP     = $(BIN)/python -m pip
 
-.PHONY: demo demo-short test coverage torture check format man package clean
+.PHONY: demo demo-short test coverage torture check format man docs package clean
 
 demo: $(VENV)/.ready
 	$(MAKE) -C examples/photos WSS="$(BIN)/wss"
@@ -42,6 +42,10 @@ format: $(VENV)/.ready-test
 man: $(VENV)/.ready
 	$(BIN)/python tools/manual.py
 
+# The documentation as a site, in build/docs/.
+docs: $(VENV)/.ready-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
 # Wheel and source distribution in dist/, tried out.
 package: $(VENV)/.ready-test
 	rm -rf dist
@@ -57,5 +61,9 @@ $(VENV)/.ready-test: $(VENV)/.ready
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[test,dask]'
 	touch $@
 
+$(VENV)/.ready-docs: $(VENV)/.ready
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) examples/*/out
+	rm -rf $(VENV) build examples/*/out

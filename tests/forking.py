@@ -28,6 +28,7 @@ pid = int.from_bytes(server.recv(8, socket.MSG_WAITALL), "big")
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, lambda number, frame: os.kill(pid, number))
 code = server.recv(8, socket.MSG_WAITALL)
+server.recv(1)  # nothing: the process has ended
 sys.exit(int.from_bytes(code, "big") if code else 134)
 '''
 
@@ -72,12 +73,17 @@ def serve(address: str) -> None:
                 pass
         if os.fork() == 0:
             listener.close()
-            answer(connection)
+            sys.exit(answer(connection))  # which ends as any process of Python does
         connection.close()
 
 
-def answer(connection: socket.socket) -> None:
-    """Be the `wss` of a call, in a process that then ends."""
+_kept: list[socket.socket] = []
+"""The connection of this process: its end is the process's."""
+
+
+def answer(connection: socket.socket) -> int:
+    """Be the `wss` of a call; gives its exit code, which the caller gets too."""
+    _kept.append(connection)
     length, streams, _, _ = socket.recv_fds(connection, 8, 3)
     arguments, environment, folder = json.loads(
         connection.recv(int.from_bytes(length, "big"), socket.MSG_WAITALL)
@@ -97,11 +103,8 @@ def answer(connection: socket.socket) -> None:
         main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    finally:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
-        connection.sendall(code.to_bytes(8, "big"))
-        os._exit(code)
+    connection.sendall(code.to_bytes(8, "big"))
+    return code
 
 
 if __name__ == "__main__":
