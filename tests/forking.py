@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-CLIENT = '''#!{python} -IS
+CLIENT = """#!{python} -IS
 import json, os, signal, socket, sys
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})
@@ -30,7 +30,7 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
 code = server.recv(8, socket.MSG_WAITALL)
 server.recv(1)  # nothing: the process has ended
 sys.exit(int.from_bytes(code, "big") if code else 134)
-'''
+"""
 
 
 @contextlib.contextmanager
@@ -58,8 +58,8 @@ def serve(address: str) -> None:
     import sklearn.ensemble  # noqa: F401
     import torch  # noqa: F401
 
-    import wsstools.cli.main  # noqa: F401
-    import wsstools.steps.global_predict  # noqa: F401
+    import wsstools.cli.main
+    import wsstools.steps.global_predict
     import wsstools.steps.train  # noqa: F401
 
     listener = socket.socket(socket.AF_UNIX)
