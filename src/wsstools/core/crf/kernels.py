@@ -70,6 +70,10 @@ def _joined(builder, vectors):
     return row
 
 
+def _loaded(builder, pointers):
+    return [builder.load(pointer, align=4) for pointer in pointers]
+
+
 def _constant(vector_type, value):
     value = float(np.float32(value)) if vector_type.element == _FLOAT else value
     return ir.Constant(vector_type, [value] * vector_type.count)
@@ -91,7 +95,7 @@ def _load(typing, size, array, number):
     def generate(context, builder, signature, arguments):
         _, array, number = arguments
         pointers = _pointers(context, builder, signature.args[1], array, number, row)
-        return _joined(builder, [builder.load(pointer, align=4) for pointer in pointers])
+        return _joined(builder, _loaded(builder, pointers))
 
     return row(size, array, types.intp), generate
 
@@ -180,6 +184,12 @@ def _larger(builder, left, right):
     return builder.select(builder.fcmp_ordered(">", left, right), left, right)
 
 
+def _chosen(builder, left, right, lanes):
+    """The lanes of two vectors, those of the second counted on, that are listed."""
+    mask = ir.Constant(ir.VectorType(_INT, len(lanes)), list(lanes))
+    return builder.shuffle_vector(left, right, mask)
+
+
 def _merged(builder, combine, vectors):
     """One vector from several, by `combine` of two; always in the same order."""
     vectors = list(vectors)
@@ -192,13 +202,9 @@ def _reduced(builder, combine, vectors):
     """One number from vectors, by `combine` of two; always in the same order."""
     vector = _merged(builder, combine, vectors)
     while vector.type.count > 1:
-        half = ir.VectorType(_INT, vector.type.count // 2)
-        halves = [
-            builder.shuffle_vector(
-                vector, ir.Constant(vector.type, ir.Undefined), ir.Constant(half, list(lanes))
-            )
-            for lanes in (range(half.count), range(half.count, 2 * half.count))
-        ]
+        half = vector.type.count // 2
+        lanes = range(half), range(half, 2 * half)
+        halves = [_chosen(builder, vector, vector, of_half) for of_half in lanes]
         vector = combine(builder, *halves)
     return builder.extract_element(vector, ir.Constant(_INT, 0))
 
@@ -265,12 +271,6 @@ def _of_each(builder, combine, vectors):
     return _chosen(builder, vectors[0], vectors[0], (0, 4, 1, 5, 2, 6, 3, 7))
 
 
-def _chosen(builder, left, right, lanes):
-    """The lanes of two vectors, those of the second counted on, that are listed."""
-    mask = ir.Constant(ir.VectorType(_INT, len(lanes)), list(lanes))
-    return builder.shuffle_vector(left, right, mask)
-
-
 @_intrinsic
 def _exponentials(typing, size, rows, first, inverses):
     """Eight rows from `first` on become exp(row - its largest value), `inverses` 1 / their sums.
@@ -304,10 +304,6 @@ def _exponentials(typing, size, rows, first, inverses):
         return context.get_dummy_value()
 
     return types.void(size, rows, types.intp, inverses), generate
-
-
-def _loaded(builder, pointers):
-    return [builder.load(pointer, align=4) for pointer in pointers]
 
 
 @compiled
