@@ -7,6 +7,7 @@ fork of it, waits, and exits with its code; signals that it gets are passed on.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -14,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +30,6 @@ pid = int.from_bytes(server.recv(8, socket.MSG_WAITALL), "big")
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, lambda number, frame: os.kill(pid, number))
 code = server.recv(8, socket.MSG_WAITALL)
-server.recv(1)  # nothing: the process has ended
 sys.exit(int.from_bytes(code, "big") if code else 134)
 """
 
@@ -73,17 +74,12 @@ def serve(address: str) -> None:
                 pass
         if os.fork() == 0:
             listener.close()
-            sys.exit(answer(connection))  # which ends as any process of Python does
+            answer(connection)
         connection.close()
 
 
-_kept: list[socket.socket] = []
-"""The connection of this process: its end is the process's."""
-
-
-def answer(connection: socket.socket) -> int:
-    """Be the `wss` of a call; gives its exit code, which the caller gets too."""
-    _kept.append(connection)
+def answer(connection: socket.socket) -> None:
+    """Be the `wss` of a call, in a process that then ends."""
     length, streams, _, _ = socket.recv_fds(connection, 8, 3)
     arguments, environment, folder = json.loads(
         connection.recv(int.from_bytes(length, "big"), socket.MSG_WAITALL)
@@ -103,8 +99,11 @@ def answer(connection: socket.socket) -> int:
         main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    threading._shutdown()  # as Python ends, but for taking all modules apart, which takes a second
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
     connection.sendall(code.to_bytes(8, "big"))
-    return code
+    os._exit(code)
 
 
 if __name__ == "__main__":
