@@ -198,15 +198,34 @@ def _merged(builder, combine, vectors):
     return vectors[0]
 
 
-def _reduced(builder, combine, vectors):
-    """One number from vectors, by `combine` of two; always in the same order."""
-    vector = _merged(builder, combine, vectors)
-    while vector.type.count > 1:
-        half = vector.type.count // 2
-        lanes = range(half), range(half, 2 * half)
-        halves = [_chosen(builder, vector, vector, of_half) for of_half in lanes]
-        vector = combine(builder, *halves)
-    return builder.extract_element(vector, ir.Constant(_INT, 0))
+def _of_each(builder, combine, vectors):
+    """One number of each of as many vectors as they have lanes, by `combine` of two.
+
+    The halves of a vector are combined, then those of what is left, until it is one number. Halves
+    of two vectors fit into one, so that all are worked on together.
+    """
+    n = len(vectors)
+    owners = [[number] * n for number in range(n)]  # the vector that each lane is of
+    half = n // 2
+    while half:
+        low = [
+            lane
+            for first in range(0, n, 2 * half)
+            for start in (first, n + first)  # of the left vector, of the right one
+            for lane in range(start, start + half)
+        ]
+        high = [lane + half for lane in low]
+        vectors = [
+            combine(builder, _chosen(builder, *pair, low), _chosen(builder, *pair, high))
+            for pair in zip(vectors[::2], vectors[1::2], strict=True)
+        ]
+        owners = [
+            [(left + right)[lane] for lane in low]
+            for left, right in zip(owners[::2], owners[1::2], strict=True)
+        ]
+        half //= 2
+    order = [owners[0].index(number) for number in range(n)]
+    return _chosen(builder, vectors[0], vectors[0], order)
 
 
 # 2^x on [-1/2, 1/2] as a polynomial, highest power first: relative error below 3e-7.
@@ -240,50 +259,17 @@ def _exponential(builder, values):
 
 
 @_intrinsic
-def _softmax(typing, row):
-    """exp(row) / sum of exp(row)."""
-
-    def generate(context, builder, signature, arguments):
-        values = _vectors(builder, arguments[0])
-        top = everywhere(builder, values[0].type, _reduced(builder, _larger, values))
-        values = [_exponential(builder, builder.fsub(value, top)) for value in values]
-        total = _reduced(builder, ir.IRBuilder.fadd, values)
-        share = builder.fdiv(ir.Constant(_FLOAT, 1.0), total)
-        share = everywhere(builder, values[0].type, share)
-        return _joined(builder, [builder.fmul(value, share) for value in values])
-
-    return row(row), generate
-
-
-def _of_each(builder, combine, vectors):
-    """One number of each of eight vectors, by `combine` of two; in the order of `_reduced`."""
-    for first, second in (
-        ((0, 1, 2, 3, 8, 9, 10, 11), (4, 5, 6, 7, 12, 13, 14, 15)),
-        ((0, 1, 8, 9, 4, 5, 12, 13), (2, 3, 10, 11, 6, 7, 14, 15)),
-        ((0, 2, 8, 10, 4, 6, 12, 14), (1, 3, 9, 11, 5, 7, 13, 15)),
-    ):
-        vectors = [
-            combine(
-                builder, _chosen(builder, left, right, first), _chosen(builder, left, right, second)
-            )
-            for left, right in zip(vectors[::2], vectors[1::2], strict=True)
-        ]
-    return _chosen(builder, vectors[0], vectors[0], (0, 4, 1, 5, 2, 6, 3, 7))
-
-
-@_intrinsic
 def _exponentials(typing, size, rows, first, inverses):
-    """Eight rows from `first` on become exp(row - its largest value), `inverses` 1 / their sums.
+    """Rows from `first` on become exp(row - its largest value), `inverses` 1 / their sums.
 
-    All eight are reduced together, which takes half the operations of one by one, and gives the
-    same numbers.
+    They are as many as a row has lanes: reduced together, they take half the operations.
     """
     row = _Row(size.literal_value)
 
     def generate(context, builder, signature, arguments):
         _, rows, first, inverses = arguments
         pointers = []
-        for place in range(_LANES):
+        for place in range(row.lanes):
             number = builder.add(first, ir.Constant(first.type, place))
             pointers.append(_pointers(context, builder, signature.args[1], rows, number, row))
         largest = _of_each(
@@ -291,7 +277,7 @@ def _exponentials(typing, size, rows, first, inverses):
         )
         sums = []
         for place, of_row in enumerate(pointers):
-            top = _chosen(builder, largest, largest, (place,) * _LANES)
+            top = _chosen(builder, largest, largest, (place,) * row.lanes)
             values = [builder.fsub(value, top) for value in _loaded(builder, of_row)]
             values = [_exponential(builder, value) for value in values]
             for pointer, value in zip(of_row, values, strict=True):
@@ -387,7 +373,8 @@ def update(size: int) -> Callable[..., None]:
     the logits; with `scatter` the shares go to the sums, without it they replace the logits. No
     shares are kept between iterations.
     """
-    is_wide = size >= _LANES
+    lanes = min(size, _LANES)
+    fetches = size >= _LANES
 
     def kernel(
         logits, far, far_weights, near, near_weights, far_values, near_values,
@@ -398,7 +385,7 @@ def update(size: int) -> Callable[..., None]:
         for start in range(0, len(logits), _TOGETHER):
             n = min(_TOGETHER, len(logits) - start)
             for i in range(start, start + n):
-                if is_wide:
+                if fetches:
                     soon = min(i + _PIXELS_AHEAD, len(logits) - 1)
                     for j in range(_FAR):
                         _prefetch(size, far_values, far[soon, j])
@@ -416,15 +403,10 @@ def update(size: int) -> Callable[..., None]:
                         message = _add_product(message, near_weights[i, j], values)
                     row = _add_product(row, w2, message)
                 _store(rows, i - start, row)
-            for p in range(0, n, _LANES if is_wide else 1):
-                if is_wide:
-                    _exponentials(size, rows, p, inverses)
-                else:
-                    _store(rows, p, _softmax(_load(size, rows, p)))
+            for p in range(0, n, lanes):
+                _exponentials(size, rows, p, inverses)
             for i in range(start, start + n):
-                share = _load(size, rows, i - start)
-                if is_wide:
-                    share = _scaled(inverses[i - start], share)
+                share = _scaled(inverses[i - start], _load(size, rows, i - start))
                 if scatter:
                     share = _product(share, part)
                     for j in range(_FAR):
