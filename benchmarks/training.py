@@ -122,7 +122,7 @@ class PeerData(Dataset):
 def rate_of(moments: list[float]) -> float:
     """Iterations per second between the first moment after the warm-up and the last but one.
 
-    `train` reports an iteration when the next one is done, and of the last one with it.
+    `train` reports an iteration when the next one is done, and the last one with it.
     """
     used = moments[WARM_UP:-1]
     return (len(used) - 1) / (used[-1] - used[0])

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import re
 import struct
 import time
 import zipfile
@@ -129,6 +130,17 @@ def mosaic(rows: int, columns: int) -> tuple[np.ndarray, ProbabilityMap]:
         for parts in (images, [one.probs for one in maps])
     )
     return np.ascontiguousarray(image.transpose(1, 2, 0)), maps[0].with_probs(probs)
+
+
+def code_blocks(page: str, language: str) -> list[str]:
+    """The blocks of code in a page of Markdown that are marked as of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+
+
+def environment_without_make() -> dict[str, str]:
+    """The environment, without what a `make` that runs the tests has put there."""
+    of_make = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    return {key: value for key, value in os.environ.items() if key not in of_make}
 
 
 def labels_of(path: Path) -> np.ndarray:

@@ -57,7 +57,6 @@ def wss_program(folder: Path) -> Iterator[Path]:
 def serve(address: str) -> None:
     """Fork for each call, for ever."""
     import sklearn.ensemble  # noqa: F401
-    import torch  # noqa: F401
 
     import wsstools.cli.main
     import wsstools.steps.global_predict
@@ -92,7 +91,7 @@ def answer(connection: socket.socket) -> None:
     os.environ.update(environment)
     sys.argv = ["wss", *arguments]
     connection.sendall(os.getpid().to_bytes(8, "big"))
-    code = 1
+    code = 0  # help is printed without more
     try:
         from wsstools.cli.entry import main
 

@@ -8,13 +8,14 @@ the repository outside of docs/ become their paths.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
+from manual import COMMANDS_FOLDER, DOCS_FOLDER, HELP_FOLDER
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-ROOT = Path(__file__).parents[1]
-HELP_FOLDER = ROOT / "src" / "wsstools" / "cli" / "help"
+from wsstools.cli.main import command_names
+
+ROOT = DOCS_FOLDER.parent
 STUB = ROOT / "src" / "wsstools" / "__init__.pyi"
 _LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s#]+)(?P<anchor>#[^)]*)?\)")
 _OUTSIDE = re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]\((\.\./)+(?P<path>[^)#]+)[^)]*\)")
@@ -41,11 +42,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     add("contributing.md", of_repository((ROOT / "CONTRIBUTING.md").read_text()))
     add("examples/photos/sheet.png", (ROOT / "examples" / "photos" / "sheet.png").read_bytes())
     add("api.md", api())
-    names = command_names()
-    rows = [f"- [`wss {name}`]({name}.md): {first_sentence(name)}\n" for name in names]
+    rows = [f"- [`wss {name}`]({name}.md): {first_sentence(name)}\n" for name in command_names()]
     add("commands/index.md", "# Commands\n\n" + "".join(rows))
-    for name in names:
-        page = ROOT / "docs" / "commands" / f"{name}.md"
+    for name in command_names():
+        page = COMMANDS_FOLDER / f"{name}.md"
         more = page.read_text() if page.is_file() else ""
         add(f"commands/{name}.md", f"# wss {name}\n\n```text\n{help_of(name)}```\n\n{more}")
     return files
@@ -68,11 +68,6 @@ def of_repository(markdown: str) -> str:
         return f"{link['text']} (`{target}`)"
 
     return _LINK.sub(moved, markdown)
-
-
-def command_names() -> list[str]:
-    """The commands that have a help."""
-    return [path.stem for path in sorted(HELP_FOLDER.glob("*.txt")) if path.stem != "wss"]
 
 
 def help_of(name: str) -> str:

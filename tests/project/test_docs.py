@@ -11,7 +11,7 @@ import zlib
 import manual
 import numpy as np
 import pytest
-from builders import draw_image
+from builders import code_blocks, draw_image
 
 from wsstools.core.maps import SUM_TOLERANCE, ProbabilityMap
 from wsstools.core.stored_maps import GRID
@@ -24,10 +24,6 @@ MAPS = (manual.DOCS_FOLDER / "maps.md").read_text()
 
 
 PIPELINE = (manual.DOCS_FOLDER / "pipeline.md").read_text()
-
-
-def code(text: str, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def section(text: str, title: str) -> str:
@@ -82,7 +78,7 @@ def test_the_python_of_the_page_writes_and_reads_maps(wss, tmp_path, monkeypatch
     (tmp_path / "maps").mkdir()
     _, labels, _ = draw_image(0)
     probs = np.eye(3)[labels % 3].transpose(2, 0, 1)
-    write, read = code(MAPS, "python")
+    write, read = code_blocks(MAPS, "python")
     exec(write, {"np": np, "probs": probs})
     assert wss("fuse", "maps", "maps", "-o", "local", "--jobs", "1").code == 0
     names = {"np": np}
@@ -102,7 +98,7 @@ def test_the_makefile_of_the_page_is_done_when_all_steps_are(tmp_path):
     """Its steps are played: that they work in such a pipe is tested with the pipe itself."""
     for folder in ("images", "scribbles", "labels"):
         (tmp_path / folder).mkdir()
-    (makefile,) = code(PIPELINE, "make")
+    (makefile,) = code_blocks(PIPELINE, "make")
     (tmp_path / "Makefile").write_text(makefile)
     (tmp_path / "wss").write_text('#!/bin/sh\necho "$1" >> steps\ntest "$1" != "$FAILING"\n')
     (tmp_path / "wss").chmod(0o755)

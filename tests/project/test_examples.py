@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import io
 import json
-import os
 import re
 import shlex
 import shutil
@@ -24,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import REPOSITORY, labels_of
+from builders import REPOSITORY, environment_without_make, labels_of
 from PIL import Image
 from scipy.io import savemat
 from scipy.sparse import csc_matrix
@@ -51,15 +50,12 @@ pytestmark = pytest.mark.skipif(
 
 def make(example: str, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """What `make` prints and gives in an example's folder, without make's own environment."""
-    environment = {
-        k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
-    }
     return subprocess.run(
         ["make", *map(str, arguments)],
         cwd=EXAMPLES / example,
         capture_output=True,
         text=True,
-        env=environment,
+        env=environment_without_make(),
         check=False,
         **options,
     )

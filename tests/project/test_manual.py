@@ -9,7 +9,7 @@ from pathlib import Path
 
 import manual
 import pytest
-from builders import REPOSITORY
+from builders import REPOSITORY, code_blocks
 from test_examples import simple_commands
 
 from wsstools.cli.main import command_names, load_command
@@ -73,7 +73,7 @@ def test_terms_are_explained_where_they_are_used():
 
 
 EXAMPLES = {
-    path.name: re.findall(r"```sh\n(.*?)```", path.read_text(), re.DOTALL)
+    path.name: code_blocks(path.read_text(), "sh")
     for path in (*sorted(manual.DOCS_FOLDER.rglob("*.md")), REPOSITORY / "README.md")
 }
 

@@ -6,14 +6,13 @@ transformers is replaced by modules with the same interface, since its networks 
 from __future__ import annotations
 
 import dataclasses
-import re
 import sys
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from builders import REPOSITORY
+from builders import REPOSITORY, code_blocks
 
 import wsstools as wss
 from wsstools.nn.training.schedules import SCHEDULES, TrainSettings
@@ -21,7 +20,6 @@ from wsstools.steps.demo_data import demo_data
 from wsstools.steps.train import train
 
 PAGE = REPOSITORY / "docs" / "python.md"
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 STEMS = ["train-000", "train-001"]
 ARCH = "deeplabv2-mobilenetv2"
 
@@ -105,7 +103,7 @@ def study(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_the_blocks_of_the_page_run_in_order(study):
-    blocks = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+    blocks = code_blocks(PAGE.read_text(encoding="utf-8"), "python")
     assert len(blocks) >= 5
     names = {}
     for number, block in enumerate(blocks):

@@ -87,7 +87,13 @@ def pages() -> list[Path]:
     """What readers of the project see: code, help, docs and examples."""
     found = [path for folder in FOLDERS for path in (REPOSITORY / folder).rglob("*")]
     pages = [path for path in found if path.suffix in KINDS or path.name == "Makefile"]
-    return [*pages, REPOSITORY / "README.md", REPOSITORY / "SECURITY.md", REPOSITORY / "Makefile"]
+    return [
+        *pages,
+        *(
+            REPOSITORY / name
+            for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "Makefile")
+        ),
+    ]
 
 
 def test_every_term_has_its_synonyms():

@@ -7,9 +7,8 @@ import re
 import subprocess
 
 import pytest
-from builders import PATIENCE, REPOSITORY
+from builders import PATIENCE, REPOSITORY, code_blocks, environment_without_make
 
-BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHORT = "--init random --iterations 2 --batch 2 --crop 33 --precision float32"
 SHELL = f"""set -euo pipefail
 wss() {{ if [ "$1" = train ]; then command wss "$@" {SHORT}; else command wss "$@"; fi; }}
@@ -22,9 +21,8 @@ def run(program, tmp_path):
 
     def call(lines: str) -> str:
         path = f"{program.parent}:{os.environ['PATH']}"
-        environment = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
         done = subprocess.run(
-            ["bash", "-c", SHELL + lines], cwd=tmp_path, env={**environment, "PATH": path},
+            ["bash", "-c", SHELL + lines], cwd=tmp_path, env={**environment_without_make(), "PATH": path},
             capture_output=True, text=True, timeout=PATIENCE,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-2000:]
@@ -36,7 +34,7 @@ def run(program, tmp_path):
 @pytest.mark.slow
 @pytest.mark.trains
 def test_the_tutorial_leads_to_the_gap_table(run, tmp_path):
-    blocks = BLOCK.findall((REPOSITORY / "docs" / "tutorial.md").read_text())
+    blocks = code_blocks((REPOSITORY / "docs" / "tutorial.md").read_text(), "sh")
     assert len(blocks) == 6
     drawn = blocks[0].replace("--n-train 12 --n-val 4", "--n-train 1 --n-val 1")
     printed = [run(block) for block in (drawn, *blocks[1:])]
@@ -52,7 +50,7 @@ def test_the_readme_leads_to_labels(run, dataset, tmp_path):
     for name in ("images", "scribbles", "classes.txt"):
         (tmp_path / name).symlink_to(dataset / name)
     text = (REPOSITORY / "README.md").read_text().split("## Your own images")[1]
-    pipe, recipe = BLOCK.findall(text)[:2]
+    pipe, recipe = code_blocks(text, "sh")[:2]
     run(pipe)
     assert len(list((tmp_path / "labels").glob("*.png"))) == 4
     assert (tmp_path / "sheet.png").is_file()

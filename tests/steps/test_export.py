@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import REPOSITORY, draw_image
+from builders import REPOSITORY, code_blocks, draw_image
 from PIL import Image
 
 from wsstools import __version__
@@ -292,7 +292,7 @@ def test_networks_of_others_are_named_as_such(wss, tmp_path):
 
 
 def code(language):
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    return code_blocks(PAGE, language)
 
 
 @pytest.mark.slow

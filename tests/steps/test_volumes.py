@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import REPOSITORY, folder_bytes, npz
+from builders import REPOSITORY, code_blocks, folder_bytes, npz
 
 from wsstools.core.maps import ProbabilityMap
 from wsstools.formats import label_files, map_files, volume_files
@@ -466,8 +466,8 @@ PAGE = REPOSITORY / "docs" / "volumes.md"
 @pytest.mark.slow
 def test_the_page_on_volumes_does_what_it_says(shell, tmp_path):
     text = PAGE.read_text()
-    (made,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    (made,) = code_blocks(text, "python")
+    blocks = code_blocks(text, "sh")
     (stated,) = re.findall(r"^mean IoU +([0-9.]+)%", text, re.MULTILINE)
     subprocess.run([sys.executable, "-c", made], cwd=tmp_path, check=True)
     assert len(blocks) == 4

@@ -62,7 +62,7 @@ def score(
     count; pixels that are 255 in the labels are misses. Classes that occur in neither are left
     out of the mean, and listed. Every label file needs its ground truth. The csv has a line for
     each measure and class. wss eval-gap takes a file of counts in place of a folder of labels:
-    keep it, and tables of networks that were trained by other programs need no predictions.
+    keep it, and tables of networks of other machines need no predictions.
 
     With --volumes the slices of a volume, such as a patient's, are put together in the order of the
     last number in their names. Of each volume and class are printed Dice and HD95, the 95 %

@@ -349,7 +349,7 @@ class _Watch(threading.Thread):
                 self._say("the scheduler does not answer; waiting for it (Ctrl-C ends this)")
             self._is_answered = False
             return None
-        except Exception:  # the scheduler is gone, which whoever waits for results gets
+        except Exception:  # the scheduler is gone, of which whoever waits for results learns
             return None
         self._is_answered = True
         return set(found)
