@@ -7,7 +7,7 @@ PIP     = $(BIN)/python -m pip
 .PHONY: demo demo-short test coverage torture check format man docs package clean
 
 demo: $(VENV)/.ready
-	$(MAKE) -C examples/photos WSS="$(BIN)/wss"
+	$(BIN)/wss demo -o build/demo
 	$(MAKE) -C examples/demo WSS="$(BIN)/wss"
 
 # The same with a few small steps: shows that all runs, not what it is worth.

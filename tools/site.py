@@ -40,7 +40,6 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
     add("index.md", of_repository((ROOT / "README.md").read_text()))
     add("contributing.md", of_repository((ROOT / "CONTRIBUTING.md").read_text()))
-    add("examples/photos/sheet.png", (ROOT / "examples" / "photos" / "sheet.png").read_bytes())
     add("api.md", api())
     rows = [f"- [`wss {name}`]({name}.md): {first_sentence(name)}\n" for name in command_names()]
     add("commands/index.md", "# Commands\n\n" + "".join(rows))

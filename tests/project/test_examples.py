@@ -279,7 +279,7 @@ def test_a_block_of_table_2_is_tested_as_its_name_says(block, msc, crf):
     assert len(refined) == (3 if crf else 0)
 
 
-@pytest.mark.parametrize("example", [*STUDIES, "demo", "photos"])
+@pytest.mark.parametrize("example", [*STUDIES, "demo"])
 def test_help_lists_the_targets_with_a_line_each(example):
     """Without DATA; every target that it names is one."""
     done = make(example, "help")
@@ -288,7 +288,7 @@ def test_help_lists_the_targets_with_a_line_each(example):
     assert all(len(line) == 2 and line[0].startswith("make") for line in lines), lines
     named = {word for line, _ in lines for word in line.split()[1:] if word == word.lower()}
     assert {"help", "clean"} <= named
-    assert example in ("demo", "photos") or {"table1", "table2", "smoke", "data"} <= named
+    assert example == "demo" or {"table1", "table2", "smoke", "data"} <= named
     for target in named:
         assert make(example, "-n", target, "DATA=data", "OUT=planned").returncode == 0
 

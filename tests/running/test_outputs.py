@@ -78,6 +78,7 @@ FOREIGN = {
     "compare": ([*COMPARE, "-o", "mine"], "mine/scatter.svg"),
     "compare, record": ([*COMPARE, "-o", "mine"], "mine/compare.json"),
     "curate": (["curate", "scribbles", "gt", "-o", "mine"], "mine/complete.txt"),
+    "demo": (["demo", "-o", "mine"], "mine/classes.txt"),
     "demo-data": (
         ["demo-data", "-o", "mine", "--n-train", "1", "--n-val", "1"],
         "mine/classes.txt",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from builders import (
     CVAT,
-    REPOSITORY,
     RLE,
     SHAPE,
     STEMS,
@@ -32,6 +32,7 @@ from builders import (
 from PIL import Image
 from scipy.io import savemat
 
+import wsstools.demo
 from wsstools.core.scribbles.annotation import VOC_CLASSES, Area, resolve_names
 from wsstools.core.scribbles.strokes import Stroke, draw_strokes
 from wsstools.formats import label_files
@@ -1078,13 +1079,13 @@ def test_simulation_takes_ground_truth_alone(wss, dataset, tmp_path):
     assert "ground truth alone" in outcome.err
 
 
-PHOTOS = REPOSITORY / "examples" / "photos"
+STROKES_OF_PHOTOS = Path(wsstools.demo.__file__).parent / "strokes"
 
 
 def test_strokes_on_the_photographs_become_scribbles(wss, tmp_path):
     assert wss("demo-data", "--photos", "-o", tmp_path / "photos").code == 0
     outcome = wss(
-        "scribbles", PHOTOS / "strokes", "--images", tmp_path / "photos", "-o", tmp_path / "drawn"
+        "scribbles", STROKES_OF_PHOTOS, "--images", tmp_path / "photos", "-o", tmp_path / "drawn"
     )
     assert outcome.code == 0, outcome.err
     assert len(outcome.paths) == 6

@@ -41,6 +41,7 @@ from wsstools.running.quiet import quiet_libraries
 from wsstools.running.signals import BY_SIGNAL, INTERRUPTIONS, end_by
 
 PIPELINE = (
+    "demo",
     "demo-data",
     "slices",
     "scribbles",

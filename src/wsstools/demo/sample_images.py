@@ -27,7 +27,7 @@ def load_textures() -> dict[str, AnyArray]:
 
 
 def load_photos() -> dict[str, NDArray[np.uint8]]:
-    """Six photographs, (H, W, 3) uint8 each, by name; strokes for them are in examples/photos."""
+    """Six photographs, (H, W, 3) uint8 each, by name; strokes for them are in strokes/."""
     return {
         "astronaut": skimage.data.astronaut(),
         "chelsea": skimage.data.chelsea(),

@@ -1,12 +1,13 @@
 """Strokes that are drawn, read from text and simulated from labels."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import REPOSITORY
 from scipy import ndimage
 
+import wsstools.demo
 from wsstools.core.scribbles import strokes
 from wsstools.core.scribbles.strokes import (
     Stroke,
@@ -17,7 +18,7 @@ from wsstools.core.scribbles.strokes import (
 )
 from wsstools.demo.sample_images import load_photos
 
-PHOTOS = REPOSITORY / "examples" / "photos"
+PHOTOS = Path(wsstools.demo.__file__).parent
 PHOTO_NAMES = ("astronaut", "chelsea", "china", "coffee", "flower", "rocket")
 
 
