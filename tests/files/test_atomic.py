@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from wsstools.core.system import has_locked
 from wsstools.files import atomic
 
 
@@ -36,7 +37,7 @@ def test_a_file_that_another_container_writes_stays(tmp_path):
     live = atomic.temporary_name(tmp_path)
     live = live.with_name(live.name.replace(f"-{os.getpid()}.", "-4194999."))
     with open(live, "xb") as file:
-        assert atomic.has_locked(file, is_exclusive=True)
+        assert has_locked(file, is_exclusive=True)
         atomic.remove_leftovers(tmp_path)
         assert live.exists()
     atomic.remove_leftovers(tmp_path)
@@ -48,7 +49,7 @@ def test_a_file_is_locked_until_it_has_its_name(tmp_path, monkeypatch):
 
     def look(source, target):
         with open(source, "rb") as file:
-            found.append(atomic.has_locked(file, is_exclusive=True))
+            found.append(has_locked(file, is_exclusive=True))
 
     monkeypatch.setattr(os, "replace", look)
     atomic.write_atomic(tmp_path / "x.npz", b"data")

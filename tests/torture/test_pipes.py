@@ -15,7 +15,7 @@ from builders import Outcome
 from torture.desk import Desk, Undisturbed, assert_clear
 from torture.runs import Run, finished
 from torture.scenes import STEPS, Step, some
-from wsstools.running.signals import INTERRUPTIONS
+from wsstools.core.system import INTERRUPTIONS
 
 PIPE = (
     "fuse maps other-maps -o out/fused --jobs 1",

@@ -6,7 +6,7 @@ import pytest
 
 from torture.desk import assert_clear
 from torture.scenes import STEPS, some
-from wsstools.running.signals import INTERRUPTIONS
+from wsstools.core.system import INTERRUPTIONS
 
 INTERRUPTED = "interrupted; the same command goes on from here"
 

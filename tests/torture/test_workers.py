@@ -13,8 +13,8 @@ from builders import wait_until
 from torture.desk import assert_clear
 from torture.runs import finished, program
 from torture.scenes import NAMES, STEPS, some
+from wsstools.core.system import INTERRUPTIONS
 from wsstools.running.settings import JobSettings
-from wsstools.running.signals import INTERRUPTIONS
 from wsstools.running.workers import map_in_workers
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")

@@ -21,6 +21,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from wsstools import __version__, cli
 from wsstools.cli.options import expanded, processed_lightly, with_light_flags
 from wsstools.cli.renaming import NamedCommand
+from wsstools.core.system import INTERRUPTIONS
 from wsstools.core.threads import (
     check_address_space,
     check_threads,
@@ -38,7 +39,7 @@ from wsstools.errors import (
 from wsstools.running.bars import print_line
 from wsstools.running.messages import ClosedPipe
 from wsstools.running.quiet import quiet_libraries
-from wsstools.running.signals import BY_SIGNAL, INTERRUPTIONS, end_by
+from wsstools.running.signals import BY_SIGNAL, end_by
 
 PIPELINE = (
     "demo",

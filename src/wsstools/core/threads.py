@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import mmap
 import os
-import resource
 import threading
 
+from wsstools.core.system import soft_limit
 from wsstools.errors import WssError
 
 _MOST, _COPIES = 64, 2
@@ -55,12 +55,10 @@ def process_limits() -> str:
     found = [
         f"{name} is {soft // unit}"
         for name, kind, unit in (
-            ("ulimit -u", getattr(resource, "RLIMIT_NPROC", None), 1),
-            ("ulimit -v", resource.RLIMIT_AS, 1024),
+            ("ulimit -u", "RLIMIT_NPROC", 1),
+            ("ulimit -v", "RLIMIT_AS", 1024),
         )
-        if kind is not None
-        for soft in resource.getrlimit(kind)[:1]
-        if soft != resource.RLIM_INFINITY
+        if (soft := soft_limit(kind)) is not None
     ]
     return ", ".join(found) or "a limit of the container"
 
@@ -77,5 +75,5 @@ def check_address_space() -> None:
 
 def memory_limit() -> str | None:
     """The limit of this process's memory in words; None where there is none."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    return None if soft == resource.RLIM_INFINITY else f"ulimit -v is {soft // 1024}"
+    soft = soft_limit("RLIMIT_AS")
+    return None if soft is None else f"ulimit -v is {soft // 1024}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import re
@@ -11,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from wsstools.core.system import HOST, has_locked, is_alive
 from wsstools.files.limits import check_ends, read_file
 
-_HOST = hashlib.blake2b(os.uname().nodename.encode(), digest_size=4).hexdigest()
+_HOST = hashlib.blake2b(HOST.encode(), digest_size=4).hexdigest()
 _TEMPORARY = re.compile(r"\.wss-[0-9a-f]{16}-(?P<host>[0-9a-f]{8})-(?P<pid>\d+)\.part")
 
 
@@ -39,7 +39,8 @@ def writing(path: Path) -> Iterator[BinaryIO]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "xb") as file, os.fdopen(os.dup(file.fileno()), "wb") as held:
-            has_locked(held, is_exclusive=True)  # to the renaming, after `file` is closed
+            if not has_locked(held, is_exclusive=True):  # to the renaming, after `file` is closed
+                held.close()  # Windows renames no open file
             yield file
             file.close()  # some file systems say only now that the disk is full
             os.replace(temporary, path)
@@ -100,32 +101,9 @@ def temporary_name(folder: Path) -> Path:
     return folder / f".wss-{os.urandom(8).hex()}-{_HOST}-{os.getpid()}.part"
 
 
-def has_locked(file: IO[bytes] | IO[str], *, is_exclusive: bool) -> bool | None:
-    """Whether a file is locked now, until it is closed; None where the file system has no locks."""
-    kind = fcntl.LOCK_EX if is_exclusive else fcntl.LOCK_SH
-    try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return None
-    return True
-
-
 def is_file_at(path: Path, file: IO[bytes]) -> bool:
     """Whether an open file is still the one of that name."""
     try:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except FileNotFoundError:
         return False
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process of that number runs on this machine."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

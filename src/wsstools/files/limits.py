@@ -13,6 +13,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+from wsstools.core.system import memory
+
 LARGEST_PICTURE = 178_956_970
 """Pixels: where Pillow takes a picture for an attack, and nearly twice 12,000 x 8,000."""
 LARGEST_MAP = 1 << 31
@@ -103,22 +105,17 @@ def check_map(n_values: int) -> None:
     if n_values > most:
         raise ValueError(f"{n_values:,} probabilities, expected at most {most:,}")
     needed = _MAP_BYTES * _MAP_COPIES * n_values
-    if needed > _memory():
+    if needed > memory():
         raise ValueError(
             f"{n_values:,} probabilities take {needed / 1e9:.1f} GB, "
-            f"this machine has {_memory() / 1e9:.1f} GB"
+            f"this machine has {memory() / 1e9:.1f} GB"
         )
 
 
 def check_volume(n_voxels: int) -> None:
     """Raise ValueError at more than LARGEST_MAP voxels, or than there is memory for as float32."""
-    if n_voxels > LARGEST_MAP or _VOLUME_BYTES * _VOLUME_COPIES * n_voxels > _memory():
+    if n_voxels > LARGEST_MAP or _VOLUME_BYTES * _VOLUME_COPIES * n_voxels > memory():
         raise ValueError(
             f"{n_voxels:,} voxels, expected at most {LARGEST_MAP:,}, or what "
-            f"{_memory() / 1e9:.1f} GB of memory hold"
+            f"{memory() / 1e9:.1f} GB of memory hold"
         )
-
-
-def _memory() -> int:
-    """Bytes of memory that the machine has."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

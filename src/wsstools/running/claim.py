@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from wsstools.core.system import HAS_LOCKS, has_locked
 from wsstools.errors import UsageError
-from wsstools.files.atomic import has_locked, is_file_at, temporary_name
+from wsstools.files.atomic import is_file_at, temporary_name
 from wsstools.files.provenance import Meta, Origin, parse_record, record_text
 from wsstools.running.settings import RunSettings
 
@@ -24,12 +25,12 @@ def claimed(folder: Path, origin: Origin, run: RunSettings) -> Iterator[None]:
     """A folder, made if missing, that no run of another step or other options writes to meanwhile.
 
     Equal runs join. The claim of a run that was killed is taken over with `--overwrite`, or where
-    the folder holds no files. What cannot be written to, or has no hard links, is not claimed, nor
-    is a dry run's.
+    the folder holds no files. What cannot be written to, or has no hard links or locks, is not
+    claimed, nor is a dry run's.
 
     UsageError if another run has claimed it.
     """
-    if run.dry_run:
+    if run.dry_run or not HAS_LOCKS:
         yield
         return
     is_new, file = not folder.exists(), None

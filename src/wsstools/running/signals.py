@@ -7,11 +7,9 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TypeAlias
 
+from wsstools.core.system import INTERRUPTIONS
+
 Handler: TypeAlias = "Callable[[int, FrameType | None], object] | int | None"
-INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that ask a run to stop."""
-
-
 BY_SIGNAL = 128
 """A shell's exit code of what a signal ended is this plus the number of the signal."""
 _ending: list[int] = []

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from wsstools.core.system import HOST
 from wsstools.errors import SkippedImage, WssError, memory_error_line, one_line, os_error_line
 from wsstools.files.limits import allow_pixels
 from wsstools.files.provenance import Decoded, InputRecord, digest, input_record
@@ -206,7 +207,7 @@ def guarded_stem(stem: str, make: Callable[[], TaskOutcome[V]]) -> TaskOutcome[V
     except SkippedImage as error:
         return TaskOutcome(stem, "skipped", text=str(error))
     except OSError as error:
-        return TaskOutcome(stem, "failed", text=_failure(error), host=os.uname().nodename)
+        return TaskOutcome(stem, "failed", text=_failure(error), host=HOST)
     except Exception as error:  # a fault of ours in one image must not stop a run of thousands
         end_if_asked()  # perhaps it is only what became of a signal
         return TaskOutcome(stem, "failed", text=_failure(error))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import threading
 import time
 import warnings
@@ -19,13 +18,12 @@ from wsstools.core.compiled.private import (
     remove_private_folder,
     share_private_folder,
 )
+from wsstools.core.system import blocked_interruptions, is_alive
 from wsstools.core.threads import check_threads, process_limits
 from wsstools.errors import UsageError, WssError
-from wsstools.files.atomic import is_alive
 from wsstools.running import messages
 from wsstools.running.quiet import quiet_libraries
 from wsstools.running.settings import JobSettings
-from wsstools.running.signals import INTERRUPTIONS
 
 if TYPE_CHECKING:
     import joblib
@@ -175,11 +173,11 @@ def _children_ignore_signals() -> Iterator[None]:
     """
     from multiprocessing import resource_tracker  # noqa: PLC0415 - as above
 
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
     try:
-        resource_tracker.ensure_running()  # which older Pythons end by letting signals through
-        signal.pthread_sigmask(signal.SIG_BLOCK, INTERRUPTIONS)
-        yield
+        with blocked_interruptions() as block_again:
+            resource_tracker.ensure_running()  # which older Pythons end by letting signals through
+            block_again()
+            yield
     except OSError as error:
         if error.filename is not None:
             raise
@@ -188,8 +186,6 @@ def _children_ignore_signals() -> Iterator[None]:
         if error.errno == errno.ENOSPC:  # of semaphores and arrays that processes share
             raise OSError(error.errno, error.strerror, _SHARED_MEMORY) from error
         raise
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with(parent: int, folder: str, private: Path) -> None:

@@ -7,7 +7,6 @@ follows from all that the code is compiled from, and a file begins with the dige
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import io
 import os
@@ -33,6 +32,7 @@ from numba.core.serialize import dumps
 
 from wsstools.core.compiled.private import make_private, private_folder
 from wsstools.core.compiled.processor import processor
+from wsstools.core.system import has_locked
 from wsstools.errors import NotKeptWarning
 
 R = TypeVar("R")
@@ -246,13 +246,8 @@ def _locked(file: Path) -> BinaryIO:
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = open(file, "ab")  # noqa: SIM115
     end = time.monotonic() + _PATIENCE
-    with contextlib.suppress(OSError):
-        while time.monotonic() < end:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(_PAUSE)
+    while has_locked(lock, is_exclusive=True) is False and time.monotonic() < end:
+        time.sleep(_PAUSE)
     return lock
 
 

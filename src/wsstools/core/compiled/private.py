@@ -8,6 +8,8 @@ import secrets
 import shutil
 from pathlib import Path
 
+from wsstools.core.system import is_mine
+
 _folders: list[Path] = []  # of this process, or of the run whose worker it is; at most one
 
 
@@ -15,7 +17,7 @@ def private_folder() -> Path:
     """Where it is; it is removed when the process ends that has asked first."""
     if not _folders:
         name = f"wsstools-{secrets.token_hex(8)}"
-        _folders.append(Path(os.environ.get("TMPDIR") or "/tmp", name))
+        _folders.append(Path(os.environ.get("TMPDIR") or os.environ.get("TEMP") or "/tmp", name))
         atexit.register(_remove, _folders[0], os.getpid())
     return _folders[0]
 
@@ -31,8 +33,8 @@ def make_private(folder: Path) -> bool:
         folder.mkdir(mode=0o700)
     except FileExistsError:
         status = folder.lstat()
-        is_ours = folder.is_dir() and not folder.is_symlink() and status.st_uid == os.geteuid()
-        if not is_ours or status.st_mode & 0o077:
+        is_ours = folder.is_dir() and not folder.is_symlink() and is_mine(status)
+        if not is_ours:
             raise
         return False
     return True
