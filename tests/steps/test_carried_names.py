@@ -23,6 +23,12 @@ def test_names_beside_the_output_do_not_replace_those_of_the_file(wss, tmp_path)
     assert '"cat"' in wss("stats", tmp_path / "out", "--json").out
 
 
+def test_simulated_scribbles_have_the_names_of_their_ground_truth(wss, dataset, tmp_path):
+    out = tmp_path / "drawn"
+    assert wss("scribbles", "--simulate", dataset / "gt", "-o", out).code == 0
+    assert read_class_names(out / "classes.txt") == read_class_names(dataset / "classes.txt")
+
+
 def test_names_in_the_output_that_differ_are_an_error_before_the_work(wss, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "classes.txt").write_text("sky\nroad\n")

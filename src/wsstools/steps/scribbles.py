@@ -30,6 +30,7 @@ from wsstools.formats.annotations import detection
 from wsstools.formats.annotations.label_arrays import Values
 from wsstools.formats.label_files import (
     class_names_carrier,
+    find_class_names,
 )
 from wsstools.formats.palettes import palette_clash, stated_colours
 from wsstools.running.join import Input
@@ -154,7 +155,8 @@ def simulate(
         ),
         seed=seed,
     )
-    run_step(step, [label_input(gt, run, role="gt")], out, run)
+    carry = class_names_carrier(find_class_names(gt), Path(out), overwrite=run.overwrite)
+    run_step(step, [label_input(gt, run, role="gt")], out, run, afterwards=carry)
 
 
 def draw_or_simulate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,6 +16,8 @@ from wsstools.view.tuning import parameters_text, varied
 BEST, PAPER_SETTING = "#d62728", "#141414"
 """Colours of the frames."""
 _CELL = (0.86, 0.46)  # inches
+_LETTERS = 12
+"""Of a title, to an inch."""
 _LIGHT = 0.55
 """Share of the scale above which text on a colour is dark."""
 
@@ -72,7 +75,7 @@ def heat_map(
             notes.append(
                 f"{name}: {parameters_text(one.parameters, names)}: {one.mean_iou:.2%}{more}"
             )
-        figure.suptitle(title, fontsize=10)
+        figure.suptitle(fill(title, int(_LETTERS * width)), fontsize=10)
         figure.legend(swatches, notes, loc="outside lower left", fontsize=SMALL)
     return Drawing(figure, title)
 
