@@ -55,9 +55,11 @@ class Lattice:
         strides = _strides(filled, scales)
         offsets = np.empty((n_points, n_features + 1), np.int32)
         weights = np.empty((n_points, n_features + 1), np.float32)
-        n_bits = max(10, n_points.bit_length())  # photos have about half as many vertices
-        keys, table = find_vertices(filled, scales, strides, offsets, weights, n_bits)
-        chains = find_chains(keys, table, strides)
+        n_bits = max(
+            10, (3 * n_points // 2).bit_length()
+        )  # twice as many rows as vertices of photos
+        keys = find_vertices(filled, scales, strides, offsets, weights, n_bits)
+        chains = find_chains(keys, strides)
         # Adams et al. scale a filtered value by this; here it cancels, but for the tiny addend.
         scale = 1 / (1 + 2.0**-n_features)
         if is_normalized:

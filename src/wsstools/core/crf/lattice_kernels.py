@@ -11,6 +11,8 @@ from wsstools.core.compiled.llvm import prefetch, row_pointer
 
 _BLOCK = 64
 """Points that are worked on together: the compiler makes vectors of them."""
+_DIGIT = 11
+"""Bits of a key that are sorted by at a time; their counts fit into the first cache."""
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio
 
 
@@ -134,13 +136,13 @@ def _list_vertices(nearest, rests, ranks, n, strides, keys, shares, sorted_rests
 
 @compiled
 def find_vertices(features, scales, strides, offsets, weights, n_bits):
-    """The vertices around each point: keys (M,), by first appearance, and a table (T, 2) of them.
+    """Keys (M,) of the vertices around the points, by first appearance.
 
     `features` (D, n) are the points, `scales` (D,) what they are multiplied by before they are
     elevated, `strides` (D + 1,) the weights of a vertex's coordinates in its key; the last is 0.
     `offsets` and `weights` (m, D + 1) take the numbers of the vertices and the barycentric
-    coordinates of the first m points; the others only have vertices. The table begins with 2^n_bits
-    rows and grows.
+    coordinates of the first m points; the others only have vertices. A hash table of the vertices
+    begins with 2^n_bits rows and grows.
     """
     n_axes, n_points = len(scales) + 1, features.shape[1]
     elevated = np.empty((n_axes, _BLOCK), np.float32)
@@ -182,48 +184,79 @@ def find_vertices(features, scales, strides, offsets, weights, n_bits):
                 if p < n_wanted:
                     offsets[start + p, q] = table[slot, 1]
                     weights[start + p, q] = shares[q, p]
-    return keys[:n_keys], table
+    return keys[:n_keys]
 
 
 @compiled
-def find_chains(keys, table, strides):
+def _sorted(keys):
+    """The keys in ascending order, and which each one is, (M,) int32; digit by digit."""
+    n = len(keys)
+    now, then = keys.copy(), np.empty_like(keys)
+    order, order_then = np.arange(n).astype(np.int32), np.empty(n, np.int32)
+    least = keys.min()
+    most = keys.max() - least
+    places = np.empty(1 << _DIGIT, np.int64)
+    shift = 0
+    while most >> shift:
+        places[:] = 0
+        for i in range(n):
+            places[((now[i] - least) >> shift) & (len(places) - 1)] += 1
+        before = 0
+        for digit in range(len(places)):
+            count = places[digit]
+            places[digit] = before
+            before += count
+        for i in range(n):
+            digit = ((now[i] - least) >> shift) & (len(places) - 1)
+            place = places[digit]
+            places[digit] = place + 1
+            then[place] = now[i]
+            order_then[place] = order[i]
+        now, then = then, now
+        order, order_then = order_then, order
+        shift += _DIGIT
+    return now, order
+
+
+@compiled
+def find_chains(keys, strides):
     """The vertices in the order of each axis, neighbours behind each other, (D + 1, M + 1) int32.
 
     A vertex without a next neighbour has its bits inverted. The last entry repeats the one before
     it, so that each has a next entry.
     """
     n_axes, n_vertices = len(strides), len(keys)
-    n_bits = 0
-    while (1 << n_bits) < len(table):
-        n_bits += 1
     chains = np.empty((n_axes, n_vertices + 1), np.int32)
     following = np.empty(n_vertices, np.int32)
     is_first = np.empty(n_vertices, np.uint8)
-    slots = np.empty(_BLOCK, np.int64)
+    firsts = np.empty(n_vertices + 1, np.int32)
+    sorted_keys, order = _sorted(keys)
     one_step = strides.sum()
     for axis in range(n_axes):
         step = n_axes * strides[axis] - one_step
+        following[:] = -1
         is_first[:] = 1
-        for start in range(0, n_vertices, _BLOCK):
-            n = min(_BLOCK, n_vertices - start)
-            for p in range(n):
-                slots[p] = _first_slot(keys[start + p] + step, n_bits)
-                _prefetch(table, slots[p])
-            for p in range(n):
-                neighbour = table[_find(table, keys[start + p] + step, slots[p]), 1]
-                following[start + p] = neighbour
-                if neighbour >= 0:
-                    is_first[neighbour] = 0
-        n_placed = 0
-        for start in range(n_vertices):
-            if is_first[start]:
-                vertex = start
-                while following[vertex] >= 0:
-                    chains[axis, n_placed] = vertex
-                    n_placed += 1
-                    vertex = np.int64(following[vertex])
-                chains[axis, n_placed] = ~vertex
-                n_placed += 1
+        i = k = 0
+        while i < n_vertices and k < n_vertices:  # merged, without a jump that nobody foresees
+            wanted, found = sorted_keys[i] + step, sorted_keys[k]
+            is_it = np.int32(wanted == found)
+            following[order[i]] = is_it * (order[k] + 1) - 1
+            is_first[order[k]] = 1 - is_it
+            i += np.int64(wanted <= found)
+            k += np.int64(found <= wanted)
+        n_firsts = 0
+        for vertex in range(n_vertices):
+            firsts[n_firsts] = vertex
+            n_firsts += np.int64(is_first[vertex])
+        n_begun, vertex = 0, np.int32(-1)
+        for place in range(n_vertices):
+            start = firsts[n_begun]
+            is_start = vertex < 0
+            n_begun += np.int64(is_start)
+            vertex = start if is_start else vertex
+            neighbour = following[vertex]
+            chains[axis, place] = ~vertex if neighbour < 0 else vertex
+            vertex = neighbour
         chains[axis, n_vertices] = chains[axis, n_vertices - 1]
     return chains
 
