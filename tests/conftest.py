@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,8 +10,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import page_data
 import pytest
-from builders import N_CLASSES, PATIENCE, SHARED, STEMS, Outcome, draw_image, noisy_map
+from builders import (
+    N_CLASSES,
+    PATIENCE,
+    REPOSITORY,
+    SHARED,
+    STEMS,
+    Outcome,
+    draw_image,
+    environment_without_make,
+    noisy_map,
+)
 from forking import wss_program
 
 from wsstools.formats import label_files
@@ -88,6 +100,36 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A `wss` that starts at once, for Makefiles."""
     with wss_program(tmp_path_factory.mktemp("program")) as path:
         yield path
+
+
+@pytest.fixture(scope="session")
+def bash(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], str]:
+    """Run lines of a page in a folder, with a `wss` that trains shortly; gives what they print."""
+    weights = tmp_path_factory.mktemp("site") / "weights"
+    page_data.write_weights(weights)
+    setup = weights.parent / "setup.py"
+    setup.write_text(
+        page_data.SETUP.format(weights=str(weights), training=page_data.SHORT_TRAINING)
+    )
+    environment = {
+        **environment_without_make(),
+        "PATH": f"{program.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "WSS_TEST_SETUP": str(setup),
+        "TORCH_HOME": str(weights.parent),
+        "LOKY_MAX_CPU_COUNT": "1",  # no workers
+        "REPOSITORY": str(REPOSITORY),
+        "PYTHON": sys.executable,
+    }
+
+    def call(lines: str, folder: Path) -> str:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", lines], cwd=folder, env=environment,
+            capture_output=True, text=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{lines}\n{done.stdout[-500:]}{done.stderr[-2000:]}"
+        return done.stdout
+
+    return call
 
 
 @pytest.fixture(scope="session")

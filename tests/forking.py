@@ -2,7 +2,8 @@
 
 Nine tenths of a step on a tiny image are imports. `with wss_program(folder) as path:` starts the
 process and writes a program that hands its arguments, environment, working folder and streams to a
-fork of it, waits, and exits with its code; signals that it gets are passed on.
+fork of it, waits, and exits with its code; signals that it gets are passed on. A fork first runs the
+Python of the file that WSS_TEST_SETUP names, if any.
 """
 
 from __future__ import annotations
@@ -56,11 +57,15 @@ def wss_program(folder: Path) -> Iterator[Path]:
 
 def serve(address: str) -> None:
     """Fork for each call, for ever."""
+    import matplotlib.figure  # noqa: F401
     import sklearn.ensemble  # noqa: F401
 
     import wsstools.cli.main
     import wsstools.steps.global_predict
     import wsstools.steps.train  # noqa: F401
+    from wsstools.nn.models.torchvision_compat import import_torchvision
+
+    import_torchvision()
 
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
@@ -93,6 +98,8 @@ def answer(connection: socket.socket) -> None:
     connection.sendall(os.getpid().to_bytes(8, "big"))
     code = 0  # help is printed without more
     try:
+        if setup := os.environ.get("WSS_TEST_SETUP"):
+            exec(Path(setup).read_text(), {})
         from wsstools.cli.entry import main
 
         main()

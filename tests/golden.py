@@ -582,6 +582,8 @@ def main() -> int:
     compare.add_argument("--stderr", action="store_true", help="standard error counts too")
     options = parser.parse_args()
     if options.command == "run":
+        if not (options.source / "wsstools").is_dir():
+            parser.error(f"--source {options.source}: expected the src/ of a checkout")
         n_wrong = run_lines(options.source, options.python, options.out)
         print(f"{n_wrong} unexpected exit codes")
         return min(n_wrong, 1)

@@ -13,7 +13,7 @@ from builders import REPOSITORY, code_blocks
 from test_examples import simple_commands
 
 from wsstools.cli.main import command_names, load_command
-from wsstools.cli.renaming import RENAMED
+from wsstools.cli.renaming import NAMED_ARGUMENTS, RENAMED
 
 PAGES = sorted(path for path in manual.MAN_FOLDER.rglob("*") if path.is_file())
 
@@ -90,6 +90,21 @@ def test_commands_in_docs_are_commands(page):
                     with pytest.MonkeyPatch.context() as patch:
                         patch.setitem(RENAMED, name, {})  # no old names
                         load_command(name).make_context(name, rest)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "docs"])
+def test_options_of_commands_in_the_text_exist(page):
+    path = REPOSITORY / page
+    of_all = {"--help", *(f"--{name}" for name in NAMED_ARGUMENTS)}
+    wrong = []
+    for part in path.rglob("*.md") if path.is_dir() else [path]:
+        text = re.sub(r"^```.*?^```$", "", part.read_text(), flags=re.DOTALL | re.MULTILINE)
+        for span in re.findall(r"`([^`]+)`", text):
+            for name, words in re.findall(r"\bwss ([a-z][a-z-]*)\b([^|]*)", span):
+                given = set(re.findall(r"(?<!\S)--[a-z][a-z0-9-]*", words))
+                if name in command_names() and given - long_options(name) - of_all:
+                    wrong.append(f"{part.name}: wss {name}{words}")
+    assert not wrong
 
 
 def test_stored_help_and_manual_pages_are_up_to_date(monkeypatch):

@@ -102,8 +102,9 @@ def study(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_blocks_of_the_page_run_in_order(study):
-    blocks = code_blocks(PAGE.read_text(encoding="utf-8"), "python")
+def test_the_blocks_of_the_page_run_in_order(study, bash):
+    text = PAGE.read_text(encoding="utf-8")
+    blocks = code_blocks(text, "python")
     assert len(blocks) >= 5
     names = {}
     for number, block in enumerate(blocks):
@@ -115,6 +116,9 @@ def test_the_blocks_of_the_page_run_in_order(study):
         assert sorted(path.stem for path in (study / folder).glob("*.npz")) == STEMS
     sky = wss.read_map("segformer/train-000.npz").of_class(0)
     assert sky.min() > 0.9
+    for block in code_blocks(text, "sh"):
+        bash(block, study)
+    assert len(list((study / "joined-labels").glob("*.png"))) == 2
     masks = wss.read_map("sam/train-000.npz")
     assert (wss.argmax(masks) == names["scribbles"][names["scribbles"] != 255].max()).all()
     assert masks.n_classes == wss.read_map("joined/train-000.npz").n_classes == 7

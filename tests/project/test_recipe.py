@@ -68,6 +68,18 @@ def test_what_is_missing_is_named(desk, arguments, message):
 
 
 @needs_make
+def test_images_to_test_on_are_not_among_those_of_an_earlier_run(desk):
+    assert make(desk, *GIVEN, "out/train.txt").returncode == 0
+    (desk / "val.txt").write_text("c\nd\n")
+    run = make(desk, *GIVEN, "GT=gt", "VAL_IDS=val.txt", "out/full.txt")
+    assert run.returncode == 2
+    assert "out/train.txt has names of VAL_IDS: give another OUT" in run.stdout
+    (desk / "out" / "train.txt").unlink()
+    assert make(desk, *GIVEN, "GT=gt", "VAL_IDS=val.txt", "out/full.txt").returncode == 0
+    assert (desk / "out" / "full.txt").read_text() == "a\nb\n"
+
+
+@needs_make
 def test_what_is_planned(desk):
     """A network on the strokes, three annotators, their mean, the CRF, labels, and the network."""
     run = make(desk, *GIVEN, "-n")

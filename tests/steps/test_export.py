@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,13 +16,17 @@ from builders import REPOSITORY, code_blocks, draw_image
 from PIL import Image
 
 from wsstools import __version__
+from wsstools.cli.main import run
 from wsstools.files.provenance import digest
 from wsstools.steps import export as step
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-PAGE = (REPOSITORY / "docs" / "export.md").read_text(encoding="utf-8")
+PAGE, COMMAND_PAGE = (
+    (REPOSITORY / "docs" / name).read_text(encoding="utf-8")
+    for name in ("export.md", "commands/export.md")
+)
 NAMES = ["sky", "grass", "unused", "water"]
 
 
@@ -32,14 +37,25 @@ def few_sizes(monkeypatch):
 
 @pytest.fixture(scope="module")
 def files(model, tmp_path_factory):
-    """free.onnx, fixed.onnx (40x56) and free.pt2 of the model."""
+    """net.onnx, net.pt2 and camera.onnx (40x56) of the model, by the commands of both pages."""
     folder = tmp_path_factory.mktemp("exported")
+    shutil.copy(model, folder / "net.pt")
+    (folder / "classes.txt").write_text("".join(f"{name}\n" for name in NAMES))
+    lines = [line for page in (PAGE, COMMAND_PAGE) for line in commands(page)]
+    assert len(set(lines)) == 4
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(step, "SIZES", ((1, 40, 56),))
-        step.export(str(model), folder / "free.onnx")
-        step.export(str(model), folder / "fixed.onnx", size="40x56")
-        step.export(str(model), folder / "free.pt2")
+        patch.chdir(folder)
+        for line in dict.fromkeys(lines):
+            assert run(shlex.split(line.replace("360x480", "40x56"))[1:]) == 0, line
     return folder
+
+
+def commands(page):
+    """The `wss` lines of a page, and that of its text which exports to .pt2."""
+    blocks = "".join(code_blocks(page, "sh"))
+    in_text = re.findall(r"`(wss export net.pt -o net.pt2)`", page)
+    return [*re.findall(r"^wss .*", blocks, re.MULTILINE), *in_text]
 
 
 @pytest.fixture
@@ -59,7 +75,7 @@ def session_of(path):
 @pytest.mark.parametrize("size", [(40, 56), (97, 131), (18, 200)])
 def test_an_image_becomes_our_probabilities(files, ours, size):
     image = np.tile(draw_image(3)[0], (4, 4, 1))[: size[0], : size[1]]
-    (probs,) = session_of(files / "free.onnx").run(None, {"images": image[None]})
+    (probs,) = session_of(files / "net.onnx").run(None, {"images": image[None]})
     assert probs.shape == (1, 4, *size)
     expected = ours(image)
     assert expected.max(axis=(1, 2)).max() - expected.min(axis=(1, 2)).min() > 0.1
@@ -69,7 +85,7 @@ def test_an_image_becomes_our_probabilities(files, ours, size):
 
 @pytest.mark.slow
 def test_inputs_and_outputs_are_named(files):
-    for name, shape in (("free", ["batch", "height", "width"]), ("fixed", [1, 40, 56])):
+    for name, shape in (("net", ["batch", "height", "width"]), ("camera", [1, 40, 56])):
         session = session_of(files / f"{name}.onnx")
         (given,), (found,) = session.get_inputs(), session.get_outputs()
         assert (given.name, given.type, given.shape) == ("images", "tensor(uint8)", [*shape, 3])
@@ -79,7 +95,7 @@ def test_inputs_and_outputs_are_named(files):
 
 @pytest.mark.slow
 def test_a_fixed_size_is_the_only_one(files, ours):
-    session = session_of(files / "fixed.onnx")
+    session = session_of(files / "camera.onnx")
     image = draw_image(3)[0]
     (probs,) = session.run(None, {"images": image[None]})
     assert np.abs(probs[0] - ours(image)).max() < 1e-3
@@ -93,9 +109,9 @@ def test_a_fixed_size_is_the_only_one(files, ours):
 def test_the_file_says_what_it_is(files, model, wss):
     import torch
 
-    found = session_of(files / "free.onnx").get_modelmeta().custom_metadata_map
+    found = session_of(files / "net.onnx").get_modelmeta().custom_metadata_map
     extra = dict.fromkeys(found, "")
-    torch.export.load(files / "free.pt2", extra_files=extra)
+    torch.export.load(files / "net.pt2", extra_files=extra)
     assert extra.keys() == found.keys()
     for texts in (
         found,
@@ -118,7 +134,7 @@ def test_the_file_says_what_it_is(files, model, wss):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "images"),
-    [("free.onnx", "any size"), ("free.pt2", "any size"), ("fixed.onnx", "40 x 56 (H x W)")],
+    [("net.onnx", "any size"), ("net.pt2", "any size"), ("camera.onnx", "40 x 56 (H x W)")],
 )
 def test_info_says_what_the_file_is(files, wss, name, images):
     described = json.loads(wss("info", files / name, "--json").out)
@@ -131,7 +147,7 @@ def test_info_says_what_the_file_is(files, wss, name, images):
 
 @pytest.mark.slow
 def test_the_same_model_gives_the_same_bytes_in_another_process(files, model, tmp_path):
-    for name in ("free.onnx", "free.pt2"):
+    for name in ("net.onnx", "net.pt2"):
         command = [sys.executable, "-m", "wsstools", "export", model, "-o", name]
         environment = {"PYTHONPATH": str(REPOSITORY / "src"), "PYTHONHASHSEED": "7"}
         subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
@@ -207,10 +223,10 @@ def test_a_file_that_was_there_outlives_a_failure(wss, model, tmp_path, monkeypa
     from wsstools.nn.exported import onnx_files
 
     out = tmp_path / "net.onnx"
-    out.write_bytes((files / "fixed.onnx").read_bytes())
+    out.write_bytes((files / "camera.onnx").read_bytes())
     monkeypatch.setattr(onnx_files, "encode_onnx", tampered(first_raised))
     assert wss("export", model, "-o", out, "--size", "40x57", "--overwrite").code == 1
-    assert out.read_bytes() == (files / "fixed.onnx").read_bytes()
+    assert out.read_bytes() == (files / "camera.onnx").read_bytes()
     assert list(tmp_path.iterdir()) == [out]
 
 
@@ -300,7 +316,7 @@ def code(language):
 def test_the_python_of_the_page_runs(files, ours, tmp_path, monkeypatch, number):
     monkeypatch.chdir(tmp_path)
     for name in ("onnx", "pt2"):
-        (tmp_path / f"net.{name}").write_bytes((files / f"free.{name}").read_bytes())
+        (tmp_path / f"net.{name}").write_bytes((files / f"net.{name}").read_bytes())
     image = draw_image(5)[0]
     Image.fromarray(image).save("photo.png")
     blocks = [block.replace("photo.jpg", "photo.png") for block in code("python")]
@@ -316,17 +332,15 @@ def test_the_python_of_the_page_runs(files, ours, tmp_path, monkeypatch, number)
 def test_the_cpp_of_the_page_runs(files, ours, tmp_path):
     (source,) = code("cpp")
     (tmp_path / "segment.cpp").write_text(source)
-    compiler = ["g++", "-std=c++17", "-I", "/usr/include/onnxruntime"]
-    if not shutil.which("g++") or not finds_headers(compiler):
+    compiler, *_ = words = shlex.split(code("sh")[1])
+    if not shutil.which(compiler) or not finds_headers(words[:5]):
         pytest.skip("no compiler that finds onnxruntime_cxx_api.h")
     capi = Path(onnxruntime.__file__).parent / "capi"
     (library,) = capi.glob("libonnxruntime.so.*.*")
     (tmp_path / "libonnxruntime.so.1").symlink_to(library)
-    subprocess.run(
-        [*compiler, "-Wall", "-Wextra", "-Werror", "segment.cpp", library, "-o", "segment"],
-        cwd=tmp_path, check=True,
-    )  # fmt: skip
-    (tmp_path / "net.onnx").write_bytes((files / "free.onnx").read_bytes())
+    words[words.index("-lonnxruntime")] = str(library)
+    subprocess.run([*words, "-Wall", "-Wextra", "-Werror"], cwd=tmp_path, check=True)
+    (tmp_path / "net.onnx").write_bytes((files / "net.onnx").read_bytes())
     image = draw_image(5)[0][:33, :47]
     Image.fromarray(image).save(tmp_path / "photo.ppm")
     done = subprocess.run(

@@ -42,8 +42,8 @@ def compare(
 
     \b
     Examples:
-      wss compare local-labels/ fused-labels/ --gt gt/ --images images/ -o compared/
-      wss compare scribbles=val/base/ full=val/full/ --gt gt/ --ids val.txt --metric miou -o c/
+      wss compare local-labels/ labels/ --gt gt/ --images images/ -o compared/
+      wss compare baseline=val/baseline/ full=val/full/ --gt gt/ --ids val.txt --metric miou -o iou/
     """
     from wsstools.steps.compare import print_comparison
 

@@ -25,7 +25,7 @@ def demo_data(
 
     \b
     Example:
-      wss demo-data -o data/
+      wss demo-data --n-train 4 --n-val 2 -o data/
     """
     from wsstools.steps.demo_data import demo_data, demo_photos, print_path
 

@@ -66,12 +66,12 @@ def denoise(
     \b
     Example:
       wss scribbles Annotations/ --from-boxes box -o boxes/
-      wss train --images images/ --labels boxes/ -o net-1.pt
+      wss train --images images/ --labels boxes/ --ids train.txt -o net-1.pt
       wss global-predict images/ --model net-1.pt --ids train.txt -o maps/ |
         wss regularize --crf --images images/ - -o crf/ |
         wss argmax - -o predicted/ |
         wss denoise - Annotations/ -o labels-2/
-      wss train --images images/ --labels labels-2/ -o net-2.pt
+      wss train --images images/ --labels labels-2/ --ids train.txt -o net-2.pt
     """
     from wsstools.steps.denoise import denoise
 

@@ -60,9 +60,10 @@ def eval_gap(
 
     \b
     Examples:
-      wss eval-gap --gt gt/ --full full/ --baseline base/ combined=combined/
-      wss eval-gap --gt gt/ --study study.csv --train-ids train.txt --bootstrap 2000 --band 1,2,4
-      wss eval-gap --gt gt/ --study study.csv --bootstrap 2000 --clusters '^(.+?)_'
+      wss eval-gap --gt gt/ --ids val.txt --full val/full/ --baseline val/baseline/ final=val/final/
+      wss eval-gap --study study.csv --gt gt/ --ids val.txt --train-ids train.txt --band 1,2,4
+      wss eval-gap --study study.csv --gt gt/ --ids val.txt --train-ids train.txt \\
+        --bootstrap 2000 --clusters '^(.+?)_'
       wss eval-gap --scores table1.csv --published --format latex
     """
     from wsstools.steps.eval_gap import print_gap

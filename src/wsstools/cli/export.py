@@ -49,8 +49,8 @@ def export(
 
     \b
     Examples:
-      wss export baseline.pt -o baseline.onnx
-      wss export baseline.pt -o camera.onnx --size 360x480
+      wss export net.pt -o net.onnx
+      wss export net.pt -o camera.onnx --size 360x480 --classes classes.txt
     """
     from wsstools.steps.export import export
 

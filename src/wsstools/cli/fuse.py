@@ -40,7 +40,7 @@ def fuse(
     \b
     Examples:
       wss fuse local/ global/ -o combined/
-      wss fuse --params tuned/params.json local/ global/ -o combined/
+      wss fuse local/ global/ walked/ --params tuned-fusion/params.json -o learned/
     """
     from wsstools.steps.fuse import fuse
 

@@ -20,7 +20,7 @@ def info(
 
     \b
     Example:
-      wss info labels/scene-01.png
+      wss info labels/patient1_frame1_z0000.png
     """
     from wsstools.steps.info import print_info
 

@@ -39,7 +39,8 @@ def report(
 
     \b
     Example:
-      wss eval-gap --gt gt/ --full full/ --baseline base/ combined=combined/ --json > gap.json
+      wss eval-gap --gt gt/ --ids val.txt --full val/full/ --baseline val/baseline/ \\
+        final=val/final/ --json > gap.json
       wss report gap.json --images images/ --gt gt/ -o report.html
     """
     from wsstools.steps.report import report

@@ -78,7 +78,7 @@ def scribbles(
       wss scribbles strokes/ --images images/ -o scribbles/
       wss scribbles annotations.xml -o scribbles/
       wss scribbles drawn/ --colours colours.txt -o scribbles/
-      wss scribbles masks/ --format picture --remap 255=1 -o labels/
+      wss scribbles masks/ --source-format picture --remap 255=1 -o labels/
       wss scribbles --simulate gt/ --share 0.02 -o scribbles/
       wss scribbles Annotations/ --from-boxes inner -o labels/
       wss scribbles instances.json --from-boxes grabcut --images images/ -o labels/

@@ -42,7 +42,7 @@ def slices(
 
     \b
     Examples:
-      wss slices imagesTr/ --window=-160,240 -o images/
+      wss slices volumes/ --window=-160,240 -o images/
       wss slices strokes/ --kind scribbles --unlabelled 0 --first-class 1 --skip-empty -o scribbles/
       wss slices predicted/ --kind maps -o maps/
     """

@@ -50,9 +50,9 @@ def suspects(
 
     \b
     Examples:
-      wss rf-predict images/ scribbles/ --folds 4 -o held-out/
-      wss suspects held-out/ scribbles/ --images images/ --features-of imagenet
-      wss suspects held-out/ scribbles/ --images images/ --top 30 --only -o suspects/
+      wss rf-predict --position --folds 4 images/ scribbles/ -o held-out/
+      wss suspects held-out/ scribbles/ --images images/ --features-of imagenet --top 50
+      wss suspects held-out/ scribbles/ --images images/ --top 20 --only -o suspects/
       wss show images/ drawn=scribbles/ suspects=suspects/ -o sheet.png
       wss suspects held-out/ scribbles/ --images images/ --top 12 -o cleaned/
 

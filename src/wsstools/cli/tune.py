@@ -90,7 +90,7 @@ def tune(
     Examples:
       wss tune local/ --images images/ --gt gt/ --potts -o tuned/
       wss tune local/ --images images/ --gt gt/ --crf --w1 1,3,9 --sigma-beta 5,10 -o tuned-crf/
-      wss tune --fusion local/ global/ --gt gt/ -o tuned-fusion/
+      wss tune --fusion local/ global/ walked/ --gt gt/ --ids tuning.txt -o tuned-fusion/
     """
     from wsstools.steps.tune import search
 

@@ -58,9 +58,9 @@ def volumes(
 
     \b
     Examples:
-      wss volumes labels/ --like imagesTr/ -o segmented/
-      wss volumes labels/ --like imagesTr/ --first-class 1 -o segmented/
-      wss volumes labels/ --like imagesTr/ --nnunet -o nnUNet_raw/Dataset001_Liver/
+      wss volumes labels/ --like volumes/ -o segmented/
+      wss volumes labels/ --like volumes/ --first-class 1 -o segmented/
+      wss volumes labels/ --like volumes/ --nnunet -o nnUNet_raw/Dataset001_Liver/
     """
     from wsstools.steps.volumes import volumes
 

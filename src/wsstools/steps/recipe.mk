@@ -142,9 +142,10 @@ scores: $(OUT)/scored.txt $(OUT)/labels/.done $(ANNOTATORS:%=$(OUT)/%/labels/.do
 	@for part in $(ANNOTATORS:%=%/labels) labels; do printf '%-16s' $${part%/labels}; \
 	  $(WSS) score $(OUT)/$$part $(truth) --ids $< --jobs $(JOBS) | sed -n 1p; done
 
-$(OUT)/full.txt:
+$(OUT)/full.txt: | $(OUT)/train.txt
 	@test -n "$(VAL_IDS)" || { echo "give VAL_IDS=, a file of the names to test on"; exit 1; }
-	@mkdir -p $(@D)
+	@! grep -qxFf $(VAL_IDS) $(OUT)/train.txt || \
+	  { echo "$(OUT)/train.txt has names of VAL_IDS: give another OUT"; exit 1; }
 	ls $(truth) | sed '/^classes\.txt$$/d; s/\.[^.]*$$//' | grep -vxFf $(VAL_IDS) > $@.part || \
 	  { echo "no ground truth beside that of VAL_IDS, for the full network"; exit 1; }
 	@mv $@.part $@
