@@ -2,7 +2,7 @@
 
     python benchmarks/backends.py
     python benchmarks/backends.py --number 4 --repeats 1          # short
-    python benchmarks/backends.py --smallest                      # half a minute
+    python benchmarks/backends.py --smallest                      # seconds
     python benchmarks/backends.py --images images/ --scribbles scribbles/ --number 48
 
 Two `dask worker` processes of a thread each, which talk TCP with a scheduler, against `--jobs 2`:
@@ -119,8 +119,9 @@ def compare(
     assert made["loky"] == made["dask"], f"{name}: other bytes"
     times: list[tuple[str, float, float]] = []
     with summary(lambda: print_line(name, number, times)):
-        for side in ["loky", "dask", "dask", "loky"] * repeats:
-            times.append((side, *timed(side)))
+        for turn in range(repeats):
+            for side in list(sides)[:: -1 if turn % 2 else 1]:
+                times.append((side, *timed(side)))
 
 
 def print_line(name: str, number: int, times: list[tuple[str, float, float]]) -> None:
@@ -144,7 +145,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path)
     parser.add_argument("--scribbles", type=Path)
     parser.add_argument("--number", type=int, default=24, help="images")
-    parser.add_argument("--repeats", type=int, default=2, help="of four runs each")
+    parser.add_argument("--repeats", type=int, default=4, help="of a run of each side")
     parser.add_argument("--steps", nargs="+", default=[FOREST, CRF], choices=[FOREST, CRF])
     args = parsed(parser, number=2, repeats=1, steps=[FOREST])
     if (args.images is None) != (args.scribbles is None):

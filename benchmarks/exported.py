@@ -16,8 +16,10 @@ import argparse
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -33,6 +35,7 @@ from wsstools.nn.loaded import find_model, loaded_network
 from wsstools.nn.models.networks import SegmentationNetwork, build
 from wsstools.nn.predict import fuse_batch_norm, predict_probs
 
+T = TypeVar("T")
 N_CLASSES = 11
 ARCHS = ("deeplabv2-mobilenetv2", "deeplabv3plus-mobilenetv2", "unet")
 SHAPE = (360, 480)
@@ -72,21 +75,28 @@ def images(args: argparse.Namespace) -> list[NDArray[np.uint8]]:
     return [np.array(Image.open(path).convert("RGB")) for path in paths]
 
 
+def seconds_of(make: Callable[[], T]) -> tuple[T, float]:
+    """What is made, and the seconds of processor time that it takes."""
+    begin = time.process_time()
+    made = make()
+    return made, time.process_time() - begin
+
+
 def ways(arch: str, network: SegmentationNetwork, size: tuple[int, int], folder: Path) -> list[Way]:
     """The ways to compute with a network; the first is ours."""
     found = [Way("predict_probs", lambda images: predict_probs(network, images))]
-    for name, fixed in (("onnx", None), ("onnx, fixed", size), ("pt2", None)):
-        begin = time.process_time()
-        program = exported_program(network, arch, fixed)
-        if name == "pt2":
-            data = encode_pt2(program, {})
-        else:
-            data = encode_onnx(program, {}, is_free=fixed is None)
-        took = time.process_time() - begin
+    free, of_free = seconds_of(lambda: exported_program(network, arch))
+    of_size, of_fixed = seconds_of(lambda: exported_program(network, arch, size))
+    for name, encode, recording in (
+        ("onnx", lambda: encode_onnx(free, {}, is_free=True), of_free),
+        ("onnx, fixed", lambda: encode_onnx(of_size, {}, is_free=False), of_fixed),
+        ("pt2", lambda: encode_pt2(free, {}), of_free),
+    ):
+        data, took = seconds_of(encode)
         path = folder / f"{name}.{name[:4]}"
         path.write_bytes(data)
         compute = loaded_pt2(path) if name == "pt2" else loaded_onnx(path, n_threads=1)
-        found.append(Way(name, compute, len(data), took))
+        found.append(Way(name, compute, len(data), recording + took))
     return found
 
 

@@ -209,7 +209,7 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=1, help="of each peer on each image")
     parser.add_argument("--seed", type=int, default=0)
-    args = parsed(parser, images=2, peers=",".join(SMALLEST))
+    args = parsed(parser, images=1, peers=",".join(SMALLEST))
     names = args.peers.split(",")
     unknown = [name for name in names if name not in PEERS]
     if unknown:

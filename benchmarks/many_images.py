@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="where to draw them; default: a temporary one")
     parser.add_argument("--dask", type=int, default=5000, help="images that a cluster gets too")
-    args = parsed(parser, images=60, dask=20)
+    args = parsed(parser, images=24, dask=6, jobs=1)
     runs: list[Run] = []
     with tempfile.TemporaryDirectory() as temporary, summary(lambda: print_runs(runs)):
         folder = args.folder or Path(temporary)

@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reporting import WSS, data_folder, parsed, run, summary
@@ -67,36 +67,49 @@ def busy_cores(per_core: int) -> Iterator[None]:
             process.wait()
 
 
-def iterations_per_second(work: str, data: Path) -> float:
-    """The rate of a process that trains."""
+def iterations_per_second(work: str, data: Path) -> Iterator[float]:
+    """The rate of a process that trains, with each number of busy processes."""
     environment = {k: v for k, v in os.environ.items() if k not in PASSIVE} | TRAINING[work]
     command = [sys.executable, __file__, *sys.argv[1:], "--data", str(data), MEASURE]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return float(done.stdout)
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        yield from map(float, process.stdout or ())
+        if process.wait():
+            raise subprocess.CalledProcessError(process.returncode, command)
+    finally:
+        process.kill()
+        process.wait()
 
 
 class Steps:
     """A folder that holds what the steps read, and how fast they are there."""
 
-    def __init__(self, folder: Path, data: Path, count: int) -> None:
+    def __init__(self, folder: Path, data: Path, count: int, works: list[str]) -> None:
         self.folder = folder
+        needed = {word for work in works for word in STEPS[work]}
         stems = (data / "train.txt").read_text().split()[:count]
         (folder / "ids.txt").write_text("\n".join(stems) + "\n")
         self.count = len(stems)
         for name in ("images", "scribbles", "classes.txt"):
             (folder / name).symlink_to(data.resolve() / name)
-        self._run([*STEPS["rf-predict"], "-o", "local", "--ids", "ids.txt"])
+        if "local" in needed:
+            self._run([*STEPS["rf-predict"], "-o", "local", "--ids", "ids.txt"])
+        if "model.pt" not in needed:
+            return
         train = ["train", "--images", "images", "--labels", "scribbles", "-o", "model.pt"]
         small = ["--arch", "deeplabv2-mobilenetv2", "--init", "random", "--iterations", "1"]
         self._run([*train, *small, "--batch", "2", "--crop", "65", "--ids", "ids.txt"])
 
-    def images_per_second(self, work: str) -> float:
-        """The rate of a whole command, with a worker per core."""
-        begin = time.perf_counter()
-        self._run([*STEPS[work], "-o", "out", "--ids", "ids.txt", "--jobs", str(os.cpu_count())])
-        seconds = time.perf_counter() - begin
-        shutil.rmtree(self.folder / "out")
-        return self.count / seconds
+    def images_per_second(self, work: str, levels: Sequence[int]) -> Iterator[float]:
+        """The rate of a whole command with a worker per core, by numbers of busy processes."""
+        command = [*STEPS[work], "-o", "out", "--ids", "ids.txt", "--jobs", str(os.cpu_count())]
+        for busy in levels:
+            with busy_cores(busy):
+                begin = time.perf_counter()
+                self._run(command)
+                seconds = time.perf_counter() - begin
+            shutil.rmtree(self.folder / "out")
+            yield self.count / seconds
 
     def _run(self, command: list[str]) -> None:
         done = subprocess.run([*WSS, *command], cwd=self.folder, capture_output=True, text=True)
@@ -118,34 +131,41 @@ def print_rates(rates: Rates) -> None:
 
 def main() -> None:
     parser = options(__doc__)
-    parser.add_argument(MEASURE, action="store_true", help="print the rate of one training")
+    parser.add_argument(MEASURE, action="store_true", help="print the rates of one training")
     parser.add_argument("--precision", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--work", nargs="+", choices=WORK, default=list(WORK), metavar="NAME")
     parser.add_argument("--busy", nargs="+", type=int, default=[1, 2], help="processes per core")
     parser.add_argument("--images", type=int, default=N_DRAWN, help="how many the steps get")
     parser.set_defaults(init="random")
-    args = parsed(parser, **SMALLEST, busy=[1], images=2, work=["train", "argmax"])
+    args = parsed(parser, **SMALLEST, busy=[1], images=1, work=["train", "argmax"])
+    levels = (0, *args.busy)
     if args.measure:
-        print(Bench(args, args.data).ours(args.precision, "gt"))
+        bench = Bench(args, args.data)
+        for busy in levels:
+            with busy_cores(busy):
+                print(bench.ours(args.precision, "gt"), flush=True)
         return
     print(f"{args.arch}, {args.precision}, batch {args.batch}, {args.crop}x{args.crop}", flush=True)
-    rates: Rates = {(work, busy): [] for work in args.work for busy in (0, *args.busy)}
+    rates: Rates = {(work, busy): [] for work in args.work for busy in levels}
     with contextlib.ExitStack() as stack:
-        data = stack.enter_context(data_folder(args.data, N_DRAWN)).resolve()
+        data = stack.enter_context(data_folder(args.data, args.drawn)).resolve()
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stack.enter_context(summary(lambda: print_rates(rates)))
-        steps = Steps(place, data, args.images)
-        for work in set(args.work) & set(STEPS):
-            steps.images_per_second(work)  # what is compiled at its first run is compiled
+        works = [work for work in args.work if work in STEPS]
+        steps = Steps(place, data, args.images, works)
+        for work in works:
+            list(steps.images_per_second(work, [0]))  # what is compiled then is compiled
         for turn in range(args.repeats):
-            for (work, busy), values in rates.items():
-                with busy_cores(busy):
-                    if work in TRAINING:
-                        values.append(iterations_per_second(work, data))
-                    else:
-                        values.append(steps.images_per_second(work))
-                said = f"turn {turn + 1}: {work}, {busy} busy: {values[-1]:.3f}"
-                print(said, file=sys.stderr, flush=True)
+            for work in args.work:
+                found = (
+                    iterations_per_second(work, data)
+                    if work in TRAINING
+                    else steps.images_per_second(work, levels)
+                )
+                for busy, rate in zip(levels, found, strict=True):
+                    rates[work, busy].append(rate)
+                    said = f"turn {turn + 1}: {work}, {busy} busy: {rate:.3f}"
+                    print(said, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

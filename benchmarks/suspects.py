@@ -32,6 +32,7 @@ from wsstools.core.scribbles.suspects import stroke_evidence
 from wsstools.formats.label_files import decode_labels, encode_labels
 from wsstools.formats.map_files import read_map
 
+N_DRAWN = 6  # images, where there is no data
 PLAIN = "probability"
 ADJUSTED = "cleanlab, adjusted"
 FLAGGED = "cleanlab, pixels flagged"
@@ -205,9 +206,10 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--work", type=Path, help="folder that keeps the maps; default: none does")
-    args = parsed(parser, rates=[0.1], seeds=1, resamples=20)
+    parser.set_defaults(drawn=N_DRAWN)
+    args = parsed(parser, rates=[0.1], seeds=1, resamples=20, drawn=2)
     means: dict[str, list[float]] = {}
-    with data_folder(args.data, 6) as data, summary(lambda: print_means(means)):
+    with data_folder(args.data, args.drawn) as data, summary(lambda: print_means(means)):
         if args.work is not None:
             args.work.mkdir(parents=True, exist_ok=True)
             measure(args, data, args.work, means)

@@ -58,7 +58,10 @@ WARM_UP = 4  # iterations
 _PLAIN = "cross entropy"
 N_MATRIX = 8192
 N_DRAWN = 8
-SMALLEST = {"init": "random", "batch": 2, "crop": 33, "iterations": WARM_UP + 4, "repeats": 1}
+SMALLEST = {
+    "init": "random", "batch": 2, "crop": 33, "iterations": WARM_UP + 4, "repeats": 1,
+    "matrix": 512, "drawn": 2,
+}  # fmt: skip
 
 
 class Peer(nn.Module):
@@ -237,7 +240,7 @@ class Bench:
 
     def matrix_rate(self, precision: str) -> float:
         """Operations per second of a product of large matrices."""
-        n = N_MATRIX if self.device.type == "cuda" else N_MATRIX // 4
+        n = self.args.matrix if self.device.type == "cuda" else self.args.matrix // 4
         a = torch.randn(n, n, device=self.device, dtype=getattr(torch, precision))
         seconds = []
         for _ in range(6):
@@ -329,12 +332,13 @@ def options(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--losses", action="store_true")
+    parser.set_defaults(matrix=N_MATRIX, drawn=N_DRAWN)
     return parser
 
 
 def main() -> None:
     args = parsed(options(__doc__), **SMALLEST)
-    with data_folder(args.data, N_DRAWN) as folder:
+    with data_folder(args.data, args.drawn) as folder:
         bench = Bench(args, folder)
         ways = ways_to_train(bench)
         rates: dict[str, list[float]] = {name: [] for name in ways}

@@ -81,6 +81,16 @@ PER_IMAGE: dict[str, Callable[[Path], list]] = {
 """Steps of which each image is a task of its own, on the data set."""
 
 
+POOL = {
+    "method": "fusion",
+    "pool": "log-linear",
+    "weights": [[0.5] * 4] * 2,
+    "temperatures": [1, 1],
+    "offsets": [0] * 4,
+}
+"""Parameters of `fuse` for two maps: of what is compiled, it takes the least."""
+
+
 def per_image_command(name: str, data: Path, out: Path) -> list:
     """The arguments of one of `PER_IMAGE`."""
     command = name.rsplit("-", 1)[0] if name.startswith("regularize") else name

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +31,22 @@ from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels
 from wsstools.formats.map_files import encode_map
 
+SURROUNDINGS = {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0", "LOKY_MAX_CPU_COUNT": "1"}
+"""Tests run side by side, and leave the cores to each other.
+
+Threads that wait sleep, as `wss` lets them: torch's library reads that when it is loaded. A run
+that is not given `--jobs` has the one worker of a machine with one core: tests of workers say how
+many they want.
+"""
+
 
 def pytest_configure() -> None:
-    """Handle the signals that tests started in the background or by nohup ignore."""
+    """Set the variables of `SURROUNDINGS`.
+
+    And handle the signals that tests started in the background or by nohup ignore.
+    """
+    for name, value in SURROUNDINGS.items():
+        os.environ.setdefault(name, value)
     for number, handler in (
         (signal.SIGINT, signal.default_int_handler),
         (signal.SIGHUP, signal.SIG_DFL),
@@ -77,27 +91,37 @@ def wss(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Callable[..., Outcome]:
-    """Run a line of bash in which `wss` is the installed program."""
+def shell(program: Path, tmp_path: Path) -> Callable[..., Outcome]:
+    """Run a line of bash in which `wss` is the program that starts at once.
 
-    def call(line: str, **options: object) -> Outcome:
-        program = f'wss() {{ "{sys.executable}" -m wsstools "$@"; }}; set -o pipefail; '
-        done = subprocess.run(
-            ["bash", "-c", program + line],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            **options,  # type: ignore[call-overload]
-        )
-        return Outcome(done.returncode, done.stdout, done.stderr)
+    `fresh_shell` is for tests of what happens while Python starts or ends: closed streams, a pipe
+    that is closed, variables that are read when modules are loaded, and the loading itself.
+    """
+    return partial(run_line, f'"{program}"', tmp_path)
 
-    return call
+
+@pytest.fixture
+def fresh_shell(tmp_path: Path) -> Callable[..., Outcome]:
+    """Run a line of bash in which `wss` is the installed program, which Python has to load."""
+    return partial(run_line, f'"{sys.executable}" -m wsstools', tmp_path)
+
+
+def run_line(wss: str, folder: Path, line: str, **options: object) -> Outcome:
+    """Run a line of bash in a folder, in which `wss` is that command."""
+    done = subprocess.run(
+        ["bash", "-c", f'wss() {{ {wss} "$@"; }}; set -o pipefail; {line}'],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        **options,  # type: ignore[call-overload]
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A `wss` that starts at once, for Makefiles."""
+    """A `wss` that starts at once, for Makefiles and shells."""
     with wss_program(tmp_path_factory.mktemp("program")) as path:
         yield path
 

@@ -1,15 +1,20 @@
-"""A `wss` for Makefiles under test: it starts as a fork of a process in which all is imported.
+"""A `wss` for tests that starts as a fork of a process in which all is imported.
 
 Nine tenths of a step on a tiny image are imports. `with wss_program(folder) as path:` starts the
 process and writes a program that hands its arguments, environment, working folder and streams to a
-fork of it, waits, and exits with its code; signals that it gets are passed on. A fork first runs the
-Python of the file that WSS_TEST_SETUP names, if any.
+fork of it, waits, and exits with its code; signals that it gets are passed on, but for SIGKILL. A
+fork first runs the Python of the file that WSS_TEST_SETUP names, if any.
+
+What is read while Python or a library is loaded is that of the process, not of the call: variables
+such as NUMBA_CACHE_DIR, and streams that are closed. PYTHONIOENCODING and, by torch,
+OMP_NUM_THREADS are obeyed.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -17,7 +22,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 CLIENT = """#!{python} -IS
@@ -55,6 +60,34 @@ def wss_program(folder: Path) -> Iterator[Path]:
         server.stdout.close()
 
 
+def run_together(
+    program: Path, arguments: Sequence[object], *, timeout: float
+) -> list[tuple[int, str, str]]:
+    """Exit code, output and messages of two processes of a run, as `torchrun` starts them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": port,
+        "WORLD_SIZE": 2,
+        "OMP_NUM_THREADS": 1,
+    }
+    runs = []
+    for rank in (0, 1):
+        own = {
+            name: str(value) for name, value in {**shared, "RANK": rank, "LOCAL_RANK": rank}.items()
+        }
+        runs.append(
+            subprocess.Popen(
+                [program, *map(str, arguments)], env={**os.environ, **own}, text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            )
+        )  # fmt: skip
+    printed = [run.communicate(timeout=timeout) for run in runs]
+    return [(run.returncode, *texts) for run, texts in zip(runs, printed, strict=True)]
+
+
 def serve(address: str) -> None:
     """Fork for each call, for ever."""
     import matplotlib.figure  # noqa: F401
@@ -62,6 +95,7 @@ def serve(address: str) -> None:
 
     import wsstools.cli.main
     import wsstools.steps.global_predict
+    import wsstools.steps.report
     import wsstools.steps.train  # noqa: F401
     from wsstools.nn.models.torchvision_compat import import_torchvision
 
@@ -70,16 +104,24 @@ def serve(address: str) -> None:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen()
+    signal.signal(signal.SIGCHLD, reap)
+    gc.collect()
+    gc.freeze()  # a collection in a fork would copy the memory of all that is imported
     print("ready", flush=True)
     while True:
         connection, _ = listener.accept()
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG) != (0, 0):
-                pass
         if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             listener.close()
             answer(connection)
         connection.close()
+
+
+def reap(*_: object) -> None:
+    """Let forks go that have ended."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
 
 
 def answer(connection: socket.socket) -> None:
@@ -94,6 +136,9 @@ def answer(connection: socket.socket) -> None:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    encode_as(environment.get("PYTHONIOENCODING"))
+    if environment.get("OMP_NUM_THREADS", "").isdecimal():
+        sys.modules["torch"].set_num_threads(int(environment["OMP_NUM_THREADS"]))
     sys.argv = ["wss", *arguments]
     connection.sendall(os.getpid().to_bytes(8, "big"))
     code = 0  # help is printed without more
@@ -110,6 +155,17 @@ def answer(connection: socket.socket) -> None:
     sys.stdout.flush()
     connection.sendall(code.to_bytes(8, "big"))
     os._exit(code)
+
+
+def encode_as(encoding: str | None) -> None:
+    """Give the standard streams an encoding, as Python does when it starts."""
+    if not encoding:
+        return
+    sys.stdin = open(0, encoding=encoding, closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding=encoding, closefd=False)  # noqa: SIM115
+    sys.stderr = open(  # noqa: SIM115
+        2, "w", buffering=1, encoding=encoding, errors="backslashreplace", closefd=False
+    )
 
 
 if __name__ == "__main__":

@@ -175,8 +175,8 @@ def test_a_run_under_nohup_outlives_its_terminal(waiting):
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_streams_are_no_error(shell, dataset, tmp_path, closed):
+def test_closed_streams_are_no_error(fresh_shell, dataset, tmp_path, closed):
     """As cron jobs and daemons have them. No file may take their place."""
-    outcome = shell(f"wss argmax {dataset}/maps -o out --jobs 1 {closed}")
+    outcome = fresh_shell(f"wss argmax {dataset}/maps -o out --jobs 1 {closed}")
     assert outcome.code == 0, outcome.err
     assert len(list((tmp_path / "out").iterdir())) == 4

@@ -61,20 +61,20 @@ def test_no_name_of_a_file_forges_a_line(wss, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_any_locale_shows_any_name(tmp_path, encoding):
-    """Names of classes, and of files that are not UTF-8."""
+def test_any_locale_shows_any_name(program, tmp_path, encoding):
+    """Names of classes, and of files that are not UTF-8; the first by a `wss` of its own."""
     (tmp_path / "classes.txt").write_text("straße\n好\n", "utf-8")
     maps = tmp_path / "maps"
     maps.mkdir()
     for name in (b"a\xe9", "grün".encode(), b"two\nlines"):
         write_map(maps / os.fsdecode(name + b".npz"), np.full((2, 4, 6), 0.5))
 
-    def run(*arguments):
-        return subprocess.run([sys.executable, "-m", "wsstools", *arguments], cwd=tmp_path,
-                              env={**os.environ, "PYTHONIOENCODING": encoding},
-                              capture_output=True)  # fmt: skip
+    def run(*arguments, wss=(program,)):
+        return subprocess.run([*wss, *arguments], cwd=tmp_path, capture_output=True,
+                              env={**os.environ, "PYTHONIOENCODING": encoding})  # fmt: skip
 
-    made = run("argmax", "maps", "-o", "labels", "-0")
+    fresh = (sys.executable, "-m", "wsstools")
+    made = run("argmax", "maps", "-o", "labels", "-0", "-j", "1", wss=fresh)
     assert made.returncode == 0, made.stderr
     names = sorted([b"labels/a\xe9.png", b"labels/gr\xc3\xbcn.png", b"labels/two\nlines.png"])
     assert sorted(made.stdout.split(b"\0")[:-1]) == names
@@ -90,7 +90,7 @@ def test_any_locale_shows_any_name(tmp_path, encoding):
     assert b"cannot hold names with line ends: 'two\\nlines'" in curated.stderr
     assert curated.returncode == 0, curated.stderr
     (listed,) = (tmp_path / "curated").glob("*.txt")
-    again = run("argmax", "maps", "-o", "again", "-0", "--ids", str(listed))
+    again = run("argmax", "maps", "-o", "again", "-0", "--ids", str(listed), "-j", "1")
     assert again.stdout.split(b"\0")[:-1] == [b"again/a\xe9.png", b"again/gr\xc3\xbcn.png"]
     (tmp_path / "labels" / "two\nlines.png").unlink()
     assert run("compare", "labels", "again", "--gt", "labels", "-o", "both").returncode == 0

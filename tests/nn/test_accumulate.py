@@ -1,10 +1,7 @@
 """A batch in parts: the gradient of the whole one, less memory, and runs that go on."""
 
-import subprocess
-import sys
 import weakref
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +18,7 @@ from wsstools.nn.training.loop import TrainingStopped, train
 from wsstools.nn.training.losses import dice_loss, dice_part, dice_sums
 from wsstools.nn.training.schedules import SCHEDULES, output_strides
 
-pytestmark = [pytest.mark.trains, pytest.mark.usefixtures("one_thread")]
+pytestmark = pytest.mark.trains
 ARCH = "deeplabv2-mobilenetv2"
 CLASSES, CROPS, CROP = 3, 5, 17
 SMALL = replace(SCHEDULES[ARCH], iterations=4, batch=CROPS, crop=CROP)
@@ -94,7 +91,7 @@ def gradient(run, batch):
         pytest.param("pspnet-resnet50", None, False, False, marks=pytest.mark.slow),
     ],
 )
-def test_parts_have_the_gradient_of_the_whole_batch(arch, loss, dice, soft):
+def test_parts_have_the_gradient_of_the_whole_batch(arch, loss, dice, soft, shallow):
     """Plain, with Dice, with losses of neighbours and of all pairs, on labels and on maps.
 
     One part has no label, and parts have other numbers of crops and labels.
@@ -300,18 +297,3 @@ def test_each_process_has_parts_of_its_own_crops():
     loop.check_parts("pspnet-resnet50", 2, 2, processes=3)  # normalizes over three processes
     with pytest.raises(UsageError, match=r"6 \(2 for each of 3 processes\) cannot be split into 3"):
         loop.check_parts(ARCH, 2, 3, processes=3)
-
-
-@pytest.mark.slow
-def test_two_processes_have_the_gradient_of_one_in_parts_and_with_dice():
-    script = Path(__file__).with_name("distributed_parts.py")
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-         script],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    rows = [line.split() for line in done.stdout.splitlines()]
-    assert [row[:2] for row in rows] == [["2", "1"], ["2", "2"], ["2", "3"]]
-    for row in rows:
-        assert max(map(float, row[2:])) < 1e-6

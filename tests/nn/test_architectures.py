@@ -31,8 +31,6 @@ from wsstools.nn.models.torchvision_compat import import_torchvision
 from wsstools.nn.models.unet import UNet, on_pixels
 from wsstools.nn.training.schedules import SCHEDULES
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 # Parameters of the whole classifiers, from the table of torchvision's documentation.
 PUBLISHED = {
     "resnet50": 25_557_032,

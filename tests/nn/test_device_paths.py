@@ -30,8 +30,6 @@ from wsstools.nn.training import loop, replay
 from wsstools.nn.training.distributed import ProcessGroup
 from wsstools.nn.training.schedules import SCHEDULES, output_strides
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 ARCHS = [
     arch
     if arch in ("unet", "deeplabv2-mobilenetv2")
@@ -66,7 +64,7 @@ def a_batch(seed=0, *, soft=False):
 
 
 @pytest.mark.parametrize("arch", ARCHS)
-def test_a_step_to_be_recorded_never_waits_for_the_device(arch):
+def test_a_step_to_be_recorded_never_waits_for_the_device(arch, shallow):
     """Forward and backward passes, one part and two, with and without weights of classes."""
     batch = Batch(*(part.to("meta") for part in a_batch()))
     for accumulate, weights in ((1, None), (2, np.ones(CLASSES, np.float32))):

@@ -15,8 +15,6 @@ from wsstools.core.potts.solver import PottsSolution, solve_potts
 from wsstools.errors import UsageError, WssError
 from wsstools.nn.potts import DeviceIteration, solve_potts_on_device
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def regions(rng: np.random.Generator, shape: tuple[int, int], n_classes: int) -> np.ndarray:
     """Noisy costs of blobs, one class each, as a photo has them."""

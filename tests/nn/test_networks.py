@@ -41,7 +41,7 @@ def test_mobilenet_is_torchvisions_without_the_last_convolution_and_classifier()
 
 
 @pytest.mark.parametrize("arch", SCHEDULES)
-def test_logits_reach_to_the_last_pixel(arch):
+def test_logits_reach_to_the_last_pixel(arch, shallow):
     """At the output stride, but for DeepLabV3+, which has them at stride 4."""
     at_stride = {
         (65, 64): {1: (65, 64), 4: (17, 17), 8: (9, 9), 16: (5, 5)},

@@ -9,8 +9,6 @@ from wsstools.nn.models.networks import build, upsample
 from wsstools.nn.predict import Views, fuse_batch_norm, network_features, predict_probs
 from wsstools.nn.training.schedules import SCHEDULES, msc_scales
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 ARCH = "deeplabv2-mobilenetv2"
 
 

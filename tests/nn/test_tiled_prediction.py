@@ -11,6 +11,7 @@ from wsstools.nn.models.networks import build
 from wsstools.nn.predict import Views, predict_probs
 
 ARCH = "deeplabv2-mobilenetv2"
+HEIGHT = 50  # of an image that is much wider than what a network sees
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +26,11 @@ def network():
 )
 def test_a_tile_is_that_part_of_the_whole(network, views, monkeypatch):
     monkeypatch.setattr(tiled, "reach", lambda network: 448)  # all that it sees
-    image = np.random.default_rng(0).integers(0, 255, (150, 1300, 3), np.uint8)
+    image = np.random.default_rng(0).integers(0, 255, (HEIGHT, 1300, 3), np.uint8)
     whole = predict_probs(network, image, views=views)
-    rows, columns = slice(0, 150), slice(610, 733)
+    rows, columns = slice(0, HEIGHT), slice(610, 733)
     found = tiled.predict_tile(network, image, Tile(rows, columns, rows, columns), views=views)
-    assert found.shape == (3, 150, 123)
+    assert found.shape == (3, HEIGHT, 123)
     np.testing.assert_allclose(found, whole[:, rows, columns], atol=2e-4)
     assert np.ptp(whole) > 0.1
 

@@ -33,7 +33,7 @@ from wsstools.nn.training.loop import Progress, TrainingStopped, poly_learning_r
 from wsstools.nn.training.schedules import SCHEDULES
 from wsstools.nn.training.validation import mean_iou
 
-pytestmark = [pytest.mark.trains, pytest.mark.usefixtures("one_thread")]
+pytestmark = pytest.mark.trains
 ARCH = "deeplabv2-mobilenetv2"
 SMALL = replace(SCHEDULES[ARCH], iterations=6, batch=2, crop=33)
 

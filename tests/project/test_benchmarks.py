@@ -67,6 +67,18 @@ def test_the_smallest_run_prints_finite_figures(name, tmp_path):
     assert len(numbers) >= FIGURES[name], done.stdout
     assert all(map(math.isfinite, numbers)), done.stdout
     assert list(tmp_path.iterdir()) == []
+    if done.stdout.startswith(NO_GPU):  # two of bits, two problems, ten losses, torchrun
+        assert_reached(done.stdout, 15)
+
+
+NO_GPU = "no GPU: every part runs on the CPU at its smallest size"
+
+
+def assert_reached(text, count):
+    """So many targets of `gpu` are reached, and none is missed."""
+    lines = text.splitlines()
+    assert sum(line.endswith("reached") for line in lines) == count
+    assert not any(line.endswith("MISSED") for line in lines)
 
 
 MANY = ["astronaut"] * 9999
@@ -74,9 +86,12 @@ INTERRUPTIONS = {
     "potts_cuts": (["--photos", *MANY], "astronaut  ", "C = 2: the peer takes"),
     "crf": (["--photos", *MANY], "6 of 21  ", "6 of 21: pydensecrf takes"),
     "potts": (["--images", *MANY], "astronaut 2 |", "NumPy with same steps takes"),
-    "training": (["--repeats", "9999"], "turn 1: reference, 1 ", "\nreference, 1 loading "),
-    "sharing": (["--repeats", "9999"], "turn 1: train, 0 busy", "\ntrain                       0 "),
-}
+    "training": (["--repeats", "9999"], "turn 1: reference, 0 ", "\nreference, 0 loading "),
+    "sharing": (
+        ["--repeats", "9999", "--work", "argmax"], "turn 1: argmax, 0 busy",
+        "\nargmax                      0 ",
+    ),
+}  # fmt: skip
 """Benchmark: options with which it hardly ends, what it prints first, and what of the summary."""
 
 
@@ -190,18 +205,16 @@ def test_half_measured_tables_are_printed(load, capsys):
     assert "2.00x" in lines[1]
 
 
-@pytest.mark.slow
-def test_without_a_gpu_each_part_still_runs(tmp_path):
-    """On a machine that has one, all the same: none is visible."""
+@pytest.mark.gpu
+def test_where_the_gpu_is_hidden_each_part_still_runs(tmp_path):
+    """As on a machine without one, where the smallest run above is that."""
     done = subprocess.run(
         command("gpu", "--parts", "potts", "losses"), cwd=tmp_path, timeout=PATIENCE, check=False,
         env={**ENVIRONMENT, "CUDA_VISIBLE_DEVICES": ""}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    first, *rest = done.stdout.splitlines()
-    assert first.startswith("no GPU: every part runs on the CPU at its smallest size")
-    assert sum(line.endswith("reached") for line in rest) == 12  # two problems and ten losses
-    assert not any(line.endswith("MISSED") for line in rest)
+    assert done.stdout.startswith(NO_GPU)
+    assert_reached(done.stdout, 12)  # two problems and ten losses
 
 
 def test_operations_of_a_step_are_three_times_those_forward(load, monkeypatch):

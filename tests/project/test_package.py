@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import json
 import os
 import shutil
 import site
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from builders import PATIENCE, REPOSITORY
+from builders import PATIENCE, POOL, REPOSITORY
 
 from wsstools import __version__
 from wsstools.cli.main import command_names
@@ -162,9 +163,10 @@ def test_the_installed_program_runs_anywhere_and_writes_nowhere_else(installed, 
     assert Path(place.strip()).is_relative_to(installed)
     assert run("wss", "--version") == run("python", "-m", "wsstools", "--version")
     assert "Example" in run("wss", "fuse", "--help")
-    maps, images = dataset / "maps", dataset / "images"
-    run("wss", "regularize", "--crf", maps, "--images", images, "-o", out / "smooth", "-j", 2)
-    printed = run("wss", "argmax", out / "smooth", "-o", out / "labels", "-j", 1)
+    maps, parameters = (dataset / "maps", dataset / "other-maps"), tmp_path / "pool.json"
+    parameters.write_text(json.dumps(POOL))
+    run("wss", "fuse", *maps, "--params", parameters, "-o", out / "fused", "-j", 2)  # compiles
+    printed = run("wss", "argmax", out / "fused", "-o", out / "labels", "-j", 1)
     assert [Path(line).name for line in printed.splitlines()] == [f"{s}.png" for s in "abcd"]
     if shutil.which("man", path="/usr/bin:/bin"):
         for page in ("wss-fuse", "wss-maps", "wss-pipeline"):

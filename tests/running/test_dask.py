@@ -113,7 +113,11 @@ FOLDERS = {
     "denoise": lambda d: ["gt", "gt", "--simulate"],
     "scribbles": lambda d: ["strokes", "--images", "images"],
     "compare": lambda d: ["gt", "scribbles", "--gt", "gt", "--images", "images"],
-    "regularize": lambda d: ["maps", "--crf", "--images", "images"],
+    "regularize --crf": lambda d: ["maps", "--images", "images"],
+    "regularize --potts": lambda d: ["maps", "--images", "images"],
+    "fuse": lambda d: ["maps", "other-maps"],
+    "argmax": lambda d: ["maps"],
+    "adjust-prior": lambda d: ["maps", "--from", "scribbles", "--to", "gt"],
 }  # fmt: skip
 PRINTED = {
     "score": ["gt", "gt", "--json"],
@@ -124,18 +128,15 @@ SLOW = pytest.mark.slow
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", [name if name in ("rf-predict", "tune") else pytest.param(name, marks=SLOW)
-             for name in FOLDERS]
-)  # fmt: skip
+@pytest.mark.parametrize("name", FOLDERS)
 def test_a_cluster_gives_the_same_bytes(wss, two_workers, dataset, tmp_path, monkeypatch, name):
     """Paths are relative, and the workers were started in another folder."""
     monkeypatch.chdir(dataset)
     alone, together = tmp_path / "alone", Path(os.path.relpath(tmp_path / "together"))
     arguments = FOLDERS[name](dataset)
-    here = wss(name, *arguments, "-o", alone, "--jobs", 1)
+    here = wss(*name.split(), *arguments, "-o", alone, "--jobs", 1)
     assert here.code == 0, here.err
-    there = wss(name, *arguments, "-o", together, *on(two_workers))
+    there = wss(*name.split(), *arguments, "-o", together, *on(two_workers))
     assert there.code == 0, there.err
     assert all_bytes(alone) == all_bytes(together)
     assert there.out == here.out.replace(str(alone), str(together))

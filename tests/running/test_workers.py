@@ -8,11 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
+import joblib
 import pytest
-from builders import PATIENCE, wait_until
+from builders import PATIENCE, POOL, wait_until
 
 from wsstools.running.settings import RunSettings
+from wsstools.running.workers import map_in_workers
 from wsstools.steps.argmax import argmax
 
 
@@ -25,13 +28,18 @@ def test_relative_paths_follow_the_working_folder(dataset, tmp_path, monkeypatch
         assert len(list((tmp_path / name / "labels").iterdir())) == 4
 
 
-POOL = {
-    "method": "fusion",
-    "pool": "log-linear",
-    "weights": [[0.5] * 4] * 2,
-    "temperatures": [1, 1],
-    "offsets": [0] * 4,
-}
+def process_of(_: int) -> int:
+    """The process of a task, which takes long enough for other workers to get some."""
+    time.sleep(0.2)
+    return os.getpid()
+
+
+def test_without_jobs_there_is_a_worker_for_each_core(monkeypatch):
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
+    found = set(map_in_workers(process_of, [range(8)], RunSettings(), on_worker_death=abs))
+    assert len(found) == 2 and os.getpid() not in found
+
+
 SPY = """
 import os
 from wsstools.core.compiled.kept import KeptCode

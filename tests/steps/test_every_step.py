@@ -158,12 +158,12 @@ def test_ids_and_shards_choose(step, name, tmp_path):
     assert "missing: failed: no " in outcome.err
 
 
-@ALL_STEPS
 @pytest.mark.slow
-def test_dask_gives_the_same_bytes(step, name, tmp_path):
+def test_a_cluster_of_this_machine_gives_the_same_bytes(step, tmp_path):
+    """One that starts with the run; `running/test_dask.py` has each step on one that is there."""
     pytest.importorskip("distributed")
-    step(name, "one", "--jobs", 1)
-    outcome = step(name, "dask", "--jobs", 2, "--backend", "dask")
+    step("rf-predict", "one", "--jobs", 1)
+    outcome = step("rf-predict", "dask", "--jobs", 2, "--backend", "dask")
     assert outcome.code == 0, outcome.err
     assert folder_bytes(tmp_path / "one") == folder_bytes(tmp_path / "dask")
 

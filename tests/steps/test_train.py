@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from builders import PATIENCE, SHARED, STEMS, draw_image, folder_bytes, wait_until
+from forking import run_together
 
 from wsstools.core.compiled.processor import processor
 from wsstools.formats import map_files
@@ -40,15 +41,21 @@ def train_command(data: Path, model: Path, *more: object) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def model(dataset, tmp_path_factory) -> Path:
+def model(dataset, program, tmp_path_factory) -> Path:
     """A model that was trained without interruption."""
     path = tmp_path_factory.mktemp("model") / "net.pt"
-    subprocess.run(
-        [sys.executable, "-m", "wsstools", *train_command(dataset, path)],
-        check=True,
-        capture_output=True,
-    )
+    subprocess.run([program, *train_command(dataset, path)], check=True, capture_output=True)
     return path
+
+
+def start(arguments: list[str], **streams: object) -> subprocess.Popen[str]:
+    """A `wss` of its own, to be stopped."""
+    return subprocess.Popen([sys.executable, "-m", "wsstools", *arguments], text=True, **streams)
+
+
+def finished(program: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """A run that goes on."""
+    return subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
 
 
 def test_training_leaves_a_model_and_a_log(model):
@@ -72,10 +79,10 @@ def test_a_model_is_kept_and_other_options_are_refused(wss, dataset, model):
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on_to_the_same_bytes(wss, dataset, model, tmp_path):
+def test_a_killed_training_goes_on_to_the_same_bytes(wss, program, dataset, model, tmp_path):
     path = tmp_path / "net.pt"
-    command = [sys.executable, "-m", "wsstools", *train_command(dataset, path)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = train_command(dataset, path)
+    process = start(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     checkpoint = path.with_name("net.pt.checkpoint")
     wait_until(lambda: checkpoint.exists() or process.poll() is not None)
     process.send_signal(signal.SIGKILL)
@@ -83,7 +90,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(wss, dataset, model, tmp_pa
     assert checkpoint.exists()
     assert not path.exists()
     marked = checkpoint.read_bytes()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = finished(program, command)
     assert done.returncode == 0, done.stderr
     assert "going on from iteration" in done.stderr
     assert path.read_bytes() == model.read_bytes()
@@ -202,15 +209,12 @@ def log_of(model: Path) -> dict[str, list[float]]:
     ("number", "code"),
     [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],
 )
-def test_a_signal_leaves_a_checkpoint_and_the_run_goes_on(dataset, model, tmp_path, number, code):
+def test_a_signal_leaves_a_checkpoint_and_the_run_goes_on(
+    program, dataset, model, tmp_path, number, code
+):
     path = tmp_path / "net.pt"
-    command = [
-        sys.executable, "-m", "wsstools",
-        *train_command(dataset, path, "--checkpoint-every", 1000),
-    ]  # fmt: skip
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+    command = train_command(dataset, path, "--checkpoint-every", 1000)
+    process = start(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     log = tmp_path / "net.pt.csv"
     wait_until(
         lambda: (log.exists() and log.read_text().count("\n") > 1) or process.poll() is not None
@@ -221,7 +225,7 @@ def test_a_signal_leaves_a_checkpoint_and_the_run_goes_on(dataset, model, tmp_pa
     assert printed.splitlines()[-1] == "wss train: interrupted; the same command goes on from here"
     assert path.with_name("net.pt.checkpoint").exists()
     assert not path.exists()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = finished(program, command)
     assert done.returncode == 0, done.stderr
     assert "going on from iteration" in done.stderr
     assert path.read_bytes() == model.read_bytes()
@@ -229,7 +233,7 @@ def test_a_signal_leaves_a_checkpoint_and_the_run_goes_on(dataset, model, tmp_pa
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one(dataset, model, tmp_path):
+def test_two_processes_train_as_one(program, dataset, model, tmp_path):
     """The same losses at the same batch, of which each process has a half.
 
     Batch normalization is frozen, as it makes rounding grow a hundred thousand times in a network
@@ -240,18 +244,15 @@ def test_two_processes_train_as_one(dataset, model, tmp_path):
         "--iterations", 4, "--val-images", dataset / "images", "--val-labels", dataset / "gt",
         "--val-every", 2,
     ]  # fmt: skip
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    logs, parts = [], ["--accumulate", 2]
-    for name, start, given in (
-        ("alone.pt", [], more), ("together.pt", torchrun, more), ("parts.pt", torchrun, more + parts),
-    ):  # fmt: skip
+    alone = tmp_path / "alone.pt"
+    done = finished(program, train_command(dataset, alone, *more))
+    assert done.returncode == 0, done.stderr
+    logs = [log_of(alone)]
+    for name, given in (("together.pt", more), ("parts.pt", [*more, "--accumulate", 2])):
         path = tmp_path / name
-        command = [
-            sys.executable, *start, "-m", "wsstools", *train_command(dataset, path, *given),
-        ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout == f"{path}\n"
+        runs = run_together(program, train_command(dataset, path, *given), timeout=PATIENCE)
+        assert [code for code, *_ in runs] == [0, 0], runs
+        assert [printed for _, printed, _ in runs] == [f"{path}\n", ""]
         logs.append(log_of(path))
     for log in logs[1:]:
         assert logs[0]["loss"] == pytest.approx(log["loss"], rel=1e-5)
@@ -288,15 +289,11 @@ def test_where_memory_does_not_suffice_parts_are_named(wss, dataset, tmp_path, m
     assert outcome.err.splitlines()[-1].endswith("no memory for 1 crops of 33 pixels at a time")
 
 
-@pytest.mark.slow
-def test_a_batch_that_processes_cannot_share_is_refused(dataset, tmp_path):
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-        "-m", "wsstools", *train_command(dataset, tmp_path / "net.pt", "--batch", 3),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode != 0
-    assert "a batch of 3 cannot be shared by 2 processes" in done.stderr
+def test_a_batch_that_processes_cannot_share_is_refused(program, dataset, tmp_path):
+    command = train_command(dataset, tmp_path / "net.pt", "--batch", 3)
+    for code, _, errors in run_together(program, command, timeout=PATIENCE):
+        assert code != 0
+        assert "a batch of 3 cannot be shared by 2 processes" in errors
 
 
 def test_training_on_soft_maps_and_tensorboard(wss, dataset, tmp_path):
@@ -527,14 +524,10 @@ def test_the_cache_keeps_what_fits(dataset):
             assert np.array_equal(found, expected)
 
 
-def command(data: Path, model: Path) -> list[str]:
-    return [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
-        "-m", "wsstools", "train", "--images", f"{data}/images", "--labels", f"{data}/scribbles",
-        "--arch", "deeplabv2-mobilenetv2", "--init", "random", "--iterations", "12",
-        "--batch", "4", "--crop", "33", "--checkpoint-every", "2", "--precision", "float32",
-        "-o", f"{model}",
-    ]  # fmt: skip
+TORCHRUN = [
+    sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m",
+    "wsstools",
+]  # fmt: skip
 
 
 def process_of_rank(rank: int, model: Path) -> int:
@@ -552,9 +545,11 @@ def process_of_rank(rank: int, model: Path) -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 @pytest.mark.slow
-def test_a_killed_process_ends_the_run_and_a_rerun_gives_the_same_bytes(dataset, tmp_path):
+def test_a_killed_process_ends_the_run_and_a_rerun_gives_the_same_bytes(program, dataset, tmp_path):
     model, checkpoint = tmp_path / "net.pt", tmp_path / "net.pt.checkpoint"
-    run = subprocess.Popen(command(dataset, model), stderr=subprocess.PIPE, text=True)
+    more = ("--iterations", 12, "--batch", 4)
+    command = train_command(dataset, model, *more)
+    run = subprocess.Popen([*TORCHRUN, *command], stderr=subprocess.PIPE, text=True)
     wait_until(lambda: checkpoint.exists() or run.poll() is not None)
     assert run.poll() is None
     os.kill(process_of_rank(1, model), signal.SIGKILL)
@@ -567,13 +562,14 @@ def test_a_killed_process_ends_the_run_and_a_rerun_gives_the_same_bytes(dataset,
     )
     assert not model.exists()
 
-    again = subprocess.run(command(dataset, model), capture_output=True, text=True, check=False)
-    assert again.returncode == 0, again.stderr
-    assert "going on from iteration" in again.stderr
+    (code, _, errors), (other, *_) = run_together(program, command, timeout=PATIENCE)
+    assert (code, other) == (0, 0), errors
+    assert "going on from iteration" in errors
     assert not checkpoint.exists()
     whole = tmp_path / "whole" / "net.pt"
     whole.parent.mkdir()
-    subprocess.run(command(dataset, whole), capture_output=True, check=True)
+    runs = run_together(program, train_command(dataset, whole, *more), timeout=PATIENCE)
+    assert [code for code, *_ in runs] == [0, 0], runs
     assert model.read_bytes() == whole.read_bytes()
     assert Path(f"{model}.csv").read_bytes() == Path(f"{whole}.csv").read_bytes()
 

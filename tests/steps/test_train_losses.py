@@ -46,18 +46,23 @@ def differ(one, other):
     return any(not torch.equal(one[name], other[name]) for name in one)
 
 
+@pytest.fixture(scope="module")
+def plain():
+    """What is learned without a loss beside the cross entropy."""
+    return trained(None)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CONSTANTS)
-def test_each_loss_changes_what_is_learned_and_one_seed_gives_one_network(name):
+def test_each_loss_changes_what_is_learned_and_one_seed_gives_one_network(plain, name):
     regularizer = Regularizer(name, CONSTANTS[name], 1.0)
-    plain, found = trained(None), trained(regularizer)
+    found = trained(regularizer)
     assert differ(plain, found)
     assert not differ(found, trained(regularizer))
     assert all(value.isfinite().all() for value in found.values())
 
 
-def test_a_loss_without_weight_or_before_its_time_is_none():
-    plain = trained(None)
+def test_a_loss_without_weight_or_before_its_time_is_none(plain):
     assert not differ(plain, trained(Regularizer("potts", CONSTANTS["potts"], 0.0)))
     assert not differ(plain, trained(Regularizer("potts", CONSTANTS["potts"], 1.0, begin=3)))
     assert differ(plain, trained(Regularizer("potts", CONSTANTS["potts"], 1.0, begin=2)))
@@ -74,20 +79,18 @@ def test_a_resumed_run_and_other_constants():
         trained(other, resume=states[0])
 
 
-def test_dice_changes_what_is_learned():
-    assert differ(trained(None), trained(None, dice=True))
+def test_dice_changes_what_is_learned(plain):
+    assert differ(plain, trained(None, dice=True))
 
 
 @pytest.mark.slow
 def test_entropy_and_variation_fall_with_their_loss():
     """Pushed hard, a network is surer, or smoother, than without."""
     schedule = replace(SMALL, iterations=20, min_scale=1.0, max_scale=1.0, mirror=False)
+    without = trained(None, schedule=schedule)
     for name, measure in {"entropy": _entropy, "tv": _variation}.items():
-        plain, pushed = (
-            measure(trained(regularizer, schedule=schedule))
-            for regularizer in (None, Regularizer(name, CONSTANTS[name], 20.0))
-        )
-        assert pushed < plain
+        pushed = trained(Regularizer(name, CONSTANTS[name], 20.0), schedule=schedule)
+        assert measure(pushed) < measure(without)
 
 
 def _probs(state):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from builders import N_CLASSES, draw_image, noisy_map
+from builders import N_CLASSES, POOL, draw_image, noisy_map
 
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels
@@ -24,7 +24,7 @@ _WEIGHTS = 6 << 20  # bytes: some moments long
 
 
 def draw_data(root: Path) -> None:
-    """images/, gt/, scribbles/, strokes/, maps/, other-maps/, labels/, net.pt, gap.json, ..."""
+    """images/, gt/, scribbles/, strokes/, maps/, other-maps/, labels/, net.pt, pool.json, ..."""
     folders = ("images", "gt", "scribbles", "strokes", "maps", "other-maps", "labels", "full")
     for folder in folders:
         (root / folder).mkdir(parents=True)
@@ -48,6 +48,7 @@ def draw_data(root: Path) -> None:
     (root / "torch/hub/checkpoints").mkdir(parents=True)
     (root / "torch/hub/checkpoints/small.pth").write_bytes(np.random.default_rng(0).bytes(_WEIGHTS))
     (root / "net.pt").write_bytes(_network())
+    (root / "pool.json").write_text(json.dumps(POOL))
 
 
 def _network() -> bytes:
@@ -171,6 +172,7 @@ STEPS: dict[str, Step] = {
         "eval-gap --gt gt --full full --baseline labels a=full --json", "labels", writes=False
     ),
     "info": Step("info maps/s0.npz", writes=False, has_jobs=False),
+    "fuse --params": Step("fuse maps other-maps --params pool.json -o out", "maps"),
 }
 WRITING = [name for name, step in STEPS.items() if step.writes]
 READING = [name for name, step in STEPS.items() if step.reads]

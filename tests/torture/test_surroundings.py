@@ -69,7 +69,7 @@ def a_file(cache: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
-        ("regularize --potts", truncated),
+        ("fuse --params", truncated),
         *(() if IS_SHORT else [("rf-predict", garbage), ("regularize --potts", a_file)]),
     ],
 )
