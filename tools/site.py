@@ -66,7 +66,7 @@ def of_repository(markdown: str) -> str:
             return link[0]
         return f"{link['text']} (`{target}`)"
 
-    return _LINK.sub(moved, markdown)
+    return _LINK.sub(moved, markdown).replace("](docs/", "](")  # what is left are pictures
 
 
 def help_of(name: str) -> str:

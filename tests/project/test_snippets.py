@@ -31,6 +31,7 @@ PAGES = {
 BLOCKS = {page: blocks for page in sorted(PAGES) if (blocks := code_blocks(PAGES[page], "sh"))}
 ELSEWHERE = {
     ("CONTRIBUTING.md", "python"): "project/test_contributing.py",
+    ("docs/commands/demo.md", "sh"): "steps/test_demo.py",
     ("docs/commands/export.md", "sh"): "steps/test_export.py",
     ("docs/export.md", "sh"): "steps/test_export.py",
     ("docs/export.md", "python"): "steps/test_export.py",

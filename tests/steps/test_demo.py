@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from builders import labels_of
+from builders import REPOSITORY, code_blocks, labels_of
+
+PAGE = REPOSITORY / "docs" / "commands" / "demo.md"
 
 
 @pytest.mark.slow
 @pytest.mark.trains
-def test_strokes_become_labels_and_a_network(wss, tmp_path):
+def test_strokes_become_labels_and_a_network(wss, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     place = tmp_path / "demo"
-    done = wss("demo", "-o", place)
-    assert (done.code, done.out) == (0, f"{place / 'sheet.png'}\n"), done.err
+    first, second = (
+        line.split()[1:] for line in code_blocks(PAGE.read_text(), "sh")[0].splitlines()
+    )
+    done = wss(*first)
+    assert (done.code, done.out) == (0, "demo/sheet.png\n"), done.err
+    assert wss(*second).code == 0
     assert done.err.count("$ wss ") == 8
     labels = sorted((place / "labels").glob("*.png"))
     assert len(labels) == len(list((place / "global").glob("*.npz"))) == 6
