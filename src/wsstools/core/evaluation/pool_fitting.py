@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from wsstools.core.pools import LEAST_PROB, LINEAR, LOG_LINEAR, Pool
 
@@ -85,7 +86,7 @@ def _linear(sample: Sample) -> Pool:
         return loss, np.concatenate([of_weights, of_temperatures])
 
     bounds = [(-5.0, 5.0)] * n_maps + [_LOG_TEMPERATURES] * n_maps
-    values = minimize(objective, np.zeros(2 * n_maps), jac=True, method="L-BFGS-B", bounds=bounds).x
+    values = _least(objective, np.zeros(2 * n_maps), bounds)
     weights = np.exp(values[:n_maps] - values[:n_maps].max())
     weights /= weights.sum()
     return Pool(
@@ -132,9 +133,21 @@ def _log_linear(sample: Sample, *, per_class: bool) -> Pool:
         return loss, np.concatenate(gradient)
 
     start = np.concatenate([np.full(n_maps, 1 / n_maps), np.zeros(sizes[1] + sizes[2])])
-    common, own, offsets = parts(minimize(objective, start, jac=True, method="L-BFGS-B").x)
+    common, own, offsets = parts(_least(objective, start))
     weights = _rounded(common[:, None] + own)
     return Pool(LOG_LINEAR, weights, np.ones(n_maps), _rounded(offsets))
+
+
+def _least(
+    objective: Callable[[NDArray[np.float64]], tuple[float, NDArray[np.float64]]],
+    start: NDArray[np.float64],
+    bounds: Sequence[tuple[float, float]] | None = None,
+) -> NDArray[np.float64]:
+    """Where the objective, which gives its gradient too, is least."""
+    with threadpool_limits(1):  # L-BFGS solves tiny systems, and threads take as long to meet
+        found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    values: NDArray[np.float64] = found.x
+    return values
 
 
 def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
