@@ -7,7 +7,6 @@ import itertools
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 from builders import PER_IMAGE, STEMS, folder_bytes, per_image_command
@@ -17,7 +16,6 @@ from wsstools.files.provenance import Origin
 from wsstools.running.claim import CLAIM_FILE, claimed
 from wsstools.running.settings import RunSettings
 
-WSS = [sys.executable, "-m", "wsstools"]
 FUSE = Origin("fuse", {"weights": [1.0, 2.0]})
 OTHERS = {
     "another step": Origin("argmax", {}),
@@ -110,17 +108,26 @@ def test_outputs_of_another_kind_are_another_runs(wss, dataset, tmp_path):
     assert wss("fuse", dataset / "maps", dataset / "other-maps", "-o", tmp_path / "s").code == 0
 
 
+@pytest.fixture(scope="module")
+def apart(dataset, tmp_path_factory):
+    """The outputs of each step where no other run is, by its name."""
+    from wsstools.cli.main import run
+
+    found = {}
+    for name in PER_IMAGE:
+        out = tmp_path_factory.mktemp("apart") / name
+        assert run([*map(str, per_image_command(name, dataset, out)), "-j", "1"]) == 0
+        found[name] = folder_bytes(out)
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("pair", [*itertools.combinations(PER_IMAGE, 2)])
-def test_two_runs_at_once_leave_the_outputs_of_one(dataset, tmp_path, pair):
-    out, apart = tmp_path / "out", {}
-    for name in pair:
-        command = [str(part) for part in per_image_command(name, dataset, tmp_path / name)]
-        subprocess.run([*WSS, *command, "-j", "1"], check=True, capture_output=True)
-        apart[name] = folder_bytes(tmp_path / name)
+def test_two_runs_at_once_leave_the_outputs_of_one(dataset, apart, program, tmp_path, pair):
+    out = tmp_path / "out"
     runs = [
         subprocess.Popen(
-            [*WSS, *map(str, per_image_command(name, dataset, out)), "-j", "1"],
+            [program, *map(str, per_image_command(name, dataset, out)), "-j", "1"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -137,11 +144,11 @@ def test_two_runs_at_once_leave_the_outputs_of_one(dataset, tmp_path, pair):
 
 
 @pytest.mark.slow
-def test_equal_runs_at_once_make_one_folder(dataset, tmp_path):
+def test_equal_runs_at_once_make_one_folder(dataset, program, tmp_path):
     runs = [
         subprocess.Popen(
             [
-                *WSS,
+                program,
                 "argmax",
                 str(dataset / "maps"),
                 "-o",
