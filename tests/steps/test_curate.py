@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from builders import STEMS, folder_bytes, labels_of
 
+from wsstools.core.evaluation.trimap import border_distance
 from wsstools.formats import label_files
 
 
@@ -93,3 +94,49 @@ def test_the_folders_of_others_are_left_alone(wss, faulty):
         command = ["curate", faulty / "scribbles", faulty / "gt", "-o", faulty / out]
         assert wss(*command, "--overwrite").code == 2
     assert folder_bytes(faulty / "gt") == before
+
+
+@pytest.mark.parametrize(
+    ("options", "corrected"),
+    [
+        (("--classes", "water"), lambda given, gt, distance: (given == 3) | (gt == 3)),
+        (
+            ("--classes", "0,water"),
+            lambda given, gt, distance: np.isin(given, (0, 3)) | np.isin(gt, (0, 3)),
+        ),
+        (("--within", "2"), lambda given, gt, distance: distance <= 2),
+        (("--beyond", "2"), lambda given, gt, distance: distance > 2),
+        (
+            ("--within", "3", "--beyond", "1", "--classes", "grass"),
+            lambda given, gt, distance: (
+                (distance <= 3) & (distance > 1) & ((given == 1) | (gt == 1))
+            ),
+        ),
+    ],
+)
+def test_labels_are_corrected_in_some_respects(wss, faulty, options, corrected):
+    labels = faulty / "labels"
+    labels.mkdir()
+    rng = np.random.default_rng(0)
+    for stem in STEMS:
+        gt = labels_of(faulty / "gt" / f"{stem}.png")
+        noisy = rng.choice(np.array([0, 1, 3], np.uint8), gt.shape)
+        (labels / f"{stem}.png").write_bytes(label_files.encode_labels(noisy, {}))
+    out = faulty / "out"
+    assert wss("curate", labels, faulty / "gt", *options, "-o", out).code == 0
+    for stem in STEMS:
+        given, gt, found = (labels_of(at / f"{stem}.png") for at in (labels, faulty / "gt", out))
+        where = corrected(given, gt, border_distance(gt, 9))
+        assert 0 < where.mean() < 1
+        np.testing.assert_array_equal(found, np.where(where, gt, given))
+    record = label_files.read_meta(out / "a.png")
+    assert record["options"].keys() == {option[2:] for option in options[::2]}
+
+
+@pytest.mark.parametrize("classes", ["road", "4", ",", "sky;water"])
+def test_what_is_no_class_is_an_error(wss, faulty, classes):
+    command = ["curate", faulty / "scribbles", faulty / "gt", "-o", faulty / "out"]
+    outcome = wss(*command, "--classes", classes)
+    assert outcome.code == 2
+    assert "--classes: " in outcome.err
+    assert not (faulty / "out").exists()

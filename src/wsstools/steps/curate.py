@@ -1,4 +1,4 @@
-"""Scribbles corrected by ground truth."""
+"""Scribbles and labels corrected by ground truth."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.labels import IGNORE_LABEL, class_name
-from wsstools.core.scribbles.curation import curate_scribbles
+from wsstools.core.labels import IGNORE_LABEL, class_ids, class_name
+from wsstools.core.scribbles.curation import Respects, curate_scribbles
+from wsstools.errors import UsageError
 from wsstools.files.atomic import write_all
 from wsstools.files.names import listed_name, named_examples
 from wsstools.files.provenance import Json
@@ -27,8 +28,19 @@ from wsstools.steps.inputs import label_input
 _LIST = "complete.txt"
 
 
-def curate(scribbles: str, gt: str, out: str | Path, *, run: RunSettings = RunSettings()) -> None:
+def curate(
+    scribbles: str,
+    gt: str,
+    out: str | Path,
+    *,
+    classes: str | None = None,
+    within: int | None = None,
+    beyond: int | None = None,
+    run: RunSettings = RunSettings(),
+) -> None:
     """Write the scribbles with the true class at each pixel, and the complete images.
+
+    Of several respects, those pixels are corrected for which all are true.
 
     Parameters
     ----------
@@ -37,19 +49,33 @@ def curate(scribbles: str, gt: str, out: str | Path, *, run: RunSettings = RunSe
     out : str or Path
         Folder to write to, made if missing; its complete.txt lists the images that have a
         scribble of every class in their ground truth.
+    classes : str or None
+        Correct only pixels whose given or true class is one of these: names or ids, with commas.
+    within, beyond : int or None
+        Correct only pixels at most, or more than, so many pixels from a border of the ground truth.
     run : RunSettings
         Which images, and how they are computed.
 
     Raises
     ------
     UsageError
-        If `out` holds outputs of another run.
+        If `out` holds outputs of another run, or `classes` lists what is no class.
     SomeFailed
         If an image failed; the others are done.
     """
     inputs = [label_input(scribbles, run, role="scribbles"), label_input(gt, run, role="gt")]
     names = label_files.find_class_names(scribbles, gt)
-    step = Step("curate", {}, kind="scribbles", compute=_compute)
+    try:
+        chosen = () if classes is None else class_ids(classes, names)
+    except ValueError as error:
+        raise UsageError(f"--classes: {error}") from error
+    given = {"classes": list(chosen) or None, "within": within, "beyond": beyond}
+    step = Step(
+        "curate",
+        {key: value for key, value in given.items() if value is not None},
+        kind="scribbles",
+        compute=partial(_compute, respects=Respects(chosen, within, beyond)),
+    )
     folder = Path(out)
     is_list_ours = bool(_results(folder)) if (folder / _LIST).exists() else None
     ids = [run.ids] if isinstance(run.ids, str) else []
@@ -58,8 +84,10 @@ def curate(scribbles: str, gt: str, out: str | Path, *, run: RunSettings = RunSe
     run_step(step, inputs, out, run, afterwards=partial(_finish, folder, names, carry))
 
 
-def _compute(scribbles: NDArray[np.uint8], gt: NDArray[np.uint8]) -> Computed:
-    curated = curate_scribbles(scribbles, gt)
+def _compute(
+    scribbles: NDArray[np.uint8], gt: NDArray[np.uint8], *, respects: Respects
+) -> Computed:
+    curated = curate_scribbles(scribbles, gt, respects)
     return Computed(
         curated.scribbles,
         {
