@@ -177,6 +177,10 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=100_000, help="how many are drawn")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="where to draw them; default: a temporary one")
+    parser.add_argument(
+        "--skip", nargs="*", default=(), choices=("rf-predict again", "fuse"),
+        help="what is not run; nothing else needs it",
+    )  # fmt: skip
     parser.add_argument("--dask", type=int, default=5000, help="images that a cluster gets too")
     args = parsed(parser, images=24, dask=6, jobs=1)
     runs: list[Run] = []
@@ -194,12 +198,13 @@ def main() -> None:
 
         local = ("rf-predict", "images", "scribbles", *FOREST, "-o")
         measure("rf-predict", *local, "local")
-        measure("rf-predict again", *local, "local")
-        fuse = ("fuse", "local", "local", "-o")
-        measure("fuse", *fuse, "fused")
-        measure("argmax", "argmax", "fused", "-o", "labels")
-        measure("argmax, killed", "argmax", "fused", "-o", "other", kill_after=args.images // 2)
-        measure("argmax, gone on", "argmax", "fused", "-o", "other")
+        if "rf-predict again" not in args.skip:
+            measure("rf-predict again", *local, "local")
+        if "fuse" not in args.skip:
+            measure("fuse", "fuse", "local", "local", "-o", "fused")
+        measure("argmax", "argmax", "local", "-o", "labels")
+        measure("argmax, killed", "argmax", "local", "-o", "other", kill_after=args.images // 2)
+        measure("argmax, gone on", "argmax", "local", "-o", "other")
         same = digest(folder / "labels") == digest(folder / "other")
         print(f"killed and run again: {'the same bytes' if same else 'OTHER BYTES'}", flush=True)
         for name, *command in (("score", "score", "labels", "gt"), ("stats", "stats", "gt")):
@@ -210,7 +215,7 @@ def main() -> None:
         few = folder / "few.txt"
         few.write_text("".join(f"{k:07}\n" for k in range(args.dask)))
         options = ("--backend", "dask", "--ids", str(few))
-        measure("argmax, dask", "argmax", "fused", "-o", "dask", *options)
+        measure("argmax, dask", "argmax", "local", "-o", "dask", *options)
         equal = all(
             path.read_bytes() == (folder / "labels" / path.name).read_bytes()
             for path in (folder / "dask").iterdir()
