@@ -197,7 +197,7 @@ def _sorted(keys):
     most = keys.max() - least
     places = np.empty(1 << _DIGIT, np.int64)
     shift = 0
-    while most >> shift:
+    while shift < 63 and most >> shift:  # a shift by 64 or more is one by less
         places[:] = 0
         for i in range(n):
             places[((now[i] - least) >> shift) & (len(places) - 1)] += 1
