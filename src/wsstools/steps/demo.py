@@ -24,8 +24,8 @@ rf-predict images scribbles -o local
 regularize --potts --lambda 10 --images images local -o potts
 argmax potts -o labels
 show images scribbles=scribbles "local model=local" Potts=potts labels=labels -o sheet.png
-train --images images --labels labels --init random --head-lr-factor 1 --iterations 8 --batch 2
-  --crop 129 -o net.pt
+train --images images --labels labels --arch deeplabv2-mobilenetv2 --init random --head-lr-factor 1
+  --iterations 8 --batch 2 --crop 129 -o net.pt
 global-predict images --model net.pt -o global
 """
 _LEAST = 0.95
