@@ -1,9 +1,10 @@
-"""A `wss` for tests that starts as a fork of a process in which all is imported.
+"""A `wss` and a `python` for tests that start as forks of a process in which all is imported.
 
 Nine tenths of a step on a tiny image are imports. `with wss_program(folder) as path:` starts the
 process and writes a program that hands its arguments, environment, working folder and streams to a
 fork of it, waits, and exits with its code; signals that it gets are passed on, but for SIGKILL. A
-fork first runs the Python of the file that WSS_TEST_SETUP names, if any.
+fork first runs the Python of the file that WSS_TEST_SETUP names, if any. `python SCRIPT ...` beside
+the program runs a script in such a fork.
 
 What is read while Python or a library is loaded is that of the process, not of the call: variables
 such as NUMBA_CACHE_DIR, and streams that are closed. PYTHONIOENCODING and, by torch,
@@ -17,6 +18,7 @@ import contextlib
 import gc
 import json
 import os
+import runpy
 import signal
 import socket
 import subprocess
@@ -29,7 +31,7 @@ CLIENT = """#!{python} -IS
 import json, os, signal, socket, sys
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})
-call = json.dumps([sys.argv[1:], dict(os.environ), os.getcwd()]).encode()
+call = json.dumps([sys.argv, dict(os.environ), os.getcwd()]).encode()
 socket.send_fds(server, [len(call).to_bytes(8, "big")], [0, 1, 2])
 server.sendall(call)
 pid = int.from_bytes(server.recv(8, socket.MSG_WAITALL), "big")
@@ -46,6 +48,7 @@ def wss_program(folder: Path) -> Iterator[Path]:
     address, program = str(folder / "socket"), folder / "wss"
     program.write_text(CLIENT.format(python=sys.executable, address=address))
     program.chmod(0o755)
+    (folder / "python").symlink_to(program)
     environment = {**os.environ, "OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
     server = subprocess.Popen(
         [sys.executable, __file__, address], env=environment, stdout=subprocess.PIPE
@@ -139,15 +142,19 @@ def answer(connection: socket.socket) -> None:
     encode_as(environment.get("PYTHONIOENCODING"))
     if environment.get("OMP_NUM_THREADS", "").isdecimal():
         sys.modules["torch"].set_num_threads(int(environment["OMP_NUM_THREADS"]))
-    sys.argv = ["wss", *arguments]
+    name, *sys.argv[1:] = arguments
     connection.sendall(os.getpid().to_bytes(8, "big"))
     code = 0  # help is printed without more
     try:
         if setup := os.environ.get("WSS_TEST_SETUP"):
             exec(Path(setup).read_text(), {})
-        from wsstools.cli.entry import main
+        if Path(name).name == "python":
+            run_script()
+        else:
+            from wsstools.cli.entry import main
 
-        main()
+            sys.argv[0] = "wss"
+            main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     threading._shutdown()  # as Python ends, but for taking all modules apart, which takes a second
@@ -155,6 +162,13 @@ def answer(connection: socket.socket) -> None:
     sys.stdout.flush()
     connection.sendall(code.to_bytes(8, "big"))
     os._exit(code)
+
+
+def run_script() -> None:
+    """Be the `python` of a call: its first argument is a script."""
+    del sys.argv[0]
+    sys.path.insert(0, str(Path(sys.argv[0]).parent))
+    runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def encode_as(encoding: str | None) -> None:

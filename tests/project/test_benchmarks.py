@@ -28,8 +28,14 @@ SLOW = (
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
 
 
-def command(name: str, *options: str) -> list[str]:
-    return [sys.executable, str(BENCHMARKS / f"{name}.py"), *options]
+@pytest.fixture
+def command(program):
+    """The command of a benchmark, in a Python that starts at once."""
+
+    def words(name: str, *options: str) -> list[str]:
+        return [str(program.with_name("python")), str(BENCHMARKS / f"{name}.py"), *options]
+
+    return words
 
 
 def figures(text: str) -> list[float]:
@@ -53,7 +59,7 @@ def test_every_benchmark_is_tested():
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in FIGURES]
 )
-def test_the_smallest_run_prints_finite_figures(name, tmp_path):
+def test_the_smallest_run_prints_finite_figures(name, command, tmp_path):
     if name == "backends":
         pytest.importorskip("distributed")
     if name == "exported":
@@ -100,7 +106,7 @@ INTERRUPTIONS = {
     "name",
     [pytest.param(n, marks=() if n == "potts_cuts" else pytest.mark.slow) for n in INTERRUPTIONS],
 )
-def test_an_interrupted_run_prints_what_it_has(name, tmp_path):
+def test_an_interrupted_run_prints_what_it_has(name, command, tmp_path):
     if name in ("crf", "potts_cuts"):
         pytest.importorskip({"crf": "pydensecrf.densecrf", "potts_cuts": "maxflow"}[name])
     options, first, expected = INTERRUPTIONS[name]
