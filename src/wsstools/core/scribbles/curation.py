@@ -26,7 +26,7 @@ class Respects:
             ids = list(self.classes)
             chosen &= np.isin(given, ids) | np.isin(gt, ids)
         if self.within is not None or self.beyond is not None:
-            from wsstools.core.evaluation.trimap import border_distance  # loads SciPy
+            from wsstools.core.evaluation.trimap import border_distance  # noqa: PLC0415 - loads SciPy
 
             distance = border_distance(gt, max(self.within or 0, self.beyond or 0))
             if self.within is not None:
