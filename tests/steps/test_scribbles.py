@@ -1095,6 +1095,26 @@ def test_strokes_on_the_photographs_become_scribbles(wss, tmp_path):
         assert 0.01 < (drawn != 255).mean() < 0.1
 
 
+def test_strokes_as_text_may_have_names(wss, dataset, tmp_path):
+    strokes = tmp_path / "strokes"
+    strokes.mkdir()
+    (strokes / "a.txt").write_text("Grass,1,2,30,4\nbig lake, 20, 20\n0,9,9\n")
+    command = ["scribbles", strokes, "--images", dataset / "images", "-o"]
+    unknown = wss(*command, tmp_path / "unknown")
+    assert unknown.code == 1
+    assert "no such class: big lake (classes: sky, grass, unused, water)" in unknown.err
+    (strokes / "classes.txt").write_text("sky\ngrass\nbig lake\n")
+    named = wss(*command, tmp_path / "named")
+    assert named.code == 0, named.err
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a.txt").write_text("1,1,2,30,4\n2,20,20\n0,9,9\n")
+    command[1] = tmp_path / "other"
+    assert wss(*command, tmp_path / "numbers").code == 0
+    found, expected = (labels_of(tmp_path / out / "a.png") for out in ("named", "numbers"))
+    assert (found == expected).all() and set(np.unique(found)) == {0, 1, 2, 255}
+    assert (tmp_path / "named" / "classes.txt").read_text() == "sky\ngrass\nbig lake\n"
+
+
 def test_a_wrong_stroke_is_reported_with_its_line(wss, dataset, tmp_path):
     (tmp_path / "strokes").mkdir()
     (tmp_path / "strokes" / "a.txt").write_text("# comment\n0,1,2,3,4\n1,5\n")

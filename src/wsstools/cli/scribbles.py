@@ -42,11 +42,11 @@ def scribbles(
 
     Formats: labelme and X-AnyLabeling (JSON); COCO, Label Studio and VIA, one file with many
     images; GeoJSON of QuPath; scribbles of DAVIS; lists of points; the XML of CVAT for images, of
-    ScribbleSup and of PASCAL VOC's boxes; polygons of YOLO; text, a stroke a line as
-    class,x,y,x,y,... in pixels; palette and grey pictures; the class labels of SBD (MATLAB); labels
-    layers of napari and ilastik as TIFF or NPY, whose label 0 is unlabelled and label 1 is class 0;
-    and shapes and points of napari as CSV. A folder is read for files of one format, and so is a
-    zip archive.
+    ScribbleSup and of PASCAL VOC's boxes; polygons of YOLO; NAME.txt, a stroke a line as
+    class,x,y,x,y,... in pixels, the class by name or id; palette and grey pictures; the class
+    labels of SBD (MATLAB); labels layers of napari and ilastik as TIFF or NPY, whose label 0 is
+    unlabelled and label 1 is class 0; and shapes and points of napari as CSV. A folder is read for
+    files of one format, and so is a zip archive.
 
     A line is drawn open, with a round brush; a single point is a dot. Polygons, boxes, ellipses
     and masks are filled. Later marks cover earlier ones, and parts outside the image are cut off.

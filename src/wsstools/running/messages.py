@@ -114,7 +114,9 @@ class Messages(Bar):
         to_make = [f"{number} {kind}" for kind, number in self._to_make.items() if number]
         parts = [f"to make in {where}: {', '.join(to_make)}"] if to_make else []
         if counts["done"] or not to_make:
-            parts.append(f"{counts['done']} written to {where}")
+            # a folder in which nothing was written may not be there
+            is_empty = self._failures and not (counts["done"] or counts["current"])
+            parts.append(f"{counts['done']} written" + ("" if is_empty else f" to {where}"))
         if counts["current"]:
             parts.append(f"skipped {counts['current']} (up to date)")
         if counts["skipped"]:

@@ -47,7 +47,8 @@ class OpenedAnnotations:
     @property
     def carried(self) -> list[str] | None:
         """The names that go with the outputs."""
-        return self.names if self.has_names else None
+        may_be_used = self.form == "strokes" and self.values.remapping is None
+        return self.names if self.has_names or may_be_used else None
 
     def say_what_is_not_read(self) -> None:
         """Count the files of other formats beside them."""

@@ -74,10 +74,11 @@ def grow_scribbles(
     return grown
 
 
-def parse_strokes(text: str) -> list[Stroke]:
+def parse_strokes(text: str) -> list[tuple[int | str, NDArray[np.float64]]]:
     """The strokes in a text, one a line: `class,x,y,x,y,...`; coordinates may be decimal.
 
-    Blank lines and lines that start with `#` are skipped. ValueError names the line that is not so.
+    Each is the id or the name of its class, and points (N, 2), x, y. Blank lines and lines that
+    start with `#` are skipped. ValueError names the line that is not so.
     """
     strokes = []
     for number, line in enumerate(text.splitlines(), start=1):
@@ -192,18 +193,23 @@ def _columns(
     return columns.min() - radius - 1, columns.max() + radius + 1
 
 
-def _parse_stroke(line: str) -> Stroke:
-    fields = line.rstrip(",").split(",")
-    if len(fields) < 3 or len(fields) % 2 == 0:
-        raise ValueError(f"expected class,x,y,x,y,..., found {len(fields)} fields")
+def _parse_stroke(line: str) -> tuple[int | str, NDArray[np.float64]]:
+    word, *fields = (field.strip() for field in line.rstrip(",").split(","))
+    if not word or len(fields) < 2 or len(fields) % 2:
+        raise ValueError(f"expected class,x,y,x,y,..., found {1 + len(fields)} fields")
     try:
-        label = int(fields[0])
-        values = [float(field) for field in fields[1:]]
+        points = np.array([float(field) for field in fields]).reshape(-1, 2)
     except ValueError:
-        raise ValueError(f"expected class,x,y,x,y,... in numbers, found {line[:40]!r}") from None
-    stroke = Stroke(label, np.array(values).reshape(-1, 2))
-    _checked_points(stroke)
-    return stroke
+        raise ValueError(f"expected numbers after the class, found {line[:40]!r}") from None
+    try:
+        number = float(word)
+    except ValueError:
+        _checked_points(Stroke(0, points))
+        return word, points
+    if not number.is_integer():
+        raise ValueError(f"class {word} is not in 0..255")
+    _checked_points(Stroke(int(number), points))
+    return int(number), points
 
 
 def _regions(

@@ -95,7 +95,7 @@ def _shapes(decode: Callable[[Content], Decoded[Annotation]]) -> Decode:
 def _decode_strokes(content: Content) -> Decoded[Annotation]:
     with reading(content.name, errors=ValueError):
         strokes = parse_strokes(decode_text(content.data, content.name))
-    return Decoded(Annotation(tuple(Line(stroke.label, stroke.points) for stroke in strokes)))
+    return Decoded(Annotation(tuple(Line(name, points) for name, points in strokes)))
 
 
 FORMATS: Mapping[str, Format] = {
