@@ -1,3 +1,5 @@
+"""Pools of maps, and how they are fitted to ground truth."""
+
 import numpy as np
 import pytest
 

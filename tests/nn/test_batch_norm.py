@@ -1,3 +1,5 @@
+"""Batch normalization on the CPU against that of torch."""
+
 import numpy as np
 import pytest
 import torch

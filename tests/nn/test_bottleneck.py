@@ -1,3 +1,5 @@
+"""MobileNetV2's bottleneck: the same numbers and gradients as its parts one by one."""
+
 import pytest
 import torch
 import torch.nn.functional as F

@@ -1,3 +1,5 @@
+"""Make what labelme saves when a person draws; the files beside this one are from it."""
+
 import sys
 from pathlib import Path
 

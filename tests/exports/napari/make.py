@@ -1,3 +1,5 @@
+"""Make what napari saves of drawn strokes; the files beside this one are from it."""
+
 import sys
 from itertools import pairwise
 

@@ -1,3 +1,5 @@
+"""Make pictures as OpenCV draws and saves them; the files beside this one are from it."""
+
 import sys
 
 import cv2
