@@ -3,8 +3,8 @@
 Nine tenths of a step on a tiny image are imports. `with wss_program(folder) as path:` starts the
 process and writes a program that hands its arguments, environment, working folder and streams to a
 fork of it, waits, and exits with its code; signals that it gets are passed on, but for SIGKILL. A
-fork first runs the Python of the file that WSS_TEST_SETUP names, if any. `python SCRIPT ...` beside
-the program runs a script in such a fork.
+fork first runs the Python of the file that WSS_TEST_SETUP names, if any. `scripts/python SCRIPT ...`
+beside the program runs a script in such a fork.
 
 What is read while Python or a library is loaded is that of the process, not of the call: variables
 such as NUMBA_CACHE_DIR, and streams that are closed. PYTHONIOENCODING and, by torch,
@@ -48,7 +48,8 @@ def wss_program(folder: Path) -> Iterator[Path]:
     address, program = str(folder / "socket"), folder / "wss"
     program.write_text(CLIENT.format(python=sys.executable, address=address))
     program.chmod(0o755)
-    (folder / "python").symlink_to(program)
+    (folder / "scripts").mkdir()  # apart, so that no PATH finds it
+    (folder / "scripts" / "python").symlink_to(program)
     environment = {**os.environ, "OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
     server = subprocess.Popen(
         [sys.executable, __file__, address], env=environment, stdout=subprocess.PIPE

@@ -33,7 +33,7 @@ def command(program):
     """The command of a benchmark, in a Python that starts at once."""
 
     def words(name: str, *options: str) -> list[str]:
-        return [str(program.with_name("python")), str(BENCHMARKS / f"{name}.py"), *options]
+        return [str(program.parent / "scripts/python"), str(BENCHMARKS / f"{name}.py"), *options]
 
     return words
 
