@@ -82,6 +82,72 @@ def test_the_likeliest_reason_is_named(first, second, reason):
     assert reason in why_nothing_joins(first, second)
 
 
+def slice_names(case, places=range(10), end=""):
+    return [f"{case}_z{k:04d}{end}" for k in places]
+
+
+@pytest.mark.parametrize("n_slices", [1, 10, 200])
+@pytest.mark.parametrize(
+    ("one", "other", "said"),
+    [
+        (
+            "heart_image",
+            "heart",
+            "'heart_image_z0000' and 'heart_z0000' ('_image'); they must be equal up to a suffix: "
+            "cut the volumes again with wss slices --suffix _image",
+        ),
+        (
+            "heart_image",
+            "heart_strokes",
+            "('_image' and '_strokes'); they must be equal up to a suffix: "
+            "cut the volumes again with wss slices --suffix _image,_strokes",
+        ),
+        ("heart_0000", "heart", "wss slices --suffix _0000"),
+    ],
+)
+def test_what_differs_before_the_place_of_a_slice_is_named(one, other, said, n_slices):
+    first, second = (slice_names(case, range(n_slices)) for case in (one, other))
+    assert why_nothing_joins(first, second).endswith(said)
+    few = why_nothing_joins(first, second[: n_slices // 2 + 1])
+    assert few.startswith("their names differ before the end: ") and few.endswith(said)
+    turned = why_nothing_joins(second, first)
+    assert "equal up to a suffix: cut the volumes again with wss slices --suffix _" in turned
+
+
+def test_names_that_are_no_slices_are_not_cut_again():
+    text = why_nothing_joins(["a_left_7", "a_left_8"], ["a_right_7", "a_right_8"])
+    assert text.endswith("('_left' and '_right'); they must be equal up to a suffix")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (slice_names("heart_image", [0]), slice_names("heart", [1])),
+        (slice_names("heart_image", range(5)), slice_names("heart", range(5, 10))),
+        (["p1_image_z0005", "p2_image_z0005"], ["p1_z0006", "p2_z0006"]),
+        (slice_names("heart", [0], "_image"), slice_names("heart", [1], "_strokes")),
+        (slice_names("heart", [0, 1], "_image"), slice_names("heart", [2, 3], "_strokes")),
+        (["heart"], slice_names("heart")),
+        (["heart"], slice_names("heart", [3])),
+        (["frame"], ["frame_1", "frame_2"]),
+        (["cat_dog", "cat_bird"], ["cat_tree", "cat_house"]),
+        (["patient_1_z0000"], ["patient_2_z0000"]),
+    ],
+)
+def test_no_suffix_joins_other_numbers_or_a_part(first, second):
+    for names in ((first, second), (second, first)):
+        text = why_nothing_joins(*names)
+        assert text.startswith("names are joined without folder and ending: "), text
+        assert text.endswith("; they must be equal up to a suffix (--suffix)")
+
+
+def test_the_names_whose_zeros_differ_are_shown():
+    text = why_nothing_joins(["a", "image 7"], ["0007", "b"])
+    assert text == "their numbers are written with other zeros: 'image 7' and '0007'"
+    same = why_nothing_joins(["x_t1"], ["x_seg1"])
+    assert "zeros" not in same
+
+
 @pytest.mark.parametrize(
     ("kinds", "chosen"),
     [

@@ -17,6 +17,9 @@ _HEADING = re.compile(
     r"(case|image|img|file|stem|path)?[ _-]?(id|ids|name|case|image|img|file|stem|path)"
 )
 """What the first column of a table of images is called."""
+_NUMBER = re.compile(r"[0-9]+")
+_PLACE = re.compile(r"_[xyz][0-9]{4,}")
+"""Where a slice is in its volume."""
 _NO_CLASS_IDS = re.compile(r"colou?r|instance|polygon|panoptic", re.IGNORECASE)
 _EXAMPLES = 3
 _MOST_GUESSES = 50
@@ -103,7 +106,7 @@ def plain_name(path: str) -> str:
 
 def last_number(name: str) -> int | None:
     """The last number in a name, such as that of a slice; None without any."""
-    digits = re.findall(r"[0-9]+", name)
+    digits = _NUMBER.findall(name)
     return int(digits[-1]) if digits else None
 
 
@@ -123,6 +126,7 @@ def why_nothing_joins(first: Sequence[str], second: Sequence[str]) -> str:
         The names, sorted; neither is empty, and none is in both.
     """
     suffixes = _differing_suffixes(first, second)
+    infixes = None if suffixes else _differing_infixes(first, second)
     first, second = first[:_MOST_GUESSES], second[:_MOST_GUESSES]
     pair = f"{first[0]!r} and {second[0]!r}"
     if _meet(first, second, _base_name):
@@ -131,9 +135,15 @@ def why_nothing_joins(first: Sequence[str], second: Sequence[str]) -> str:
         return f"they differ in upper and lower case: {pair}"
     if suffixes:
         return f"their names end differently: {pair}; try --suffix {','.join(suffixes)}"
-    if _meet(first, second, _last_digits):
-        return f"their numbers are written with other zeros: {pair}"
-    return f"names are joined without folder and ending: {pair}"
+    if infixes is not None:
+        return f"their names differ before the end: {pair} {infixes}"
+    padded = _other_zeros(first, second)
+    if padded is not None:
+        return f"their numbers are written with other zeros: {padded[0]!r} and {padded[1]!r}"
+    return (
+        f"names are joined without folder and ending: {pair}; they must be equal up to a suffix "
+        "(--suffix)"
+    )
 
 
 def _meet(first: Sequence[str], second: Sequence[str], key: Callable[[str], str]) -> bool:
@@ -145,27 +155,97 @@ def _base_name(name: str) -> str:
     return os.path.basename(name)
 
 
-def _last_digits(name: str) -> str:
-    """The last number in a name, without zeros in front; nothing without any."""
-    number = last_number(name)
-    return "" if number is None else str(number)
+def _other_zeros(first: Sequence[str], second: Sequence[str]) -> tuple[str, str] | None:
+    """Two names whose last numbers are equal, but for zeros in front."""
+    found = {digits[-1]: name for name in second if (digits := _NUMBER.findall(name))}
+    by_number = {int(digits): digits for digits in found}
+    for name in first:
+        digits = _NUMBER.findall(name)
+        same = by_number.get(int(digits[-1])) if digits else None
+        if same is not None and same != digits[-1]:
+            return name, found[same]
+    return None
 
 
 def _differing_suffixes(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
     """Ends of the names without which most of the fewer names join, or none.
 
-    Of several, such as those of Cityscapes, the ends of class ids, then those that join most.
+    Of several, such as those of Cityscapes, the ends of class ids, then those that join most. None
+    that hold numbers of images: these would join slices of different places, or one slice of all.
     """
     shorter, longer = sorted((first, second), key=len)
     some, others = shorter[:_MOST_GUESSES], set(longer)
     ends = {_ends(one, other) for one in some for other in _most_alike(one, longer[:_MOST_GUESSES])}
     found: dict[tuple[str, ...], int] = {}
     for suffixes in sorted(ends - {()}):
+        if not _leave_no_image_out(suffixes, some, longer[:_MOST_GUESSES]):
+            continue
         names = {name for name, _ in NameRule(suffixes).names(some)}
         n_joined = sum(any(name + end in others for end in (*suffixes, "")) for name in names)
         if 2 * n_joined >= len(names) and _MOST_KINDS * len(names) >= len(some):
             found[suffixes] = n_joined
     return max(found, key=lambda suffixes: (_are_of_ids(suffixes), found[suffixes]), default=())
+
+
+def _leave_no_image_out(suffixes: tuple[str, ...], *folders: Sequence[str]) -> bool:
+    """Whether the suffixes leave out, of one folder at most, files of other kinds alone.
+
+    A file that ends like a suffix, but for the number, is one of another image. Where both
+    suffixes hold numbers, or one holds the place of a slice, images of two numbers would join.
+    """
+    if len(suffixes) > 1 and all(map(_NUMBER.search, suffixes)):
+        return False
+    if any(map(_PLACE.search, suffixes)):
+        return False
+    without_numbers = tuple(_NUMBER.sub("0", suffix) for suffix in suffixes)
+    left_out = []
+    for names in folders:
+        counted = [name for name in names if name.endswith(suffixes)]
+        left_out.append(set(names).difference(counted or names))
+    of_others = (_NUMBER.sub("0", name) for name in set().union(*left_out))
+    return not all(left_out) and not any(name.endswith(without_numbers) for name in of_others)
+
+
+def _differing_infixes(first: Sequence[str], second: Sequence[str]) -> str | None:
+    """What is between a start and an end that most of the fewer names share with others.
+
+    As the end of a sentence, which says what to do; None if there is nothing.
+    """
+    shorter, longer = sorted((first, second), key=len)
+    some, others = shorter[:_MOST_GUESSES], set(longer)
+    candidates = {
+        _infixes(one, other) for one in some for other in _most_alike(one, longer[:_MOST_GUESSES])
+    }
+    for old, new, end in sorted(filter(None, candidates)):
+        n_joined = sum(not others.isdisjoint(_replaced(name, old, new)) for name in some)
+        if 2 * n_joined >= len(some):
+            infixes = [infix for infix in ((old, new) if shorter is first else (new, old)) if infix]
+            shown = " and ".join(map(repr, infixes))
+            text = f"({shown}); they must be equal up to a suffix"
+            if _PLACE.fullmatch(end):
+                text += f": cut the volumes again with wss slices --suffix {','.join(infixes)}"
+            return text
+    return None
+
+
+def _infixes(one: str, other: str) -> tuple[str, str, str] | None:
+    """What is between the start and the end of two names that they share, and this end."""
+    start = _cut_start(one, other)
+    ends = one[start:], other[start:]
+    end = _shared_start(ends[0][::-1], ends[1][::-1])
+    while end and any(name[len(name) - end].isalnum() for name in ends):
+        end -= 1
+    if not start or not end:
+        return None
+    infixes = ends[0][:-end], ends[1][:-end]
+    return None if all(map(_NUMBER.search, infixes)) else (*infixes, ends[0][-end:])
+
+
+def _replaced(name: str, old: str, new: str) -> Iterator[str]:
+    """The name with `new` in one of the places where it has `old`."""
+    for place in range(1, len(name)):
+        if name.startswith(old, place):
+            yield f"{name[:place]}{new}{name[place + len(old) :]}"
 
 
 def _most_alike(one: str, others: Sequence[str]) -> list[str]:
@@ -176,10 +256,16 @@ def _most_alike(one: str, others: Sequence[str]) -> list[str]:
 
 def _ends(one: str, other: str) -> tuple[str, ...]:
     """What follows the start that two names have in common, cut before a sign; none without one."""
+    start = _cut_start(one, other)
+    return tuple(end for end in (one[start:], other[start:]) if end) if start else ()
+
+
+def _cut_start(one: str, other: str) -> int:
+    """How many letters at their starts are equal and come before a sign."""
     start = _shared_start(one, other)
     while 0 < start < max(len(one), len(other)) and not _begins_suffix(one, other, start):
         start -= 1
-    return tuple(end for end in (one[start:], other[start:]) if end) if start else ()
+    return start
 
 
 def _are_of_ids(suffixes: Sequence[str]) -> bool:
