@@ -44,3 +44,20 @@ def test_score_needs_the_ground_truth_of_every_image(wss, dataset, predictions, 
     outcome = wss("score", predictions / "full", tmp_path / "gt")
     assert outcome.code == 1
     assert "b: failed: no ground truth with that name" in outcome.err
+
+
+def test_volumes_are_cut_before_they_are_scored(wss, dataset, tmp_path):
+    volume = tmp_path / "final" / "heart.nii.gz"
+    volume.parent.mkdir()
+    volume.write_bytes(b"")
+    (tmp_path / "final" / "classes.txt").write_text("rest\n")
+    for given, said in (
+        (volume, f"{volume} is a volume (looked for ground truth), which wss slices --kind labels cuts"),
+        (volume.parent, "; it holds volumes, which wss slices --kind labels cuts into pictures"),
+    ):
+        outcome = wss("score", dataset / "gt", given)
+        assert outcome.code == 2 and said in outcome.err
+    outcome = wss("score", volume.parent, volume)
+    assert outcome.code == 2 and "which wss slices --kind labels cuts" in outcome.err
+    outcome = wss("rf-predict", volume, dataset / "scribbles", "-o", tmp_path / "o")
+    assert "is a volume (looked for image), which wss slices cuts into pictures" in outcome.err

@@ -19,6 +19,14 @@ from wsstools.running.settings import STANDARD_INPUT
 
 _WINDOW = 256
 _JPEG = (".jpg", ".jpeg")
+_VOLUMES = (".nii", ".nii.gz")
+_CUTS = {
+    "image": "wss slices",
+    "labels": "wss slices --kind labels",
+    "ground truth": "wss slices --kind labels",
+    "scribbles": "wss slices --kind scribbles",
+}
+"""What makes such pictures of volumes."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,11 @@ class Source:
             if kind is not None:
                 raise UsageError(
                     f"{argument} is {kind}, expected a file or a folder (looked for {what})"
+                )
+            if _is_volume(place.name, suffixes) and what in _CUTS:
+                raise UsageError(
+                    f"{argument} is a volume (looked for {what}), which {_CUTS[what]} cuts into "
+                    "pictures"
                 )
             self._paths[rule.name(place)] = [place]
         else:
@@ -206,11 +219,18 @@ def _nothing_found(place: Path, what: str, endings: Sequence[str], rule: NameRul
     text = f"no {what} in {place} (looked for *{', *'.join(endings)})"
     if not rule.is_recursive and any(map(_is_folder, entries)):
         return f"{text}; it holds subfolders: --recursive"
+    if what in _CUTS and any(_is_volume(entry.name, endings) for entry in entries):
+        return f"{text}; it holds volumes, which {_CUTS[what]} cuts into pictures"
     others = Counter(os.path.splitext(entry.name)[1].lower() for entry in entries)
     common = next((ending for ending, _ in others.most_common(1) if ending), None)
     if common in _JPEG and ".png" in endings:
         return f"{text}; it holds *{common}, and JPEG changes colours and ids: save as PNG"
     return f"{text}; it holds *{common}" if common else text
+
+
+def _is_volume(name: str, endings: Sequence[str]) -> bool:
+    """Whether a file is NIfTI by its name, which is not looked for."""
+    return name.lower().endswith(_VOLUMES) and not name.lower().endswith(tuple(endings))
 
 
 class PathStream:
