@@ -151,14 +151,54 @@ def test_a_stroke_that_was_removed_leaves_no_old_slice(wss, tmp_path):
     assert (labels_of(tmp_path / "out" / "a_z0000.png") != 255).sum() == 1
 
 
-def test_scribbles_without_an_unlabelled_voxel_are_asked_about(wss, tmp_path):
-    save(some_ids(0, 1, 2), tmp_path / "in" / "a.nii.gz")
-    outcome = wss("slices", tmp_path / "in", "--kind", "scribbles", "-o", tmp_path / "out")
-    assert (
-        "warning: every voxel has a class; which value is unlabelled? (--unlabelled 0 "
-        in outcome.err
-    )
-    assert outcome.err.count("warning") == 1
+def strokes_volume(*held: int) -> np.ndarray:
+    """A line of each value; 0 where there is none."""
+    values = np.zeros(SHAPE, np.uint8)
+    for k, value in enumerate(held):
+        values[:, k, 1] = value
+    return values
+
+
+ITK_SNAP = ["--unlabelled", 0, "--first-class", 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "warning"),
+    [
+        (strokes_volume(1, 2), [], "100% of the voxels of 'a' (and of 1 more) have a class; is it"),
+        (strokes_volume(1, 2), ["--unlabelled", 0], "no voxel has class 0, which is the value 0;"),
+        (strokes_volume(2, 3), ITK_SNAP, "no voxel has class 0, which is the value 1; which"),
+        (some_ids(*range(200)), ITK_SNAP, " of the voxels of 'a' (and of 1 more) have a class; is"),
+        (strokes_volume(1, 2), ITK_SNAP, None),
+        (strokes_volume(), ITK_SNAP, None),  # nothing is drawn
+    ],
+)
+def test_scribbles_that_are_probably_none_are_warned_about_once(
+    wss, tmp_path, values, options, warning
+):
+    for case in "ab":
+        save(values, tmp_path / "in" / f"{case}.nii.gz")
+    command = ["slices", tmp_path / "in", "--kind", "scribbles", *options, "-o", tmp_path / "out"]
+    outcome = wss(*command)
+    assert outcome.code == 0, outcome.err
+    lines = [line for line in outcome.err.splitlines() if "warning" in line]
+    if warning is None:
+        assert not lines
+        return
+    (line,) = lines
+    assert line.startswith("wss slices: warning: ") and warning in line
+    assert line.endswith("? (--unlabelled 0 --first-class 1 for ITK-SNAP and 3D Slicer)")
+
+
+def test_class_0_may_be_in_another_volume(wss, tmp_path):
+    save(strokes_volume(1, 2), tmp_path / "in" / "a.nii.gz")
+    command = ["slices", tmp_path / "in", "--kind", "scribbles", *ITK_SNAP, "-o", tmp_path / "out"]
+    assert "warning" not in wss(*command).err
+    save(strokes_volume(2, 3), tmp_path / "in" / "b.nii.gz")
+    assert "warning" not in wss(*command).err  # a is up to date, and not read again
+    assert "warning" not in wss(*command[:-1], tmp_path / "again", "-j", 2).err
+    (tmp_path / "in" / "a.nii.gz").unlink()
+    assert "no voxel has class 0" in wss(*command[:-1], tmp_path / "alone").err
 
 
 @pytest.mark.parametrize(
@@ -347,6 +387,45 @@ def test_paths_on_standard_input(shell, tmp_path):
     assert done.code == 0, done.err
     assert done.out.strip() == "8"
     assert (tmp_path / "out" / "b_z0003.png").exists()
+
+
+def test_volumes_of_other_names_are_asked_for_a_suffix(wss, tmp_path):
+    image = save(some_values(), tmp_path / "case" / "heart_image.nii.gz")
+    strokes = save(strokes_volume(1, 2), tmp_path / "case" / "heart_strokes.nii.gz")
+    options = ["--kind", "scribbles", *ITK_SNAP]
+    command = ["slices", strokes, *options, "--like", image, "-o", tmp_path / "out"]
+    refused = wss(*command)
+    assert refused.code == 1
+    assert refused.err.splitlines() == [
+        f"wss slices: error: no case of {strokes} has a volume of its name in {image} (--like): "
+        "their names end differently: 'heart_strokes' and 'heart_image'; "
+        "try --suffix _strokes,_image"
+    ]
+    assert not (tmp_path / "out").exists()
+    done = wss(*command, "--suffix", "_strokes,_image")
+    assert [path.name for path in done.paths] == [f"heart_z{k:04d}.png" for k in range(4)]
+
+
+def test_a_volume_is_not_compared_with_itself(wss, tmp_path):
+    save(some_values(), tmp_path / "case" / "heart_image.nii.gz")
+    strokes = save(strokes_volume(1, 2), tmp_path / "case" / "heart_strokes.nii.gz")
+    command = ["slices", "--kind", "scribbles", *ITK_SNAP, "-o", tmp_path / "out", "--like"]
+    for source in (strokes, strokes.parent):
+        outcome = wss(*command, strokes.parent, source)
+        assert outcome.code == 1 and not outcome.paths
+        assert (
+            f"wss slices: heart_strokes: failed: --like: {strokes} is this volume itself; give "
+            "the one that it must be like, with --suffix where its name ends differently\n"
+        ) in outcome.err
+    outcome = wss(*command, strokes.parent, strokes, "--suffix", "_strokes,_image")
+    assert (
+        f"--like: heart_image.nii.gz and heart_strokes.nii.gz in {strokes.parent} have this name; "
+        "give the one that is meant\n"
+    ) in outcome.err
+    linked = tmp_path / "like" / "heart_strokes.nii.gz"
+    linked.parent.mkdir()
+    linked.symlink_to(strokes)
+    assert f"--like: {linked} is this volume itself" in wss(*command, linked, strokes).err
 
 
 def test_labels_must_lie_where_their_image_is(wss, tmp_path):

@@ -387,13 +387,27 @@ def test_slices_that_do_not_fit_fail_by_name(wss, tmp_path):
         "a.nii.gz (a): slice 0 has shape (9, 9), expected (7, 5)",
         "b.nii.gz (b): slice 4 of a volume of 4 slices",
         "c: failed: " + str(folder) + " has its slices along x and z",
-        "d: failed: --like: no such volume",
+        f"d: failed: --like: no volume with that name in {tmp_path / 'images'}",
         "not slices such as CASE_z0012: other",
     ):
         assert message in outcome.err
     (folder / "e_z0001.png").write_bytes(b"cut")
     outcome = wss("volumes", folder, "--like", tmp_path / "images", "-o", tmp_path / "out")
     assert f"e: failed: {folder / 'e_z0001.png'}: not a readable label picture" in outcome.err
+
+
+def test_originals_of_other_names_are_asked_for_a_suffix(wss, tmp_path):
+    slices_of(labels_volume(0, 1), tmp_path / "labels", "heart")
+    path = save(image(), tmp_path / "images" / "heart_image.nii.gz")
+    command = ["volumes", tmp_path / "labels", "--like", path, "-o", tmp_path / "out"]
+    outcome = wss(*command)
+    assert outcome.code == 1 and not outcome.paths
+    assert (
+        f"no case of {tmp_path / 'labels'} has a volume of its name in {path} (--like): their "
+        "names end differently: 'heart' and 'heart_image'; try --suffix _image\n"
+    ) in outcome.err
+    done = wss(*command, "--suffix", "_image")
+    assert [path.name for path in done.paths] == ["heart.nii.gz"]
 
 
 def test_an_original_is_never_replaced(wss, tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -48,6 +48,9 @@ _DECODERS: Mapping[str, Callable[..., object]] = {
 _MOST_CHANNELS = 3
 _SAME_PLACE = 1e-3
 """Millimetres and shares by which the affines of a volume and its like may differ."""
+_MOST_SCRIBBLED = 0.5
+"""The share of a volume that strokes hardly exceed."""
+_STATED = "(--unlabelled 0 --first-class 1 for ITK-SNAP and 3D Slicer)"
 
 
 def slices(
@@ -94,6 +97,7 @@ def slices(
     if like is not None:
         like_source = open_source(like, volume_files.SUFFIXES, "volume", run)
         others = Cases.of(like_source, has_channels=True)
+        others.check_like(cases.names, volumes, like)
         inputs.append(Input("like", like_source, volume_files.decode_volume))
     tasks = [
         _task(case, cases, others, cut.channels, volumes, like) for case in run.choose(cases.names)
@@ -103,7 +107,8 @@ def slices(
     make = partial(_make, cut=cut, writer=writer, has_like=like is not None, skip_empty=skip_empty)
     names = None if kind == "image" else _class_names(volumes, cut.first)
     carry = class_names_carrier(names, Path(out), overwrite=run.overwrite)
-    run_cases(writer, make, tasks, inputs, out, run, afterwards=carry)
+    warning_of = partial(_warning, first=cut.first) if kind == "scribbles" else None
+    run_cases(writer, make, tasks, inputs, out, run, warning_of=warning_of, afterwards=carry)
 
 
 @dataclass(frozen=True)
@@ -226,8 +231,15 @@ def _task(
     paths = [files[c] for c in channels] if len(files) > 1 else list(files.values())
     if others is not None:
         if case not in others.files:
-            return _VolumeTask(case, problem=others.problem(case, str(like)))
-        paths.append(next(iter(others.files[case].values())))
+            return _VolumeTask(case, problem=others.like_problem(case, str(like)))
+        other = next(iter(others.files[case].values()))
+        if other.exists() and any(path.exists() and path.samefile(other) for path in paths):
+            return _VolumeTask(
+                case,
+                problem=f"--like: {other} is this volume itself; give the one that it must be "
+                "like, with --suffix where its name ends differently",
+            )
+        paths.append(other)
     return _VolumeTask(case, tuple(paths), channels=channels if len(files) == 1 else ())
 
 
@@ -257,8 +269,8 @@ def _make(
         for entry, part in zip(files.records, decoded, strict=True)
     ]
     with reading(" and ".join(files.names), errors=ValueError):
-        parts = _parts(volumes, cut, task.channels)
-    made: list[TaskOutcome[None]] = []
+        parts = _parts(task.stem, volumes, cut, task.channels)
+    made: list[TaskOutcome[object]] = []
     for k in range(parts.count):
         stem = task.stem if volumes[0].is_picture else _slice_name(task.stem, cut.axis, k)
         settled = writer.settled(folder, stem, records, paths)
@@ -276,7 +288,7 @@ def _make(
             notes = (*named_notes(files.names, decoded), *parts.notes) if k == 0 else ()
             result = {"slices": parts.count, **parts.result}
             made.append(writer.write(folder, stem, output, records, result=result, notes=notes))
-    return made
+    return [replace(made[0], value=parts.labelled), *made[1:]] if made else made
 
 
 def _slice_name(case: str, axis: str, k: int) -> str:
@@ -324,16 +336,52 @@ def _check_like(
 
 
 @dataclass(frozen=True)
+class _Labelled:
+    """How much of a volume of scribbles has a class, and whether some of it has class 0."""
+
+    case: str
+    share: float
+    has_first: bool
+
+
+def _warning(volumes: Sequence[object], *, first: int) -> str | None:
+    """What is odd about the scribbles of a run, if something is; `first` is the value of class 0.
+
+    Of volumes that were not read, since they failed or their slices are up to date, nothing is
+    known.
+    """
+    known = [volume for volume in volumes if isinstance(volume, _Labelled)]
+    full = [volume for volume in known if volume.share > _MOST_SCRIBBLED]
+    if full:
+        more = f" (and of {len(full) - 1} more)" if len(full) > 1 else ""
+        return (
+            f"warning: {full[0].share:.0%} of the voxels of {full[0].case!r}{more} have a class; "
+            f"is it an image, or which value is unlabelled? {_STATED}"
+        )
+    is_labelled = any(volume.share for volume in known)
+    if is_labelled and len(known) == len(volumes) and not any(v.has_first for v in known):
+        return (
+            f"warning: no voxel has class 0, which is the value {first}; which value is the first "
+            f"class? {_STATED}"
+        )
+    return None
+
+
+@dataclass(frozen=True)
 class _Parts:
-    """The slices of a volume: how many, what makes one, numbers for its record, and notes."""
+    """The slices of a volume: how many, what makes one, numbers for its record, and notes.
+
+    `labelled` is of scribbles.
+    """
 
     count: int
     output: Callable[[int], Output]
     result: Mapping[str, Json]
     notes: tuple[str, ...] = ()
+    labelled: _Labelled | None = None
 
 
-def _parts(volumes: Sequence[Volume], cut: _Cut, channels: Sequence[int]) -> _Parts:
+def _parts(case: str, volumes: Sequence[Volume], cut: _Cut, channels: Sequence[int]) -> _Parts:
     """ValueError if the volumes do not fit the options."""
     axis = AXES.index(cut.axis)
     if cut.kind == "image":
@@ -349,13 +397,11 @@ def _parts(volumes: Sequence[Volume], cut: _Cut, channels: Sequence[int]) -> _Pa
     if values.ndim != 3:
         raise ValueError(f"its shape is {values.shape}, expected (Z, Y, X)")
     ids = class_ids(values, unlabelled=cut.unlabelled, first=cut.first)
-    notes = []
-    if cut.kind == "scribbles" and not (ids == IGNORE_LABEL).any():
-        notes.append(
-            "warning: every voxel has a class; which value is unlabelled? (--unlabelled 0 "
-            "--first-class 1 for ITK-SNAP and 3D Slicer)"
-        )
-    return _Parts(ids.shape[axis], lambda k: np.take(ids, k, axis), {}, tuple(notes))
+    labelled = None
+    if cut.kind == "scribbles" and ids.size:
+        share = float((ids != IGNORE_LABEL).mean())
+        labelled = _Labelled(case, share, bool((ids == 0).any()))
+    return _Parts(ids.shape[axis], lambda k: np.take(ids, k, axis), {}, labelled=labelled)
 
 
 def _images(arrays: Sequence[AnyArray], cut: _Cut, axis: int) -> _Parts:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from wsstools.errors import DataError
 from wsstools.files.atomic import write_atomic
+from wsstools.files.names import why_nothing_joins
 from wsstools.files.provenance import InputRecord, Json
 from wsstools.files.targets import check_no_input, is_taken
 from wsstools.formats import volume_files
@@ -17,12 +18,12 @@ from wsstools.formats.nnunet_files import channels_of
 from wsstools.running.join import Input, Task, output_folder
 from wsstools.running.messages import Messages
 from wsstools.running.outputs import Form, writing_outputs
-from wsstools.running.settings import RunSettings, Selection
+from wsstools.running.settings import STANDARD_INPUT, RunSettings, Selection
 from wsstools.running.sources import Source
 from wsstools.running.step import Step
 from wsstools.running.tasks import TaskOutcome, dead_outcome, guarded, map_tasks, show_outcome
 
-Made: TypeAlias = "Sequence[TaskOutcome[None]]"
+Made: TypeAlias = "Sequence[TaskOutcome[object]]"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,22 @@ class Cases:
     def problem(self, case: str, place: str) -> str:
         """Why a case has no files, where it has none."""
         return self.problems.get(case, f"no volume with that name in {place}")
+
+    def like_problem(self, case: str, place: str) -> str:
+        """Why a case has no volume that it must be like, where it has none."""
+        problem = self.problems.get(case)
+        known = None if problem is None else f"{problem} have this name; give the one that is meant"
+        return f"--like: {known or f'no volume with that name in {place}'}"
+
+    def check_like(self, names: Sequence[str], given: str, place: str) -> None:
+        """Raise DataError if no case in `given` has a volume that it must be like.
+
+        `names` are those of the cases in `given`; these cases are in `place`.
+        """
+        if names and not any(name in self.files or name in self.problems for name in names):
+            where = "on standard input" if given == STANDARD_INPUT else f"of {given}"
+            why = why_nothing_joins(sorted(names), self.names)
+            raise DataError(f"no case {where} has a volume of its name in {place} (--like): {why}")
 
 
 def open_source(argument: str, suffixes: Sequence[str], what: str, run: Selection) -> Source:
@@ -139,12 +156,14 @@ def run_cases(
     run: RunSettings,
     *,
     warnings: Sequence[str] = (),
+    warning_of: Callable[[Sequence[object]], str | None] | None = None,
     afterwards: Callable[[], None] | None = None,
 ) -> None:
     """Map `make`, which takes a task and the `folder` to write to, over cases.
 
     UsageError if `out` holds outputs of another step or other options and `overwrite` is not set;
-    SomeFailed if a case failed. `afterwards` is called before failures are raised.
+    SomeFailed if a case failed. `warning_of` gives a line on the values of the first outcomes of
+    all cases. `afterwards` is called before failures are raised.
     """
     folder = output_folder(out, inputs)
     with (
@@ -154,11 +173,16 @@ def run_cases(
         for warning in warnings:
             messages.say(warning)
         work = partial(_made, make=make)
+        values = []
         for outcomes in map_tasks(
             work, [tasks], inputs, run, messages, on_worker_death=_dead, folder=folder
         ):
+            values += [outcome.value for outcome in outcomes[:1]]
             for outcome in outcomes:
                 show_outcome(outcome, messages, run, folder)
+        line = None if warning_of is None else warning_of(values)
+        if line is not None:
+            messages.say(line)
         if afterwards is not None and not run.dry_run:
             afterwards()
         messages.summarize(str(out))

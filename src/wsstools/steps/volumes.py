@@ -87,7 +87,8 @@ def volumes(
         raise UsageError(f"{'--nnunet' if nnunet else '--first-class'} is for labels, not for maps")
     like_source = open_source(like, volume_files.SUFFIXES, "volume", run)
     originals = Cases.of(like_source, has_channels=True)
-    tasks = [_task(case, cut, originals, nnunet) for case in run.choose(sorted(cut.cases))]
+    originals.check_like(sorted(cut.cases), slices, like)
+    tasks = [_task(case, cut, originals, like, nnunet) for case in run.choose(sorted(cut.cases))]
     names, folder = find_class_names(slices), Path(out)
     options: dict[str, Json] = {} if cut.is_map else {"missing": missing}
     if first_class:
@@ -203,7 +204,9 @@ def _open_slices(argument: str, run: RunSettings) -> _Slices:
     return _Slices(source, cases, problems, True in kinds, warnings)
 
 
-def _task(case: str, cut: _Slices, originals: Cases, has_all_channels: bool) -> _CaseTask:
+def _task(
+    case: str, cut: _Slices, originals: Cases, like: str, has_all_channels: bool
+) -> _CaseTask:
     place = cut.source.argument
     axes = cut.cases.get(case)
     if axes is None:
@@ -213,13 +216,13 @@ def _task(case: str, cut: _Slices, originals: Cases, has_all_channels: bool) -> 
     if len(axes) > 1:
         return _CaseTask(case, problem=f"{place} has its slices along {' and '.join(axes)}")
     if case not in originals.files:
-        return _CaseTask(case, problem=f"--like: {originals.problems.get(case, 'no such volume')}")
-    like = [path for _, path in sorted(originals.files[case].items())]
-    like = like if has_all_channels else like[:1]
+        return _CaseTask(case, problem=originals.like_problem(case, like))
+    channels = [path for _, path in sorted(originals.files[case].items())]
+    channels = channels if has_all_channels else channels[:1]
     ((axis, files),) = axes.items()
     places = tuple(sorted(files))
-    paths = (*like, *(files[k] for k in places))
-    return _CaseTask(case, paths, n_like=len(like), axis=axis, places=places)
+    paths = (*channels, *(files[k] for k in places))
+    return _CaseTask(case, paths, n_like=len(channels), axis=axis, places=places)
 
 
 def _make(task: _CaseTask, *, writer: Writer, missing: int, values: _Values, folder: Path) -> Made:
