@@ -52,7 +52,10 @@ def test_volumes_are_cut_before_they_are_scored(wss, dataset, tmp_path):
     volume.write_bytes(b"")
     (tmp_path / "final" / "classes.txt").write_text("rest\n")
     for given, said in (
-        (volume, f"{volume} is a volume (looked for ground truth), which wss slices --kind labels cuts"),
+        (
+            volume,
+            f"{volume} is a volume (looked for ground truth), which wss slices --kind labels cuts",
+        ),
         (volume.parent, "; it holds volumes, which wss slices --kind labels cuts into pictures"),
     ):
         outcome = wss("score", dataset / "gt", given)
