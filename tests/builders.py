@@ -69,16 +69,58 @@ def folder_bytes(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
 
 
-PER_IMAGE: dict[str, Callable[[Path], list]] = {
-    "rf-predict": lambda d: [d / "images", d / "scribbles", "--trees", "5"],
-    "fuse": lambda d: [d / "maps", d / "other-maps"],
-    "regularize-potts": lambda d: [d / "maps", "--potts", "--images", d / "images"],
-    "regularize-crf": lambda d: [d / "maps", "--crf", "--images", d / "images"],
-    "argmax": lambda d: [d / "maps"],
-    "adjust-prior": lambda d: [d / "maps", "--from", d / "scribbles", "--to", d / "gt"],
-    "scribbles": lambda d: [d / "strokes", "--images", d / "images"],
+@dataclass(frozen=True)
+class PerImage:
+    """A command on the data set, each image of which is a task of its own.
+
+    Attributes
+    ----------
+    line : str
+        Name and arguments without `-o`; the first word in `DATA/` names the folder of which each
+        file is a task, and which can come from a pipe.
+    other : str
+        Options with which the bytes of every output are others.
+    ending : str
+        That of its outputs.
+    """
+
+    line: str
+    other: str
+    ending: str = ".npz"
+
+    @property
+    def command(self) -> str:
+        """The name of the command."""
+        return self.line.split()[0]
+
+    @property
+    def folder(self) -> str:
+        """The folder of the data set of which each file is a task."""
+        return re.findall(r"DATA/(\S+)", self.line)[0]
+
+    def words(self, data: Path | None = None) -> list[str]:
+        """Name and arguments on a data set, by default that in the working folder."""
+        prefix = "" if data is None else f"{data}/"
+        return [word.replace("DATA/", prefix) for word in self.line.split()]
+
+
+PER_IMAGE = {
+    "rf-predict": PerImage("rf-predict DATA/images DATA/scribbles --trees 5", "--features 20"),
+    "fuse": PerImage("fuse DATA/maps DATA/other-maps", "--weights 1,2"),
+    "regularize --potts": PerImage(
+        "regularize DATA/maps --potts --images DATA/images", "--lambda 2"
+    ),
+    "regularize --crf": PerImage("regularize DATA/maps --crf --images DATA/images", "--w1 2"),
+    "argmax": PerImage("argmax DATA/maps", "--min-prob 0.5", ".png"),
+    "adjust-prior": PerImage(
+        "adjust-prior DATA/maps --from DATA/scribbles --to DATA/gt", "--power 0.5"
+    ),
+    "scribbles": PerImage("scribbles DATA/strokes --images DATA/images", "--width 5", ".png"),
 }
-"""Steps of which each image is a task of its own, on the data set."""
+"""Steps of which each image is a task of its own: what all of them must do is tried on each.
+
+Tests of empty pipes, of clusters and of faults (`torture/`) and golden.py take them from here, too.
+"""
 
 
 POOL = {
@@ -93,8 +135,18 @@ POOL = {
 
 def per_image_command(name: str, data: Path, out: Path) -> list:
     """The arguments of one of `PER_IMAGE`."""
-    command = name.rsplit("-", 1)[0] if name.startswith("regularize") else name
-    return [command, *PER_IMAGE[name](data), "-o", out]
+    return [*PER_IMAGE[name].words(data), "-o", out]
+
+
+def change(path: Path) -> None:
+    """Put something else into a file of the data set, of the same kind and size."""
+    if path.suffix == ".png":
+        with Image.open(path) as picture:
+            changed = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        changed.save(path)
+    else:
+        others = [other for other in sorted(path.parent.iterdir()) if other != path]
+        path.write_bytes(others[-1].read_bytes())
 
 
 # --- Drawn images, labels and maps
@@ -143,7 +195,11 @@ def mosaic(rows: int, columns: int) -> tuple[np.ndarray, ProbabilityMap]:
 
 
 def code_blocks(page: str, language: str) -> list[str]:
-    """The blocks of code in a page of Markdown that are marked as of a language."""
+    """The blocks of code in a page of Markdown that are marked as of a language.
+
+    Not those in a block of four marks, which shows a page.
+    """
+    page = re.sub("^````.*?^````$", "", page, flags=re.DOTALL | re.MULTILINE)
     return re.findall(rf"^```{language}\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
 
 

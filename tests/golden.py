@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from builders import PER_IMAGE
 from PIL import Image
 
 NET = "--precision float32 --workers 1 --seed 5 --batch 2 --head-lr-factor 1"
@@ -241,6 +242,8 @@ wss --version
 [2] wss argmax
 [2] wss argmax f/mean --nonsense -o none
 """
+PLACES = {"DATA/maps": "f/mean", "DATA/other-maps": "l/rf", "DATA/strokes": "in/strokes"}
+"""Where files are that `builders.PER_IMAGE` has in other folders of its data set."""
 SHELL = """
 GAP="--full p/rf --baseline p/walker" ROWS="crf=p/crf two=p/mean,p/potts"
 interrupted_train() {  # its messages say how far it came, which is a matter of chance
@@ -357,8 +360,19 @@ def expected_lines() -> list[tuple[int, str]]:
     lines = [line for line in LINES.splitlines() if line and not line.startswith("#")]
     matches = [re.fullmatch(r"(?:\[(\d+)\] )?(.*)", line) for line in lines]
     expected = [(int(match[1] or 0), match[2]) for match in matches if match]
+    expected += [(0, line) for line in lines_of_new_steps()]
     names = {line.split()[1] for code, line in expected if not code and re.match("wss [a-z]", line)}
     return expected + [(0, f"wss {name} --help") for name in sorted(names)]
+
+
+def lines_of_new_steps() -> Iterator[str]:
+    """A line with the defaults and one with other options for each step that LINES does not have."""
+    for one in PER_IMAGE.values():
+        if f"wss {one.command} " not in LINES:
+            words = [PLACES.get(word, word.replace("DATA/", "d/")) for word in one.line.split()]
+            out = f"new/{one.command}"
+            yield f"wss {' '.join(words)} -o {out} -j 1"
+            yield f"wss {' '.join(words)} {one.other} -o {out}-other -j 2"
 
 
 def run_lines(source: Path, python: str, out: Path) -> int:

@@ -7,13 +7,11 @@ from importlib.metadata import version
 
 import numpy as np
 import pytest
-from builders import PER_IMAGE, SHAPE, folder_bytes, per_image_command
+from builders import PER_IMAGE, SHAPE, change, folder_bytes, per_image_command
 
 from wsstools.formats.label_files import encode_labels
 from wsstools.running.settings import RunSettings
 from wsstools.running.workers import map_in_workers
-
-CHANGED = {"rf-predict": "images", "scribbles": "strokes"}
 
 
 @pytest.mark.parametrize("name", PER_IMAGE)
@@ -30,9 +28,7 @@ def test_a_dry_run_counts_and_writes_nothing(wss, dataset, tmp_path, name):
     assert "skipped 4 (up to date)" in again.err
     (tmp_path / "out" / again.paths[0].name).unlink()
     before = folder_bytes(tmp_path / "out")
-    changed = tmp_path / "data" / CHANGED.get(name, "maps")
-    files = sorted(path for path in changed.iterdir() if path.stem in "cd")
-    files[0].write_bytes(files[1].read_bytes())
+    change(*(tmp_path / "data" / PER_IMAGE[name].folder).glob("c.*"))
     stale = wss(*command, "--dry-run")
     assert stale.code == 1
     assert "1 new, 1 stale, skipped 2 (up to date)" in stale.err

@@ -71,7 +71,7 @@ pip() {{
 ln -s "$REPOSITORY/src" src
 python() {
   PYTHONPATH="$REPOSITORY/tests" "$PYTHON" -c 'import golden, sys
-golden.LINES = "wss --version"
+golden.LINES, golden.PER_IMAGE = "wss --version", {}
 sys.exit(golden.main())' "${@:2}"
 }""",
     # A port of its own, and two cores.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import cloudpickle
 import pytest
-from builders import PATIENCE, folder_bytes, wait_until
+from builders import PATIENCE, PER_IMAGE, folder_bytes, wait_until
 
 from wsstools import __version__
 from wsstools.core.compiled.processor import processor
@@ -105,20 +105,13 @@ def on(started: Processes) -> list[object]:
 
 
 FOLDERS = {
-    "rf-predict": lambda d: ["images", "scribbles", "--trees", "3"],
-    "tune": lambda d: ["maps", "--images", "images", "--gt", "gt", "--potts", "--lambda", "1,5",
-                       "--eta", "0.01"],
-    "show": lambda d: ["images", "labels=gt", "--each"],
-    "curate": lambda d: ["scribbles", "gt"],
-    "denoise": lambda d: ["gt", "gt", "--simulate"],
-    "scribbles": lambda d: ["strokes", "--images", "images"],
-    "compare": lambda d: ["gt", "scribbles", "--gt", "gt", "--images", "images"],
-    "regularize --crf": lambda d: ["maps", "--images", "images"],
-    "regularize --potts": lambda d: ["maps", "--images", "images"],
-    "fuse": lambda d: ["maps", "other-maps"],
-    "argmax": lambda d: ["maps"],
-    "adjust-prior": lambda d: ["maps", "--from", "scribbles", "--to", "gt"],
-}  # fmt: skip
+    **{name: " ".join(one.words()) for name, one in PER_IMAGE.items()},
+    "tune": "tune maps --images images --gt gt --potts --lambda 1,5 --eta 0.01",
+    "show": "show images labels=gt --each",
+    "curate": "curate scribbles gt",
+    "denoise": "denoise gt gt --simulate",
+    "compare": "compare gt scribbles --gt gt --images images",
+}
 PRINTED = {
     "score": ["gt", "gt", "--json"],
     "stats": ["scribbles", "--format", "csv"],
@@ -133,10 +126,10 @@ def test_a_cluster_gives_the_same_bytes(wss, two_workers, dataset, tmp_path, mon
     """Paths are relative, and the workers were started in another folder."""
     monkeypatch.chdir(dataset)
     alone, together = tmp_path / "alone", Path(os.path.relpath(tmp_path / "together"))
-    arguments = FOLDERS[name](dataset)
-    here = wss(*name.split(), *arguments, "-o", alone, "--jobs", 1)
+    words = FOLDERS[name].split()
+    here = wss(*words, "-o", alone, "--jobs", 1)
     assert here.code == 0, here.err
-    there = wss(*name.split(), *arguments, "-o", together, *on(two_workers))
+    there = wss(*words, "-o", together, *on(two_workers))
     assert there.code == 0, there.err
     assert all_bytes(alone) == all_bytes(together)
     assert there.out == here.out.replace(str(alone), str(together))

@@ -111,22 +111,26 @@ def test_only_one_input_can_be_standard_input(shell, dataset):
 
 
 EMPTY = {
-    "rf-predict": "- {d}/scribbles", "local-predict": "- {d}/scribbles --model walker",
-    "fuse": "- {d}/other-maps", "regularize": "- --potts --images {d}/images", "argmax": "-",
-    "adjust-prior": "- --from {d}/scribbles --to {d}/gt", "scribbles": "-", "slices": "-",
-    "volumes": "- --like {d}", "show": "{d}/images labels=-", "score": "- {d}/gt", "stats": "-",
-}  # fmt: skip
+    **{name: one.line.replace(f"DATA/{one.folder}", "-", 1) for name, one in PER_IMAGE.items()},
+    "local-predict": "local-predict - DATA/scribbles --model walker",
+    "slices": "slices -",
+    "volumes": "volumes - --like DATA",
+    "show": "show DATA/images labels=-",
+    "score": "score - DATA/gt",
+    "stats": "stats -",
+}
 PICTURE = {"show": ".png"}
 
 
-@pytest.mark.parametrize("command", EMPTY)
-def test_an_empty_pipe_is_an_error_in_every_command(wss, dataset, tmp_path, monkeypatch, command):
+@pytest.mark.parametrize("name", EMPTY)
+def test_an_empty_pipe_is_an_error_in_every_command(wss, dataset, tmp_path, monkeypatch, name):
+    words = [word.replace("DATA", str(dataset)) for word in EMPTY[name].split()]
+    out = [] if name in ("score", "stats") else ["-o", tmp_path / f"out{PICTURE.get(name, '')}"]
     with open(os.devnull) as empty:
         monkeypatch.setattr(sys, "stdin", empty)
-        outcome = wss(command, *EMPTY[command].format(d=dataset).split(),
-                      *([] if command in ("score", "stats") else ["-o", tmp_path / f"out{PICTURE.get(command, '')}"]))  # fmt: skip
+        outcome = wss(*words, *out)
     assert outcome.code == 1
-    assert re.fullmatch(f"wss {command}: error: no .* on standard input .*\n", outcome.err)
+    assert re.fullmatch(f"wss {words[0]}: error: no .* on standard input .*\n", outcome.err)
     assert not list(tmp_path.glob("out*/*"))
 
 

@@ -9,19 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import PER_IMAGE, STEMS, folder_bytes, per_image_command
+from builders import PER_IMAGE, STEMS, change, folder_bytes, per_image_command
 
 from wsstools.formats import label_files, map_files
 
-OTHER_OPTION = {
-    "rf-predict": ["--features", "20"],
-    "fuse": ["--weights", "1,2"],
-    "regularize-potts": ["--lambda", "2"],
-    "regularize-crf": ["--w1", "2"],
-    "argmax": ["--min-prob", "0.5"],
-    "adjust-prior": ["--power", "0.5"],
-    "scribbles": ["--width", "5"],
-}
 ALL_STEPS = pytest.mark.parametrize("name", PER_IMAGE)
 
 
@@ -58,14 +49,15 @@ def test_one_and_two_jobs_give_the_same_bytes_and_a_rerun_writes_nothing(step, n
 
 @ALL_STEPS
 def test_other_options_are_refused_and_overwrite_replaces(step, name, tmp_path):
+    other = PER_IMAGE[name].other.split()
     step(name, "out", "--jobs", 1)
     before = folder_bytes(tmp_path / "out")
-    refused = step(name, "out", "--jobs", 1, *OTHER_OPTION[name])
+    refused = step(name, "out", "--jobs", 1, *other)
     assert refused.code == 2
     assert "other options" in refused.err
     assert "--overwrite" in refused.err
     assert folder_bytes(tmp_path / "out") == before
-    replaced = step(name, "out", "--jobs", 1, "--overwrite", *OTHER_OPTION[name])
+    replaced = step(name, "out", "--jobs", 1, "--overwrite", *other)
     assert replaced.code == 0
     after = folder_bytes(tmp_path / "out")
     assert after.keys() == before.keys()
@@ -77,9 +69,8 @@ def test_a_changed_input_is_remade_and_only_that(step, name, dataset, tmp_path):
     data = copy_of(dataset, tmp_path / "data")
     step(name, "out", "--jobs", 1, data=data)
     times = {path.stem: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
-    for folder in ("images", "maps"):
-        for source in (data / folder).glob("b.*"):
-            shutil.copy(next((data / folder).glob("c.*")), source)
+    for folder in {"images", "maps", PER_IMAGE[name].folder}:
+        change(*(data / folder).glob("b.*"))
     outcome = step(name, "out", "--jobs", 1, data=data)
     assert "1 written" in outcome.err
     after = {path.stem: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
@@ -115,7 +106,8 @@ def test_a_damaged_output_is_remade_and_only_that(step, name, tmp_path):
 @pytest.mark.parametrize("damage", ["truncated", "empty"])
 def test_a_damaged_input_fails_alone_and_a_repair_completes(step, name, damage, dataset, tmp_path):
     data = copy_of(dataset, tmp_path / "data")
-    folder = "images" if name in ("rf-predict", "scribbles") else "maps"
+    folder = PER_IMAGE[name].folder
+    folder = "images" if folder == "strokes" else folder  # fewer lines are strokes, too
     (victim,) = (data / folder).glob("b.*")
     whole = victim.read_bytes()
     victim.write_bytes(whole[:60] if damage == "truncated" else b"")

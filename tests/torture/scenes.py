@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from builders import N_CLASSES, POOL, draw_image, noisy_map
+from builders import N_CLASSES, PER_IMAGE, POOL, draw_image, noisy_map
 
 from wsstools.formats.image_files import encode_image
 from wsstools.formats.label_files import encode_labels
@@ -139,18 +139,14 @@ _TRAIN = (
 )
 
 STEPS: dict[str, Step] = {
-    "scribbles": Step("scribbles strokes --images images -o out", "strokes"),
+    **{
+        name: Step(f"{' '.join(one.words())} -o out", one.folder) for name, one in PER_IMAGE.items()
+    },
     "scribbles --simulate": Step("scribbles --simulate gt -o out", "gt"),
     "curate": Step("curate scribbles gt -o out", "scribbles", tells_all=("complete.txt",)),
-    "rf-predict": Step("rf-predict images scribbles --trees 5 -o out", "images"),
     "local-predict": Step("local-predict images scribbles --model walker -o out", "images"),
     "train": Step(_TRAIN, has_jobs=False, prepare=_one_thread, may_stand=_is_of_training),
     "global-predict": Step("global-predict images --model net.pt -o out", "images"),
-    "fuse": Step("fuse maps other-maps -o out", "maps"),
-    "adjust-prior": Step("adjust-prior maps --from scribbles --to gt -o out", "maps"),
-    "regularize --potts": Step("regularize maps --potts --images images -o out", "maps"),
-    "regularize --crf": Step("regularize maps --crf --images images -o out", "maps"),
-    "argmax": Step("argmax maps -o out", "maps"),
     "denoise": Step("denoise gt gt --simulate -o out", "gt"),
     "tune": Step(
         _TUNE,
