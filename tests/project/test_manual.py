@@ -20,7 +20,9 @@ PAGES = sorted(path for path in manual.MAN_FOLDER.rglob("*") if path.is_file())
 
 def plain(name: str) -> str:
     """A manual page without the marks of roff inside words."""
-    text = (manual.MAN_FOLDER / name).read_text()
+    path = manual.MAN_FOLDER / name
+    assert path.exists(), f"there is no man/{name}: run make man"
+    text = path.read_text()
     return re.sub(r"\\f[BIR]", "", text).replace("\\-", "-")
 
 
@@ -50,8 +52,12 @@ def test_every_parameter_is_explained_and_every_command_has_an_example(name):
 
 @pytest.mark.parametrize("name", command_names())
 def test_a_manual_page_says_what_goes_in_and_out_and_how_to_choose(name):
-    page, sections = plain(f"man1/wss-{name}.1"), manual.command_sections(name)
-    assert tuple(sections) == manual.SECTIONS
+    sections = manual.command_sections(name)
+    assert tuple(sections) == manual.SECTIONS, (
+        f"write docs/commands/{name}.md with the sections "
+        f"{', '.join(f'## {title.capitalize()}' for title in manual.SECTIONS)}, then run make man"
+    )
+    page = plain(f"man1/wss-{name}.1")
     titles = re.findall(r"^\.SH (.+)$", page, re.MULTILINE)
     order = ["INPUT AND OUTPUT", "OPTIONS", "CHOOSING", "EXAMPLES", "TERMS", "EXIT STATUS"]
     assert [title for title in titles if title in order] == order
@@ -176,9 +182,19 @@ def test_readme_names_only_options_that_exist():
     used = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", "\n".join(blocks)))
     of_torchrun = {"--nproc-per-node", "--no-python"}
     assert used <= known | of_torchrun
+
+
+def test_the_readme_has_every_command_in_its_table():
+    readme = (REPOSITORY / "README.md").read_text()
     table = readme.split("## The commands")[1].split("## ")[0]
     rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
-    assert sorted(re.findall("`([a-z-]+)`", "".join(rows))) == sorted(command_names())
+    listed = re.findall("`([a-z-]+)`", "".join(rows))
+    missing = set(command_names()) - set(listed)
+    assert not missing, (
+        f"name {', '.join(sorted(missing))} in the first column of the table under `## The "
+        "commands, in pipeline order` of README.md"
+    )
+    assert sorted(listed) == sorted(command_names()), "gone, or there twice"
 
 
 def test_the_readme_is_short():
