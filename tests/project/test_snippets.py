@@ -30,6 +30,7 @@ PAGES = {
 }
 BLOCKS = {page: blocks for page in sorted(PAGES) if (blocks := code_blocks(PAGES[page], "sh"))}
 ELSEWHERE = {
+    ("CONTRIBUTING.md", "markdown"): "project/test_contributing.py",
     ("CONTRIBUTING.md", "python"): "project/test_contributing.py",
     ("docs/commands/demo.md", "sh"): "steps/test_demo.py",
     ("docs/commands/export.md", "sh"): "steps/test_export.py",
