@@ -9,7 +9,9 @@ import pytest
 from builders import STEMS, folder_bytes, labels_of
 
 from wsstools.core.evaluation.trimap import border_distance
+from wsstools.errors import UsageError
 from wsstools.formats import label_files
+from wsstools.steps.curate import curate
 
 
 @pytest.fixture
@@ -140,3 +142,9 @@ def test_what_is_no_class_is_an_error(wss, faulty, classes):
     assert outcome.code == 2
     assert "--classes: " in outcome.err
     assert not (faulty / "out").exists()
+
+
+@pytest.mark.parametrize("options", [{"within": 0}, {"beyond": -1}])
+def test_distances_are_positive(dataset, tmp_path, options):
+    with pytest.raises(UsageError, match="expected at least 1"):
+        curate(str(dataset / "scribbles"), str(dataset / "gt"), tmp_path / "out", **options)

@@ -59,7 +59,8 @@ def curate(
     Raises
     ------
     UsageError
-        If `out` holds outputs of another run, or `classes` lists what is no class.
+        If `out` holds outputs of another run, `classes` lists what is no class, or a
+        distance is below 1.
     SomeFailed
         If an image failed; the others are done.
     """
@@ -69,6 +70,9 @@ def curate(
         chosen = () if classes is None else class_ids(classes, names)
     except ValueError as error:
         raise UsageError(f"--classes: {error}") from error
+    for name, distance in (("--within", within), ("--beyond", beyond)):
+        if distance is not None and distance < 1:
+            raise UsageError(f"{name} {distance}: expected at least 1")
     given = {"classes": list(chosen) or None, "within": within, "beyond": beyond}
     step = Step(
         "curate",
