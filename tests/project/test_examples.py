@@ -30,7 +30,7 @@ from scipy.sparse import csc_matrix
 
 from wsstools.cli.main import command_names, load_command
 from wsstools.core.palette import voc_palette
-from wsstools.core.scribbles.annotation import VOC_CLASSES
+from wsstools.core.scribbles.class_names import VOC_CLASSES
 from wsstools.nn.training.schedules import SCHEDULES
 
 EXAMPLES = REPOSITORY / "examples"

@@ -33,7 +33,8 @@ from PIL import Image
 from scipy.io import savemat
 
 import wsstools.demo
-from wsstools.core.scribbles.annotation import VOC_CLASSES, Area, resolve_names
+from wsstools.core.scribbles.annotation import Area
+from wsstools.core.scribbles.class_names import VOC_CLASSES, resolve_names
 from wsstools.core.scribbles.strokes import Stroke, draw_strokes
 from wsstools.formats import label_files
 from wsstools.formats.annotations import detection

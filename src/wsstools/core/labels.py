@@ -20,25 +20,6 @@ def class_name(names: Sequence[str] | None, class_id: int) -> str:
     return names[class_id] if names and class_id < len(names) else str(class_id)
 
 
-def class_ids(listed: str, names: Sequence[str] | None) -> tuple[int, ...]:
-    """The classes of a list such as `road,4`: by name, or by id, ascending.
-
-    ValueError if one is neither a name nor an id.
-    """
-    found = set()
-    for word in filter(None, map(str.strip, listed.split(","))):
-        if names and word in names:
-            found.add(names.index(word))
-        elif word.isdecimal() and int(word) < (len(names) if names else IGNORE_LABEL):
-            found.add(int(word))
-        else:
-            known = ", ".join(names) if names else "no classes.txt names the classes"
-            raise ValueError(f"{word!r} is no class: expected names or ids of classes ({known})")
-    if not found:
-        raise ValueError(f"{listed!r} lists no class")
-    return tuple(sorted(found))
-
-
 def is_mask(labels: NDArray[np.integer]) -> bool:
     """Whether labels hold 0 and 255 only, and both, as where 255 is meant as a class."""
     n_zero, n_ignored = (np.count_nonzero(labels == value) for value in (0, IGNORE_LABEL))

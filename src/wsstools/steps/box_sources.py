@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.boxes.box import BACKGROUND, Box, boxes_of_annotation, boxes_of_labels
-from wsstools.core.scribbles.annotation import Annotation, ClassName, resolve_names
+from wsstools.core.scribbles.annotation import Annotation
+from wsstools.core.scribbles.class_names import ClassName, resolve_names
 from wsstools.core.scribbles.remapping import remapped
 from wsstools.core.scribbles.settings import ReadingSettings
 from wsstools.errors import UsageError

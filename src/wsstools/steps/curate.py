@@ -11,7 +11,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from wsstools.core.labels import IGNORE_LABEL, class_ids, class_name
+from wsstools.core.labels import IGNORE_LABEL, class_name
+from wsstools.core.scribbles.class_names import resolve_names
 from wsstools.core.scribbles.curation import Respects, curate_scribbles
 from wsstools.errors import UsageError
 from wsstools.files.atomic import write_all
@@ -66,14 +67,15 @@ def curate(
     """
     inputs = [label_input(scribbles, run, role="scribbles"), label_input(gt, run, role="gt")]
     names = label_files.find_class_names(scribbles, gt)
+    listed = [] if classes is None else [*map(str.strip, classes.split(","))]
     try:
-        chosen = () if classes is None else class_ids(classes, names)
+        chosen = sorted(set(resolve_names(listed, names).values()))
     except ValueError as error:
         raise UsageError(f"--classes: {error}") from error
     for name, distance in (("--within", within), ("--beyond", beyond)):
         if distance is not None and distance < 1:
             raise UsageError(f"{name} {distance}: expected at least 1")
-    given = {"classes": list(chosen) or None, "within": within, "beyond": beyond}
+    given = {"classes": chosen or None, "within": within, "beyond": beyond}
     step = Step(
         "curate",
         {key: value for key, value in given.items() if value is not None},

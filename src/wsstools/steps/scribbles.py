@@ -13,13 +13,8 @@ from numpy.typing import NDArray
 from wsstools.core.boxes.settings import BoxSettings
 from wsstools.core.labels import IGNORE_LABEL
 from wsstools.core.palette import Colour
-from wsstools.core.scribbles.annotation import (
-    Annotation,
-    ClassName,
-    draw_annotation,
-    points_outside,
-    resolve_names,
-)
+from wsstools.core.scribbles.annotation import Annotation, draw_annotation, points_outside
+from wsstools.core.scribbles.class_names import ClassName, resolve_names
 from wsstools.core.scribbles.colours import ColourTable
 from wsstools.core.scribbles.settings import ReadingSettings, SimulationSettings
 from wsstools.core.scribbles.strokes import simulate_scribbles

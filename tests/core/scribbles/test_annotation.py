@@ -13,8 +13,8 @@ from wsstools.core.scribbles.annotation import (
     draw_annotation,
     in_pixels,
     points_outside,
-    resolve_names,
 )
+from wsstools.core.scribbles.class_names import resolve_names
 from wsstools.core.scribbles.remapping import Remapping
 
 SQUARE = np.array([[0.5, 0.5], [4.5, 0.5], [4.5, 4.5], [0.5, 4.5]])

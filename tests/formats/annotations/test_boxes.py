@@ -25,7 +25,8 @@ from builders import (
 )
 
 from wsstools.core.boxes.box import Box, boxes_of_annotation
-from wsstools.core.scribbles.annotation import draw_annotation, resolve_names
+from wsstools.core.scribbles.annotation import draw_annotation
+from wsstools.core.scribbles.class_names import resolve_names
 from wsstools.errors import DataError
 from wsstools.formats.annotations import detection
 from wsstools.formats.annotations.boxes import decode_boxes

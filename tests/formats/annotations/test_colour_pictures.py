@@ -9,7 +9,8 @@ import pytest
 from builders import SHAPE, by_pillow, png_of_16_bits, tiff
 from PIL import Image, ImageDraw
 
-from wsstools.core.scribbles.annotation import draw_annotation, resolve_names
+from wsstools.core.scribbles.annotation import draw_annotation
+from wsstools.core.scribbles.class_names import resolve_names
 from wsstools.core.scribbles.colours import parse_colours
 from wsstools.errors import DataError
 from wsstools.formats.annotations.colour_pictures import decode_colours

@@ -10,7 +10,8 @@ import pytest
 from builders import REPOSITORY, SHAPE, by_pillow, in_triangle, labels_of
 from PIL import Image
 
-from wsstools.core.scribbles.annotation import draw_annotation, resolve_names
+from wsstools.core.scribbles.annotation import draw_annotation
+from wsstools.core.scribbles.class_names import resolve_names
 from wsstools.core.scribbles.colours import parse_colours
 from wsstools.core.scribbles.strokes import Stroke, draw_strokes
 from wsstools.errors import DataError

@@ -32,7 +32,8 @@ from builders import (
     zipped,
 )
 
-from wsstools.core.scribbles.annotation import draw_annotation, resolve_names
+from wsstools.core.scribbles.annotation import draw_annotation
+from wsstools.core.scribbles.class_names import resolve_names
 from wsstools.core.scribbles.strokes import Stroke, draw_strokes
 from wsstools.errors import DataError
 from wsstools.formats.annotations import detection

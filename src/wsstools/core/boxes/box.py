@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.core.scribbles.annotation import Annotation, ClassName, Mark, Polygon, in_pixels
+from wsstools.core.scribbles.annotation import Annotation, Mark, Polygon, in_pixels
+from wsstools.core.scribbles.class_names import ClassName
 
 BACKGROUND = 0
 """The class of what is outside all boxes, as in PASCAL VOC."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wsstools.core.labels import IGNORE_LABEL, IGNORED_NAME
 from wsstools.core.palette import Colour, colour_text, voc_palette
-from wsstools.core.scribbles.annotation import VOC_CLASSES, ClassName
+from wsstools.core.scribbles.class_names import VOC_CLASSES, ClassName
 
 _CITYSCAPES = (
     ("road", "#804080"), ("sidewalk", "#f423e8"), ("building", "#464646"), ("wall", "#66669c"),

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from wsstools.core.labels import IGNORED_NAME
-from wsstools.core.scribbles.annotation import VOC_CLASSES, Annotation, Line
+from wsstools.core.scribbles.annotation import Annotation, Line
+from wsstools.core.scribbles.class_names import VOC_CLASSES
 from wsstools.core.scribbles.strokes import parse_strokes
 from wsstools.errors import DataError
 from wsstools.files import npy, pnm, tiff

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from operator import itemgetter
 
-from wsstools.core.scribbles.annotation import Annotation, ClassName
+from wsstools.core.scribbles.annotation import Annotation
+from wsstools.core.scribbles.class_names import ClassName
 from wsstools.files.damage import reading
 from wsstools.files.provenance import Decoded
 from wsstools.files.text import decode_text, parse_table

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wsstools.core.labels import IGNORE_LABEL
-from wsstools.core.scribbles.annotation import VOC_CLASSES, Annotation, areas_of_labels
+from wsstools.core.scribbles.annotation import Annotation, areas_of_labels
+from wsstools.core.scribbles.class_names import VOC_CLASSES
 from wsstools.errors import DataError
 from wsstools.files.damage import reading
 from wsstools.files.limits import check_pixels

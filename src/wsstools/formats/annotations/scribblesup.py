@@ -7,7 +7,8 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from wsstools.core.scribbles.annotation import VOC_CLASSES, Annotation, Line
+from wsstools.core.scribbles.annotation import Annotation, Line
+from wsstools.core.scribbles.class_names import VOC_CLASSES
 from wsstools.core.scribbles.strokes import FARTHEST
 from wsstools.errors import DataError
 from wsstools.files.damage import reading

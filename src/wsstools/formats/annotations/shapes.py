@@ -12,15 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wsstools.core.labels import IGNORED_NAME
-from wsstools.core.scribbles.annotation import (
-    Annotation,
-    Area,
-    ClassName,
-    Line,
-    Mark,
-    Polygon,
-    Unit,
-)
+from wsstools.core.scribbles.annotation import Annotation, Area, Line, Mark, Polygon, Unit
+from wsstools.core.scribbles.class_names import ClassName
 from wsstools.core.scribbles.strokes import FARTHEST
 from wsstools.files.limits import check_masks, check_pixels
 from wsstools.files.provenance import Decoded

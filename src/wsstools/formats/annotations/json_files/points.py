@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wsstools.core.scribbles.annotation import Annotation, ClassName
+from wsstools.core.scribbles.annotation import Annotation
+from wsstools.core.scribbles.class_names import ClassName
 from wsstools.errors import DataError
 from wsstools.files.damage import reading
 from wsstools.files.provenance import Decoded, Json
