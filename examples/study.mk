@@ -24,6 +24,9 @@
 #   make local-potts            one row of it: its labels, network and predictions
 #   make boxes boxes-2          networks trained on boxes: on labels of BOX_RULE, and on what the
 #                               first one predicts, corrected by the boxes
+#   make learned                one that has seen ground truth: RECIPE, fused as TUNING_IDS teach it
+#   make oracle-borders         labels of recipe-crf that are right near borders; oracle-inside: in all
+#                               other places; ORACLES may hold more
 #   make pfa                    how good the labels trained on are
 #   make table2                 Table 2: full, baseline and TABLE2_ROWS, ARCHS tested in all TESTS
 #   make NAME+msc               one block of it: NAME is a network of ARCHS
@@ -71,6 +74,18 @@ SHARES_POWER ?= 0.5
 # What the rows of boxes read: a folder of annotations, or ground truth; and the rule for labels.
 BOXES    ?= $(D)/gt --simulate
 BOX_RULE ?= --from-boxes box
+
+# The training images whose ground truth the row learned sees: every tenth, and at most so many of it.
+TUNING_IDS ?= $(OUT)/tuning.txt
+TUNING     ?= --sample 20
+
+# What is right in the labels of rows oracle-NAME, with options of wss curate.
+ORACLES ?= borders inside
+ORACLE_borders ?= --within 4
+ORACLE_inside  ?= --beyond 4
+
+# Rows whose labels have seen ground truth.
+WITH_TRUTH = learned learned-crf $(ORACLES:%=oracle-%)
 
 # Rows that are drawn against the baseline, and images on a contact sheet.
 FIGURE_ROWS ?= $(TABLE2_ROWS)
@@ -129,7 +144,7 @@ scribbles_curated  = $(OUT)/curated/scribbles
 include $(dir $(lastword $(MAKEFILE_LIST)))rivals.mk
 
 # Rows of some table.
-EVERY_ROW = $(sort $(ROWS) $(TABLE2_ROWS) $(RIVALS))
+EVERY_ROW = $(sort $(ROWS) $(TABLE2_ROWS) $(RIVALS) $(WITH_TRUTH))
 
 # --- What depends on what: variables and prerequisites; the recipes follow.
 
@@ -150,6 +165,7 @@ $(OUT)/$1/$2/$3/%: local = $(OUT)/$1/local/$3/local/maps
 $(OUT)/$1/$2/$3/%: walker = $(OUT)/$1/local/$3/local-walker/maps
 $(OUT)/$1/$2/$3/%: annotators = $(foreach a,$(RECIPE),$(OUT)/$(call maps_of,$1,$2,$3,$a)/maps)
 $(OUT)/$1/$2/$3/recipe/maps/.done: $(foreach a,$(RECIPE),$(OUT)/$(call maps_of,$1,$2,$3,$a)/maps/.done)
+$(OUT)/$1/$2/$3/learned/maps/.done: $(foreach a,$(RECIPE),$(OUT)/$(call maps_of,$1,$2,$3,$a)/maps/.done)
 $(OUT)/$1/$2/$3/%: local_labels = $(OUT)/$1/local/$3/local-mean/pfa
 $(OUT)/$1/$2/$3/%: scribbles = $$(scribbles_$1)
 $(OUT)/$1/$2/$3/combined/maps/.done: $(OUT)/$1/local/$3/local/maps/.done
@@ -228,6 +244,29 @@ $(OUT)/%/linear/maps/.done: $(OUT)/%/baseline/net.pt
 $(OUT)/%/recipe/maps/.done:
 	$(WSS) fuse $(annotators) $(FUSION_recipe) --jobs $(JOBS) -o $(@D)
 	@touch $@
+
+# The same annotators, fused as a few images with ground truth teach it.
+$(OUT)/tuning.txt: | $(DATA_READY)
+	@mkdir -p $(@D)
+	awk 'NR % 10 == 1' $(TRAIN_IDS) > $@
+
+$(OUT)/%/learned/maps/.done: $(TUNING_IDS)
+	$(WSS) tune --fusion $(annotators) --gt $(D)/gt --ids $< $(TUNING) --jobs $(JOBS) \
+	  -o $(@D:maps=fusion)
+	$(WSS) fuse $(annotators) --params $(@D:maps=fusion)/params.json --jobs $(JOBS) -o $(@D)
+	@touch $@
+
+POTTS_learned ?= $(POTTS_recipe)
+CRF_learned   ?= $(CRF_recipe)
+
+# Oracles: labels of recipe-crf that ground truth corrects in one respect.
+define oracle
+$(OUT)/%/oracle-$1/pfa/.done: $(OUT)/%/recipe-crf/pfa/.done
+	$$(WSS) curate $$(<D) $$(D)/gt $(ORACLE_$1) --ids $$(TRAIN_IDS) --jobs $$(JOBS) -o $$(@D)
+	@touch $$@
+
+endef
+$(foreach o,$(ORACLES),$(eval $(call oracle,$o)))
 
 # Models of colours, and ScribbleSup: strokes spread over superpixels, first by themselves and then
 # with what the network says that learned from them.
@@ -334,7 +373,7 @@ $(OUT)/%/train/labels/.done: $(OUT)/%/net.pt
 
 # --- Rows and blocks of the tables by name.
 
-NETS   = full baseline $(sort $(ROWS) $(RIVALS))
+NETS   = full baseline $(sort $(ROWS) $(RIVALS) $(WITH_TRUTH))
 BLOCKS = $(foreach a,$(ALL_ARCHS),$(foreach t,$(TESTS) $(SHARES),$a$(filter-out plain,$t)))
 .PHONY: $(NETS) $(BLOCKS)
 

@@ -41,6 +41,10 @@ RECIPE ?= local global linear walker
 LINEAR ?=
 FUSION_recipe ?=
 
+# What oracles have right: also the ground on which cars drive and people walk.
+ORACLES         ?= borders inside surfaces
+ORACLE_surfaces ?= --classes road,pavement
+
 # The Potts model and the fully connected CRF: the paper's.
 LAMBDA_LOCAL   ?= 10
 LAMBDA_GLOBAL  ?= 50

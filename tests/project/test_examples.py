@@ -151,6 +151,32 @@ def test_the_recipe_fuses_its_annotators():
     assert parents[-1] == "recipe"
 
 
+def test_learned_fusion_sees_the_ground_truth_of_few_images():
+    commands = planned("camvid", "learned-crf")
+    assert_made_before(commands)
+    (tuned,) = [c for c in commands if c.name == "tune"]
+    assert tuned.given["ids"] == "planned/tuning.txt" and tuned.given["sample"] == 20
+    (fused,) = [c for c in commands if c.name == "fuse"]
+    assert fused.given["params"] == f"{tuned.given['out']}/params.json"
+    parents = [
+        [Path(w).parent.name for w in c.words if w.endswith("/maps")] for c in (tuned, fused)
+    ]
+    assert parents[0] == parents[1][:-1] == ["local", "global", "linear", "local-walker"]
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value"),
+    [("borders", "within", 4), ("inside", "beyond", 4), ("surfaces", "classes", "road,pavement")],
+)
+def test_an_oracle_corrects_the_labels_of_the_recipe(name, option, value):
+    commands = planned("camvid", f"oracle-{name}")
+    assert_made_before(commands)
+    (curated,) = [c for c in commands if c.name == "curate"]
+    assert curated.given[option] == value and curated.given["out"].endswith(f"oracle-{name}/pfa")
+    made = [Path(c.given["out"]).parent.name for c in commands if c.name == "train"]
+    assert sorted(made) == ["baseline", f"oracle-{name}"]
+
+
 def test_the_tables_show_what_adjusted_class_shares_are_worth():
     wanted = ("ROWS=combined", "TABLE2_ROWS=combined", "SHARES_POWER=0.25")
     commands = planned("acdc", "table", *wanted)
@@ -167,7 +193,7 @@ def test_the_tables_show_what_adjusted_class_shares_are_worth():
 
 def assert_made_before(commands):
     """Every path below OUT that a command names is an output of an earlier one."""
-    written = {"planned/true-shares"}  # links to ground truth
+    written = {"planned/true-shares", "planned/tuning.txt"}  # links and names, by the shell
     for command in commands:
         out = command.given.get("out")
         read = {
@@ -178,6 +204,7 @@ def assert_made_before(commands):
         }
         if command.name == "report":
             read.discard("planned/gap.json")  # written by the shell, from eval-gap
+        read = {place.removesuffix("/params.json") for place in read}
         assert read <= written, f"{command.words}: nothing writes {read - written}"
         if out is not None:
             written.add(out)
