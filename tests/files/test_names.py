@@ -71,6 +71,14 @@ def test_a_name_with_spaces_comes_before_its_first_word():
             "--suffix _leftImg8bit,_gtFine_labelIds",
         ),
         (["car1_a", "car1_b", "car2_b"], ["car1", "car2"], "--suffix _b"),  # joins more
+        (
+            [f"c{k}_{n:04d}" for k in range(3) for n in range(2)],
+            ["c0", "c1", "c2"],
+            "--suffix _0000",
+        ),
+        (["a0_rgb_10m", "a1_rgb_10m"], ["a0_label_10m", "a1_label_10m"], "_rgb_10m,_label_10m"),
+        (["a0_256x256", "a1_256x256"], ["a0_mask_256x256", "a1_mask_256x256"], "_mask_256x256"),
+        ([f"p{k}_rater{n}" for k in range(3) for n in (1, 2, 3)], ["p0", "p1"], "--suffix _rater1"),
         (["IMG1"], ["img1"], "upper and lower case"),
         (["train/a", "train/b"], ["a", "b"], "subfolders"),
         (["image 7"], ["0007"], "zeros"),
@@ -132,6 +140,9 @@ def test_names_that_are_no_slices_are_not_cut_again():
         (["frame"], ["frame_1", "frame_2"]),
         (["cat_dog", "cat_bird"], ["cat_tree", "cat_house"]),
         (["patient_1_z0000"], ["patient_2_z0000"]),
+        ([*slice_names("h_1"), *slice_names("h_2")], slice_names("h")),
+        (["c0_0000"], ["d0"]),
+        ([f"scan{k}_{n:04d}" for k in range(2) for n in range(30)], ["scan0", "scan1"]),
     ],
 )
 def test_no_suffix_joins_other_numbers_or_a_part(first, second):

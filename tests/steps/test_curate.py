@@ -144,7 +144,7 @@ def test_what_is_no_class_is_an_error(wss, faulty, classes):
     assert not (faulty / "out").exists()
 
 
-@pytest.mark.parametrize("options", [{"within": 0}, {"beyond": -1}])
-def test_distances_are_positive(dataset, tmp_path, options):
-    with pytest.raises(UsageError, match="expected at least 1"):
+@pytest.mark.parametrize("options", [{"within": 0}, {"beyond": -1}, {"within": 2, "beyond": 2}])
+def test_distances_are_positive_and_leave_a_pixel(dataset, tmp_path, options):
+    with pytest.raises(UsageError, match=r"expected at least 1|no pixel is"):
         curate(str(dataset / "scribbles"), str(dataset / "gt"), tmp_path / "out", **options)

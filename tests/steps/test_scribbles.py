@@ -1116,6 +1116,45 @@ def test_strokes_as_text_may_have_names(wss, dataset, tmp_path):
     assert (tmp_path / "named" / "classes.txt").read_text() == "sky\ngrass\nbig lake\n"
 
 
+@pytest.mark.parametrize(
+    ("names", "line", "expected"),
+    [
+        (["1", "0"], "0,9,9", 1),
+        (["10", "20", "30"], "20,9,9", 1),
+        (["sky", "1_0", "nan"], "nan,9,9", 2),
+        (["sky", "grass"], "1,9,9", 1),
+    ],
+)
+def test_numbers_that_are_names_are_no_ids(wss, dataset, tmp_path, names, line, expected):
+    (tmp_path / "strokes").mkdir()
+    (tmp_path / "strokes" / "a.txt").write_text(f"{line}\n")
+    (tmp_path / "strokes" / "classes.txt").write_text("\n".join(names))
+    command = ["scribbles", tmp_path / "strokes", "--images", dataset / "images"]
+    assert wss(*command, "-o", tmp_path / "out").code == 0
+    assert labels_of(tmp_path / "out" / "a.png")[9, 9] == expected
+
+
+@pytest.mark.parametrize("word", ["300", "-1", "1.5", "nan"])
+def test_a_word_that_is_no_class_is_named(wss, dataset, tmp_path, word):
+    (tmp_path / "strokes").mkdir()
+    (tmp_path / "strokes" / "a.txt").write_text(f"{word},9,9\n")
+    command = ["scribbles", tmp_path / "strokes", "--images", dataset / "images"]
+    done = wss(*command, "-o", tmp_path / "out")
+    assert done.code == 1 and f"no such class: {word} (classes: " in done.err
+
+
+def test_ids_stay_up_to_date_where_classes_get_names(wss, dataset, tmp_path):
+    (tmp_path / "strokes").mkdir()
+    (tmp_path / "strokes" / "a.txt").write_text("1,9,9\n")
+    out = tmp_path / "out"
+    command = ["scribbles", tmp_path / "strokes", "--images", dataset / "images", "-o", out]
+    assert wss(*command).code == 0
+    (tmp_path / "strokes" / "classes.txt").write_text("a\nb\n")
+    assert "skipped 1 (up to date)" in wss(*command).err
+    (tmp_path / "strokes" / "a.txt").write_text("b,9,9\n")
+    assert "--remap changes ids" in wss(*command, "--remap", "1=0", "--overwrite").err
+
+
 def test_a_wrong_stroke_is_reported_with_its_line(wss, dataset, tmp_path):
     (tmp_path / "strokes").mkdir()
     (tmp_path / "strokes" / "a.txt").write_text("# comment\n0,1,2,3,4\n1,5\n")

@@ -26,6 +26,8 @@ _MOST_GUESSES = 50
 """Names that are looked at to find out why nothing joins."""
 _MOST_KINDS = 8
 """Files of an image in a folder, of which a suffix chooses one."""
+_MOST_CHANNELS = 4
+"""The same where they differ in a number alone: more are slices."""
 
 
 @dataclass(frozen=True)
@@ -156,14 +158,16 @@ def _base_name(name: str) -> str:
 
 
 def _other_zeros(first: Sequence[str], second: Sequence[str]) -> tuple[str, str] | None:
-    """Two names whose last numbers are equal, but for zeros in front."""
-    found = {digits[-1]: name for name in second if (digits := _NUMBER.findall(name))}
-    by_number = {int(digits): digits for digits in found}
+    """Two names with as many numbers, of which the last are equal but for zeros in front."""
+    found = {}
+    for name in second:
+        if digits := _NUMBER.findall(name):
+            found[len(digits), int(digits[-1])] = name, digits[-1]
     for name in first:
         digits = _NUMBER.findall(name)
-        same = by_number.get(int(digits[-1])) if digits else None
-        if same is not None and same != digits[-1]:
-            return name, found[same]
+        other, same = found.get((len(digits), int(digits[-1])), ("", "")) if digits else ("", "")
+        if other and same != digits[-1]:
+            return name, other
     return None
 
 
@@ -190,20 +194,25 @@ def _differing_suffixes(first: Sequence[str], second: Sequence[str]) -> tuple[st
 def _leave_no_image_out(suffixes: tuple[str, ...], *folders: Sequence[str]) -> bool:
     """Whether the suffixes leave out, of one folder at most, files of other kinds alone.
 
-    A file that ends like a suffix, but for the number, is one of another image. Where both
-    suffixes hold numbers, or one holds the place of a slice, images of two numbers would join.
+    Files of two or more images that end like a suffix, but for the number, are kinds if they are
+    few, such as channels, and else other images. Where the suffixes hold different numbers, or one
+    holds the place of a slice, images of two numbers would join.
     """
-    if len(suffixes) > 1 and all(map(_NUMBER.search, suffixes)):
+    numbers = [*map(_NUMBER.findall, suffixes)]
+    if (all(numbers) and numbers[0] != numbers[-1]) or any(map(_PLACE.search, suffixes)):
         return False
-    if any(map(_PLACE.search, suffixes)):
-        return False
-    without_numbers = tuple(_NUMBER.sub("0", suffix) for suffix in suffixes)
     left_out = []
     for names in folders:
         counted = [name for name in names if name.endswith(suffixes)]
         left_out.append(set(names).difference(counted or names))
-    of_others = (_NUMBER.sub("0", name) for name in set().union(*left_out))
-    return not all(left_out) and not any(name.endswith(without_numbers) for name in of_others)
+    for suffix in suffixes:
+        like = re.compile("[0-9]+".join(map(re.escape, _NUMBER.split(suffix))) + r"\Z")
+        found = [*filter(None, map(like.search, set().union(*left_out)))]
+        n_images = len({match.string[: match.start()] for match in found})
+        n_kinds = 1 + len({match.group() for match in found})
+        if found and (n_images < 2 or n_kinds > _MOST_CHANNELS):
+            return False
+    return not all(left_out)
 
 
 def _differing_infixes(first: Sequence[str], second: Sequence[str]) -> str | None:
@@ -217,6 +226,8 @@ def _differing_infixes(first: Sequence[str], second: Sequence[str]) -> str | Non
         _infixes(one, other) for one in some for other in _most_alike(one, longer[:_MOST_GUESSES])
     }
     for old, new, end in sorted(filter(None, candidates)):
+        if not (all(old in name for name in shorter) and all(new in name for name in longer)):
+            continue
         n_joined = sum(not others.isdisjoint(_replaced(name, old, new)) for name in some)
         if 2 * n_joined >= len(some):
             infixes = [infix for infix in ((old, new) if shorter is first else (new, old)) if infix]

@@ -47,8 +47,7 @@ class OpenedAnnotations:
     @property
     def carried(self) -> list[str] | None:
         """The names that go with the outputs."""
-        may_be_used = self.form == "strokes" and self.values.remapping is None
-        return self.names if self.has_names or may_be_used else None
+        return self.names if self.has_names else None
 
     def say_what_is_not_read(self) -> None:
         """Count the files of other formats beside them."""
@@ -73,6 +72,8 @@ def open_annotations(
     names, are_listed = _class_names(source, images, reading, values, used, lists)
     # Names turn into ids only where annotations have names; otherwise they are but checked.
     has_names = any(entry.has_names for entry in used) or _names_of(values.colours) is not None
+    if form == "strokes":
+        has_names = _have_names(files, names)
     if has_names and names and values.remapping is not None:
         raise UsageError(
             "--remap changes ids, but these classes have names; their ids are the order of the "
@@ -90,6 +91,17 @@ def open_annotations(
         revision=max(entry.revision for entry in used),
         command=command,
     )
+
+
+def _have_names(files: Sequence[Path], names: Sequence[str] | None) -> bool:
+    """Whether strokes as text have names of classes, or numbers which may be such names."""
+    if any(map(str.isdecimal, names or ())):
+        return True
+    lines = (
+        line for path in files for line in read_file(path).decode(errors="replace").split("\n")
+    )
+    classes = (line.partition(",")[0].strip("\ufeff \t\r") for line in lines)
+    return any(word and not word.startswith("#") and not word.isdecimal() for word in classes)
 
 
 def _values(reading: ReadingSettings) -> Values:

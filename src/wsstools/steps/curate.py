@@ -60,14 +60,16 @@ def curate(
     Raises
     ------
     UsageError
-        If `out` holds outputs of another run, `classes` lists what is no class, or a
-        distance is below 1.
+        If `out` holds outputs of another run, `classes` lists none, or what is no class,
+        or no pixel can be at such distances.
     SomeFailed
         If an image failed; the others are done.
     """
     inputs = [label_input(scribbles, run, role="scribbles"), label_input(gt, run, role="gt")]
     names = label_files.find_class_names(scribbles, gt)
-    listed = [] if classes is None else [*map(str.strip, classes.split(","))]
+    listed = [] if classes is None else [*filter(None, map(str.strip, classes.split(",")))]
+    if classes is not None and not listed:
+        raise UsageError(f"--classes: {classes!r} lists no class")
     try:
         chosen = sorted(set(resolve_names(listed, names).values()))
     except ValueError as error:
@@ -75,6 +77,10 @@ def curate(
     for name, distance in (("--within", within), ("--beyond", beyond)):
         if distance is not None and distance < 1:
             raise UsageError(f"{name} {distance}: expected at least 1")
+    if within is not None and beyond is not None and beyond >= within:
+        raise UsageError(
+            f"no pixel is at most {within} and more than {beyond} pixels from a border"
+        )
     given = {"classes": chosen or None, "within": within, "beyond": beyond}
     step = Step(
         "curate",

@@ -102,14 +102,14 @@ def test_growing_keeps_strokes_and_takes_the_nearest_class():
 
 def test_text_is_parsed():
     strokes = parse_strokes("# names\n\n3,1,2.5,4,5\n  # more\n0,7,8,\nbig cat, 1, 2\n")
-    assert [name for name, _ in strokes] == [3, 0, "big cat"]
+    assert [name for name, _ in strokes] == ["3", "0", "big cat"]
     points = [points.tolist() for _, points in strokes]
     assert points == [[[1, 2.5], [4, 5]], [[7, 8]], [[1, 2]]]
     assert parse_strokes("") == []
 
 
-@pytest.mark.parametrize("line", ["1", "1,2", "1,2,3,4", "a,1,inf", "a,b,c", ",1,2", "1,x,2", "1.5,1,2", "nan,1,2", "300,1,2",
-                                  "-1,1,2", "1,inf,2", "1 2 3"])  # fmt: skip
+@pytest.mark.parametrize("line", ["1", "1,2", "1,2,3,4", "a,1,inf", "a,b,c", ",1,2", "1,x,2", "1,inf,2",
+                                  "1 2 3"])  # fmt: skip
 def test_bad_line_is_named(line):
     with pytest.raises(ValueError, match="line 3:"):
         parse_strokes(f"# one\n1,2,3\n{line}\n1,1,1")
@@ -204,9 +204,9 @@ def test_strokes_of_the_photos_lie_inside_and_apart(photos, name):
     height, width = photos[name].shape[:2]
     points = np.concatenate([points for _, points in strokes])
     assert points.min() >= 1 and (points.max(axis=0) <= (width - 2, height - 2)).all()
-    used = {label for label, _ in strokes}
+    used = {int(label) for label, _ in strokes}
     assert len(used) >= 2 and max(used) < len(names) <= 16
-    drawn = [Stroke(*stroke) for stroke in strokes]
+    drawn = [Stroke(int(label), points) for label, points in strokes]
     forward = draw_strokes(drawn, (height, width))
     assert np.array_equal(forward, draw_strokes(drawn[::-1], (height, width)))
     assert 0.01 < (forward != 255).mean() < 0.06
@@ -217,7 +217,7 @@ def test_photos_share_one_label_space(photos):
     used = set()
     for name in photos:
         text = (PHOTOS / "strokes" / f"{name}.txt").read_text(encoding="utf-8")
-        used |= {label for label, _ in parse_strokes(text)}
+        used |= {int(label) for label, _ in parse_strokes(text)}
     assert used == set(range(len(names)))
     assert set(photos) == {path.stem for path in (PHOTOS / "strokes").glob("*.txt")}
 

@@ -74,10 +74,10 @@ def grow_scribbles(
     return grown
 
 
-def parse_strokes(text: str) -> list[tuple[int | str, NDArray[np.float64]]]:
+def parse_strokes(text: str) -> list[tuple[str, NDArray[np.float64]]]:
     """The strokes in a text, one a line: `class,x,y,x,y,...`; coordinates may be decimal.
 
-    Each is the id or the name of its class, and points (N, 2), x, y. Blank lines and lines that
+    Each is the name of its class, or its id, and points (N, 2), x, y. Blank lines and lines that
     start with `#` are skipped. ValueError names the line that is not so.
     """
     strokes = []
@@ -193,23 +193,16 @@ def _columns(
     return columns.min() - radius - 1, columns.max() + radius + 1
 
 
-def _parse_stroke(line: str) -> tuple[int | str, NDArray[np.float64]]:
-    word, *fields = (field.strip() for field in line.rstrip(",").split(","))
-    if not word or len(fields) < 2 or len(fields) % 2:
+def _parse_stroke(line: str) -> tuple[str, NDArray[np.float64]]:
+    name, *fields = (field.strip() for field in line.rstrip(",").split(","))
+    if not name or len(fields) < 2 or len(fields) % 2:
         raise ValueError(f"expected class,x,y,x,y,..., found {1 + len(fields)} fields")
     try:
         points = np.array([float(field) for field in fields]).reshape(-1, 2)
     except ValueError:
         raise ValueError(f"expected numbers after the class, found {line[:40]!r}") from None
-    try:
-        number = float(word)
-    except ValueError:
-        _checked_points(Stroke(0, points))
-        return word, points
-    if not number.is_integer():
-        raise ValueError(f"class {word} is not in 0..255")
-    _checked_points(Stroke(int(number), points))
-    return int(number), points
+    _checked_points(Stroke(0, points))
+    return name, points
 
 
 def _regions(
