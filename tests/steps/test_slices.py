@@ -319,6 +319,14 @@ def test_a_photograph_of_12_bits_keeps_its_name(wss, tmp_path):
         assert "skipped 1 (up to date)" in again.err
 
 
+@pytest.mark.parametrize("kind", ["labels", "scribbles"])
+def test_colours_are_no_class_ids(wss, tmp_path, kind):
+    (tmp_path / "a.tif").write_bytes(tiff(np.zeros((20, 24, 3), np.uint8), photometric="rgb"))
+    outcome = wss("slices", tmp_path / "a.tif", "--kind", kind, "-o", tmp_path / "out")
+    assert outcome.code == 1
+    assert "holds colours, expected class ids" in outcome.err
+
+
 @pytest.mark.parametrize(
     "options", [{"imagej": True, "metadata": {"axes": "ZYX"}}, {}, {"compression": "zlib"}]
 )

@@ -43,6 +43,12 @@ class FirstPicture(NamedTuple):
     n_pictures: int
 
 
+def has_colours(data: bytes) -> bool:
+    """Whether the pixels of the first picture have several values, side by side."""
+    with _opened(data) as file:
+        return bool(_first_series(file).axes.endswith("S"))
+
+
 def read_values(data: bytes) -> FirstPicture:
     """The values of the first picture or stack as they are stored, (H, W), turned as it says.
 

@@ -116,6 +116,8 @@ def decode_labels(data: bytes, name: str) -> Decoded[Volume]:
     if not data.startswith(tiff.MAGIC):
         return decode_volume(data, name)
     with reading(name, "not a readable label stack: "):
+        if tiff.has_colours(data):
+            raise DataError(f"{name}: holds colours, expected class ids")
         values, n_pictures = tiff.read_values(data)
     if values.ndim not in (2, 3):
         raise DataError(f"{name}: holds an array of shape {values.shape}, expected (Z, Y, X)")
