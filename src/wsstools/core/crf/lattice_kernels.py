@@ -230,7 +230,8 @@ def find_chains(keys, strides):
     following = np.empty(n_vertices, np.int32)
     is_first = np.empty(n_vertices, np.uint8)
     firsts = np.empty(n_vertices + 1, np.int32)
-    sorted_keys, order = _sorted(keys)
+    # keys are less than 2^63 apart, but may go round the end of int64; these do not
+    sorted_keys, order = _sorted(keys - keys[0])
     one_step = strides.sum()
     for axis in range(n_axes):
         step = n_axes * strides[axis] - one_step
