@@ -164,8 +164,8 @@ $(OUT)/$1/$2/$3/%: seed = $3
 $(OUT)/$1/$2/$3/%: local = $(OUT)/$1/local/$3/local/maps
 $(OUT)/$1/$2/$3/%: walker = $(OUT)/$1/local/$3/local-walker/maps
 $(OUT)/$1/$2/$3/%: annotators = $(foreach a,$(RECIPE),$(OUT)/$(call maps_of,$1,$2,$3,$a)/maps)
-$(OUT)/$1/$2/$3/recipe/maps/.done: $(foreach a,$(RECIPE),$(OUT)/$(call maps_of,$1,$2,$3,$a)/maps/.done)
-$(OUT)/$1/$2/$3/learned/maps/.done: $(foreach a,$(RECIPE),$(OUT)/$(call maps_of,$1,$2,$3,$a)/maps/.done)
+$(OUT)/$1/$2/$3/recipe/maps/.done $(OUT)/$1/$2/$3/learned/maps/.done: \
+  $(foreach a,$(RECIPE),$(OUT)/$(call maps_of,$1,$2,$3,$a)/maps/.done)
 $(OUT)/$1/$2/$3/%: local_labels = $(OUT)/$1/local/$3/local-mean/pfa
 $(OUT)/$1/$2/$3/%: scribbles = $$(scribbles_$1)
 $(OUT)/$1/$2/$3/combined/maps/.done: $(OUT)/$1/local/$3/local/maps/.done
